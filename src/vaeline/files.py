@@ -1,0 +1,49 @@
+"""Writing files so that a reader never sees half of one, and a full disk harms nothing that was good."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+
+@contextlib.contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Yields a temporary path beside `path`, moved onto it only if the block ends well."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Writes `text` whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text)
+
+
+def write_json(path: Path | str, values: Mapping[str, Any]) -> None:
+    """Writes `values` as sorted JSON; raises ValueError on NaN or infinity, which JSON cannot hold."""
+    write_text(path, json.dumps(values, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_json(path: Path | str) -> dict[str, Any]:
+    """Returns the mapping in a JSON file."""
+    return json.loads(Path(path).read_text())
+
+
+def write_with(path: Path | str, writer: Callable[[Path], Any]) -> None:
+    """Lets `writer` (np.save, figure.savefig …) write to a temporary path, then moves it to `path`."""
+    with replacing(path) as temporary:
+        writer(temporary)
