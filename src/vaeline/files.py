@@ -4,9 +4,13 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # half a second that stages without tables or pictures do not spend
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 
 @contextlib.contextmanager
@@ -23,6 +27,9 @@ def replacing(path: Path | str) -> Iterator[Path]:
             os.fsync(written.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say which file it cut short
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -43,7 +50,12 @@ def read_json(path: Path | str) -> dict[str, Any]:
     return json.loads(Path(path).read_text())
 
 
-def write_with(path: Path | str, writer: Callable[[Path], Any]) -> None:
-    """Lets `writer` (np.save, figure.savefig …) write to a temporary path, then moves it to `path`."""
+def write_csv(path: Path | str, table: "DataFrame") -> None:
+    """Writes a table's columns, without its index."""
+    write_text(path, table.to_csv(index=False))
+
+
+def write_figure(path: Path | str, figure: "Figure") -> None:
+    """Writes a matplotlib figure as PNG, the same bytes for the same figure."""
     with replacing(path) as temporary:
-        writer(temporary)
+        figure.savefig(temporary, metadata={"Software": None})

@@ -120,12 +120,16 @@ class Handed:
 
     @classmethod
     def load(cls, stage: str, params: Path | str = "params.yaml", pipeline: Path | str = "dvc.yaml") -> Self:
-        """Reads params.yaml, checks its flat keys, and keeps what dvc.yaml lists for `stage`."""
+        """Reads params.yaml, checks its flat keys, and keeps what dvc.yaml lists for `stage`.
+
+        A section that no stage names is refused here; what is inside one is checked by its room's table.
+        """
         values = read_yaml(params)
-        sections = {key: value for key, value in values.items() if isinstance(value, dict)}
-        flat = validated(Hyperparameters, {k: v for k, v in values.items() if k not in sections}, str(params))
-        known = flat.model_dump() | sections
-        keys = read_yaml(pipeline)["stages"][stage].get("params", [])
-        if absent := [key for key in keys if key not in known]:
+        handed = {name: entry.get("params", []) for name, entry in read_yaml(pipeline)["stages"].items()}
+        sections = set().union(*handed.values()) - set(Hyperparameters.model_fields)
+        blocks = {key: value for key, value in values.items() if key in sections}
+        flat = validated(Hyperparameters, {k: v for k, v in values.items() if k not in blocks}, str(params))
+        known = flat.model_dump() | blocks
+        if absent := [key for key in handed[stage] if key not in known]:
             raise VaelineError(f"{params}: the section '{absent[0]}' is missing")
-        return cls({key: known[key] for key in keys})
+        return cls({key: known[key] for key in handed[stage]})

@@ -1,0 +1,43 @@
+# Everything that a person types. `make help` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+READY := $(VENV)/.ready
+
+.PHONY: help repro test lint ui deps requirements
+
+help:  ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "make %-14s %s\n", $$1, $$2}'
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed (make repro PYTHON=python3.11)" if sys.version_info < (3, 11) else 0)'
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@python -m pip install --quiet --disable-pip-version-check 'uv==0.13.9'
+	@uv pip install --quiet -r requirements.txt -e .
+	@touch $@
+
+repro: $(READY)  ## set up, run the whole pipeline, and say where to look
+	@dvc repro
+	@echo
+	@echo "Numbers:  outputs/report/summary.md       dvc metrics show"
+	@echo "Pictures: outputs/diagnose/plots          outputs/evaluate/plots"
+	@echo "Compare:  source $(VENV)/bin/activate; dvc exp run -S beta=4; dvc exp show; make ui"
+
+test: $(READY)  ## set up, and run all tests
+	@python -m pytest $(ARGS)
+
+lint: $(READY)  ## check the style of the code
+	@ruff check . && ruff format --check .
+
+ui: $(READY)  ## open the MLflow UI on every recorded run
+	@python -m vaeline.ui
+
+deps: $(READY)  ## bring the code entries of dvc.yaml's deps up to date
+	@python -m vaeline.closure
+
+requirements: $(READY)  ## pin requirements.in anew into requirements.txt
+	@uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+		requirements.in -o requirements.txt

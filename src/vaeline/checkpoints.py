@@ -1,0 +1,69 @@
+"""Checkpoints: written whole or not at all, read without running code, and rebuilt from their own config."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from vaeline.errors import VaelineError
+from vaeline.files import replacing
+from vaeline.models import MODELS
+from vaeline.params import Handed
+
+FORMAT = "vaeline checkpoint 1"
+DIRECTORY = Path("outputs/train/checkpoints")
+
+
+class CheckpointError(VaelineError):
+    """A checkpoint that is missing, damaged or not one of ours."""
+
+
+def save(path: Path | str, content: dict[str, Any]) -> None:
+    """Writes `content` (config, shape, training …) atomically."""
+    with replacing(path) as temporary:
+        torch.save({"format": FORMAT, **content}, temporary)
+
+
+def read(path: Path | str) -> dict[str, Any]:
+    """Returns a checkpoint's content on the CPU; raises CheckpointError, which names the file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        content = None if damaged else torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such checkpoint; `dvc repro train` makes it") from None
+    except Exception as error:  # a damaged archive fails in as many ways as there are bytes
+        raise CheckpointError(
+            f"{path}: damaged checkpoint ({type(error).__name__}); use another or train again"
+        ) from None
+    if damaged:
+        raise CheckpointError(
+            f"{path}: damaged checkpoint (checksum of {damaged}); use another or train again"
+        )
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: not a checkpoint of vaeline's")
+    return content
+
+
+def load(path: Path | str) -> nn.Module:
+    """Returns the model in a checkpoint, in eval mode on the CPU: ready for `infer(x)` and `sample(n)`.
+
+    It is built from the configuration that it was trained with, whatever params.yaml says today.
+    """
+    content = read(path)
+    config = Handed(content["config"])
+    model = MODELS.build(config.model, config=config, shape=tuple(content["shape"]))
+    try:
+        model.load_state_dict(content["training"]["model"])
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{path}: its weights do not fit its configuration: {str(error).split(chr(10))[0]}"
+        ) from None
+    return model.eval()
+
+
+def selected(select: str, directory: Path | str = DIRECTORY) -> nn.Module:
+    """Returns the trained model that `select` names: `best` by the validation ELBO, or `last`."""
+    return load(Path(directory) / f"{select}.pt")

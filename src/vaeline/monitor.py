@@ -1,0 +1,65 @@
+"""Watches a training as it runs, and raises the alerts that a person would want to hear of.
+
+Every threshold stands here with its reason. The loss is compared with a running median and spread, so
+that negative losses and slow drifts raise nothing.
+"""
+
+import math
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+
+WINDOW = 100  # steps of the running median: long enough for a stable spread, short enough to follow a descent
+SPIKE = 10.0  # median absolute deviations above the median; noise of minibatches stays below about 5
+LARGE_VARIANCE = 100.0  # of a posterior whose prior has variance 1 (the guide's threshold)
+LOW_KL = 0.01  # nats a dimension: such a dimension tells the decoder nothing (the guide's threshold)
+
+
+class Monitor:
+    """Sees every step's loss and largest posterior variance, and every epoch's KL of each dimension."""
+
+    def __init__(self) -> None:
+        self.recent: list[float] = []
+        self.dead = 0
+        self.wide = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns what it remembers."""
+        return {"recent": list(self.recent), "dead": self.dead, "wide": self.wide}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Remembers again."""
+        self.recent, self.dead, self.wide = list(state["recent"]), state["dead"], state["wide"]
+
+    def steps(self, first: int, losses: Sequence[float], variances: Sequence[float]) -> list[str]:
+        """Returns the alerts of consecutive steps, of which `first` is the number of the first."""
+        alerts = []
+        for step, (loss, variance) in enumerate(zip(losses, variances, strict=True), start=first):
+            alerts += self._loss(step, loss) + self._variance(step, variance)
+        return alerts
+
+    def _loss(self, step: int, loss: float) -> list[str]:
+        if not math.isfinite(loss):
+            return [f"step {step}: the loss is {loss}; the update was skipped"]
+        alerts = []
+        if len(self.recent) == WINDOW:
+            centre = median(self.recent)
+            spread = median(abs(value - centre) for value in self.recent)
+            if loss > centre + SPIKE * spread:
+                alerts = [f"step {step}: the loss spikes to {loss:.1f} (running median {centre:.1f})"]
+        self.recent = [*self.recent[-WINDOW + 1 :], loss]
+        return alerts
+
+    def _variance(self, step: int, variance: float) -> list[str]:
+        was_wide, self.wide = self.wide, variance > LARGE_VARIANCE
+        if self.wide and not was_wide:
+            return [f"step {step}: a posterior variance of {variance:.3g} is above {LARGE_VARIANCE:g}"]
+        return []
+
+    def epoch(self, epoch: int, kl_per_dim: Sequence[float]) -> list[str]:
+        """Returns the alerts of an epoch, from the mean KL of each dimension in nats."""
+        was_dead, self.dead = self.dead, sum(value < LOW_KL for value in kl_per_dim)
+        if self.dead > was_dead:
+            count = f"{self.dead} of {len(kl_per_dim)}"
+            return [f"epoch {epoch}: {count} latent dimensions carry less than {LOW_KL:g} nats each"]
+        return []

@@ -1,0 +1,17 @@
+"""What every network can be told."""
+
+from typing import Literal
+
+from torch import nn
+
+from vaeline.params import Options
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "tanh": nn.Tanh}
+
+
+class NetworkOptions(Options):
+    """Options that all networks share. `init` is `vae` (see `init_weights`) or PyTorch's own."""
+
+    activation: Literal["relu", "leaky_relu", "tanh"] = "relu"
+    batch_norm: bool = False
+    init: Literal["vae", "pytorch"] = "vae"

@@ -1,0 +1,16 @@
+"""Small numerical pieces that stay finite where the naive form does not."""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def safe_log_var(log_var: Tensor, min_val: float = -20.0, max_val: float = 20.0) -> Tensor:
+    """Returns `log_var` bounded to [min_val, max_val], so that σ² stays away from 0 and ∞."""
+    return torch.clamp(log_var, min=min_val, max=max_val)
+
+
+def log_mean_exp(values: Tensor, dim: int = 0) -> Tensor:
+    """Returns log((1/K) Σ exp(values)) over `dim` of size K, without overflow."""
+    return torch.logsumexp(values, dim=dim) - math.log(values.shape[dim])

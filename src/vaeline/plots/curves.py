@@ -1,0 +1,76 @@
+"""Pictures with axes: training curves, KL per dimension, bounds over K, the latent map."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from vaeline.plots.style import PALETTE, figure
+
+
+def training_curves(history: pd.DataFrame) -> Figure:
+    """Returns loss, reconstruction and KL over epochs, training beside validation, in nats an image."""
+    fig = figure(9.0, 3.2)
+    for axes, name in zip(fig.subplots(1, 3), ("loss", "recon", "kl"), strict=True):
+        for split, colour in zip(("train", "valid"), PALETTE, strict=False):
+            axes.plot(
+                history["epoch"],
+                history[f"{split}_{name}"],
+                label=split,
+                color=colour,
+                marker=".",
+                markersize=3,
+            )
+        axes.set_title({"loss": "Loss", "recon": "Reconstruction", "kl": "KL"}[name], fontsize=11, loc="left")
+        axes.set_xlabel("epoch")
+    fig.axes[0].set_ylabel("nats per image")
+    fig.axes[0].legend()
+    return fig
+
+
+def kl_per_dimension(table: pd.DataFrame, threshold: float) -> Figure:
+    """Returns a bar for the KL of each dimension in nats, with the threshold of activity."""
+    fig = figure(7.0, 3.2)
+    axes = fig.add_subplot()
+    positions = np.arange(len(table))
+    colours = [PALETTE[0] if kl > threshold else PALETTE[8] for kl in table["kl"]]
+    axes.bar(positions, table["kl"], color=colours)
+    axes.axhline(threshold, color=PALETTE[5], linewidth=1, label=f"active above {threshold:g} nats")
+    every = max(1, len(table) // 25)
+    axes.set_xticks(positions[::every], labels=table["dimension"][::every])
+    axes.set_xlabel("latent dimension")
+    axes.set_ylabel("KL, nats")
+    axes.legend()
+    return fig
+
+
+def bounds_over_k(curve: pd.DataFrame) -> Figure:
+    """Returns IWAE-K over K with a band of two standard errors over images, in nats."""
+    fig = figure()
+    axes = fig.add_subplot()
+    axes.plot(curve["k"], curve["iwae"], marker="o", markersize=4)
+    axes.fill_between(curve["k"], curve["iwae"] - 2 * curve["se"], curve["iwae"] + 2 * curve["se"], alpha=0.2)
+    axes.set_xscale("log")
+    axes.set_xlabel("K, importance samples")
+    axes.set_ylabel("IWAE-K, nats (band: 2 se over images)")
+    return fig
+
+
+def latent_map(
+    points: np.ndarray, labels: np.ndarray, classes: Sequence[str], axis_names: Sequence[str]
+) -> Figure:
+    """Returns points [N, 2] coloured by label [N], each class named at its median."""
+    fig = figure(6.5, 6.0)
+    axes = fig.add_subplot()
+    for label, name in enumerate(classes):
+        mine = points[labels == label]
+        colour = PALETTE[label % len(PALETTE)]
+        axes.scatter(*mine.T, s=4, alpha=0.5, color=colour, linewidths=0)
+        axes.annotate(
+            name, np.median(mine, axis=0), ha="center", va="center", fontweight="bold",
+            bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": colour, "alpha": 0.85},
+        )  # fmt: skip
+    axes.set_xlabel(axis_names[0])
+    axes.set_ylabel(axis_names[1])
+    return fig

@@ -1,0 +1,58 @@
+"""Where a result comes from: commit, DVC experiment, versions, and what differs from the committed params."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import yaml
+
+PACKAGES = ("torch", "torchvision", "numpy", "dvc", "mlflow", "pytorch-fid")
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns nested params with dotted keys, as `dvc exp run -S` takes them."""
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        result |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return result
+
+
+def text(value: Any) -> str:
+    """Returns a param's value as text, the same for 4 and 4.0."""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
+    return str(int(value)) if whole else str(value)
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def tags() -> dict[str, str]:
+    """Returns what leads back to the code and the experiment: git commit, DVC experiment, versions."""
+    known = {
+        "git.commit": _git("rev-parse", "HEAD"),
+        "git.dirty": str(bool(_git("status", "--porcelain", "--untracked-files=no"))).lower(),
+        "dvc.experiment": os.environ.get("DVC_EXP_NAME", ""),
+        "dvc.baseline": os.environ.get("DVC_EXP_BASELINE_REV", ""),
+    }
+    return {key: value for key, value in known.items() if value} | {
+        f"version.{package}": version(package) for package in PACKAGES
+    }
+
+
+def changes(params: Mapping[str, Any]) -> str:
+    """Returns how `params` differ from those committed at the baseline: `beta=4 seed=1`, or ``."""
+    committed = _git("show", f"{os.environ.get('DVC_EXP_BASELINE_REV', 'HEAD')}:./params.yaml")
+    before = flat(yaml.safe_load(committed) or {}) if committed else {}
+    now = flat(params)
+    return " ".join(
+        f"{key}={text(value)}"
+        for key, value in now.items()
+        if key in before and text(before[key]) != text(value)
+    )

@@ -1,0 +1,114 @@
+"""Where a training keeps its state while it runs, so that one that was killed goes on where it stood.
+
+DVC empties a stage's outs before it runs the stage; this place is outside of them, is found again by what
+determines the training, and is gone once the training is done.
+"""
+
+import contextlib
+import itertools
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
+
+from vaeline import checkpoints
+from vaeline.checkpoints import CheckpointError
+from vaeline.files import write_text
+from vaeline.seeding import rng_state, set_rng_state
+from vaeline.training import Record, Training
+
+KEPT = 2  # states: should the newest be damaged, the one before it serves
+
+
+class Scratch:
+    """A directory of one training; `checkpoints/` in it holds what will be published."""
+
+    def __init__(self, directory: Path, config: dict[str, Any], shape: tuple[int, ...], every: int) -> None:
+        self.directory, self.config, self.shape, self.every = directory, config, shape, every
+        self.checkpoints = directory / "checkpoints"
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, root: Path, key: str, **content: Any) -> Iterator[Self]:
+        """Yields the scratch of the training that `key` determines, and removes it if the block ends well.
+
+        A lock keeps two runs of the very same training apart: the second gets a directory of its own.
+        """
+        root.mkdir(parents=True, exist_ok=True)
+        for place in (root / f"{key}.{i}" for i in itertools.count()):
+            lock = FileLock(f"{place}.lock")
+            with contextlib.suppress(Timeout):
+                lock.acquire(timeout=0)
+                break
+        with lock:
+            yield cls(place, **content)
+            shutil.rmtree(place)
+        lock.release(force=True)
+
+    @property
+    def run_id(self) -> str:
+        """The MLflow run of this training, `` where there is none yet."""
+        path = self.directory / "run_id"
+        return path.read_text() if path.is_file() else ""
+
+    @run_id.setter
+    def run_id(self, run_id: str) -> None:
+        write_text(self.directory / "run_id", run_id)
+
+    def resume(self, training: Training) -> list[Record]:
+        """Puts `training` to where the newest sound state stood, and returns the records up to there."""
+        for path in sorted(self.directory.glob("state_*.pt"), reverse=True):
+            try:
+                content = checkpoints.read(path)
+            except CheckpointError as error:
+                print(f"train: {error}; going back to the state before it", file=sys.stderr)
+                continue
+            training.load_state_dict(content["training"])
+            set_rng_state(content["rng"])
+            print(f"train: going on after epoch {training.epoch}, from {path.name}", file=sys.stderr)
+            return [Record(**record) for record in content["records"]]
+        return []
+
+    def save(self, training: Training, records: list[Record]) -> None:
+        """Writes the state, and keeps it as the last, as the best if it is, and as every n-th checkpoint."""
+        path = self.directory / f"state_{training.epoch:05d}.pt"
+        content = {
+            "config": self.config,
+            "shape": list(self.shape),
+            "training": training.state_dict(),
+            "rng": rng_state(),
+            "records": [asdict(record) for record in records],
+        }
+        checkpoints.save(path, content)
+        self._keep(path, "last.pt")
+        if best(records) is records[-1]:
+            self._keep(path, "best.pt")
+        if training.epoch % self.every == 0:
+            self._keep(path, f"epoch_{training.epoch:04d}.pt")
+        for old in sorted(self.directory.glob("state_*.pt"))[:-KEPT]:
+            old.unlink()
+
+    def _keep(self, state: Path, name: str) -> None:
+        linked = self.checkpoints / f".{name}"
+        linked.unlink(missing_ok=True)
+        os.link(state, linked)  # the same bytes under another name: nothing is written twice
+        linked.replace(self.checkpoints / name)
+
+    def publish(self, directory: Path) -> None:
+        """Copies the checkpoints to `directory`, in place of what is there."""
+        fresh = directory.with_name(f".{directory.name}")
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.copytree(self.checkpoints, fresh)
+        shutil.rmtree(directory, ignore_errors=True)
+        fresh.replace(directory)
+
+
+def best(records: list[Record]) -> Record:
+    """Returns the record with the highest β = 1 ELBO on the validation split, the first of equals."""
+    return max(records, key=lambda record: record.valid_elbo)

@@ -1,0 +1,50 @@
+"""Seeds: one for everything that draws, and a way to draw without disturbing others."""
+
+import contextlib
+import os
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def set_seed(seed: int) -> None:
+    """Seeds Python, NumPy and torch (every device), and asks torch for deterministic algorithms alone."""
+    # cuBLAS is deterministic only with a fixed workspace, chosen before CUDA starts.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+
+
+@contextlib.contextmanager
+def own_noise(seed: int) -> Iterator[None]:
+    """Within the block torch draws from `seed`; after it the global generators stand where they stood."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def rng_state() -> dict[str, Any]:
+    """Returns the state of every global generator, in types that `torch.load(weights_only=True)` reads."""
+    _, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
+    return {
+        "python": random.getstate(),
+        "numpy": (torch.from_numpy(keys.astype(np.int64)), position, has_gauss, gauss),
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all(),
+    }
+
+
+def set_rng_state(state: dict[str, Any]) -> None:
+    """Puts every global generator back where `rng_state` found it."""
+    keys, *rest = state["numpy"]
+    version, internal, gauss = state["python"]
+    random.setstate((version, tuple(internal), gauss))
+    np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), *rest))
+    torch.set_rng_state(state["torch"])
+    torch.cuda.set_rng_state_all(state["cuda"])

@@ -1,0 +1,42 @@
+"""check: the pre-training checks on a real batch; a failed one stops the pipeline with its reason."""
+
+import torch
+
+from vaeline.checks import Check, pre_training_checks
+from vaeline.data.prepared import Prepared
+from vaeline.devices import device
+from vaeline.errors import VaelineError
+from vaeline.files import write_json
+from vaeline.models import MODELS
+from vaeline.objectives import OBJECTIVES
+from vaeline.params import Handed
+from vaeline.seeding import set_seed
+from vaeline.stage import run
+
+
+def main(params: Handed) -> None:
+    set_seed(params.seed)
+    data = Prepared.open()
+    data.verify()
+    where = device(params.device)
+    model = MODELS.build(params.model, config=params, shape=data.shape).to(where)
+    objective = OBJECTIVES.build(params.objective, free_bits=params.free_bits)
+    batch = torch.from_numpy(data.train.images[: params.batch_size].copy())
+    x = model.likelihood.observe(
+        model.likelihood.training_set(batch), torch.Generator().manual_seed(params.seed)
+    )
+    checks = pre_training_checks(model, objective, x.to(where), params.beta, params.learning_rate)
+    report(checks)
+    parameters = sum(p.numel() for p in model.parameters())
+    write_json("outputs/check/metrics.json", {c.name: "passed" for c in checks} | {"parameters": parameters})
+
+
+def report(checks: list[Check]) -> None:
+    for check in checks:
+        print(f"{'✓' if check.passed else '✗'} {check.name}: {check.seen}")
+    if failed := [check for check in checks if not check.passed]:
+        raise VaelineError(f"the check '{failed[0].name}' failed: {failed[0].seen}")
+
+
+if __name__ == "__main__":
+    run("check", main)

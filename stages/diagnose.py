@@ -1,0 +1,41 @@
+"""diagnose: what the latents do on the validation split, in numbers and pictures."""
+
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from vaeline import checkpoints, diagnostics, gallery
+from vaeline.data.prepared import Prepared
+from vaeline.devices import device
+from vaeline.estimators.latents import latents
+from vaeline.files import write_csv, write_figure, write_json
+from vaeline.params import Handed
+from vaeline.seeding import set_seed
+from vaeline.stage import run
+
+OUTPUT = Path("outputs/diagnose")
+
+
+def main(params: Handed) -> None:
+    set_seed(params.seed)
+    model = checkpoints.selected(params.select).to(device(params.device))
+    data = Prepared.open()
+    images = model.likelihood.evaluation_set(torch.from_numpy(data.valid.images.copy()))
+
+    seen = latents(model, images)
+    metrics = diagnostics.summary(seen) | diagnostics.errors(model, images)
+    dimensions = diagnostics.dimensions(seen)
+    pictures = gallery.pictures(model, images, seen, dimensions, data.valid.labels, data.classes)
+    pictures["training"] = gallery.training_curves(pd.read_csv("outputs/train/history.csv"))
+
+    for name, figure in pictures.items():
+        write_figure(OUTPUT / "plots" / f"{name}.png", figure)
+    write_csv(OUTPUT / "dimensions.csv", dimensions)
+    write_json(OUTPUT / "metrics.json", metrics)
+    units, busy = f"{metrics['active_units']} of {metrics['latent_dims']}", metrics["active_dims"]
+    print(f"{units} latent units are active, {busy} carry more than {diagnostics.ACTIVE_KL} nats")
+
+
+if __name__ == "__main__":
+    run("diagnose", main)

@@ -1,0 +1,35 @@
+"""report: gathers every stage's metrics, params, pictures and history into one summary and into MLflow."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from vaeline import history, report, tracking
+from vaeline.config import ExperimentConfig
+from vaeline.files import read_json, write_json, write_text
+from vaeline.params import Handed, validated
+from vaeline.provenance import changes, tags
+from vaeline.stage import run
+
+OUTPUTS = Path("outputs")
+
+
+def main(params: Handed) -> None:
+    config = validated(ExperimentConfig, params.to_dict()).to_dict()
+    metrics = report.gather(OUTPUTS)
+    write_json(OUTPUTS / "report" / "summary.json", {"metrics": metrics, "params": config})
+    write_text(OUTPUTS / "report" / "summary.md", report.summary(metrics, changes(config)))
+    row = tracking.Report(
+        name=changes(config) or "baseline",
+        params=config,
+        tags=tags() | report.words(metrics) | {"mlflow.note.content": params.notes},
+        metrics=report.numbers(metrics),
+        curves=history.curves(pd.read_csv(OUTPUTS / "train" / "history.csv")),
+        artifacts=report.artifacts(OUTPUTS),
+    )
+    tracking.complete(params.experiment_name, read_json(OUTPUTS / "train" / "run.json")["run_id"], row)
+    print(report.headline(metrics))
+
+
+if __name__ == "__main__":
+    run("report", main)

@@ -1,0 +1,60 @@
+"""train: fits the model, keeps checkpoints and the history; goes on where a killed run stood."""
+
+from pathlib import Path
+
+import torch
+
+from vaeline import checkpoints, history, tracking
+from vaeline.data.prepared import Prepared
+from vaeline.devices import device
+from vaeline.files import write_csv, write_json, write_text
+from vaeline.fingerprint import fingerprint
+from vaeline.models import MODELS
+from vaeline.objectives import OBJECTIVES
+from vaeline.params import Handed
+from vaeline.provenance import changes, tags
+from vaeline.scratch import Scratch
+from vaeline.seeding import set_seed
+from vaeline.stage import run, workspace
+from vaeline.training import Record, Training, fit
+
+OUTPUT = Path("outputs/train")
+
+
+def main(params: Handed) -> None:
+    set_seed(params.seed)
+    data = Prepared.open()
+    model = MODELS.build(params.model, config=params, shape=data.shape).to(device(params.device))
+    objective = OBJECTIVES.build(params.objective, free_bits=params.free_bits)
+    images = model.likelihood.training_set(torch.from_numpy(data.train.images.copy()))
+    valid = model.likelihood.evaluation_set(torch.from_numpy(data.valid.images.copy()))
+    training = Training.start(model, objective, params, len(images))
+
+    place = workspace() / ".scratch" / "train"
+    content = {"config": params.to_dict(), "shape": data.shape, "every": params.checkpoint_every}
+    with Scratch.open(place, fingerprint("train", params), **content) as scratch:
+        records = scratch.resume(training)
+        report = tracking.Report(changes(params.to_dict()) or "baseline", params.to_dict(), tags())
+        with tracking.TrainingRun.open(params.experiment_name, report, scratch.run_id) as mlflow_run:
+            scratch.run_id = mlflow_run.id
+            for record in fit(training, images, valid, params):
+                records.append(record)
+                scratch.save(training, records)
+                mlflow_run.curves(history.curves(history.table(records)))
+            write(records)
+            scratch.publish(checkpoints.DIRECTORY)
+            mlflow_run.artifacts(
+                {f"{checkpoints.DIRECTORY}/{name}.pt": "checkpoints" for name in ("best", "last")}
+            )
+            write_json(OUTPUT / "run.json", {"run_id": mlflow_run.id})
+
+
+def write(records: list[Record]) -> None:
+    write_csv(OUTPUT / "history.csv", history.table(records))
+    write_csv(OUTPUT / "kl_per_dim.csv", history.kl_table(records))
+    write_text(OUTPUT / "training.log", history.log(records))
+    write_json(OUTPUT / "metrics.json", history.metrics(records))
+
+
+if __name__ == "__main__":
+    run("train", main)

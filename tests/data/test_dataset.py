@@ -1,0 +1,23 @@
+import pytest
+
+from vaeline.data.datasets import DATASETS
+from vaeline.errors import VaelineError
+
+
+@pytest.mark.parametrize("size", ["many", 0, -5, 2.5, True, None])
+@pytest.mark.parametrize("key", ["train_size", "valid_size"])
+def test_a_size_is_a_positive_number_or_auto(key, size):
+    with pytest.raises(VaelineError, match=rf"data\.{key} = {size!r} is not allowed: .*at least 1, or auto"):
+        DATASETS.parse({key: size})
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, "a"])
+def test_split_seed_is_what_randomstate_takes(seed):
+    with pytest.raises(VaelineError, match=r"data\.split_seed"):
+        DATASETS.parse({"split_seed": seed})
+
+
+def test_options_survive_the_way_through_a_checkpoint():
+    section = DATASETS.parse({"name": "digits", "train_size": 7})
+    assert DATASETS.parse(section.model_dump()) == section
+    assert section.valid_size == "auto"

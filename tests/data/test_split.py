@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from tests.data.published import Numbered
+from vaeline.data.dataset import DataOptions
+from vaeline.data.split import split
+from vaeline.errors import VaelineError
+
+
+def drawn(available=100, **options):
+    return split(Numbered(DataOptions(**options), raw=None), available)
+
+
+def test_sizes_default_to_the_data_sets_own():
+    train, valid = drawn()
+    assert (len(train), len(valid)) == (60, 30)
+
+
+@pytest.mark.parametrize(("train_size", "valid_size"), [(90, 10), (1, 1), (50, 50)])
+def test_train_and_valid_are_disjoint_and_within_the_training_set(train_size, valid_size):
+    train, valid = drawn(train_size=train_size, valid_size=valid_size)
+    both = np.concatenate([train, valid])
+    assert len(both) == train_size + valid_size == len(set(both))
+    assert set(both) <= set(range(100))
+
+
+def test_together_they_can_be_everything():
+    assert sorted(np.concatenate(drawn(train_size=70, valid_size=30))) == list(range(100))
+
+
+def test_the_seed_alone_decides():
+    np.random.seed(1)
+    first = drawn(split_seed=3)
+    np.random.seed(2)
+    np.testing.assert_equal(drawn(split_seed=3), first)
+    assert set(drawn(split_seed=4)[1]) != set(first[1])
+
+
+def test_neither_changes_with_the_size_of_the_other():
+    np.testing.assert_equal(drawn(train_size=60, valid_size=5)[0], drawn(train_size=60, valid_size=40)[0])
+    np.testing.assert_equal(drawn(train_size=5, valid_size=30)[1], drawn(train_size=70, valid_size=30)[1])
+
+
+def test_a_smaller_set_lies_within_a_larger_one():
+    small, large = drawn(train_size=20)[0], drawn(train_size=70)[0]
+    np.testing.assert_equal(small, large[:20])
+
+
+def test_the_split_is_the_same_for_ever():
+    train, valid = drawn(available=10, train_size=6, valid_size=4)
+    assert train.tolist() == [2, 8, 4, 9, 1, 6]  # RandomState(0).permutation(10), as documented everywhere
+    assert valid.tolist() == [5, 0, 3, 7]
+
+
+def test_too_large_together_names_the_keys_and_what_there_is():
+    with pytest.raises(
+        VaelineError, match=r"data\.train_size \(60\) and data\.valid_size \(41\) make 101.*100"
+    ):
+        drawn(valid_size=41)

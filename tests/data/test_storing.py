@@ -1,0 +1,125 @@
+import hashlib
+import io
+
+import numpy as np
+import pytest
+
+from tests.data.published import Numbered
+from vaeline.data import storing
+from vaeline.data.dataset import DataOptions, Examples
+from vaeline.data.prepared import Prepared
+from vaeline.data.storing import store, summary
+from vaeline.errors import VaelineError
+
+
+def numbered(**options):
+    return Numbered(DataOptions(**options), raw=None)
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_every_image_keeps_its_label_and_no_image_is_in_two_splits(tmp_path):
+    prepared = store(numbered(), tmp_path)
+    for split in (prepared.train, prepared.valid, prepared.test):
+        assert (split.images == split.labels[:, None, None, None]).all()
+    train, valid, test = (set(split.labels) for split in (prepared.train, prepared.valid, prepared.test))
+    assert (len(train), len(valid)) == (60, 30)
+    assert not train & valid
+    assert train | valid <= set(range(100))
+    assert prepared.test.labels.tolist() == list(range(200, 220))
+    assert test == set(range(200, 220))
+
+
+@pytest.mark.parametrize("piece", [1, 7, 60, 1000])
+def test_the_files_are_what_numpy_would_save_whatever_the_piece(tmp_path, monkeypatch, piece):
+    monkeypatch.setattr(storing, "PIECE", piece)
+    prepared = store(numbered(), tmp_path)
+    saved = io.BytesIO()
+    np.save(saved, np.array(prepared.train.images))
+    assert (tmp_path / "train_images.npy").read_bytes() == saved.getvalue()
+    assert prepared.hashes["train_images.npy"] == hashlib.sha256(saved.getvalue()).hexdigest()
+
+
+def test_the_same_options_store_the_same_bytes_and_another_seed_only_another_split(tmp_path):
+    first, again, other = (tmp_path / name for name in "abc")
+    store(numbered(), first)
+    store(numbered(), again)
+    store(numbered(split_seed=1), other)
+    assert files(first) == files(again)
+    same = {name for name, content in files(other).items() if content == files(first)[name]}
+    assert same == {"test_images.npy", "test_labels.npy"}
+
+
+class Reluctant:
+    """Images that are made piece by piece, and never more than `most` at a time."""
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, count, most, breaks=False):
+        self.shape = (count, 1, 2, 2)
+        self.most = most
+        self.breaks = breaks
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, indices):
+        assert len(indices) <= self.most
+        if self.breaks:
+            raise OSError("the disk is full")
+        return np.zeros((len(indices), 1, 2, 2), np.uint8)
+
+
+class Streamed(Numbered):
+    breaks = False
+
+    def training(self):
+        return Examples(Reluctant(100, 16), np.arange(100))
+
+    def test(self):
+        return Examples(Reluctant(50, 16, self.breaks), np.arange(50))
+
+
+def test_no_more_than_a_piece_is_asked_for_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(storing, "PIECE", 16)
+    prepared = store(Streamed(DataOptions(), raw=None), tmp_path)
+    assert prepared.train.images.shape == (60, 1, 2, 2)
+
+
+def test_a_failure_half_way_leaves_what_was_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(storing, "PIECE", 16)
+    store(numbered(), tmp_path)
+    before = files(tmp_path)
+    broken = Streamed(DataOptions(), raw=None)
+    broken.breaks = True
+    with pytest.raises(OSError, match="the disk is full"):
+        store(broken, tmp_path)
+    assert files(tmp_path) == before
+
+
+def test_sizes_that_do_not_fit_write_nothing(tmp_path):
+    with pytest.raises(VaelineError, match="numbered has 100 training images"):
+        store(numbered(train_size=99), tmp_path / "prepared")
+    assert not (tmp_path / "prepared").exists()
+
+
+def test_summary_counts_and_averages(tmp_path):
+    prepared = store(numbered(), tmp_path)
+    values = summary(prepared)
+    assert values.pop("mean_pixel") == pytest.approx(np.mean(prepared.train.labels) / 255, rel=1e-12)
+    assert values == {
+        "data": "numbered",
+        "train_size": 60,
+        "valid_size": 30,
+        "test_size": 20,
+        "classes": 2,
+        "channels": 2,
+        "height": 3,
+        "width": 4,
+    }
+
+
+def test_what_is_returned_is_what_is_opened_later(tmp_path):
+    assert store(numbered(), tmp_path).description == Prepared.open(tmp_path).description
