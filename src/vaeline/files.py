@@ -1,6 +1,7 @@
 """Writing files so that a reader never sees half of one, and a full disk harms nothing that was good."""
 
 import contextlib
+import errno
 import json
 import os
 import tempfile
@@ -28,7 +29,8 @@ def replacing(path: Path | str) -> Iterator[Path]:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk does not say which file it cut short
+        if error.errno == errno.ENOSPC and error.filename is None:
+            error.filename = str(path)  # a failed write does not say where it wrote
         raise
     finally:
         temporary.unlink(missing_ok=True)
