@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
-from tqdm import tqdm
 
 from vaeline.errors import VaelineError
 from vaeline.estimators.bounds import elbo_terms
 from vaeline.estimators.estimate import Estimate
 from vaeline.monitor import Monitor
+from vaeline.progress import bar
 from vaeline.schedules import LR_SCHEDULES, kl_weight
 from vaeline.seeding import own_noise
 
@@ -103,9 +103,9 @@ def fit(training: Training, images: Tensor, valid: Tensor, config: Any) -> Itera
     whose loss or gradient was not finite.
     """
     steps = math.ceil(len(images) / config.batch_size)
-    with tqdm(total=config.epochs * steps, initial=training.step, desc="train", unit="step") as bar:
+    with bar(total=config.epochs * steps, initial=training.step, desc="train", unit="step") as progress:
         while training.epoch < config.epochs:
-            epoch = _Epoch(training, config, steps, bar)
+            epoch = _Epoch(training, config, steps, progress)
             epoch.run(images)
             training.epoch += 1
             yield epoch.record(valid)
@@ -114,8 +114,8 @@ def fit(training: Training, images: Tensor, valid: Tensor, config: Any) -> Itera
 class _Epoch:
     """One pass over the training images; nothing waits for the device but every LOG_EVERY steps."""
 
-    def __init__(self, training: Training, config: Any, steps: int, bar: tqdm) -> None:
-        self.training, self.config, self.bar = training, config, bar
+    def __init__(self, training: Training, config: Any, steps: int, progress: Any) -> None:
+        self.training, self.config, self.progress = training, config, progress
         self.warmup_steps = config.kl_warmup_epochs * steps
         self.total_steps = config.epochs * steps
         self.cycles = config.kl_cycles if config.kl_schedule == "cyclical" else 1
@@ -173,8 +173,8 @@ class _Epoch:
         self.watched = []
         self.training.skipped += int(sum(failed))
         self.alerts += self.training.monitor.steps(first, losses, variances)
-        self.bar.update(len(losses))
-        self.bar.set_postfix(epoch=self.training.epoch + 1, loss=f"{losses[-1]:.1f}")
+        self.progress.update(len(losses))
+        self.progress.set_postfix(epoch=self.training.epoch + 1, loss=f"{losses[-1]:.1f}", refresh=False)
         if self.training.skipped > self.config.max_skipped_updates:
             raise TrainingDivergedError(
                 f"{self.training.skipped} updates up to step {self.training.step} were NaN or infinite and "

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from vaeline.estimators.estimate import Estimate
+from vaeline.progress import bar
 
 # Rows of the decoder at a time. Fixed, not fitted to free memory: noise is drawn chunk by chunk, so another
 # chunk would be another draw, and memory stays the same for every K.
@@ -83,7 +83,7 @@ def importance_bounds(
     of them. Memory does not grow with K.
     """
     rows = max(1, ROWS // min(ks[-1], 64))
-    chunks = tqdm(images.split(rows), desc=f"IWAE-{ks[-1]}", unit="chunk", disable=not progress)
+    chunks = bar(images.split(rows), desc=f"IWAE-{ks[-1]}", unit="chunk", disable=not progress)
     per_chunk = [_importance_chunk(model, x, ks) for c in chunks for x in shown(c, rows, device_of(model))]
     bounds, ess = zip(*per_chunk, strict=True)
     return ImportanceBounds(tuple(ks), torch.cat(bounds), torch.cat(ess))

@@ -1,0 +1,105 @@
+"""pytorch-fid's InceptionV3 as an extractor, and where its weights come from.
+
+Seitzer, pytorch-fid 0.3.0, with the weights of Heusel et al. (2017), 95 MB.
+"""
+
+import contextlib
+import hashlib
+import socket
+from collections.abc import Iterator
+from http.client import HTTPException
+from pathlib import Path
+
+import torch
+from pytorch_fid.inception import FID_WEIGHTS_URL, InceptionV3
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
+
+from vaeline.errors import VaelineError
+
+FILE = FID_WEIGHTS_URL.rpartition("/")[2]
+FOLDER = "$TORCH_HOME/hub/checkpoints"  # said so in messages: where it lies differs between machines
+PUBLISHED = "6726825d"
+COMMAND = "dvc exp run -S fid_inception=require"
+SILENCE_SECONDS = 15
+
+
+class WeightsUnavailable(VaelineError):
+    """Inception's weights are neither in torch hub's folder nor to be had."""
+
+
+class Inception(nn.Module):
+    """From grey or RGB uint8 images [B, C, H, W] to the features [B, dims] that pytorch-fid takes of PNGs.
+
+    `dims` is pytorch-fid's --dims: 64, 192, 768 or 2048. Raises WeightsUnavailable with the reason.
+    """
+
+    def __init__(self, device: torch.device, dims: int = 2048) -> None:
+        super().__init__()
+        self.weights = _digest(weights())
+        try:
+            network = InceptionV3([InceptionV3.BLOCK_INDEX_BY_DIM[dims]])
+        except Exception as error:  # a damaged pickle raises anything
+            reason = f"{type(error).__name__} on reading it"
+            raise WeightsUnavailable(
+                f"{FILE} in {FOLDER} is damaged ({reason}): delete it, and it is downloaded again"
+            ) from error
+        self.network = network.eval().to(device)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Returns float32 [B, dims]; a grey image is repeated to three channels, as PIL does."""
+        (maps,) = self.network((images.float() / 255).expand(-1, 3, -1, -1))
+        return adaptive_avg_pool2d(maps, 1).flatten(1)
+
+
+def inception_or_reason(mode: str, device: torch.device) -> tuple[Inception | None, str]:
+    """Returns Inception and "", or None and why it is left out, for a `fid_inception` mode.
+
+    The modes are auto, off and require; the last raises WeightsUnavailable instead.
+    """
+    if mode == "off":
+        return None, f"switched off (fid_inception: off); to compute it: `{COMMAND}`"
+    try:
+        return Inception(device), ""
+    except WeightsUnavailable as error:
+        if mode == "require":
+            raise
+        return None, f"{error}; then: `{COMMAND}`"
+
+
+def weights() -> Path:
+    """Returns the file of weights, downloaded and verified where it was not there; raises WeightsUnavailable."""
+    path = Path(torch.hub.get_dir(), "checkpoints", FILE)
+    if path.is_file():
+        return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _silence_limited():
+            torch.hub.download_url_to_file(FID_WEIGHTS_URL, str(path), hash_prefix=PUBLISHED)
+    except (OSError, HTTPException, RuntimeError) as error:
+        raise WeightsUnavailable(
+            f"Inception's weights cannot be downloaded ({_cause(error)}): put {FID_WEIGHTS_URL} into {FOLDER}"
+        ) from None
+    return path
+
+
+@contextlib.contextmanager
+def _silence_limited() -> Iterator[None]:
+    # torch.hub connects without a time-out: a silent host would hang the stage for ever.
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(SILENCE_SECONDS)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _cause(error: BaseException) -> str:
+    # Without the path or the proxy that an OSError's own text names: this goes into a metric.
+    text = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+    return _cause(text) if isinstance(text, OSError) and text is not error else " ".join(str(text).split())
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[: len(PUBLISHED)]

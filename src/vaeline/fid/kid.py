@@ -1,0 +1,45 @@
+"""The kernel inception distance: a squared maximum mean discrepancy with a cubic kernel, unbiased at any N.
+
+Bińkowski, Sutherland, Arbel, Gretton, "Demystifying MMD GANs" (2018), eq. 4 and section 4.
+"""
+
+import numpy as np
+
+CHUNK = 1024  # rows of the kernel matrix in memory at once
+
+
+def kid(features1: np.ndarray, features2: np.ndarray) -> tuple[float, float]:
+    """Returns the distance and its standard error, for features [N >= 3, D] and as many others [N, D].
+
+    All pairs are used, rather than random subsets of 1,000. The error covers the draw of both halves: it
+    is the jackknife that leaves out one image of each half at a time. Where both halves have one
+    distribution it is too large (by about 40 %) rather than too small.
+    """
+    x, y = np.asarray(features1, np.float64), np.asarray(features2, np.float64)
+    if x.shape != y.shape:
+        raise ValueError(f"kid: both halves need one shape, found {x.shape} and {y.shape}")
+    n = len(x)
+    # What each image shares with the others of its half, and with the other half: [N]
+    own = _row_sums(x, x) - _pairs(x, x) + _row_sums(y, y) - _pairs(y, y)
+    cross = _row_sums(x, y) + _row_sums(y, x)
+    total = _mmd(own.sum(), cross.sum() / 2, n)
+    without = _mmd(own.sum() - 2 * own, cross.sum() / 2 - cross + _pairs(x, y), n - 1)
+    return float(total), float(np.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2)))
+
+
+def _mmd(own: np.ndarray, cross: np.ndarray, n: int) -> np.ndarray:
+    # Eq. 4 from its sums: a half's kernel without the diagonal, which would bias it, and the whole of the cross.
+    return own / (n * (n - 1)) - 2 * cross / n**2
+
+
+def _row_sums(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    rows = (x[start : start + CHUNK] for start in range(0, len(x), CHUNK))
+    return np.concatenate([_kernel(part @ y.T, x.shape[1]).sum(1) for part in rows])
+
+
+def _pairs(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return _kernel(np.sum(x * y, axis=1), x.shape[1])
+
+
+def _kernel(products: np.ndarray, dims: int) -> np.ndarray:
+    return (products / dims + 1) ** 3
