@@ -1,13 +1,12 @@
 """The whole of params.yaml as one typed, frozen and strictly validated object."""
 
-import json
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
+from ruamel.yaml import YAML
 
 from vaeline.data.datasets import DATASETS
-from vaeline.files import write_text
+from vaeline.files import replacing, write_json
 from vaeline.likelihoods import LIKELIHOODS
 from vaeline.models import MODELS
 from vaeline.networks import NETWORKS
@@ -36,11 +35,11 @@ class ExperimentConfig(Hyperparameters):
 
     def save(self, path: Path | str) -> None:
         """Writes YAML, or JSON where the name ends in .json; `load` gives back an equal configuration."""
-        values = self.to_dict()
-        json_form = Path(path).suffix == ".json"
-        write_text(
-            path, json.dumps(values, indent=2) if json_form else yaml.safe_dump(values, sort_keys=False)
-        )
+        if Path(path).suffix == ".json":
+            write_json(path, self.to_dict())
+            return
+        with replacing(path) as temporary:
+            YAML().dump(self.to_dict(), temporary)
 
     @classmethod
     def load(cls, path: Path | str = "params.yaml") -> Self:

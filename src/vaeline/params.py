@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from vaeline.errors import VaelineError
 
@@ -86,13 +87,18 @@ def _nearest(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
     return f" (did you mean '{close[0]}'?)" if close else f" (known: {', '.join(model.model_fields)})"
 
 
+def parse_yaml(text: str) -> Any:
+    """Returns what YAML 1.2 says, as DVC reads it: `off` is a word, and 1e-4 a number."""
+    return YAML(typ="safe", pure=True).load(text)
+
+
 def read_yaml(path: Path | str) -> dict[str, Any]:
     """Returns the mapping in a YAML (or JSON) file; raises VaelineError if it holds none."""
     try:
-        values = yaml.safe_load(Path(path).read_text())
+        values = parse_yaml(Path(path).read_text())
     except FileNotFoundError:
         raise VaelineError(f"{path}: no such file; run from the repository's root") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, UnicodeDecodeError) as error:
         raise VaelineError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise VaelineError(f"{path}: expected 'key: value' lines, found {type(values).__name__}")

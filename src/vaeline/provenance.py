@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-import yaml
+from vaeline.params import parse_yaml
 
 PACKAGES = ("torch", "torchvision", "numpy", "dvc", "mlflow", "pytorch-fid")
 
@@ -49,7 +49,7 @@ def tags() -> dict[str, str]:
 def changes(params: Mapping[str, Any]) -> str:
     """Returns how `params` differ from those committed at the baseline: `beta=4 seed=1`, or ``."""
     committed = _git("show", f"{os.environ.get('DVC_EXP_BASELINE_REV', 'HEAD')}:./params.yaml")
-    before = flat(yaml.safe_load(committed) or {}) if committed else {}
+    before = flat(parse_yaml(committed)) if committed else {}
     now = flat(params)
     return " ".join(
         f"{key}={text(value)}"

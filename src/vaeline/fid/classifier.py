@@ -1,11 +1,15 @@
 """A small convolutional classifier whose penultimate layer measures images where Inception cannot be had."""
 
+from pathlib import Path
+from typing import Self
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from tqdm import trange
 
+from vaeline.files import replacing
+from vaeline.progress import bar
 from vaeline.seeding import own_noise
 
 FEATURES = 64
@@ -20,12 +24,13 @@ WEIGHT_DECAY = 1e-2
 class Classifier(nn.Module):
     """From uint8 images [B, C, H, W], 8x8 or larger, to features [B, 64], each of about unit variance.
 
-    The unit is that of the training images, so that a distance of 64 is about that between the data and
-    one image repeated.
+    The variance is that of the training images, so that the Fréchet distance between the data and one of
+    its images repeated is about 128.
     """
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
+        self.sizes = {"channels": channels, "classes": classes}
         self.convolutions = nn.Sequential(
             _convolution(channels, 16, stride=2),
             _convolution(16, 32),
@@ -37,12 +42,26 @@ class Classifier(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Returns float32 [B, 64]."""
-        maps = self.convolutions(images.float() / 127.5 - 1)  # [B, 64, H/4, W/4]
+        maps = self.convolutions(images.float() / 255)  # [B, 64, H/4, W/4]
         return self.norm(maps.flatten(2).mean(2))
 
     def logits(self, images: Tensor) -> Tensor:
         """Returns float32 [B, classes]."""
         return self.head(self(images))
+
+    def save(self, path: Path) -> None:
+        """Writes sizes and weights; the same classifier gives the same bytes under any name."""
+        # Given a path, torch.save would write its name into the file.
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            torch.save({"sizes": self.sizes, "weights": self.state_dict()}, file)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Returns the classifier in a file, in eval mode on the CPU."""
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        classifier = cls(**content["sizes"])
+        classifier.load_state_dict(content["weights"])
+        return classifier.eval()
 
 
 def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Module:
@@ -51,12 +70,15 @@ def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Module:
 
 
 def train(images: np.ndarray, labels: np.ndarray, classes: int, device: torch.device) -> Classifier:
-    """Returns a classifier trained on uint8 images [N, C, H, W]: the same one for the same images and machine."""
+    """Returns a classifier trained on uint8 images [N, C, H, W] and labels int64 [N], in eval mode.
+
+    On one machine the same images give the same weights (on CUDA after `set_seed`).
+    """
     with own_noise(SEED):
         classifier = Classifier(images.shape[1], classes).to(device).train()
         optimizer = torch.optim.AdamW(classifier.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=STEPS)
-        for _ in trange(STEPS, desc="classifier", unit="step", mininterval=1):
+        for _ in bar(range(STEPS), desc="classifier", unit="step"):
             index = torch.randint(len(images), (BATCH,)).numpy()
             batch, target = (torch.from_numpy(part[index]).to(device) for part in (images, labels))
             optimizer.zero_grad()

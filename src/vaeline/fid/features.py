@@ -1,11 +1,15 @@
 """From images to features: what every extractor is, and the loop over batches."""
 
 import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
+
+from vaeline.progress import bar
 
 BATCH = 32
 PROBE = 8  # images whose time foretells that of all
@@ -19,25 +23,26 @@ def extract(name: str, extractor: nn.Module, *halves: np.ndarray) -> list[np.nda
     """
     total = sum(len(half) for half in halves)
     print(f"{name}: {total} images, {_forecast(extractor, halves[0], total)}", flush=True)
-    with tqdm(total=total, desc=name, unit="image", mininterval=1) as bar:
-        return [_features(extractor, half, bar) for half in halves]
+    with bar(total=total, desc=name, unit="image") as progress:
+        return [_features(extractor, half, progress.update) for half in halves]
 
 
 @torch.inference_mode()
-def _features(extractor: nn.Module, images: np.ndarray, bar: tqdm) -> np.ndarray:
+def _features(extractor: nn.Module, images: np.ndarray, done: Callable[[int], Any]) -> np.ndarray:
     device = next(extractor.parameters()).device
+    extractor.eval()
     parts = []
     for start in range(0, len(images), BATCH):
         batch = torch.tensor(images[start : start + BATCH], device=device)
-        parts.append(extractor.eval()(batch).float().cpu().numpy())
-        bar.update(len(batch))
+        parts.append(extractor(batch).cpu().numpy())
+        done(len(batch))
     return np.concatenate(parts)
 
 
 def _forecast(extractor: nn.Module, images: np.ndarray, total: int) -> str:
-    silent = tqdm(disable=True)
-    _features(extractor, images[:PROBE], silent)  # the first batch pays for setting up
+    probe = images[:PROBE]
+    _features(extractor, probe, lambda _: None)  # the first batch pays for setting up
     start = time.perf_counter()
-    _features(extractor, images[:PROBE], silent)
-    seconds = (time.perf_counter() - start) / len(images[:PROBE])
-    return f"about {total * seconds / 60:.1f} min ({seconds:.3f} s each)"
+    _features(extractor, probe, lambda _: None)
+    seconds = (time.perf_counter() - start) / len(probe)
+    return f"about {timedelta(seconds=round(total * seconds))} ({seconds:.2g} s each)"

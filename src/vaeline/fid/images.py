@@ -34,12 +34,12 @@ def sample_size(wanted: int, *available: int) -> int:
     n = min(wanted, *available)
     if n < SMALLEST:
         raise VaelineError(
-            f"fid: {n} images a half are too few (at least {SMALLEST}): raise fid_samples or data.valid_size"
+            f"{n} images a half are too few (at least {SMALLEST}): raise fid_samples or data.valid_size"
         )
     return n
 
 
 def drawn(images: np.ndarray, n: int) -> np.ndarray:
     """Returns n of `images` [N, C, H, W], always the same ones, drawn without replacement."""
-    # Not the first n: the first half of MNIST's test set is the neater half, and digits are sorted by hand.
+    # Not the first n: MNIST's test set begins with its neater writers, and digits goes writer by writer.
     return images[np.sort(np.random.default_rng(DRAW_SEED).permutation(len(images))[:n])]

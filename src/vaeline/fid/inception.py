@@ -24,25 +24,26 @@ COMMAND = "dvc exp run -S fid_inception=require"
 SILENCE_SECONDS = 15
 
 
-class WeightsUnavailable(VaelineError):
+class WeightsUnavailableError(VaelineError):
     """Inception's weights are neither in torch hub's folder nor to be had."""
 
 
 class Inception(nn.Module):
     """From grey or RGB uint8 images [B, C, H, W] to the features [B, dims] that pytorch-fid takes of PNGs.
 
-    `dims` is pytorch-fid's --dims: 64, 192, 768 or 2048. Raises WeightsUnavailable with the reason.
+    `dims` is pytorch-fid's --dims: 64, 192, 768 or 2048. Raises WeightsUnavailableError with the reason.
     """
 
     def __init__(self, device: torch.device, dims: int = 2048) -> None:
         super().__init__()
+        block = InceptionV3.BLOCK_INDEX_BY_DIM[dims]
         self.weights = _digest(weights())
         try:
-            network = InceptionV3([InceptionV3.BLOCK_INDEX_BY_DIM[dims]])
+            network = InceptionV3([block])  # reads the file that `weights` found
         except Exception as error:  # a damaged pickle raises anything
-            reason = f"{type(error).__name__} on reading it"
-            raise WeightsUnavailable(
-                f"{FILE} in {FOLDER} is damaged ({reason}): delete it, and it is downloaded again"
+            raise WeightsUnavailableError(
+                f"{FILE} in {FOLDER} is damaged ({type(error).__name__} on reading it): delete it, and it "
+                "is downloaded again"
             ) from error
         self.network = network.eval().to(device)
 
@@ -55,20 +56,23 @@ class Inception(nn.Module):
 def inception_or_reason(mode: str, device: torch.device) -> tuple[Inception | None, str]:
     """Returns Inception and "", or None and why it is left out, for a `fid_inception` mode.
 
-    The modes are auto, off and require; the last raises WeightsUnavailable instead.
+    The modes are auto, off and require; the last raises WeightsUnavailableError instead.
     """
     if mode == "off":
         return None, f"switched off (fid_inception: off); to compute it: `{COMMAND}`"
     try:
         return Inception(device), ""
-    except WeightsUnavailable as error:
+    except WeightsUnavailableError as error:
         if mode == "require":
             raise
         return None, f"{error}; then: `{COMMAND}`"
 
 
 def weights() -> Path:
-    """Returns the file of weights, downloaded and verified where it was not there; raises WeightsUnavailable."""
+    """Returns the file of weights; raises WeightsUnavailableError.
+
+    Where it is not there it is downloaded, verified, and moved into place whole.
+    """
     path = Path(torch.hub.get_dir(), "checkpoints", FILE)
     if path.is_file():
         return path
@@ -77,7 +81,7 @@ def weights() -> Path:
         with _silence_limited():
             torch.hub.download_url_to_file(FID_WEIGHTS_URL, str(path), hash_prefix=PUBLISHED)
     except (OSError, HTTPException, RuntimeError) as error:
-        raise WeightsUnavailable(
+        raise WeightsUnavailableError(
             f"Inception's weights cannot be downloaded ({_cause(error)}): put {FID_WEIGHTS_URL} into {FOLDER}"
         ) from None
     return path
@@ -94,10 +98,10 @@ def _silence_limited() -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def _cause(error: BaseException) -> str:
-    # Without the path or the proxy that an OSError's own text names: this goes into a metric.
-    text = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-    return _cause(text) if isinstance(text, OSError) and text is not error else " ".join(str(text).split())
+def _cause(error: Exception) -> str:
+    # An OSError's own text may name a path of this machine, and this goes into a metric.
+    cause = getattr(error, "reason", error)
+    return " ".join(str(getattr(cause, "strerror", None) or cause).split())
 
 
 def _digest(path: Path) -> str:

@@ -28,7 +28,7 @@ def kid(features1: np.ndarray, features2: np.ndarray) -> tuple[float, float]:
 
 
 def _mmd(own: np.ndarray, cross: np.ndarray, n: int) -> np.ndarray:
-    # Eq. 4 from its sums: a half's kernel without the diagonal, which would bias it, and the whole of the cross.
+    # Eq. 4 from its sums; only within a half does the diagonal, an image with itself, bias the mean.
     return own / (n * (n - 1)) - 2 * cross / n**2
 
 

@@ -1,0 +1,30 @@
+"""fid: how far the model's samples are from real images, through the eyes of a classifier and Inception."""
+
+from pathlib import Path
+
+from vaeline import checkpoints
+from vaeline.devices import device
+from vaeline.fid.images import generated
+from vaeline.fid.reference import Reference
+from vaeline.fid.scores import summary
+from vaeline.files import write_json
+from vaeline.params import Handed
+from vaeline.seeding import set_seed
+from vaeline.stage import run
+
+OUTPUT = Path("outputs/fid")
+
+
+def main(params: Handed) -> None:
+    set_seed(params.seed)
+    target = device(params.device)
+    reference = Reference.load(Path("outputs/fid_reference/features"))
+    model = checkpoints.selected(params.select).to(target)
+    images = generated(model.sample, reference.samples)
+    metrics = reference.scores(images, target)
+    write_json(OUTPUT / "metrics.json", metrics)
+    print(summary(metrics))
+
+
+if __name__ == "__main__":
+    run("fid", main)

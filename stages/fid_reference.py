@@ -1,0 +1,41 @@
+"""fid_reference: the real half of every distance, and the classifier that measures beside Inception."""
+
+from pathlib import Path
+
+from vaeline.data.prepared import Prepared
+from vaeline.devices import device
+from vaeline.fid.classifier import SEED, accuracy, train
+from vaeline.fid.images import drawn, sample_size
+from vaeline.fid.inception import inception_or_reason
+from vaeline.fid.reference import Reference
+from vaeline.files import write_json
+from vaeline.params import Handed
+from vaeline.seeding import set_seed
+from vaeline.stage import run
+
+OUTPUT = Path("outputs/fid_reference")
+
+
+def main(params: Handed) -> None:
+    set_seed(SEED)
+    target = device(params.device)
+    inception, skipped = inception_or_reason(params.fid_inception, target)
+    data = Prepared.open()
+    n = sample_size(params.fid_samples, len(data.test), len(data.valid))
+    classifier = train(data.train.images, data.train.labels, len(data.classes), target)
+    share, error = accuracy(classifier, data.test.images, data.test.labels)
+
+    # Real against real: valid is drawn from what the model learns from, and the model has not seen it. Its
+    # distance is what a perfect model would reach, and not zero: n is finite, and test has other writers.
+    real, held_out = drawn(data.test.images, n), drawn(data.valid.images, n)
+    reference = Reference.measure(real, held_out, classifier, inception, params.fid_inception, skipped)
+    reference.save(OUTPUT / "features")
+    metrics = {"classifier_accuracy": share, "classifier_accuracy_se": error, "fid_samples": n}
+    metrics["inception"] = f"used, weights {reference.weights}" if inception else "skipped"
+    write_json(OUTPUT / "metrics.json", metrics)
+    print(f"{n} real images; classifier accuracy {share:.4f} ± {error:.4f}")
+    print(f"Inception: {skipped or metrics['inception']}")
+
+
+if __name__ == "__main__":
+    run("fid_reference", main)

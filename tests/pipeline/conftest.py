@@ -1,0 +1,97 @@
+"""A repository of its own, small enough to run whole: this project's files, set to `digits`."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+PROJECT = Path(__file__).resolve().parents[2]
+SMALL = {
+    "name: mnist": "name: digits",
+    "epochs: 30": "epochs: 3",
+    "iwae_k: 100": "iwae_k: 20",
+    "fid_inception: auto": "fid_inception: off",
+}
+GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@example.com")
+
+
+class Clone:
+    """A clone of the project, and the commands that a person types in it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_"))}
+        self.environment |= {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "TORCH_HOME": str(root / "no-weights"),
+            "GIT_AUTHOR_NAME": "test",
+            "GIT_AUTHOR_EMAIL": "test@example.com",
+            "GIT_COMMITTER_NAME": "test",
+            "GIT_COMMITTER_EMAIL": "test@example.com",
+        }
+
+    @classmethod
+    def make(cls, root: Path) -> "Clone":
+        clone = cls(root)
+        listed = subprocess.check_output(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=PROJECT, text=True
+        )
+        for name in filter(lambda n: n.endswith((".py", ".yaml", ".toml", "ignore", ".dvc/config")), listed.split()):
+            if (PROJECT / name).is_file():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(PROJECT / name, root / name)
+        params = (root / "params.yaml").read_text()
+        for default, small in SMALL.items():
+            assert default in params, default
+            params = params.replace(default, small)
+        (root / "params.yaml").write_text(params)
+        for command in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "a clone")):
+            clone.run(*GIT, *command)
+        return clone
+
+    def run(self, *command: str, ok: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            command, cwd=self.root, env=self.environment | environment, capture_output=True, text=True, timeout=400
+        )
+        if ok:
+            assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        return done
+
+    def stages_run(self, done: subprocess.CompletedProcess[str]) -> list[str]:
+        """The stages that DVC says it ran, in order."""
+        return [line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage '")]
+
+    def metrics(self) -> dict[str, bytes]:
+        """The bytes of every metrics.json."""
+        return {path.parent.name: path.read_bytes() for path in self.root.glob("outputs/*/metrics.json")}
+
+    def runs(self) -> list[Run]:
+        """The runs in the clone's MLflow store, oldest first."""
+        client = MlflowClient(f"sqlite:///{self.root / 'mlflow.db'}")
+        ids = [experiment.experiment_id for experiment in client.search_experiments()]
+        return client.search_runs(ids, order_by=["attributes.start_time ASC"])
+
+    @property
+    def client(self) -> MlflowClient:
+        return MlflowClient(f"sqlite:///{self.root / 'mlflow.db'}")
+
+
+@pytest.fixture(scope="session")
+def clone_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Clone]:
+    return lambda name: Clone.make(tmp_path_factory.mktemp(name))
+
+
+@pytest.fixture(scope="session")
+def reproduced(clone_of: Callable[[str], Clone]) -> Clone:
+    """A clone in which `dvc repro` has run once, and whose results are committed."""
+    clone = clone_of("reproduced")
+    clone.first = clone.run("dvc", "repro")
+    clone.run(*GIT, "add", "-A")
+    clone.run(*GIT, "commit", "-qm", "results")
+    return clone

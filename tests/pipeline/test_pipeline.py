@@ -1,0 +1,122 @@
+"""The pipeline as a person uses it, on real digits: `dvc repro`, `dvc exp run`, and MLflow read back."""
+
+import json
+
+import pytest
+
+from vaeline.config import ExperimentConfig
+from vaeline.provenance import flat, text
+
+pytestmark = pytest.mark.pipeline
+
+STAGES = ["prepare", "check", "train", "evaluate", "fid_reference", "fid", "diagnose", "report"]
+PROMISED = {
+    "train": {"epochs", "train_loss", "train_recon", "train_kl", "valid_elbo", "skipped_updates"},
+    "evaluate": {"elbo", "elbo_se", "iwae", "iwae_se", "iwae_k", "ess", "kl", "bce", "sse", "mse", "mae"},
+    "fid": {"fid_skipped", "fid_classifier", "fid_classifier_floor"},
+    "diagnose": {"mu_mean", "mu_std", "var_mean", "active_dims", "active_units", "mse"},
+}
+
+
+def read(clone, stage):
+    return json.loads(clone.metrics()[stage])
+
+
+def test_repro_runs_every_stage_and_writes_what_others_read(reproduced):
+    assert sorted(reproduced.stages_run(reproduced.first)) == sorted(STAGES)
+    for stage, names in PROMISED.items():
+        assert names <= read(reproduced, stage).keys()
+
+
+def test_the_bounds_are_in_order_and_the_model_has_learnt(reproduced):
+    evaluated = read(reproduced, "evaluate")
+    assert evaluated["elbo"] < evaluated["iwae"] < 0
+    assert evaluated["elbo"] == pytest.approx(-(evaluated["distortion"] + evaluated["rate"]))
+    # Independent pixels, each at its own mean frequency, reach about −33.4 nats on these digits.
+    assert evaluated["elbo"] > -32
+
+
+def test_a_second_repro_does_nothing(reproduced):
+    before = reproduced.metrics()
+    again = reproduced.run("dvc", "repro")
+    assert reproduced.stages_run(again) == []
+    assert reproduced.metrics() == before
+
+
+def test_the_mlflow_run_is_complete(reproduced):
+    (run,) = reproduced.runs()
+    config = ExperimentConfig.load(reproduced.root / "params.yaml")
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {key: text(value) for key, value in flat(config.to_dict()).items() if text(value)}
+    for stage in STAGES[:-1]:
+        numbers = {k: v for k, v in read(reproduced, stage).items() if not isinstance(v, str)}
+        assert {name: run.data.metrics[f"{stage}/{name}"] for name in numbers} == pytest.approx(numbers)
+    history = reproduced.client.get_metric_history(run.info.run_id, "valid_elbo")
+    assert [point.step for point in history] == [1, 2, 3]
+    files = {a.path for folder in ("checkpoints", "plots/diagnose", "report")
+             for a in reproduced.client.list_artifacts(run.info.run_id, folder)}  # fmt: skip
+    assert {"checkpoints/best.pt", "checkpoints/last.pt", "plots/diagnose/samples.png"} <= files
+    head = reproduced.run("git", "rev-parse", "HEAD~1").stdout.strip()
+    assert run.data.tags["git.commit"] == head
+
+
+def test_experiments_share_what_they_can_and_never_each_others_runs(reproduced):
+    params = (reproduced.root / "params.yaml").read_text()
+    first = {run.info.run_id: run.data.to_dictionary() for run in reproduced.runs()}
+
+    varied = reproduced.run("dvc", "exp", "run", "-n", "wide", "-S", "beta=4")
+    assert sorted(reproduced.stages_run(varied)) == sorted(set(STAGES) - {"prepare", "fid_reference"})
+    longer = reproduced.run("dvc", "exp", "run", "-n", "longer", "-S", "beta=4", "-S", "iwae_k=50")
+    assert reproduced.stages_run(longer) == ["evaluate", "report"]
+
+    runs = {run.info.run_name: run for run in reproduced.runs() if run.info.run_id not in first}
+    assert set(runs) == {"beta=4", "beta=4 iwae_k=50"}
+    assert runs["beta=4"].data.params["iwae_k"] == "20"
+    child = runs["beta=4 iwae_k=50"]
+    assert child.data.params == runs["beta=4"].data.params | {"iwae_k": "50"}
+    assert child.data.metrics.keys() == runs["beta=4"].data.metrics.keys()
+    assert child.data.tags["vaeline.training_run"] == runs["beta=4"].info.run_id
+    assert child.data.tags["dvc.experiment"] == "longer"
+    untouched = {run.info.run_id: run.data.to_dictionary() for run in reproduced.runs()}
+    assert {key: untouched[key] for key in first} == first
+
+    shown = json.loads(reproduced.run("dvc", "exp", "show", "--json").stdout)
+    assert "wide" in json.dumps(shown)
+    assert reproduced.run("dvc", "metrics", "diff", "HEAD", "wide").stdout
+    reproduced.run("dvc", "plots", "diff", "HEAD", "wide", "--out", "dvc_plots")
+    (reproduced.root / "params.yaml").write_text(params)
+    reproduced.run("dvc", "checkout")
+
+
+def test_a_parallel_experiment_in_a_temporary_copy_reaches_the_same_store(reproduced):
+    before = len(reproduced.runs())
+    reproduced.run("dvc", "exp", "run", "--temp", "-n", "apart", "-S", "latent_dim=5")
+    new = reproduced.runs()[before:]
+    assert [run.info.run_name for run in new] == ["latent_dim=5"]
+    assert (reproduced.root / "mlartifacts" / new[0].info.run_id / "artifacts/checkpoints/best.pt").is_file()
+
+
+def test_two_forced_runs_agree_bit_for_bit(reproduced):
+    reproduced.run("git", "checkout", "-q", "--", ".")
+    before = reproduced.metrics()
+    forced = reproduced.run("dvc", "repro", "--force")
+    assert len(reproduced.stages_run(forced)) == len(STAGES)
+    assert reproduced.metrics() == before
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        ("beta=-1", "train: params.yaml: beta = -1 is not allowed: input should be greater than or equal to 0"),
+        ("prior.name=vmap", "prior.name = 'vmap' is not allowed: input should be 'standard_normal'"),
+        ("data.valid_size=1700", "data.valid_size (1700)"),
+    ],
+)
+def test_a_bad_value_is_one_line_and_harms_nothing(reproduced, wrong, line):
+    reproduced.run("git", "checkout", "-q", "--", ".")
+    failed = reproduced.run("dvc", "exp", "run", "-S", wrong, ok=False)
+    assert failed.returncode != 0
+    assert "Traceback" not in failed.stdout + failed.stderr
+    assert line.split(": ", 1)[-1] in failed.stdout + failed.stderr
+    reproduced.run("git", "checkout", "-q", "--", ".")
+    reproduced.run("dvc", "checkout")
