@@ -6,6 +6,8 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 READY := $(VENV)/.ready
+# see stages/__init__.py
+export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: help repro test lint ui deps requirements
 

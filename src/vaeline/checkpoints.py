@@ -22,8 +22,9 @@ class CheckpointError(VaelineError):
 
 def save(path: Path | str, content: dict[str, Any]) -> None:
     """Writes `content` (config, shape, training …) atomically."""
-    with replacing(path) as temporary:
-        torch.save({"format": FORMAT, **content}, temporary)
+    # Given a path, torch.save would write its name into the file: equal contents are to be equal bytes.
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        torch.save({"format": FORMAT, **content}, file)
 
 
 def read(path: Path | str) -> dict[str, Any]:

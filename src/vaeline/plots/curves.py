@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from vaeline.plots.style import PALETTE, figure
+from vaeline.plots.style import PALETTE, figure, styled
 
 
+@styled
 def training_curves(history: pd.DataFrame) -> Figure:
     """Returns loss, reconstruction and KL over epochs, training beside validation, in nats an image."""
     fig = figure(9.0, 3.2)
@@ -29,6 +30,7 @@ def training_curves(history: pd.DataFrame) -> Figure:
     return fig
 
 
+@styled
 def kl_per_dimension(table: pd.DataFrame, threshold: float) -> Figure:
     """Returns a bar for the KL of each dimension in nats, with the threshold of activity."""
     fig = figure(7.0, 3.2)
@@ -45,6 +47,7 @@ def kl_per_dimension(table: pd.DataFrame, threshold: float) -> Figure:
     return fig
 
 
+@styled
 def bounds_over_k(curve: pd.DataFrame) -> Figure:
     """Returns IWAE-K over K with a band of two standard errors over images, in nats."""
     fig = figure()
@@ -57,16 +60,18 @@ def bounds_over_k(curve: pd.DataFrame) -> Figure:
     return fig
 
 
+@styled
 def latent_map(
     points: np.ndarray, labels: np.ndarray, classes: Sequence[str], axis_names: Sequence[str]
 ) -> Figure:
     """Returns points [N, 2] coloured by label [N], each class named at its median."""
     fig = figure(6.5, 6.0)
     axes = fig.add_subplot()
+    size = float(np.clip(20_000 / len(points), 4, 30))
     for label, name in enumerate(classes):
         mine = points[labels == label]
         colour = PALETTE[label % len(PALETTE)]
-        axes.scatter(*mine.T, s=4, alpha=0.5, color=colour, linewidths=0)
+        axes.scatter(*mine.T, s=size, alpha=0.5, color=colour, linewidths=0)
         axes.annotate(
             name, np.median(mine, axis=0), ha="center", va="center", fontweight="bold",
             bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": colour, "alpha": 0.85},

@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torchvision.utils import make_grid
 
-from vaeline.plots.style import figure
+from vaeline.plots.style import figure, styled
 
 
+@styled
 def grid(images: Tensor, columns: int, title: str, rows: Sequence[str] = ()) -> Figure:
     """Returns images [N, C, H, W] in [0, 1] as a grid of `columns`; `rows` names each row at its left."""
     sheet = make_grid(images.cpu(), nrow=columns, padding=2, pad_value=1.0).permute(1, 2, 0).numpy()
