@@ -26,7 +26,7 @@ def main(params: Handed) -> None:
     share, error = accuracy(classifier, data.test.images, data.test.labels)
 
     # Real against real: valid is drawn from what the model learns from, and the model has not seen it. Its
-    # distance is what a perfect model would reach, and not zero: n is finite, and test has other writers.
+    # distance is what a perfect model would reach, and not zero: n is finite, and test may be other hands.
     real, held_out = drawn(data.test.images, n), drawn(data.valid.images, n)
     reference = Reference.measure(real, held_out, classifier, inception, params.fid_inception, skipped)
     reference.save(OUTPUT / "features")

@@ -53,7 +53,7 @@ class Hyperparameters(Options):
     elbo_samples: int = Field(10, ge=1)
     iwae_k: int = Field(100, ge=1)
     fid_samples: int = Field(2048, ge=2)
-    fid_inception: Literal["auto", "require", "off"] = "auto"
+    fid_inception: Literal["auto", "require", "skip"] = "auto"
 
 
 OptionsT = TypeVar("OptionsT", bound=Options)

@@ -11,6 +11,7 @@ import pytest
 from torchvision import datasets
 
 from tests.data.published import compressed, idx_files, md5
+from vaeline import downloads
 from vaeline.data import sources
 from vaeline.data.sources import DeliveryError, Mirrors, NpmPackage
 
@@ -77,7 +78,7 @@ def test_a_mirror_that_sends_something_else_has_not_delivered(mirror, into):
 
 @pytest.mark.usefixtures("mirror")
 def test_a_silent_mirror_is_given_up_and_the_time_out_of_others_left_alone(into, monkeypatch):
-    monkeypatch.setattr(sources, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(downloads, "SILENCE_SECONDS", 0.2)
     before = socket.getdefaulttimeout()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setattr(datasets.MNIST, "mirrors", [f"http://127.0.0.1:{silent.getsockname()[1]}/"])

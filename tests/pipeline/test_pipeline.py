@@ -47,7 +47,9 @@ def test_the_mlflow_run_is_complete(reproduced):
     (run,) = reproduced.runs()
     config = ExperimentConfig.load(reproduced.root / "params.yaml")
     assert run.info.status == "FINISHED"
-    assert run.data.params == {key: text(value) for key, value in flat(config.to_dict()).items() if text(value)}
+    assert run.data.params == {
+        key: text(value) for key, value in flat(config.to_dict()).items() if text(value)
+    }
     for stage in STAGES[:-1]:
         numbers = {k: v for k, v in read(reproduced, stage).items() if not isinstance(v, str)}
         assert {name: run.data.metrics[f"{stage}/{name}"] for name in numbers} == pytest.approx(numbers)
@@ -107,7 +109,10 @@ def test_two_forced_runs_agree_bit_for_bit(reproduced):
 @pytest.mark.parametrize(
     ("wrong", "line"),
     [
-        ("beta=-1", "train: params.yaml: beta = -1 is not allowed: input should be greater than or equal to 0"),
+        (
+            "beta=-1",
+            "train: params.yaml: beta = -1 is not allowed: input should be greater than or equal to 0",
+        ),
         ("prior.name=vmap", "prior.name = 'vmap' is not allowed: input should be 'standard_normal'"),
         ("data.valid_size=1700", "data.valid_size (1700)"),
     ],

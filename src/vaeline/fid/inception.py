@@ -3,10 +3,7 @@
 Seitzer, pytorch-fid 0.3.0, with the weights of Heusel et al. (2017), 95 MB.
 """
 
-import contextlib
 import hashlib
-import socket
-from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path
 
@@ -15,13 +12,13 @@ from pytorch_fid.inception import FID_WEIGHTS_URL, InceptionV3
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
+from vaeline.downloads import silence_limited
 from vaeline.errors import VaelineError
 
 FILE = FID_WEIGHTS_URL.rpartition("/")[2]
 FOLDER = "$TORCH_HOME/hub/checkpoints"  # said so in messages: where it lies differs between machines
 PUBLISHED = "6726825d"
 COMMAND = "dvc exp run -S fid_inception=require"
-SILENCE_SECONDS = 15
 
 
 class WeightsUnavailableError(VaelineError):
@@ -56,10 +53,10 @@ class Inception(nn.Module):
 def inception_or_reason(mode: str, device: torch.device) -> tuple[Inception | None, str]:
     """Returns Inception and "", or None and why it is left out, for a `fid_inception` mode.
 
-    The modes are auto, off and require; the last raises WeightsUnavailableError instead.
+    The modes are auto, skip and require; the last raises WeightsUnavailableError instead.
     """
-    if mode == "off":
-        return None, f"switched off (fid_inception: off); to compute it: `{COMMAND}`"
+    if mode == "skip":
+        return None, f"left out as told (fid_inception: skip); to compute it: `{COMMAND}`"
     try:
         return Inception(device), ""
     except WeightsUnavailableError as error:
@@ -78,24 +75,13 @@ def weights() -> Path:
         return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _silence_limited():
+        with silence_limited():
             torch.hub.download_url_to_file(FID_WEIGHTS_URL, str(path), hash_prefix=PUBLISHED)
     except (OSError, HTTPException, RuntimeError) as error:
         raise WeightsUnavailableError(
             f"Inception's weights cannot be downloaded ({_cause(error)}): put {FID_WEIGHTS_URL} into {FOLDER}"
         ) from None
     return path
-
-
-@contextlib.contextmanager
-def _silence_limited() -> Iterator[None]:
-    # torch.hub connects without a time-out: a silent host would hang the stage for ever.
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(SILENCE_SECONDS)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 def _cause(error: Exception) -> str:

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+import torch
+
+import vaeline.fid.classifier
+from vaeline.data.dataset import DataOptions
+from vaeline.data.digits import Digits
+from vaeline.fid.classifier import Classifier, accuracy, train
+from vaeline.fid.features import extract
+from vaeline.fid.scores import distance
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    return Digits(DataOptions(), tmp_path_factory.mktemp("raw"))
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vaeline.fid.classifier, "STEPS", 200)
+        return train(*digits.training(), 10, CPU)
+
+
+def test_tells_digits_of_unseen_hands_apart(trained, digits):
+    share, error = accuracy(trained, *digits.test())
+    assert share > 0.9
+    assert error == pytest.approx(np.sqrt(share * (1 - share) / len(digits.test().labels)))
+
+
+def test_the_accuracy_counts(digits):
+    class Threes(Classifier):
+        def logits(self, images):
+            return torch.nn.functional.one_hot(torch.full((len(images),), 3), 10)
+
+    images, labels = digits.test()
+    assert accuracy(Threes(1, 10), images, labels)[0] == pytest.approx(np.mean(labels == 3))
+
+
+def test_features_have_unit_variance_and_tell_classes_apart(trained, digits):
+    images, labels = digits.training()
+    (features,) = extract("classifier", trained, images)
+    assert features.std(0) == pytest.approx(np.ones(64), abs=0.15)
+    zeros, ones = features[labels == 0], features[labels == 1]
+    assert distance(zeros, ones) > 10 * distance(zeros[::2], zeros[1::2])
+
+
+def test_training_neither_heeds_nor_disturbs_the_seed_of_the_run(digits, monkeypatch):
+    monkeypatch.setattr(vaeline.fid.classifier, "STEPS", 10)
+    weights, draws = [], []
+    for _ in range(2):
+        torch.manual_seed(1)
+        torch.rand(len(weights))
+        before = torch.get_rng_state()
+        weights.append(train(*digits.training(), 10, CPU).state_dict())
+        draws.append(torch.equal(torch.get_rng_state(), before))
+    assert all(draws)
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_is_stored_as_the_same_bytes_under_any_name_and_read_back(trained, digits, tmp_path):
+    trained.save(tmp_path / "one.pt")
+    Classifier.load(tmp_path / "one.pt").save(tmp_path / "another.pt")
+    assert (tmp_path / "one.pt").read_bytes() == (tmp_path / "another.pt").read_bytes()
+    images = torch.tensor(digits.test().images[:5])
+    assert torch.equal(Classifier.load(tmp_path / "another.pt")(images), trained(images))
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (1, 9, 13)])
+def test_takes_any_image_from_8x8(shape):
+    images = torch.zeros(2, *shape, dtype=torch.uint8)
+    assert Classifier(shape[0], 4).eval().logits(images).shape == (2, 4)
