@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 # see stages/__init__.py
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help repro test lint ui deps requirements
+.PHONY: help repro test lint ui docs deps requirements clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -36,6 +36,14 @@ lint: $(READY)  ## check the style of the code
 
 ui: $(READY)  ## open the MLflow UI on every recorded run
 	@python -m vaeline.ui
+
+docs: $(READY)  ## copy the last run's pictures and summary into docs/
+	@mkdir -p docs/pictures
+	@cp outputs/diagnose/plots/*.png outputs/evaluate/plots/*.png docs/pictures/
+	@cp outputs/report/summary.md docs/mnist.md
+
+clean:  ## remove half-finished trainings and DVC's pages; data, results and runs stay
+	@rm -rf .scratch dvc_plots
 
 deps: $(READY)  ## bring the code entries of dvc.yaml's deps up to date
 	@python -m vaeline.closure

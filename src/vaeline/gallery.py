@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
-from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
 from torch import Tensor, nn
 
 from vaeline.diagnostics import ACTIVE_KL
@@ -21,7 +21,7 @@ SHOWN = 30  # images beside their reconstructions
 SAMPLES = 100
 STEPS = torch.linspace(-3, 3, 11)  # of a traversal, in standard deviations of the prior
 TRAVERSED = 20  # dimensions at the most, the busiest first
-MAPPED = 5000  # points of the latent map
+MAPPED = 2000  # points of the latent map
 
 
 @torch.inference_mode()
@@ -60,16 +60,17 @@ def traversals(model: nn.Module, seen: Latents, dimensions: pd.DataFrame) -> Fig
 
 
 def mapped(seen: Latents, labels: np.ndarray, classes: Sequence[str]) -> Figure:
-    """Returns the latent means in two dimensions: as they are, or along their first two principal axes."""
-    means = seen.mean[:MAPPED].double().numpy()
+    """Returns the latent means in two dimensions: as they are where there are two, else by t-SNE.
+
+    The first principal axes of a well-used latent space show little: all have about the same variance.
+    """
+    means, labels = seen.mean[:MAPPED].double().numpy(), labels[:MAPPED]
     if means.shape[1] == 2:
-        return latent_map(means, labels[:MAPPED], classes, ("z0", "z1"))
+        return latent_map(means, labels, classes, ("z0", "z1"))
     if means.shape[1] == 1:
         points = np.column_stack([means[:, 0], seen.variance[:MAPPED, 0].sqrt().numpy()])
-        return latent_map(points, labels[:MAPPED], classes, ("z0, mean", "z0, standard deviation"))
-    pca = PCA(2, svd_solver="full").fit(means)
-    names = [
-        f"principal axis {i + 1} of the latent means ({share:.0%} of variance)"
-        for i, share in enumerate(pca.explained_variance_ratio_)
-    ]
-    return latent_map(pca.transform(means), labels[:MAPPED], classes, names)
+        return latent_map(points, labels, classes, ("z0, mean", "z0, standard deviation"))
+    perplexity = min(30, len(means) / 4)
+    points = TSNE(perplexity=perplexity, random_state=0).fit_transform(means)
+    note = "t-SNE of the latent means (near stays near; other distances mean nothing)"
+    return latent_map(points, labels, classes, (note, ""))

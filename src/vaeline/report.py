@@ -1,5 +1,6 @@
 """One summary of everything that the stages wrote."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -83,5 +84,9 @@ def headline(metrics: Metrics) -> str:
 
 
 def _with_error(metrics: Metrics, name: str) -> str:
-    error = metrics.get(f"{name}_se")
-    return f"{metrics[name]:.4g}" if error is None else f"{metrics[name]:.2f} ± {error:.2f}"
+    """Returns the mean to the digit that two digits of its error reach, or to four where it has none."""
+    mean, error = metrics[name], metrics.get(f"{name}_se")
+    if error is None:
+        return f"{mean:.4g}"
+    digits = max(0, 1 - math.floor(math.log10(error))) if error > 0 else 4
+    return f"{mean:.{digits}f} ± {error:.{digits}f}"

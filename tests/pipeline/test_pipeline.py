@@ -47,9 +47,7 @@ def test_the_mlflow_run_is_complete(reproduced):
     (run,) = reproduced.runs()
     config = ExperimentConfig.load(reproduced.root / "params.yaml")
     assert run.info.status == "FINISHED"
-    assert run.data.params == {
-        key: text(value) for key, value in flat(config.to_dict()).items() if text(value)
-    }
+    assert run.data.params == {key: text(value) for key, value in flat(config.to_dict()).items()}
     for stage in STAGES[:-1]:
         numbers = {k: v for k, v in read(reproduced, stage).items() if not isinstance(v, str)}
         assert {name: run.data.metrics[f"{stage}/{name}"] for name in numbers} == pytest.approx(numbers)
