@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from vaeline.errors import VaelineError
-from vaeline.files import replacing
+from vaeline.files import write_tensors
 from vaeline.models import MODELS
 from vaeline.params import Handed
 
@@ -22,9 +22,7 @@ class CheckpointError(VaelineError):
 
 def save(path: Path | str, content: dict[str, Any]) -> None:
     """Writes `content` (config, shape, training …) atomically."""
-    # Given a path, torch.save would write its name into the file: equal contents are to be equal bytes.
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        torch.save({"format": FORMAT, **content}, file)
+    write_tensors(path, {"format": FORMAT, **content})
 
 
 def read(path: Path | str) -> dict[str, Any]:

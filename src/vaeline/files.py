@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import json
 import os
 import tempfile
@@ -50,6 +51,18 @@ def write_json(path: Path | str, values: Mapping[str, Any]) -> None:
 def read_json(path: Path | str) -> dict[str, Any]:
     """Returns the mapping in a JSON file."""
     return json.loads(Path(path).read_text())
+
+
+def write_tensors(path: Path | str, content: Mapping[str, Any]) -> None:
+    """Writes what torch saves: equal contents are equal bytes, and a full disk is an OSError."""
+    # Given a path, torch would write its (temporary) name into the file; given a file, it would turn a full
+    # disk into an error of its own.
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def write_csv(path: Path | str, table: "DataFrame") -> None:

@@ -13,7 +13,7 @@ PORT = os.environ.get("PORT", "5000")
 def link(store: str, port: str) -> str:
     """Returns the address of the newest runs table; the front page shows traces, and there are none."""
     experiments = MlflowClient(store).search_experiments(order_by=["last_update_time DESC"])
-    return f"http://127.0.0.1:{port}/#/experiments/{experiments[0].experiment_id}/runs"
+    return f"http://127.0.0.1:{port}/#/experiments/{experiments[0].experiment_id}/runs?workflowType=machine_learning"
 
 
 def main() -> None:

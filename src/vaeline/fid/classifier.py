@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from vaeline.files import replacing
+from vaeline.files import write_tensors
 from vaeline.progress import bar
 from vaeline.seeding import own_noise
 
@@ -51,9 +51,7 @@ class Classifier(nn.Module):
 
     def save(self, path: Path) -> None:
         """Writes sizes and weights; the same classifier gives the same bytes under any name."""
-        # Given a path, torch.save would write its name into the file.
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            torch.save({"sizes": self.sizes, "weights": self.state_dict()}, file)
+        write_tensors(path, {"sizes": self.sizes, "weights": self.state_dict()})
 
     @classmethod
     def load(cls, path: Path) -> Self:
