@@ -8,6 +8,8 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 READY := $(VENV)/.ready
 # see stages/__init__.py
 export OMP_WAIT_POLICY ?= PASSIVE
+# Without bytecode every stage would compile torch anew, which doubles the time of all imports.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help repro test lint ui docs deps requirements clean
 

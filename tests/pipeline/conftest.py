@@ -70,6 +70,11 @@ class Clone:
             assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return done
 
+    def restore(self) -> None:
+        """Puts params, metrics and outputs back to what is committed."""
+        self.run("git", "checkout", "-q", "--", ".")
+        self.run("dvc", "checkout", "-q")
+
     def stages_run(self, done: subprocess.CompletedProcess[str]) -> list[str]:
         """The stages that DVC says it ran, in order."""
         return [line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage '")]
