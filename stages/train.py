@@ -13,10 +13,12 @@ from vaeline.models import MODELS
 from vaeline.objectives import OBJECTIVES
 from vaeline.params import Handed
 from vaeline.provenance import changes, tags
+from vaeline.records import Record
 from vaeline.scratch import Scratch
 from vaeline.seeding import set_seed
 from vaeline.stage import run, workspace
-from vaeline.training import Record, Training, fit
+from vaeline.state import Training
+from vaeline.training import fit
 
 OUTPUT = Path("outputs/train")
 

@@ -52,14 +52,18 @@ def load(path: Path | str) -> nn.Module:
     It is built from the configuration that it was trained with, whatever params.yaml says today.
     """
     content = read(path)
-    config = Handed(content["config"])
-    model = MODELS.build(config.model, config=config, shape=tuple(content["shape"]))
     try:
+        config = Handed(content["config"])
+        model = MODELS.build(config.model, config=config, shape=tuple(content["shape"]))
         model.load_state_dict(content["training"]["model"])
+    except KeyError as error:
+        raise CheckpointError(f"{path}: incomplete checkpoint, without {error}") from None
+    except (VaelineError, AttributeError) as error:
+        reason = str(error).removeprefix("params.yaml: ")
+        raise CheckpointError(f"{path}: its configuration is not of this version: {reason}") from None
     except RuntimeError as error:
-        raise CheckpointError(
-            f"{path}: its weights do not fit its configuration: {str(error).split(chr(10))[0]}"
-        ) from None
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path}: its weights do not fit its configuration: {reason}") from None
     return model.eval()
 
 

@@ -1,5 +1,6 @@
 """The diagnostics after training: what the latents do, and whether the posterior collapsed."""
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -71,11 +72,16 @@ def errors(model: nn.Module, images: Tensor) -> dict[str, float]:
 
 
 def dimensions(seen: Latents) -> pd.DataFrame:
-    """Returns one row a latent dimension, the busiest first: KL, moments of μ and σ², and its activity."""
+    """Returns one row a latent dimension, the busiest first: KL, moments of μ and σ², and its activity.
+
+    Where the KL does not split into dimensions, its column is empty and the variance of μ gives the order.
+    """
+    count = seen.mean.shape[1]
+    splits = seen.kl.shape[1] == count
     table = pd.DataFrame(
         {
-            "dimension": range(seen.mean.shape[1]),
-            "kl": seen.kl.double().mean(0),
+            "dimension": range(count),
+            "kl": seen.kl.double().mean(0) if splits else [math.nan] * count,
             "mu_mean": seen.mean.mean(0),
             "mu_var": seen.mean.var(0),
             "var_mean": seen.variance.mean(0),
@@ -83,4 +89,5 @@ def dimensions(seen: Latents) -> pd.DataFrame:
             "active_unit": seen.active_units.int(),
         }
     )
-    return table.sort_values("kl", ascending=False, kind="stable", ignore_index=True)
+    order = "kl" if splits else "mu_var"
+    return table.sort_values(order, ascending=False, kind="stable", ignore_index=True)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from vaeline.training import Record
+from vaeline.records import Record, best
 
 
 def table(records: Sequence[Record]) -> pd.DataFrame:
@@ -35,7 +35,7 @@ def log(records: Sequence[Record]) -> str:
 
 def metrics(records: Sequence[Record]) -> dict[str, float]:
     """Returns the last epoch's figures, and the best validation ELBO with its epoch."""
-    last, best = records[-1], max(records, key=lambda record: record.valid_elbo)
+    last, chosen = records[-1], best(records)
     return {
         "epochs": last.epoch,
         "train_loss": last.train_loss,
@@ -43,8 +43,8 @@ def metrics(records: Sequence[Record]) -> dict[str, float]:
         "train_kl": last.train_kl,
         "valid_elbo": last.valid_elbo,
         "valid_elbo_se": last.valid_elbo_se,
-        "best_valid_elbo": best.valid_elbo,
-        "best_epoch": best.epoch,
+        "best_valid_elbo": chosen.valid_elbo,
+        "best_epoch": chosen.epoch,
         "skipped_updates": last.skipped_updates,
         "alerts": sum(len(record.alerts) for record in records),
     }

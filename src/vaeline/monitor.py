@@ -20,16 +20,18 @@ class Monitor:
 
     def __init__(self) -> None:
         self.recent: list[float] = []
+        self.spiking = False
         self.dead = 0
         self.wide = False
 
     def state_dict(self) -> dict[str, Any]:
         """Returns what it remembers."""
-        return {"recent": list(self.recent), "dead": self.dead, "wide": self.wide}
+        return {"recent": list(self.recent), "spiking": self.spiking, "dead": self.dead, "wide": self.wide}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Remembers again."""
-        self.recent, self.dead, self.wide = list(state["recent"]), state["dead"], state["wide"]
+        self.recent, self.spiking = list(state["recent"]), state["spiking"]
+        self.dead, self.wide = state["dead"], state["wide"]
 
     def steps(self, first: int, losses: Sequence[float], variances: Sequence[float]) -> list[str]:
         """Returns the alerts of consecutive steps, of which `first` is the number of the first."""
@@ -45,7 +47,8 @@ class Monitor:
         if len(self.recent) == WINDOW:
             centre = median(self.recent)
             spread = median(abs(value - centre) for value in self.recent)
-            if loss > centre + SPIKE * spread:
+            was_spiking, self.spiking = self.spiking, loss > centre + SPIKE * spread
+            if self.spiking and not was_spiking:
                 alerts = [f"step {step}: the loss spikes to {loss:.1f} (running median {centre:.1f})"]
         self.recent = [*self.recent[-WINDOW + 1 :], loss]
         return alerts

@@ -72,8 +72,6 @@ def _one_line(model: type[BaseModel], error: ValidationError, section: str) -> s
     key = ".".join([*([section] if section else []), *map(str, first["loc"])])
     if first["type"] == "extra_forbidden":
         return f"unknown key '{key}'{_nearest(model, first['loc'])}"
-    if first["type"] == "missing":
-        return f"the key '{key}' is missing"
     return f"{key} = {first['input']!r} is not allowed: {first['msg'].lower()}"
 
 

@@ -19,8 +19,9 @@ from filelock import FileLock, Timeout
 from vaeline import checkpoints
 from vaeline.checkpoints import CheckpointError
 from vaeline.files import write_text
+from vaeline.records import Record, best
 from vaeline.seeding import rng_state, set_rng_state
-from vaeline.training import Record, Training
+from vaeline.state import Training
 
 KEPT = 2  # states: should the newest be damaged, the one before it serves
 
@@ -46,10 +47,11 @@ class Scratch:
             with contextlib.suppress(Timeout):
                 lock.acquire(timeout=0)
                 break
-        with lock:
+        try:
             yield cls(place, **content)
             shutil.rmtree(place)
-        lock.release(force=True)
+        finally:
+            lock.release()
 
     @property
     def run_id(self) -> str:
@@ -72,7 +74,9 @@ class Scratch:
             training.load_state_dict(content["training"])
             set_rng_state(content["rng"])
             print(f"train: going on after epoch {training.epoch}, from {path.name}", file=sys.stderr)
-            return [Record(**record) for record in content["records"]]
+            records = [Record(**record) for record in content["records"]]
+            self._keep(path, records)  # the kill may have come between the state and this
+            return records
         return []
 
     def save(self, training: Training, records: list[Record]) -> None:
@@ -86,16 +90,20 @@ class Scratch:
             "records": [asdict(record) for record in records],
         }
         checkpoints.save(path, content)
-        self._keep(path, "last.pt")
-        if best(records) is records[-1]:
-            self._keep(path, "best.pt")
-        if training.epoch % self.every == 0:
-            self._keep(path, f"epoch_{training.epoch:04d}.pt")
+        self._keep(path, records)
         for old in sorted(self.directory.glob("state_*.pt"))[:-KEPT]:
             old.unlink()
 
-    def _keep(self, state: Path, name: str) -> None:
-        linked = self.checkpoints / f".{name}"
+    def _keep(self, state: Path, records: list[Record]) -> None:
+        epoch = records[-1].epoch
+        self._link(state, "last.pt")
+        if best(records) is records[-1]:
+            self._link(state, "best.pt")
+        if epoch % self.every == 0:
+            self._link(state, f"epoch_{epoch:04d}.pt")
+
+    def _link(self, state: Path, name: str) -> None:
+        linked = self.directory / f".{name}"
         linked.unlink(missing_ok=True)
         os.link(state, linked)  # the same bytes under another name: nothing is written twice
         linked.replace(self.checkpoints / name)
@@ -107,8 +115,3 @@ class Scratch:
         shutil.copytree(self.checkpoints, fresh)
         shutil.rmtree(directory, ignore_errors=True)
         fresh.replace(directory)
-
-
-def best(records: list[Record]) -> Record:
-    """Returns the record with the highest β = 1 ELBO on the validation split, the first of equals."""
-    return max(records, key=lambda record: record.valid_elbo)

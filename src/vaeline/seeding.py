@@ -17,7 +17,8 @@ def set_seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
-    torch.use_deterministic_algorithms(True)
+    # As torch.use_deterministic_algorithms(True), which would first import a compiler for a second or more.
+    torch.set_deterministic_debug_mode("error")
     # What torch.empty returns is overwritten before it is read; filling it with NaN first costs a pass.
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = False

@@ -7,7 +7,7 @@ from vaeline.errors import VaelineError
 @pytest.mark.parametrize("size", ["many", 0, -5, 2.5, True, None])
 @pytest.mark.parametrize("key", ["train_size", "valid_size"])
 def test_a_size_is_a_positive_number_or_auto(key, size):
-    with pytest.raises(VaelineError, match=rf"data\.{key} = {size!r} is not allowed: .*at least 1, or auto"):
+    with pytest.raises(VaelineError, match=rf"data\.{key} = {size!r} is not allowed: .*at least 2, or auto"):
         DATASETS.parse({key: size})
 
 

@@ -32,7 +32,7 @@ class Replay:
 
 
 @pytest.fixture
-def prepared(tmp_path, monkeypatch, without_weights):  # noqa: ARG001 (pytest uses it)
+def prepared(tmp_path, monkeypatch, without_weights):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(vaeline.fid.classifier, "STEPS", 100)
     return store(Digits(DataOptions(), tmp_path), "data/prepared")

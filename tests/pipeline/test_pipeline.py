@@ -84,7 +84,7 @@ def test_experiments_share_what_they_can_and_never_each_others_runs(reproduced):
 
     assert "wide" in reproduced.run("dvc", "exp", "show", "--csv").stdout
     diff = json.loads(reproduced.run("dvc", "metrics", "diff", "HEAD", "wide", "--json").stdout)
-    assert diff["diff"]["outputs/evaluate/metrics.json"]["kl"]["diff"] < 0  # β = 4 buys a lower rate
+    assert diff["outputs/evaluate/metrics.json"]["kl"]["diff"] < 0  # β = 4 buys a lower rate
     reproduced.run("dvc", "plots", "diff", "HEAD", "wide", "--out", "dvc_plots")
     reproduced.restore()
 

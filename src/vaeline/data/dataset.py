@@ -13,9 +13,9 @@ from vaeline.params import Options
 
 def _size(value: Any) -> int | Literal["auto"]:
     # One validator, not a union: a union's error names its branches, which are no keys of params.yaml.
-    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 2):
         return value
-    raise PydanticCustomError("size", "should be a number of images, at least 1, or auto")
+    raise PydanticCustomError("size", "should be a number of images, at least 2, or auto")
 
 
 Size = Annotated[int | Literal["auto"], PlainValidator(_size)]

@@ -70,6 +70,8 @@ def latent_map(
     size = float(np.clip(20_000 / len(points), 4, 30))
     for label, name in enumerate(classes):
         mine = points[labels == label]
+        if len(mine) == 0:
+            continue
         colour = PALETTE[label % len(PALETTE)]
         axes.scatter(*mine.T, s=size, alpha=0.5, color=colour, linewidths=0)
         axes.annotate(

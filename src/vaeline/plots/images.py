@@ -30,9 +30,10 @@ def grid(images: Tensor, columns: int, title: str, rows: Sequence[str] = ()) -> 
 
 def beside(originals: Tensor, reconstructions: Tensor, title: str, columns: int = 10) -> Figure:
     """Returns rows of originals, each above the row of its reconstructions; both [N, C, H, W] in [0, 1]."""
-    pairs = [
-        chunk
-        for pair in zip(originals.split(columns), reconstructions.split(columns), strict=True)
-        for chunk in pair
+    missing = -len(originals) % columns
+    rows = [
+        torch.cat([images, torch.ones_like(images[:1]).expand(missing, -1, -1, -1)]).split(columns)
+        for images in (originals, reconstructions)
     ]
+    pairs = [row for pair in zip(*rows, strict=True) for row in pair]
     return grid(torch.cat(pairs), columns, title, rows=("shown", "rebuilt") * (len(pairs) // 2))

@@ -22,7 +22,7 @@ class DiagonalGaussian(nn.Module):
         """Options of `posterior.diagonal`."""
 
         log_var_bias: float = -1.0
-        log_var_min: float = -20.0
+        log_var_min: float = Field(-20.0, ge=-80.0)
         log_var_max: float = Field(20.0, le=80.0)
 
         @model_validator(mode="after")

@@ -1,0 +1,134 @@
+"""One pass over the training images, and the look at the validation split after it."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+
+from vaeline.errors import VaelineError
+from vaeline.estimators.bounds import elbo_terms
+from vaeline.estimators.estimate import Estimate
+from vaeline.records import Record
+from vaeline.schedules import kl_weight
+from vaeline.seeding import own_noise
+from vaeline.state import Training
+
+LOG_EVERY = 100  # steps between two looks at the device: each look waits for it
+VALIDATION_SEED = 0  # the same noise each epoch, so that epochs differ by their weights alone
+ADVICE = "lower learning_rate, set grad_clip: 1.0, or narrow posterior.diagonal.log_var_min and log_var_max"
+
+
+class TrainingDivergedError(VaelineError):
+    """Too many updates were not finite numbers."""
+
+
+class Epoch:
+    """One pass over the training images; nothing waits for the device but every LOG_EVERY steps."""
+
+    def __init__(self, training: Training, config: Any, steps: int, progress: Any) -> None:
+        self.training, self.config, self.progress = training, config, progress
+        self.warmup_steps = config.kl_warmup_epochs * steps
+        self.total_steps = config.epochs * steps
+        self.cycles = config.kl_cycles if config.kl_schedule == "cyclical" else 1
+        self.device = next(training.model.parameters()).device
+        # BatchNorm's statistics move in the forward pass, which the optimizer cannot undo.
+        self.running = [b for name, b in training.model.named_buffers() if "running_" in name]
+        self.totals = torch.zeros((), dtype=torch.float64, device=self.device)
+        self.watched: list[Tensor] = []
+        self.alerts: list[str] = []
+
+    @property
+    def beta(self) -> float:
+        """The weight of the KL at the step to come."""
+        weight = kl_weight(self.training.step, self.warmup_steps, self.total_steps, self.cycles)
+        return self.config.beta * weight
+
+    def run(self, images: Tensor) -> None:
+        """Trains on every image once; raises TrainingDivergedError."""
+        self.training.model.train()
+        order = torch.randperm(len(images), generator=self.training.generator)
+        for index in order.split(self.config.batch_size):
+            x = self.training.model.likelihood.observe(images[index], self.training.generator)
+            self.last_beta = self.beta
+            self._update(x.to(self.device))
+            if len(self.watched) == LOG_EVERY:
+                self._look()
+        self._look()
+
+    def _update(self, x: Tensor) -> None:
+        training = self.training
+        training.optimizer.zero_grad()
+        before = [statistic.clone() for statistic in self.running]
+        terms = training.objective(training.model, x, self.last_beta)
+        terms.loss.backward()
+        gradients = [p.grad for p in training.model.parameters() if p.grad is not None]
+        norm = get_total_norm(gradients)
+        if self.config.grad_clip > 0:
+            clip_grads_with_norm_(training.model.parameters(), self.config.grad_clip, norm)
+        failed = ~torch.isfinite(norm + terms.loss.detach())
+        # The hook of mixed-precision training: the fused update does nothing where found_inf is 1, on the
+        # device itself, without waiting for it.
+        training.optimizer.found_inf = failed.to(torch.float32)
+        self.last_rate = training.optimizer.param_groups[0]["lr"]
+        training.optimizer.step()
+        training.scheduler.step()
+        for statistic, value in zip(self.running, before, strict=True):
+            torch.where(failed, value, statistic, out=statistic)
+        training.step += 1
+        self._count(terms, len(x), failed)
+
+    def _count(self, terms: Any, n: int, failed: Tensor) -> None:
+        loss = terms.loss.detach()
+        sums = torch.stack([torch.ones_like(loss) * n, loss * n, terms.distortion.detach().sum()])
+        sums = torch.cat([sums, terms.kl.detach().sum(0)]).double()
+        self.totals = self.totals + torch.where(failed, 0.0, sums)
+        self.watched.append(torch.stack([loss, terms.max_variance, failed.to(loss.dtype)]))
+
+    def _look(self) -> None:
+        if not self.watched:
+            return
+        losses, variances, failed = torch.stack(self.watched).T.tolist()
+        first = self.training.step - len(self.watched) + 1
+        self.watched = []
+        self.training.skipped += int(sum(failed))
+        self.alerts += self.training.monitor.steps(first, losses, variances)
+        self.progress.update(len(losses))
+        self.progress.set_postfix(epoch=self.training.epoch + 1, loss=f"{losses[-1]:.1f}", refresh=False)
+        if self.training.skipped > self.config.max_skipped_updates:
+            raise TrainingDivergedError(
+                f"{self.training.skipped} updates up to step {self.training.step} were NaN or infinite and "
+                f"were skipped (max_skipped_updates): {ADVICE}"
+            )
+
+    def record(self, valid: Tensor) -> Record:
+        """Returns the epoch's record, with the β = 1 ELBO of the validation images."""
+        training = self.training
+        training.model.eval()
+        with own_noise(VALIDATION_SEED):
+            terms = elbo_terms(training.model, valid)
+        distortion, rate = terms.distortion.double().mean().item(), terms.rate.double().mean().item()
+        elbo = Estimate.of(terms.elbo)
+        count, loss, recon, *kl = self.totals.tolist()
+        if count == 0 or not math.isfinite(elbo.mean):
+            raise TrainingDivergedError(f"epoch {training.epoch} ends without a finite ELBO: {ADVICE}")
+        kl_per_dim = tuple(value / count for value in kl)
+        self.alerts += training.monitor.epoch(training.epoch, kl_per_dim)
+        return Record(
+            epoch=training.epoch,
+            step=training.step,
+            beta=self.last_beta,
+            learning_rate=self.last_rate,
+            train_loss=loss / count,
+            train_recon=recon / count,
+            train_kl=sum(kl_per_dim),
+            valid_loss=distortion + self.last_beta * rate,
+            valid_recon=distortion,
+            valid_kl=rate,
+            valid_elbo=elbo.mean,
+            valid_elbo_se=elbo.se,
+            skipped_updates=training.skipped,
+            kl_per_dim=kl_per_dim,
+            alerts=tuple(self.alerts),
+        )

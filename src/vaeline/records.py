@@ -1,0 +1,34 @@
+"""What is remembered of each epoch of a training."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Record:
+    """One epoch: means over examples in nats an image. `train_loss` is what was minimised, tricks and all.
+
+    `valid_elbo` is the β = 1 bound that checkpoints are selected on; `valid_loss` has this epoch's β.
+    """
+
+    epoch: int
+    step: int
+    beta: float
+    learning_rate: float
+    train_loss: float
+    train_recon: float
+    train_kl: float
+    valid_loss: float
+    valid_recon: float
+    valid_kl: float
+    valid_elbo: float
+    valid_elbo_se: float
+    skipped_updates: int
+    kl_per_dim: tuple[float, ...]
+    alerts: tuple[str, ...] = ()
+
+
+def best(records: Sequence[Record]) -> Record:
+    """Returns the record with the highest β = 1 ELBO on the validation split, the first of equals."""
+    return max(records, key=lambda r: -math.inf if math.isnan(r.valid_elbo) else r.valid_elbo)

@@ -1,0 +1,68 @@
+"""What a training is made of, and what it takes to go on with it."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from vaeline.errors import VaelineError
+from vaeline.monitor import Monitor
+from vaeline.schedules import LR_SCHEDULES
+
+
+@dataclass
+class Training:
+    """Everything that changes while a model trains; `state_dict`, with the state of the generators, is
+    enough to go on bit for bit."""
+
+    model: nn.Module
+    objective: Any
+    optimizer: torch.optim.Optimizer
+    scheduler: torch.optim.lr_scheduler.LRScheduler
+    generator: torch.Generator
+    monitor: Monitor = field(default_factory=Monitor)
+    epoch: int = 0
+    step: int = 0
+    skipped: int = 0
+
+    @classmethod
+    def start(cls, model: nn.Module, objective: Any, config: Any, n_images: int) -> "Training":
+        """Returns a training at its first step; `config` is that of the train stage.
+
+        Raises VaelineError for a batch size with which BatchNorm would meet a single image.
+        """
+        if n_images % config.batch_size == 1 and any(isinstance(m, _BatchNorm) for m in model.modules()):
+            raise VaelineError(
+                f"batch_size = {config.batch_size} leaves one of {n_images} training images as the last "
+                "batch, which BatchNorm cannot normalise: use another batch_size"
+            )
+        optimizer = torch.optim.Adam(
+            model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+        steps = config.epochs * math.ceil(n_images / config.batch_size)
+        scheduler = LR_SCHEDULES[config.lr_schedule](optimizer, config.learning_rate, steps)
+        generator = torch.Generator().manual_seed(config.seed)
+        return cls(model, objective, optimizer, scheduler, generator)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the state, in types that `torch.load(weights_only=True)` reads."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "generator": self.generator.get_state(),
+            "monitor": self.monitor.state_dict(),
+            "position": {"epoch": self.epoch, "step": self.step, "skipped": self.skipped},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Puts the training back to where `state_dict` found it."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        self.generator.set_state(state["generator"])
+        self.monitor.load_state_dict(state["monitor"])
+        self.epoch, self.step, self.skipped = (state["position"][k] for k in ("epoch", "step", "skipped"))

@@ -1,0 +1,22 @@
+import math
+
+import pytest
+import torch
+
+from vaeline.estimators.estimate import Estimate
+
+
+def test_mean_and_standard_error_of_known_values():
+    estimate = Estimate.of(torch.tensor([1.0, 2.0, 3.0, 6.0]))
+    assert estimate.mean == 3.0
+    assert estimate.se == pytest.approx(math.sqrt((4 + 1 + 0 + 9) / 3) / 2)
+
+
+def test_the_standard_error_is_the_spread_of_means():
+    means = torch.randn(4000, 25).mean(1)
+    errors = [Estimate.of(values).se for values in torch.randn(400, 25)]
+    assert sum(errors) / len(errors) == pytest.approx(means.std().item(), rel=0.05)
+
+
+def test_a_mean_that_float32_cannot_hold_is_held():
+    assert Estimate.of(torch.tensor([2.0**24, 2.0**24 + 2])) == Estimate(2.0**24 + 1, pytest.approx(1.0))

@@ -1,0 +1,80 @@
+import pytest
+import torch
+
+from tests.small import config, shown, vae
+from vaeline.models import MODELS
+from vaeline.networks import NETWORKS
+from vaeline.objectives import OBJECTIVES
+
+K, B = 3, 5
+EVERY = [(model, network) for model in MODELS for network in NETWORKS]
+
+
+def model(name: str, network: str, shape: tuple[int, int, int] = (1, 8, 8)):
+    return vae(shape, model={"name": name}, network={"name": network})
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 12, 9)], ids=str)
+@pytest.mark.parametrize(("name", "network"), EVERY)
+def test_it_infers_k_draws_for_each_image(name, network, shape):
+    x = torch.rand(B, *shape)
+    seen = model(name, network, shape).infer(x, K)
+    assert (seen.likelihood.batch_shape, seen.likelihood.event_shape) == ((K, B), shape)
+    for layer in seen.layers:
+        assert layer.sample.shape == (K, B, *layer.posterior.event_shape)
+        assert layer.posterior.batch_shape == (B,)
+    assert seen.distortion(x).shape == (K, B)
+    assert seen.log_weights(x).shape == (K, B)
+    assert len(seen.kl_terms()) == B
+
+
+@pytest.mark.parametrize(("name", "network"), EVERY)
+def test_its_samples_are_images(name, network):
+    built = model(name, network).eval()
+    images = built.sample(7)
+    assert images.shape == (7, 1, 8, 8)
+    assert images.min() >= 0
+    assert images.max() <= 1
+    assert not images.requires_grad
+    assert not torch.equal(images, built.sample(7))
+
+
+@pytest.mark.parametrize(("name", "network"), EVERY)
+def test_the_loss_reaches_every_parameter(name, network):
+    built = model(name, network)
+    objective = OBJECTIVES.build(config().objective, free_bits=0.0)
+    objective(built, shown(B), 1.0).loss.backward()
+    for parameter_name, parameter in built.named_parameters():
+        assert parameter.grad is not None, parameter_name
+        assert torch.isfinite(parameter.grad).all(), parameter_name
+        assert parameter.grad.any(), parameter_name
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize(("name", "network"), EVERY)
+def test_in_eval_mode_a_seed_fixes_what_it_infers_whatever_the_rest_of_the_batch(name, network, batch_norm):
+    built = vae(model={"name": name}, network={"name": network, "batch_norm": batch_norm}).eval()
+    x = shown(B)
+    first, second = (_seeded(built, x) for _ in range(2))
+    assert torch.equal(first, second)
+    before = {key: value.clone() for key, value in built.state_dict().items()}
+    alone = built.infer(x[:1]).layers[0].posterior.mean
+    torch.testing.assert_close(alone, built.infer(x).layers[0].posterior.mean[:1], rtol=1e-4, atol=1e-5)
+    assert all(torch.equal(before[key], value) for key, value in built.state_dict().items())
+
+
+def _seeded(built, x: torch.Tensor) -> torch.Tensor:
+    torch.manual_seed(5)
+    return built.infer(x, K).log_weights(x)
+
+
+@pytest.mark.parametrize(("name", "network"), EVERY)
+def test_its_images_draws_and_examples_are_not_mixed_up(name, network):
+    """p(x|z) of draw k and example b is what decoding that z alone gives."""
+    built = model(name, network).eval()
+    seen = built.infer(shown(B), K)
+    z = torch.cat([layer.sample for layer in seen.layers], dim=-1)
+    for k in range(K):
+        for b in range(B):
+            alone = built.decode(z[k, b]).mean
+            torch.testing.assert_close(alone, seen.likelihood.mean[k, b], rtol=1e-4, atol=1e-6)

@@ -1,0 +1,55 @@
+"""Small models and real images for tests that should take no time."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vaeline.config import ExperimentConfig
+from vaeline.data.datasets import DATASETS
+from vaeline.models import MODELS
+from vaeline.params import Handed
+
+SHAPE = (1, 8, 8)
+SMALL = {
+    "device": "cpu",
+    "hidden_dim": 16,
+    "latent_dim": 3,
+    "batch_size": 50,
+    "epochs": 2,
+    "network": {"conv": {"channels": 4}},
+}
+
+
+def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns nested `values` with `changes` put into them at every depth."""
+    both = {k: merged(values[k], v) for k, v in changes.items() if isinstance(v, Mapping) and k in values}
+    return {**values, **changes, **both}
+
+
+def config(**changes: Any) -> Handed:
+    """Returns the default params with a small model and `changes`, such as network={"name": "conv"}."""
+    return Handed(merged(merged(ExperimentConfig().to_dict(), SMALL), changes))
+
+
+def vae(shape: tuple[int, int, int] = SHAPE, **changes: Any) -> nn.Module:
+    """Returns a small untrained model."""
+    params = config(**changes)
+    return MODELS.build(params.model, config=params, shape=shape)
+
+
+@cache
+def _all_digits() -> Tensor:
+    return torch.from_numpy(DATASETS.build({"name": "digits"}, raw=None).training().images)
+
+
+def digits(n: int) -> Tensor:
+    """Returns `n` real digits, uint8 [n, 1, 8, 8]."""
+    return _all_digits()[:n].clone()
+
+
+def shown(n: int) -> Tensor:
+    """Returns `n` real digits as a model is shown them: 0 or 1, float32 [n, 1, 8, 8]."""
+    return (digits(n) > 127).float()

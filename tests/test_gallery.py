@@ -1,0 +1,89 @@
+"""What the pictures show, read back from the figures."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import torch
+
+from tests.small import digits, vae
+from vaeline import gallery
+from vaeline.diagnostics import dimensions
+from vaeline.estimators.latents import latents
+
+N = 60
+LABELS = np.arange(N) % 10
+CLASSES = tuple("0123456789")
+
+
+def drawn(latent_dim: int) -> tuple:
+    model, images = vae(latent_dim=latent_dim).eval(), digits(N)
+    with torch.no_grad():
+        model.posterior.fc_mu.weight[0] *= 30  # the busiest dimension
+    seen = latents(model, images)
+    return model, images, seen, dimensions(seen)
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2, 3])
+def test_every_picture_is_drawn_whatever_the_latent_dimension(latent_dim):
+    model, images, seen, table = drawn(latent_dim)
+    before = torch.get_rng_state()
+    figures = gallery.pictures(model, images, seen, table, LABELS, CLASSES)
+    assert set(figures) == {"reconstructions", "samples", "traversals", "kl_per_dimension", "latent_map"}
+    assert all(figure.axes for figure in figures.values())
+    assert not torch.equal(torch.get_rng_state(), before)  # samples are drawn, not the same for ever
+
+
+def test_the_latent_map_shows_two_latents_as_they_are():
+    _, _, seen, _ = drawn(2)
+    (axes,) = gallery.mapped(seen, LABELS, CLASSES).axes
+    points = np.concatenate([collection.get_offsets() for collection in axes.collections])
+    order = np.argsort(LABELS, kind="stable")
+    np.testing.assert_allclose(points, seen.mean.numpy()[order], rtol=1e-6)
+    assert [text.get_text() for text in axes.texts] == list(CLASSES)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("z0", "z1")
+
+
+def test_the_map_of_more_latents_keeps_neighbours():
+    """Two groups of latents, far apart in 5 dimensions, must not be mixed in 2."""
+    _, _, seen, _ = drawn(5)
+    groups = torch.arange(N) % 2
+    means = torch.randn(N, 5) + 40 * groups.unsqueeze(1)
+    (axes,) = gallery.mapped(type(seen)(means, seen.variance, seen.kl), groups.numpy(), ("a", "b")).axes
+    one, other = (np.asarray(collection.get_offsets()) for collection in axes.collections)
+    apart = np.linalg.norm(one[:, None] - other[None], axis=-1)
+    within = np.linalg.norm(one[:, None] - one[None], axis=-1)
+    np.fill_diagonal(within, np.inf)
+    assert within.min(axis=1).max() < apart.min()
+
+
+def test_a_traversal_moves_one_latent_and_holds_the_others(monkeypatch):
+    model, _, seen, table = drawn(3)
+    asked = []
+    decode = model.decode
+    monkeypatch.setattr(model, "decode", lambda z: (asked.append(z), decode(z))[1])
+    figure = gallery.traversals(model, seen, table)
+    steps = len(gallery.STEPS)
+    z = asked[0].reshape(-1, steps, 3)
+    active = table.loc[table["active_unit"] == 1, "dimension"].tolist()
+    assert len(z) == len(active) > 0
+    for row, dimension in zip(z, active, strict=True):
+        assert torch.equal(row[:, dimension], gallery.STEPS)
+        others = [d for d in range(3) if d != dimension]
+        assert torch.equal(row[:, others], seen.mean[0, others].expand(steps, -1))
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [f"z{d}" for d in active]
+
+
+def test_a_collapsed_model_has_a_traversal_as_well():
+    model = vae().eval()
+    for head in (model.posterior.fc_mu, model.posterior.fc_log_var):
+        torch.nn.init.zeros_(head.weight)
+    seen = latents(model, digits(N))
+    assert not seen.active_units.any()
+    assert len(gallery.traversals(model, seen, dimensions(seen)).axes[0].get_yticklabels()) == 1
+
+
+def test_drawing_leaves_the_style_of_others_alone():
+    before = dict(mpl.rcParams)
+    model, images, seen, table = drawn(2)
+    gallery.pictures(model, images, seen, table, LABELS, CLASSES)
+    assert dict(mpl.rcParams) == before

@@ -1,0 +1,25 @@
+import numpy as np
+import pytest
+import torch
+
+from vaeline.numerics import log_mean_exp, safe_log_var
+
+
+@pytest.mark.parametrize("shift", [-1e4, 0.0, 1e4])
+@pytest.mark.parametrize("dim", [0, 1])
+def test_log_mean_exp_is_that_of_float64_numpy(shift, dim):
+    values = torch.randn(7, 5, dtype=torch.float64) * 3
+    # The shift is taken out before exp, which NumPy alone could not hold.
+    expected = np.log(np.exp(values.numpy()).mean(axis=dim)) + shift
+    np.testing.assert_allclose(log_mean_exp(values + shift, dim), expected, rtol=1e-12)
+    np.testing.assert_allclose(log_mean_exp((values + shift).float(), dim), expected, rtol=1e-6, atol=1e-3)
+
+
+def test_log_mean_exp_of_one_value_is_that_value():
+    assert log_mean_exp(torch.tensor([-1e4])).item() == -1e4
+
+
+def test_safe_log_var_bounds_what_lies_outside_and_nothing_else():
+    log_var = torch.tensor([-torch.inf, -21.0, -20.0, 0.3, 20.0, 1e9])
+    np.testing.assert_array_equal(safe_log_var(log_var), np.float32([-20.0, -20.0, -20.0, 0.3, 20.0, 20.0]))
+    assert safe_log_var(torch.tensor(5.0), -1.0, 2.0).item() == 2.0

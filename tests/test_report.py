@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import pytest
+
+from vaeline import report
+from vaeline.files import write_json
+
+METRICS = {
+    "evaluate/elbo": -98.76543, "evaluate/elbo_se": 0.4567, "evaluate/ess": 12.3456, "evaluate/ess_se": 3.0,
+    "fid/fid_classifier": 0.0123456, "fid/fid_skipped": "no weights here", "diagnose/active_units": 17,
+}  # fmt: skip
+
+
+def test_every_stages_metrics_are_gathered_under_its_name(tmp_path):
+    for i, stage in enumerate(report.STAGES):
+        write_json(tmp_path / stage / "metrics.json", {"value": i, "word": stage})
+    metrics = report.gather(tmp_path)
+    assert metrics["train/value"] == report.STAGES.index("train")
+    assert metrics["fid/word"] == "fid"
+    assert len(metrics) == 2 * len(report.STAGES)
+
+
+def test_numbers_and_words_part_the_metrics():
+    assert report.words(METRICS) == {"fid/fid_skipped": "no weights here"}
+    assert report.numbers(METRICS) | report.words(METRICS) == METRICS
+
+
+@pytest.mark.parametrize(
+    ("metrics", "line"),
+    [
+        ({"evaluate/elbo": -98.76543, "evaluate/elbo_se": 0.4567}, "-98.77 ± 0.46"),
+        ({"evaluate/elbo": -98.76543, "evaluate/elbo_se": 12.3}, "-99 ± 12"),
+        ({"evaluate/elbo": -98.76543, "evaluate/elbo_se": 0.0}, "-98.7654 ± 0.0000"),
+        ({"evaluate/elbo": -98.76543}, "-98.77"),
+    ],
+)
+def test_a_figure_has_the_digits_that_its_error_allows(metrics, line):
+    assert report.headline(metrics).split("  ")[-1].strip() == line
+
+
+def test_the_summary_shows_headlines_and_every_metric():
+    lines = report.summary(METRICS, "beta=4").splitlines()
+    assert "Params that differ from the committed ones: beta=4" in lines
+    assert "| ELBO, test (nats) | -98.77 ± 0.46 |" in lines
+    assert "| Active units | 17 |" in lines
+    assert not [line for line in lines if line.startswith("| Fréchet distance, Inception")]
+    for name, value in METRICS.items():
+        assert f"| {name} | {value} |" in lines
+    assert "Params that differ from the committed ones: none" in report.summary({}, "").splitlines()
+
+
+def test_the_files_of_a_run_have_their_folders(tmp_path):
+    made = {
+        "train/checkpoints/best.pt": "checkpoints",
+        "train/checkpoints/last.pt": "checkpoints",
+        "train/history.csv": "tables/train",
+        "train/training.log": "logs",
+        "diagnose/plots/samples.png": "plots/diagnose",
+        "report/summary.md": "report",
+    }
+    for name in (
+        *made,
+        "train/checkpoints/epoch_0010.pt",
+        "train/metrics.json",
+        "fid_reference/features/x.npy",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    found = {
+        str(Path(path).relative_to(tmp_path)): folder for path, folder in report.artifacts(tmp_path).items()
+    }
+    assert found == made

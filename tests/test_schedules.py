@@ -1,0 +1,73 @@
+import math
+
+import pytest
+import torch
+
+from vaeline.schedules import LR_SCHEDULES, kl_weight
+
+TOTAL = 100
+
+
+def test_the_linear_warm_up_goes_from_zero_to_one_and_stays():
+    assert [kl_weight(step, 20, TOTAL) for step in (0, 1, 10, 20, 21, 99)] == [0.0, 0.05, 0.5, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("cycles", [1, 4])
+def test_without_a_warm_up_the_weight_is_one_from_the_first_step(cycles):
+    assert {kl_weight(step, 0, TOTAL, cycles) for step in range(TOTAL)} == {1.0}
+
+
+def test_a_warm_up_may_end_within_a_step():
+    assert kl_weight(2, 2.5, TOTAL) == 0.8
+    assert kl_weight(3, 2.5, TOTAL) == 1.0
+
+
+def test_the_cyclical_warm_up_starts_anew_in_each_equal_part():
+    weights = [kl_weight(step, 10, TOTAL, cycles=4) for step in range(TOTAL)]
+    assert weights[:25] == [min(1.0, step / 10) for step in range(25)]
+    assert weights == weights[:25] * 4
+
+
+def test_cycles_need_not_divide_the_steps():
+    weights = [kl_weight(step, 10, TOTAL, cycles=3) for step in range(TOTAL)]
+    restarts = [step for step in range(1, TOTAL) if weights[step] < weights[step - 1]]
+    assert restarts == [34, 67]
+    assert weights[34] == pytest.approx((34 - 100 / 3) / 10)
+
+
+def rates(name: str, rate: float, steps: int) -> list[float]:
+    """Returns the learning rate that each of `steps` updates uses."""
+    optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=rate)
+    scheduler = LR_SCHEDULES[name](optimizer, rate, steps)
+    used = []
+    for _ in range(steps):
+        used.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return used
+
+
+def test_the_constant_rate_is_constant():
+    assert set(rates("constant", 0.01, 10)) == {0.01}
+
+
+def test_the_cosine_falls_from_the_rate_to_zero():
+    expected = [0.01 * (1 + math.cos(math.pi * step / 50)) / 2 for step in range(50)]
+    assert rates("cosine", 0.01, 50) == pytest.approx(expected)
+
+
+def test_one_cycle_rises_to_the_rate_and_falls_to_nearly_nothing():
+    used = rates("one_cycle", 0.01, 101)
+    top = used.index(max(used))
+    assert used[0] == pytest.approx(0.01 / 25)
+    assert used[top] == pytest.approx(0.01, rel=1e-3)
+    assert top == pytest.approx(30, abs=1)
+    assert used[: top + 1] == sorted(used[: top + 1])
+    assert used[top:] == sorted(used[top:], reverse=True)
+    assert used[-1] < 0.01 / 1e4
+
+
+@pytest.mark.parametrize("name", list(LR_SCHEDULES))
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_every_schedule_serves_a_training_of_a_few_steps(name, steps):
+    assert all(0 <= rate <= 0.01 for rate in rates(name, 0.01, steps))
