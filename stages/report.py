@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from vaeline import history, report, tracking
+from vaeline import history, report
 from vaeline.config import ExperimentConfig
 from vaeline.files import read_json, write_json, write_text
 from vaeline.params import Handed, validated
 from vaeline.provenance import changes, tags
 from vaeline.stage import run
+from vaeline.tracking.runs import complete
+from vaeline.tracking.store import Report
 
 OUTPUTS = Path("outputs")
 
@@ -19,7 +21,7 @@ def main(params: Handed) -> None:
     metrics = report.gather(OUTPUTS)
     write_json(OUTPUTS / "report" / "summary.json", {"metrics": metrics, "params": config})
     write_text(OUTPUTS / "report" / "summary.md", report.summary(metrics, changes(config)))
-    row = tracking.Report(
+    row = Report(
         name=changes(config) or "baseline",
         params=config,
         tags=tags() | report.words(metrics) | {"mlflow.note.content": params.notes},
@@ -27,7 +29,7 @@ def main(params: Handed) -> None:
         curves=history.curves(pd.read_csv(OUTPUTS / "train" / "history.csv")),
         artifacts=report.artifacts(OUTPUTS),
     )
-    tracking.complete(params.experiment_name, read_json(OUTPUTS / "train" / "run.json")["run_id"], row)
+    complete(params.experiment_name, read_json(OUTPUTS / "train" / "run.json")["run_id"], row)
     print(report.headline(metrics))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from vaeline import checkpoints, history, tracking
+from vaeline import checkpoints, history
 from vaeline.data.prepared import Prepared
 from vaeline.devices import device
 from vaeline.files import write_csv, write_json, write_text
@@ -18,6 +18,8 @@ from vaeline.scratch import Scratch
 from vaeline.seeding import set_seed
 from vaeline.stage import run, workspace
 from vaeline.state import Training
+from vaeline.tracking.runs import TrainingRun
+from vaeline.tracking.store import Report
 from vaeline.training import fit
 
 OUTPUT = Path("outputs/train")
@@ -36,8 +38,8 @@ def main(params: Handed) -> None:
     content = {"config": params.to_dict(), "shape": data.shape, "every": params.checkpoint_every}
     with Scratch.open(place, fingerprint("train", params), **content) as scratch:
         records = scratch.resume(training)
-        report = tracking.Report(changes(params.to_dict()) or "baseline", params.to_dict(), tags())
-        with tracking.TrainingRun.open(params.experiment_name, report, scratch.run_id) as mlflow_run:
+        report = Report(changes(params.to_dict()) or "baseline", params.to_dict(), tags())
+        with TrainingRun.open(params.experiment_name, report, scratch.run_id) as mlflow_run:
             scratch.run_id = mlflow_run.id
             for record in fit(training, images, valid, params):
                 records.append(record)

@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 from mlflow import MlflowClient
 
-from vaeline import tracking
+from vaeline.tracking.runs import TrainingRun, complete
+from vaeline.tracking.store import TRAINING_RUN, Report
 
 CURVES = [{"epoch": epoch, "valid_elbo": -100.0 + epoch, "train_loss": 100.0 - epoch} for epoch in (1, 2, 3)]
 
@@ -27,7 +28,7 @@ def client(tmp_path, monkeypatch, empty):
 
 def trained():
     """What `train` knows: its own params, and no metrics of other stages."""
-    return tracking.Report("beta=4", {"beta": 4.0, "prior": {"name": "flow"}}, {"dvc.experiment": "one"})
+    return Report("beta=4", {"beta": 4.0, "prior": {"name": "flow"}}, {"dvc.experiment": "one"})
 
 
 def reported(**params):
@@ -44,14 +45,14 @@ def steps(client, run_id):
 
 
 def train(experiment="e", resume="", epochs=3):
-    with tracking.TrainingRun.open(experiment, trained(), resume) as run:
+    with TrainingRun.open(experiment, trained(), resume) as run:
         run.curves(CURVES[:epochs])
     return run.id
 
 
 def test_report_completes_the_run_of_its_training(client):
     run_id = train()
-    assert tracking.complete("e", run_id, reported()) == run_id
+    assert complete("e", run_id, reported()) == run_id
     run = client.get_run(run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params == {"beta": "4", "prior.name": "flow", "iwae_k": "50"}
@@ -61,9 +62,9 @@ def test_report_completes_the_run_of_its_training(client):
 
 def test_completing_twice_changes_nothing(client):
     run_id = train()
-    tracking.complete("e", run_id, reported())
+    complete("e", run_id, reported())
     once = client.get_run(run_id).data.to_dictionary()
-    assert tracking.complete("e", run_id, reported()) == run_id
+    assert complete("e", run_id, reported()) == run_id
     assert client.get_run(run_id).data.to_dictionary() == once
     assert steps(client, run_id) == [1, 2, 3]
 
@@ -79,26 +80,26 @@ def test_completing_twice_changes_nothing(client):
 )
 def test_another_experiment_gets_a_run_of_its_own(client, other):
     run_id = train()
-    tracking.complete("e", run_id, reported())
+    complete("e", run_id, reported())
     before = client.get_run(run_id).data.to_dictionary()
-    child_id = tracking.complete("e", run_id, other)
+    child_id = complete("e", run_id, other)
     child = client.get_run(child_id)
     assert child_id != run_id
     assert client.get_run(run_id).data.to_dictionary() == before
     assert child.info.status == "FINISHED"
     assert child.data.params.keys() == {"beta", "prior.name", "iwae_k"}
-    assert child.data.tags[tracking.TRAINING_RUN] == child.data.tags["mlflow.parentRunId"] == run_id
+    assert child.data.tags[TRAINING_RUN] == child.data.tags["mlflow.parentRunId"] == run_id
     assert steps(client, child_id) == [1, 2, 3]
-    assert tracking.complete("e", run_id, other) == child_id
+    assert complete("e", run_id, other) == child_id
 
 
 def test_a_training_that_this_store_does_not_know_is_logged_whole(client):
-    run_id = tracking.complete("e", "0" * 32, reported())
+    run_id = complete("e", "0" * 32, reported())
     run = client.get_run(run_id)
-    assert run.data.tags[tracking.TRAINING_RUN] == "0" * 32
+    assert run.data.tags[TRAINING_RUN] == "0" * 32
     assert "mlflow.parentRunId" not in run.data.tags
     assert steps(client, run_id) == [1, 2, 3]
-    assert tracking.complete("e", "0" * 32, reported()) == run_id
+    assert complete("e", "0" * 32, reported()) == run_id
 
 
 def test_a_resumed_training_goes_on_in_its_run_and_logs_no_epoch_twice(client):
@@ -111,22 +112,22 @@ def test_a_resumed_training_goes_on_in_its_run_and_logs_no_epoch_twice(client):
 
 def test_a_training_that_fails_leaves_a_failed_run(client):
     with pytest.raises(ValueError, match="diverged"):
-        with tracking.TrainingRun.open("e", trained()) as run:
+        with TrainingRun.open("e", trained()) as run:
             raise ValueError("diverged")
     assert client.get_run(run.id).info.status == "FAILED"
 
 
 def test_without_a_server_nothing_fails_and_one_line_says_so(client, monkeypatch, capsys):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")  # the discard port: nobody listens
-    with tracking.TrainingRun.open("e", trained()) as run:
+    with TrainingRun.open("e", trained()) as run:
         run.curves(CURVES)
         run.artifacts({__file__: "x"})
     assert run.id == ""
-    assert tracking.complete("e", "", reported()) == ""
+    assert complete("e", "", reported()) == ""
     lines = capsys.readouterr().err.splitlines()
     assert len([line for line in lines if line.startswith("MLflow: not reached")]) == 2
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    assert client.get_run(tracking.complete("e", "", reported())).data.params["beta"] == "4"
+    assert client.get_run(complete("e", "", reported())).data.params["beta"] == "4"
 
 
 def test_runs_and_files_lie_at_the_repositorys_root_wherever_the_stage_runs(client, tmp_path, monkeypatch):

@@ -1,0 +1,1 @@
+"""MLflow, spoken to from here alone."""
