@@ -39,10 +39,8 @@ lint: $(READY)  ## check the style of the code
 ui: $(READY)  ## open the MLflow UI on every recorded run
 	@python -m vaeline.ui
 
-docs: $(READY)  ## copy the last run's pictures and summary into docs/
-	@mkdir -p docs/pictures
-	@cp outputs/diagnose/plots/*.png outputs/evaluate/plots/*.png docs/pictures/
-	@cp outputs/report/summary.md docs/mnist.md
+docs: $(READY)  ## show the last run in the README: its pictures and figures
+	@python -m vaeline.showcase
 
 clean:  ## remove half-finished trainings and DVC's pages; data, results and runs stay
 	@rm -rf .scratch dvc_plots

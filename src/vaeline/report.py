@@ -53,7 +53,6 @@ def artifacts(outputs: Path) -> dict[str, str]:
 
 def summary(metrics: Metrics, changed: str) -> str:
     """Returns the summary as Markdown: what was varied, the headline figures, and every metric."""
-    rows = [f"| {label} | {_with_error(metrics, name)} |" for label, name in HEADLINES if name in metrics]
     everything = [f"| {name} | {value} |" for name, value in metrics.items()]
     return "\n".join(
         [
@@ -63,7 +62,7 @@ def summary(metrics: Metrics, changed: str) -> str:
             "",
             "| | mean ± standard error |",
             "|---|---|",
-            *rows,
+            *headlines(metrics),
             "",
             "## Every metric",
             "",
@@ -73,6 +72,11 @@ def summary(metrics: Metrics, changed: str) -> str:
             "",
         ]
     )
+
+
+def headlines(metrics: Metrics) -> list[str]:
+    """Returns a Markdown row for each headline figure that there is."""
+    return [f"| {label} | {_with_error(metrics, name)} |" for label, name in HEADLINES if name in metrics]
 
 
 def headline(metrics: Metrics) -> str:

@@ -18,7 +18,6 @@ SMALL = {
     "iwae_k: 100": "iwae_k: 20",
     "fid_inception: auto": "fid_inception: skip",
 }
-GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@example.com")
 
 
 class Clone:
@@ -30,10 +29,6 @@ class Clone:
         self.environment |= {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "TORCH_HOME": str(root / "no-weights"),
-            "GIT_AUTHOR_NAME": "test",
-            "GIT_AUTHOR_EMAIL": "test@example.com",
-            "GIT_COMMITTER_NAME": "test",
-            "GIT_COMMITTER_EMAIL": "test@example.com",
         }
 
     @classmethod
@@ -53,8 +48,10 @@ class Clone:
             assert default in params, default
             params = params.replace(default, small)
         (root / "params.yaml").write_text(params)
-        for command in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "a clone")):
-            clone.run(*GIT, *command)
+        clone.run("git", "init", "-q")
+        clone.run("git", "config", "user.name", "test")
+        clone.run("git", "config", "user.email", "test@example.com")
+        clone.commit("a clone")
         return clone
 
     def run(self, *command: str, ok: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -69,6 +66,10 @@ class Clone:
         if ok:
             assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return done
+
+    def commit(self, message: str) -> None:
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "-qm", message)
 
     def restore(self) -> None:
         """Puts params, metrics and outputs back to what is committed."""
@@ -104,6 +105,5 @@ def reproduced(clone_of: Callable[[str], Clone]) -> Clone:
     """A clone in which `dvc repro` has run once, and whose results are committed."""
     clone = clone_of("reproduced")
     clone.first = clone.run("dvc", "repro")
-    clone.run(*GIT, "add", "-A")
-    clone.run(*GIT, "commit", "-qm", "results")
+    clone.commit("results")
     return clone
