@@ -6,6 +6,8 @@ torch.distributions.kl_divergence is not used, since its dispatch breaks the gra
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
+from vaeline.errors import VaelineError
+
 
 def kl_terms(q: Distribution, p: Distribution, z: Tensor) -> Tensor:
     """Returns the terms whose sum over the last axis is KL(q ‖ p) for each example, in nats.
@@ -26,6 +28,16 @@ def diagonal_gaussian(loc: Tensor, scale: Tensor) -> Independent:
 def is_diagonal_gaussian(distribution: Distribution) -> bool:
     """Returns whether `distribution` is of the kind that `diagonal_gaussian` makes."""
     return isinstance(distribution, Independent) and isinstance(distribution.base_dist, Normal)
+
+
+def detached(distribution: Distribution) -> Distribution:
+    """Returns `distribution` without a gradient to its parameters; raises VaelineError for other kinds."""
+    if not is_diagonal_gaussian(distribution):
+        raise VaelineError(
+            "objective.iwae.estimator: 'stl' and 'dreg' need a diagonal Gaussian posterior: use 'standard'"
+        )
+    base = distribution.base_dist
+    return diagonal_gaussian(base.loc.detach(), base.scale.detach())
 
 
 def _normal_kl(q: Normal, p: Normal) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaeline.divergences import kl_terms
+from vaeline.divergences import detached, kl_terms
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,10 @@ class Layer:
         """Returns KL(q ‖ p) in nats, split into dimensions where that is exact: [B, d] or [K, B, 1]."""
         return kl_terms(self.posterior, self.prior, self.sample)
 
-    def log_ratio(self) -> Tensor:
-        """Returns log p(z) − log q(z) of the drawn z in nats, [K, B]."""
-        return self.prior.log_prob(self.sample) - self.posterior.log_prob(self.sample)
+    def log_ratio(self, path_only: bool = False) -> Tensor:
+        """Returns log p(z) − log q(z) of the drawn z in nats, [K, B], see `Inference.log_weights`."""
+        posterior = detached(self.posterior) if path_only else self.posterior
+        return self.prior.log_prob(self.sample) - posterior.log_prob(self.sample)
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,15 @@ class Inference:
         terms = [layer.kl_terms() for layer in self.layers]
         return torch.cat([term.mean(0) if term.dim() == 3 else term for term in terms], dim=-1)
 
-    def log_weights(self, x: Tensor) -> Tensor:
-        """Returns log p(x, z) − log q(z|x) in nats, [K, B] (Burda et al. 2016, equation 7)."""
-        return sum((layer.log_ratio() for layer in self.layers), -self.distortion(x))
+    def log_weights(self, x: Tensor, beta: float | Tensor = 1.0, path_only: bool = False) -> Tensor:
+        """Returns log p(x|z) + β (log p(z) − log q(z|x)) in nats, [K, B].
+
+        At β = 1 these are the importance weights of Burda et al. (2016), section 3. With `path_only`, their
+        gradient reaches the posterior's parameters through z alone.
+        """
+        ratios = (layer.log_ratio(path_only) for layer in self.layers)
+        return sum((beta * ratio for ratio in ratios), -self.distortion(x))
+
+    def max_variance(self) -> Tensor:
+        """Returns the largest posterior variance of the batch, a scalar without a gradient."""
+        return torch.stack([layer.posterior.variance.max() for layer in self.layers]).max().detach()

@@ -2,29 +2,27 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from vaeline.objectives.terms import Terms
 
 
 class ELBO:
-    """−ELBO with β on the KL (Higgins et al. 2017, equation 4) and free bits.
+    """−ELBO with β on the KL (Higgins et al. 2017, equation 4) and free bits, averaged over k draws of z.
 
     loss = mean distortion + β · Σ_j max(λ, KL_j), with KL_j averaged over the batch before it is clamped
     (Kingma et al. 2016, section on free bits). `free_bits` = λ is in nats a dimension.
     """
 
-    def __init__(self, section: Any, *, free_bits: float) -> None:  # noqa: ARG002
-        self.free_bits = free_bits
+    def __init__(self, section: Any, *, free_bits: float) -> None:
+        self.k, self.free_bits = section.k, free_bits
 
     def __call__(self, model: nn.Module, x: Tensor, beta: float | Tensor) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`."""
-        inference = model.infer(x)
+        inference = model.infer(x, self.k)
         distortion = inference.distortion(x).mean(0)
         kl = inference.kl_terms()
         rate = kl.mean(0)
         if self.free_bits > 0:
             rate = rate.clamp(min=self.free_bits)
-        variance = torch.stack([layer.posterior.variance.max() for layer in inference.layers]).max()
-        return Terms(distortion.mean() + beta * rate.sum(), distortion, kl, variance.detach())
+        return Terms(distortion.mean() + beta * rate.sum(), distortion, kl, inference.max_variance())
