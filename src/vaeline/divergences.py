@@ -17,6 +17,13 @@ def kl_terms(q: Distribution, p: Distribution, z: Tensor) -> Tensor:
     """
     if is_diagonal_gaussian(q) and is_diagonal_gaussian(p):
         return _normal_kl(q.base_dist, p.base_dist)
+    return drawn_terms(q, p, z)
+
+
+def drawn_terms(q: Distribution, p: Distribution, z: Tensor) -> Tensor:
+    """Returns log q(z) − log p(z) on the drawn z: [K, B, d] for two diagonal Gaussians, else [K, B, 1]."""
+    if is_diagonal_gaussian(q) and is_diagonal_gaussian(p):
+        return q.base_dist.log_prob(z) - p.base_dist.log_prob(z)
     return (q.log_prob(z) - p.log_prob(z)).unsqueeze(-1)
 
 

@@ -49,9 +49,10 @@ def pictures(
 
 def traversals(model: nn.Module, seen: Latents, dimensions: pd.DataFrame) -> Figure:
     """Returns a row for each active unit: its z from −3 to 3, the others at the mean of one image."""
-    active = dimensions.loc[dimensions["active_unit"] == 1, "dimension"]
-    chosen = list(active[:TRAVERSED]) or [int(dimensions["dimension"][0])]
-    z = seen.mean[0].repeat(len(chosen), len(STEPS), 1)
+    nearest = dimensions[dimensions["dimension"] < model.latent_dim]  # the layer that the image hangs on
+    active = nearest.loc[nearest["active_unit"] == 1, "dimension"]
+    chosen = list(active[:TRAVERSED]) or [int(nearest["dimension"].iloc[0])]
+    z = seen.mean[0, : model.latent_dim].repeat(len(chosen), len(STEPS), 1)
     for row, dimension in enumerate(chosen):
         z[row, :, dimension] = STEPS
     decoded = model.decode(z.flatten(0, 1).to(device_of(model))).mean

@@ -6,20 +6,25 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaeline.divergences import detached, kl_terms
+from vaeline.divergences import detached, drawn_terms, kl_terms
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One stochastic layer: q(z|·), p(z|·) and the z that was drawn from q, [K, B, d]."""
+    """One stochastic layer: q(z|·), p(z|·) and the z that was drawn from q, [K, B, d].
+
+    `closed_form` is off where p depends on what was drawn after z, so that E[log q − log p] is not their KL.
+    """
 
     posterior: Distribution
     prior: Distribution
     sample: Tensor
+    closed_form: bool = True
 
     def kl_terms(self) -> Tensor:
-        """Returns KL(q ‖ p) in nats, split into dimensions where that is exact: [B, d] or [K, B, 1]."""
-        return kl_terms(self.posterior, self.prior, self.sample)
+        """Returns E[log q − log p] in nats, split into dimensions where it splits, see `divergences`."""
+        terms = kl_terms if self.closed_form else drawn_terms
+        return terms(self.posterior, self.prior, self.sample)
 
     def log_ratio(self, path_only: bool = False) -> Tensor:
         """Returns log p(z) − log q(z) of the drawn z in nats, [K, B], see `Inference.log_weights`."""

@@ -1,0 +1,78 @@
+"""Two stochastic layers, inferred from the image upwards: the second model of Burda et al. (2016)."""
+
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from vaeline.likelihoods import LIKELIHOODS
+from vaeline.models.inference import Inference, Layer
+from vaeline.networks import NETWORKS
+from vaeline.networks.mlp import MLP
+from vaeline.params import Options
+from vaeline.posteriors import POSTERIORS
+from vaeline.posteriors.diagonal import DiagonalGaussian
+from vaeline.priors import PRIORS
+
+
+class TwoLayerVAE(nn.Module):
+    """p(z₂) p(z₁|z₂) p(x|z₁), with q(z₁|x) q(z₂|z₁); z₁ has `latent_dim` dimensions.
+
+    Between z₁ and z₂ stand fully connected networks of `model.two_layer.hidden_dim` units, and p(z₁|z₂) is a
+    diagonal Gaussian. With hidden_dim 200, latent_dim 100 and network.mlp.taper 1 it is the paper's.
+    """
+
+    class Options(Options):
+        """Options of `model.two_layer`: the dimensions of z₂, and the units between z₁ and z₂."""
+
+        latent_dim: int = Field(50, ge=1)
+        hidden_dim: int = Field(100, ge=1)
+
+    def __init__(self, section: Any, *, config: Any, shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        first, second = config.latent_dim, section.two_layer.latent_dim
+        options = NETWORKS.parse(config.network)
+        network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
+        between = MLP(options, hidden_dim=section.two_layer.hidden_dim)
+        self.latent_dim = first
+        self.likelihood = LIKELIHOODS.build(config.likelihood)
+        self.encoder, features = network.encoder(shape)
+        self.posterior = POSTERIORS.build(config.posterior, features=features, latent_dim=first)
+        self.upwards, features = between.encoder((1, 1, first))
+        self.posterior2 = POSTERIORS.build(config.posterior, features=features, latent_dim=second)
+        self.prior = PRIORS.build(config.prior, latent_dim=second)
+        self.downwards, features = between.encoder((1, 1, second))
+        self.conditional = DiagonalGaussian(
+            POSTERIORS.parse(config.posterior), features=features, latent_dim=first
+        )
+        self.decoder = network.decoder(first, (shape[0] * self.likelihood.channels, *shape[1:]))
+
+    def decode(self, z: Tensor) -> Distribution:
+        """Returns p(x|z₁) for z₁ [..., latent_dim]: batch [...], event [C, H, W]."""
+        return self.likelihood(_over_rows(self.decoder, z))
+
+    def infer(self, x: Tensor, k: int = 1) -> Inference:
+        """Returns both layers with k draws of (z₁, z₂), and p(x|z₁), for x [B, C, H, W] in [0, 1]."""
+        posterior = self.posterior(self.encoder(x))
+        z1 = posterior.rsample((k,))
+        posterior2 = self.posterior2(_over_rows(self.upwards, z1))
+        z2 = posterior2.rsample()
+        prior = self.conditional(_over_rows(self.downwards, z2))
+        # z₂ was drawn from z₁, so that under q the one does not stay while the other varies: the KL of the
+        # first layer has no closed form.
+        first = Layer(posterior, prior, z1, closed_form=False)
+        return Inference((first, Layer(posterior2, self.prior(), z2)), self.decode(z1))
+
+    @torch.no_grad()
+    def sample(self, n: int) -> Tensor:
+        """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z₁) at z₂ ~ p(z₂), z₁ ~ p(z₁|z₂)."""
+        z2 = self.prior().sample((n,))
+        return self.decode(self.conditional(_over_rows(self.downwards, z2)).sample()).mean
+
+
+def _over_rows(network: nn.Module, z: Tensor) -> Tensor:
+    """Returns `network` of every row of z [..., d]."""
+    rows = network(z.reshape(-1, z.shape[-1]))
+    return rows.reshape(*z.shape[:-1], *rows.shape[1:])
