@@ -20,6 +20,7 @@ def main(params: Handed) -> None:
     data.verify()
     where = device(params.device)
     model = MODELS.build(params.model, config=params, shape=data.shape).to(where)
+    model.start_at(torch.from_numpy(data.train.mean()))
     objective = OBJECTIVES.build(params.objective, free_bits=params.free_bits)
     batch = torch.from_numpy(data.train.images[: params.batch_size].copy())
     x = model.likelihood.observe(

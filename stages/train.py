@@ -29,6 +29,7 @@ def main(params: Handed) -> None:
     set_seed(params.seed)
     data = Prepared.open()
     model = MODELS.build(params.model, config=params, shape=data.shape).to(device(params.device))
+    model.start_at(torch.from_numpy(data.train.mean()))
     objective = OBJECTIVES.build(params.objective, free_bits=params.free_bits)
     images = model.likelihood.training_set(torch.from_numpy(data.train.images.copy()))
     valid = model.likelihood.evaluation_set(torch.from_numpy(data.valid.images.copy()))

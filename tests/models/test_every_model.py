@@ -78,3 +78,17 @@ def test_its_images_draws_and_examples_are_not_mixed_up(name, network):
         for b in range(B):
             alone = built.decode(z[k, b]).mean
             torch.testing.assert_close(alone, seen.likelihood.mean[k, b], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "network"), EVERY)
+@pytest.mark.parametrize("output_bias", ["zero", "data_mean"])
+def test_its_decoder_starts_where_it_is_told_to(name, network, output_bias):
+    """At the mean image, where its weights add nothing; clipped, since no logit makes a pixel 0 or 1."""
+    built = vae(model={"name": name}, network={"name": network, "output_bias": output_bias}).eval()
+    mean = torch.full((1, 8, 8), 0.2) if network == "conv" else torch.linspace(0, 1, 64).reshape(1, 8, 8)
+    built.start_at(mean)
+    for parameter_name, parameter in built.decoder.named_parameters():
+        if parameter_name.endswith("weight"):
+            torch.nn.init.zeros_(parameter)
+    expected = mean.clamp(0.001, 0.999) if output_bias == "data_mean" else torch.full((1, 8, 8), 0.5)
+    torch.testing.assert_close(built.decode(torch.zeros(built.latent_dim)).mean.detach(), expected)

@@ -26,6 +26,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.images)
 
+    def mean(self) -> np.ndarray:
+        """The mean image, float32 [C, H, W] in [0, 1]."""
+        return (self.images.mean(0, dtype=np.float64) / 255).astype(np.float32)
+
 
 @dataclass(frozen=True, eq=False)
 class Prepared:

@@ -39,6 +39,10 @@ class Bernoulli(nn.Module):
         """Returns p(x|z) for logits [K, B, C, H, W]: batch [K, B], event [C, H, W]."""
         return Independent(Coin(logits=logits, validate_args=False), 3, validate_args=False)
 
+    def start(self, mean: Tensor) -> Tensor:
+        """Returns the logits [C, H, W] of a mean image [C, H, W], clipped to [0.001, 0.999]."""
+        return torch.logit(mean, eps=1e-3)
+
     def training_set(self, images: Tensor) -> Tensor:
         """Returns the uint8 images [N, C, H, W] to train on: binarized once for all, or as they are."""
         return self.evaluation_set(images) if self.binarization == "static" else images

@@ -34,11 +34,11 @@ class TwoLayerVAE(nn.Module):
         super().__init__()
         first, second = config.latent_dim, section.two_layer.latent_dim
         options = NETWORKS.parse(config.network)
-        network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
+        self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
         between = MLP(options, hidden_dim=section.two_layer.hidden_dim)
         self.latent_dim = first
         self.likelihood = LIKELIHOODS.build(config.likelihood)
-        self.encoder, features = network.encoder(shape)
+        self.encoder, features = self.network.encoder(shape)
         self.posterior = POSTERIORS.build(config.posterior, features=features, latent_dim=first)
         self.upwards, features = between.encoder((1, 1, first))
         self.posterior2 = POSTERIORS.build(config.posterior, features=features, latent_dim=second)
@@ -47,7 +47,11 @@ class TwoLayerVAE(nn.Module):
         self.conditional = DiagonalGaussian(
             POSTERIORS.parse(config.posterior), features=features, latent_dim=first
         )
-        self.decoder = network.decoder(first, (shape[0] * self.likelihood.channels, *shape[1:]))
+        self.decoder = self.network.decoder(first, (shape[0] * self.likelihood.channels, *shape[1:]))
+
+    def start_at(self, mean: Tensor) -> None:
+        """Lets the decoder start at the mean training image [C, H, W] in [0, 1], if so told."""
+        self.network.start_at(self.decoder, self.likelihood.start(mean))
 
     def decode(self, z: Tensor) -> Distribution:
         """Returns p(x|z₁) for z₁ [..., latent_dim]: batch [...], event [C, H, W]."""

@@ -22,13 +22,19 @@ class VAE(nn.Module):
 
     def __init__(self, section: Any, *, config: Any, shape: tuple[int, int, int]) -> None:  # noqa: ARG002
         super().__init__()
-        network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
+        self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
         self.latent_dim = config.latent_dim
         self.likelihood = LIKELIHOODS.build(config.likelihood)
         self.prior = PRIORS.build(config.prior, latent_dim=config.latent_dim)
-        self.encoder, features = network.encoder(shape)
+        self.encoder, features = self.network.encoder(shape)
         self.posterior = POSTERIORS.build(config.posterior, features=features, latent_dim=config.latent_dim)
-        self.decoder = network.decoder(config.latent_dim, (shape[0] * self.likelihood.channels, *shape[1:]))
+        self.decoder = self.network.decoder(
+            config.latent_dim, (shape[0] * self.likelihood.channels, *shape[1:])
+        )
+
+    def start_at(self, mean: Tensor) -> None:
+        """Lets the decoder start at the mean training image [C, H, W] in [0, 1], if so told."""
+        self.network.start_at(self.decoder, self.likelihood.start(mean))
 
     def encode(self, x: Tensor) -> Distribution:
         """Returns q(z|x) for x [B, C, H, W]: batch [B], event [latent_dim]."""

@@ -4,6 +4,7 @@ import math
 from itertools import pairwise
 from typing import Any
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -48,6 +49,12 @@ class Conv:
             init_weights(start, self.section.activation)
             init_weights(last)
         return nn.Sequential(start, nn.Unflatten(1, smallest), *layers, last, Crop(shape))
+
+    @torch.no_grad()
+    def start_at(self, decoder: nn.Module, parameters: Tensor) -> None:
+        """As the other networks do, with one value a channel: the mean of `parameters` [C, H, W]."""
+        if self.section.output_bias == "data_mean":
+            decoder[-2].bias.copy_(parameters.mean((1, 2)))
 
     def _smallest(self, shape: Shape) -> Shape:
         factor = STRIDE**LAYERS

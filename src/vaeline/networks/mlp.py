@@ -4,8 +4,9 @@ import math
 from itertools import pairwise
 from typing import Any
 
+import torch
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 
 from vaeline.networks.init import init_weights
 from vaeline.networks.options import ACTIVATIONS
@@ -43,6 +44,12 @@ class MLP:
         if self.section.init == "vae":
             init_weights(last)
         return nn.Sequential(self._hidden([latent_dim, *widths]), last, nn.Unflatten(1, shape))
+
+    @torch.no_grad()
+    def start_at(self, decoder: nn.Module, parameters: Tensor) -> None:
+        """Sets the bias of `decoder` to `parameters` [C, H, W], if `output_bias` says so."""
+        if self.section.output_bias == "data_mean":
+            decoder[1].bias.copy_(parameters.flatten())
 
     def _hidden(self, widths: list[int]) -> nn.Sequential:
         layers: list[nn.Module] = []
