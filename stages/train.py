@@ -7,13 +7,12 @@ import torch
 from vaeline import checkpoints, history
 from vaeline.data.prepared import Prepared
 from vaeline.devices import device
-from vaeline.files import write_csv, write_json, write_text
+from vaeline.files import write_json
 from vaeline.fingerprint import fingerprint
 from vaeline.models import MODELS
 from vaeline.objectives import OBJECTIVES
 from vaeline.params import Handed
 from vaeline.provenance import changes, tags
-from vaeline.records import Record
 from vaeline.scratch import Scratch
 from vaeline.seeding import set_seed
 from vaeline.stage import run, workspace
@@ -46,19 +45,12 @@ def main(params: Handed) -> None:
                 records.append(record)
                 scratch.save(training, records)
                 mlflow_run.curves(history.curves(history.table(records)))
-            write(records)
+            history.write(OUTPUT, records)
             scratch.publish(checkpoints.DIRECTORY)
             mlflow_run.artifacts(
                 {f"{checkpoints.DIRECTORY}/{name}.pt": "checkpoints" for name in ("best", "last")}
             )
             write_json(OUTPUT / "run.json", {"run_id": mlflow_run.id})
-
-
-def write(records: list[Record]) -> None:
-    write_csv(OUTPUT / "history.csv", history.table(records))
-    write_csv(OUTPUT / "kl_per_dim.csv", history.kl_table(records))
-    write_text(OUTPUT / "training.log", history.log(records))
-    write_json(OUTPUT / "metrics.json", history.metrics(records))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import pandas as pd
 
+from vaeline.files import write_csv, write_json, write_text
 from vaeline.records import Record, best
 
 
@@ -53,3 +55,11 @@ def metrics(records: Sequence[Record]) -> dict[str, float]:
 def curves(table: pd.DataFrame) -> list[dict[str, float]]:
     """Returns the rows of a history as mappings, which MLflow shows as curves over epochs."""
     return table.drop(columns="step").to_dict("records")
+
+
+def write(directory: Path, records: Sequence[Record]) -> None:
+    """Writes history.csv, kl_per_dim.csv, training.log and metrics.json into `directory`."""
+    write_csv(directory / "history.csv", table(records))
+    write_csv(directory / "kl_per_dim.csv", kl_table(records))
+    write_text(directory / "training.log", log(records))
+    write_json(directory / "metrics.json", metrics(records))
