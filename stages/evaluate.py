@@ -9,6 +9,7 @@ from vaeline import checkpoints
 from vaeline.data.prepared import Prepared
 from vaeline.devices import device
 from vaeline.estimators.bounds import elbo_terms, importance_bounds, k_grid
+from vaeline.estimators.decomposition import decompose
 from vaeline.estimators.estimate import Estimate
 from vaeline.estimators.reconstruction import reconstruction_errors
 from vaeline.files import write_csv, write_figure, write_json
@@ -29,6 +30,8 @@ def main(params: Handed) -> None:
     bounds = importance_bounds(model, images, k_grid(params.iwae_k), progress=True)
     values = {"elbo": terms.elbo, "distortion": terms.distortion, "rate": terms.rate, "kl": terms.rate}
     values |= {"iwae": bounds.bounds[:, -1], "ess": bounds.ess} | reconstruction_errors(model, images)
+    if parts := decompose(model, images):
+        values |= vars(parts)
     metrics: dict[str, float] = {"iwae_k": params.iwae_k, "images": len(images)}
     for name, estimate in ((name, Estimate.of(value)) for name, value in values.items()):
         metrics |= {name: estimate.mean, f"{name}_se": estimate.se}

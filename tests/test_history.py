@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pandas as pd
@@ -79,3 +80,11 @@ def test_curves_are_mappings_of_numbers_with_their_epoch():
 @pytest.mark.parametrize("of", [history.table, history.kl_table, history.metrics])
 def test_one_epoch_is_enough(of):
     assert len(of(RECORDS[:1])) > 0
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    history.write(tmp_path, RECORDS)
+    assert pd.read_csv(tmp_path / "history.csv")["valid_elbo"].tolist() == [r.valid_elbo for r in RECORDS]
+    assert len(pd.read_csv(tmp_path / "kl_per_dim.csv")) == len(RECORDS)
+    assert (tmp_path / "training.log").read_text() == history.log(RECORDS)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == history.metrics(RECORDS)

@@ -12,7 +12,22 @@ pytestmark = pytest.mark.pipeline
 STAGES = ["prepare", "check", "train", "evaluate", "fid_reference", "fid", "diagnose", "report"]
 PROMISED = {
     "train": {"epochs", "train_loss", "train_recon", "train_kl", "valid_elbo", "skipped_updates"},
-    "evaluate": {"elbo", "elbo_se", "iwae", "iwae_se", "iwae_k", "ess", "kl", "bce", "sse", "mse", "mae"},
+    "evaluate": {
+        "mutual_information",
+        "total_correlation",
+        "dimension_kl",
+        "elbo",
+        "elbo_se",
+        "iwae",
+        "iwae_se",
+        "iwae_k",
+        "ess",
+        "kl",
+        "bce",
+        "sse",
+        "mse",
+        "mae",
+    },
     "fid": {"fid_skipped", "fid_classifier", "fid_classifier_floor"},
     "diagnose": {"mu_mean", "mu_std", "var_mean", "active_dims", "active_units", "mse"},
 }
