@@ -24,6 +24,7 @@ $(READY): requirements.txt pyproject.toml
 	@touch $@
 
 repro: $(READY)  ## set up, run the whole pipeline, and say where to look
+	@python -m vaeline.config
 	@dvc repro
 	@echo
 	@echo "Numbers:  outputs/report/summary.md       dvc metrics show"

@@ -11,6 +11,7 @@ from vaeline.devices import device
 from vaeline.estimators.latents import latents
 from vaeline.files import write_csv, write_figure, write_json
 from vaeline.params import Handed
+from vaeline.plots.curves import training_curves
 from vaeline.seeding import set_seed
 from vaeline.stage import run
 
@@ -27,7 +28,7 @@ def main(params: Handed) -> None:
     metrics = diagnostics.summary(seen) | diagnostics.errors(model, images)
     dimensions = diagnostics.dimensions(seen)
     pictures = gallery.pictures(model, images, seen, dimensions, data.valid.labels, data.classes)
-    pictures["training"] = gallery.training_curves(pd.read_csv("outputs/train/history.csv"))
+    pictures["training"] = training_curves(pd.read_csv("outputs/train/history.csv"))
 
     for name, figure in pictures.items():
         write_figure(OUTPUT / "plots" / f"{name}.png", figure)

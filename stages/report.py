@@ -8,7 +8,7 @@ from vaeline import history, report
 from vaeline.config import ExperimentConfig
 from vaeline.files import read_json, write_json, write_text
 from vaeline.params import Handed, validated
-from vaeline.provenance import changes, tags
+from vaeline.provenance import changes, experiment, tags
 from vaeline.stage import run
 from vaeline.tracking.runs import complete
 from vaeline.tracking.store import Report
@@ -20,11 +20,14 @@ def main(params: Handed) -> None:
     config = validated(ExperimentConfig, params.to_dict()).to_dict()
     metrics = report.gather(OUTPUTS)
     write_json(OUTPUTS / "report" / "summary.json", {"metrics": metrics, "params": config})
-    write_text(OUTPUTS / "report" / "summary.md", report.summary(metrics, changes(config)))
+    pictures = report.copy_pictures(OUTPUTS)
+    log = (OUTPUTS / "train" / "training.log").read_text()
+    text = report.summary(metrics, config, changes(config), pictures, log)
+    write_text(OUTPUTS / "report" / "summary.md", text)
     row = Report(
         name=changes(config) or "baseline",
         params=config,
-        tags=tags() | report.words(metrics) | {"mlflow.note.content": params.notes},
+        tags=tags() | experiment() | report.words(metrics) | {"mlflow.note.content": params.notes},
         metrics=report.numbers(metrics),
         curves=history.curves(pd.read_csv(OUTPUTS / "train" / "history.csv")),
         artifacts=report.artifacts(OUTPUTS),

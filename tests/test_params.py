@@ -170,3 +170,11 @@ def test_what_is_handed_can_be_copied_and_is_not_changed_through_its_dict():
     handed = Handed({"beta": 1.0})
     handed.to_dict()["beta"] = 2.0
     assert handed.beta == 1.0
+
+
+@pytest.mark.parametrize("warmup", [0.0, 3.0])
+def test_cycles_that_never_reach_beta_are_refused_in_one_line(warmup):
+    values = {"kl_schedule": "cyclical", "kl_warmup_epochs": warmup, "epochs": 10, "kl_cycles": 4}
+    with pytest.raises(VaelineError, match=r"^params.yaml: kl_schedule = 'cyclical' needs .* = 2.5, found"):
+        validated(Hyperparameters, values)
+    assert validated(Hyperparameters, values | {"kl_warmup_epochs": 2.5}).kl_cycles == 4

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from vaeline.provenance import changes, flat, tags, text
+from vaeline.provenance import changes, experiment, flat, tags, text
 
 
 def git(*arguments: str) -> str:
@@ -80,7 +80,7 @@ def test_tags_lead_back_to_commit_experiment_and_versions(repository, monkeypatc
     seen = tags()
     assert seen["git.commit"] == git("rev-parse", "HEAD")
     assert seen["git.dirty"] == "false"
-    assert (seen["dvc.experiment"], seen["dvc.baseline"]) == ("wide-mouse", "abc")
+    assert (experiment(), seen["dvc.baseline"]) == ({"dvc.experiment": "wide-mouse"}, "abc")
     assert (
         seen["version.torch"] == torch.__version__.split("+")[0] or seen["version.torch"] == torch.__version__
     )

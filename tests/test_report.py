@@ -8,6 +8,7 @@ from vaeline.files import write_json
 METRICS = {
     "evaluate/elbo": -98.76543, "evaluate/elbo_se": 0.4567, "evaluate/ess": 12.3456, "evaluate/ess_se": 3.0,
     "fid/fid_classifier": 0.0123456, "fid/fid_skipped": "no weights here", "diagnose/active_units": 17,
+    "diagnose/latent_dims": 20,
 }  # fmt: skip
 
 
@@ -39,14 +40,20 @@ def test_a_figure_has_the_digits_that_its_error_allows(metrics, line):
 
 
 def test_the_summary_shows_headlines_and_every_metric():
-    lines = report.summary(METRICS, "beta=4").splitlines()
+    params = {"beta": 4.0, "prior": {"name": "flow"}}
+    lines = report.summary(METRICS, params, "beta=4", ["plots/samples.png"], "epoch 1: fine\n").splitlines()
     assert "Params that differ from the committed ones: beta=4" in lines
     assert "| ELBO, test (nats) | -98.77 ± 0.46 |" in lines
-    assert "| Active units | 17 |" in lines
+    assert "| Active units of 20 | 17 |" in lines
+    assert {"| beta | 4.0 |", "| prior.name | flow |", "![samples](plots/samples.png)", "epoch 1: fine"} <= {
+        *lines
+    }
     assert not [line for line in lines if line.startswith("| Fréchet distance, Inception")]
     for name, value in METRICS.items():
         assert f"| {name} | {value} |" in lines
-    assert "Params that differ from the committed ones: none" in report.summary({}, "").splitlines()
+    assert (
+        "Params that differ from the committed ones: none" in report.summary({}, {}, "", [], "").splitlines()
+    )
 
 
 def test_the_files_of_a_run_have_their_folders(tmp_path):

@@ -1,11 +1,13 @@
 """The whole of params.yaml as one typed, frozen and strictly validated object."""
 
+import sys
 from pathlib import Path
 from typing import Any, Self
 
 from ruamel.yaml import YAML
 
 from vaeline.data.datasets import DATASETS
+from vaeline.errors import VaelineError
 from vaeline.files import replacing, write_json
 from vaeline.likelihoods import LIKELIHOODS
 from vaeline.models import MODELS
@@ -45,3 +47,15 @@ class ExperimentConfig(Hyperparameters):
     def load(cls, path: Path | str = "params.yaml") -> Self:
         """Reads a YAML or JSON file; raises VaelineError, in one line, for the first thing wrong in it."""
         return validated(cls, read_yaml(path), str(path))
+
+
+def main() -> None:
+    """Checks the whole of params.yaml, also what no stage reads: one line and status 1 if it is wrong."""
+    try:
+        ExperimentConfig.load()
+    except VaelineError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,7 @@ from vaeline.estimators.estimate import Estimate
 from vaeline.estimators.latents import Latents, latents
 from vaeline.estimators.reconstruction import reconstruction_errors
 
-ACTIVE_KL = 0.1  # nats: a dimension below it tells the decoder next to nothing (the guide's threshold)
+ACTIVE_KL = 0.1  # nats: a dimension below it tells the decoder next to nothing
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ def summary(seen: Latents) -> dict[str, float]:
         "aggregate_var_mean": seen.aggregate_variance.mean().item(),
         "active_dims": collapse_of(seen).active_dims,
         "active_units": int(seen.active_units.sum()),
+        "collapsed": int(collapse_of(seen).collapsed),
         "latent_dims": seen.mean.shape[1],
         "kl": seen.kl.double().sum(1).mean().item(),
     }

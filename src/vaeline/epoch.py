@@ -1,6 +1,7 @@
 """One pass over the training images, and the look at the validation split after it."""
 
 import math
+import sys
 from typing import Any
 
 import torch
@@ -93,7 +94,7 @@ class Epoch:
         first = self.training.step - len(self.watched) + 1
         self.watched = []
         self.training.skipped += int(sum(failed))
-        self.alerts += self.training.monitor.steps(first, losses, variances)
+        self._alert(self.training.monitor.steps(first, losses, variances))
         self.progress.update(len(losses))
         self.progress.set_postfix(epoch=self.training.epoch + 1, loss=f"{losses[-1]:.1f}", refresh=False)
         if self.training.skipped > self.config.max_skipped_updates:
@@ -101,6 +102,12 @@ class Epoch:
                 f"{self.training.skipped} updates up to step {self.training.step} were NaN or infinite and "
                 f"were skipped (max_skipped_updates): {ADVICE}"
             )
+
+    def _alert(self, alerts: list[str]) -> None:
+        # Written at once: a training that diverges leaves no record of its last epoch.
+        self.alerts += alerts
+        for alert in alerts:
+            self.progress.write(f"! {alert}", file=sys.stderr)
 
     def record(self, valid: Tensor) -> Record:
         """Returns the epoch's record, with the β = 1 ELBO of the validation images."""
@@ -114,7 +121,7 @@ class Epoch:
         if count == 0 or not math.isfinite(elbo.mean):
             raise TrainingDivergedError(f"epoch {training.epoch} ends without a finite ELBO: {ADVICE}")
         kl_per_dim = tuple(value / count for value in kl)
-        self.alerts += training.monitor.epoch(training.epoch, kl_per_dim)
+        self._alert(training.monitor.epoch(training.epoch, kl_per_dim))
         return Record(
             epoch=training.epoch,
             step=training.step,

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vaeline.errors import VaelineError
+
 if TYPE_CHECKING:  # half a second that stages without tables or pictures do not spend
     from matplotlib.figure import Figure
     from pandas import DataFrame
@@ -49,8 +51,18 @@ def write_json(path: Path | str, values: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path | str) -> dict[str, Any]:
-    """Returns the mapping in a JSON file."""
-    return json.loads(Path(path).read_text())
+    """Returns the mapping in a JSON file; raises VaelineError if it holds none."""
+    try:
+        values = json.loads(Path(path).read_text())
+    except ValueError as error:
+        raise VaelineError(
+            f"{path}: damaged, not readable as JSON ({error}): `dvc checkout` or `dvc repro`"
+        ) from None
+    if not isinstance(values, dict):
+        raise VaelineError(
+            f"{path}: damaged, it holds a {type(values).__name__}: `dvc checkout` or `dvc repro`"
+        )
+    return values
 
 
 def write_tensors(path: Path | str, content: Mapping[str, Any]) -> None:

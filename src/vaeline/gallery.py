@@ -12,10 +12,8 @@ from torch import Tensor, nn
 from vaeline.diagnostics import ACTIVE_KL
 from vaeline.estimators.bounds import device_of
 from vaeline.estimators.latents import Latents
-from vaeline.plots.curves import kl_per_dimension, latent_map, training_curves
+from vaeline.plots.curves import kl_per_dimension, latent_map
 from vaeline.plots.images import beside, grid
-
-__all__ = ["pictures", "training_curves"]
 
 SHOWN = 30  # images beside their reconstructions
 SAMPLES = 100
@@ -56,7 +54,12 @@ def traversals(model: nn.Module, seen: Latents, dimensions: pd.DataFrame) -> Fig
     for row, dimension in enumerate(chosen):
         z[row, :, dimension] = STEPS
     decoded = model.decode(z.flatten(0, 1).to(device_of(model))).mean
-    title = "Traversals: one latent from −3 to 3, the others as encoded from one image"
+    shown = (
+        f"the {len(chosen)} busiest of {len(active)} active latents"
+        if len(active) > TRAVERSED
+        else "one latent"
+    )
+    title = f"Traversals: {shown} from −3 to 3, the others as encoded from one image"
     return grid(decoded, len(STEPS), title, rows=[f"z{dimension}" for dimension in chosen])
 
 

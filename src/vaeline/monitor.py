@@ -11,8 +11,8 @@ from typing import Any
 
 WINDOW = 100  # steps of the running median: long enough for a stable spread, short enough to follow a descent
 SPIKE = 10.0  # median absolute deviations above the median; noise of minibatches stays below about 5
-LARGE_VARIANCE = 100.0  # of a posterior whose prior has variance 1 (the guide's threshold)
-LOW_KL = 0.01  # nats a dimension: such a dimension tells the decoder nothing (the guide's threshold)
+LARGE_VARIANCE = 100.0  # of a posterior whose prior has variance 1: ten standard deviations of it
+LOW_KL = 0.01  # nats a dimension: such a dimension tells the decoder nothing
 
 
 class Monitor:

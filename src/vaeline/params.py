@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -55,6 +55,15 @@ class Hyperparameters(Options):
     fid_samples: int = Field(2048, ge=2)
     fid_inception: Literal["auto", "require", "skip"] = "auto"
 
+    @model_validator(mode="after")
+    def _cycles_reach_beta(self) -> Self:
+        if self.kl_schedule == "cyclical" and not 0 < self.kl_warmup_epochs <= self.epochs / self.kl_cycles:
+            raise ValueError(
+                f"kl_schedule = 'cyclical' needs kl_warmup_epochs above 0 and at most epochs / kl_cycles = "
+                f"{self.epochs / self.kl_cycles:g}, found {self.kl_warmup_epochs:g}"
+            )
+        return self
+
 
 OptionsT = TypeVar("OptionsT", bound=Options)
 
@@ -72,6 +81,8 @@ def _one_line(model: type[BaseModel], error: ValidationError, section: str) -> s
     key = ".".join([*([section] if section else []), *map(str, first["loc"])])
     if first["type"] == "extra_forbidden":
         return f"unknown key '{key}'{_nearest(model, first['loc'])}"
+    if not key:
+        return first["msg"].removeprefix("Value error, ")
     return f"{key} = {first['input']!r} is not allowed: {first['msg'].lower()}"
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from vaeline.params import parse_yaml
 
+# What a result depends on; results themselves are tracked as well, and rewritten by every run.
+SOURCES = ("src", "stages", "dvc.yaml", "params.yaml", "requirements.txt")
 PACKAGES = ("torch", "torchvision", "numpy", "dvc", "mlflow", "pytorch-fid")
 
 
@@ -34,16 +36,24 @@ def _git(*arguments: str) -> str:
 
 
 def tags() -> dict[str, str]:
-    """Returns what leads back to the code and the experiment: git commit, DVC experiment, versions."""
+    """Returns what leads back to the code: git commit, whether it was changed since, versions."""
     known = {
         "git.commit": _git("rev-parse", "HEAD"),
-        "git.dirty": str(bool(_git("status", "--porcelain", "--untracked-files=no"))).lower(),
-        "dvc.experiment": os.environ.get("DVC_EXP_NAME", ""),
+        "git.dirty": str(bool(_git("status", "--porcelain", "--untracked-files=no", "--", *SOURCES))).lower(),
         "dvc.baseline": os.environ.get("DVC_EXP_BASELINE_REV", ""),
     }
     return {key: value for key, value in known.items() if value} | {
         f"version.{package}": version(package) for package in PACKAGES
     }
+
+
+def experiment() -> dict[str, str]:
+    """Returns the name of the DVC experiment that is running, if one is.
+
+    A training that goes on after a kill, or is shared, belongs to several: only a report has one.
+    """
+    name = os.environ.get("DVC_EXP_NAME", "")
+    return {"dvc.experiment": name} if name else {}
 
 
 def changes(params: Mapping[str, Any]) -> str:

@@ -1,23 +1,27 @@
 """One summary of everything that the stages wrote."""
 
 import math
-from collections.abc import Mapping
+import re
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from vaeline.files import read_json
+from vaeline.provenance import flat
 
 STAGES = ("prepare", "check", "train", "evaluate", "fid_reference", "fid", "diagnose")
 HEADLINES = (
     ("ELBO, test (nats)", "evaluate/elbo"),
-    ("IWAE-K, test (nats)", "evaluate/iwae"),
-    ("Effective sample size", "evaluate/ess"),
+    ("IWAE-{evaluate/iwae_k}, test (nats)", "evaluate/iwae"),
+    ("… its effective sample size", "evaluate/ess"),
     ("Rate, KL (nats)", "evaluate/rate"),
     ("Distortion (nats)", "evaluate/distortion"),
-    ("Squared error a pixel", "evaluate/mse"),
+    ("Squared error a pixel, of the binarized", "evaluate/mse"),
     ("Fréchet distance, Inception", "fid/fid"),
     ("Fréchet distance, classifier", "fid/fid_classifier"),
     ("… real against real", "fid/fid_classifier_floor"),
-    ("Active units", "diagnose/active_units"),
+    ("Active units of {diagnose/latent_dims}", "diagnose/active_units"),
 )
 
 Metrics = Mapping[str, float | str]
@@ -44,16 +48,27 @@ def words(metrics: Metrics) -> dict[str, str]:
 
 def artifacts(outputs: Path) -> dict[str, str]:
     """Returns the files that belong to a run, each with its folder in it."""
-    found = {"checkpoints": outputs.glob("train/checkpoints/[bl]*.pt"), "report": outputs.glob("report/*")}
+    found = {"checkpoints": outputs.glob("train/checkpoints/[bl]*.pt"), "report": outputs.glob("report/*.*")}
     found |= {f"plots/{stage}": outputs.glob(f"{stage}/plots/*.png") for stage in STAGES}
     found |= {f"tables/{stage}": outputs.glob(f"{stage}/*.csv") for stage in STAGES}
     found["logs"] = outputs.glob("train/training.log")
     return {str(path): folder for folder, paths in found.items() for path in sorted(paths)}
 
 
-def summary(metrics: Metrics, changed: str) -> str:
-    """Returns the summary as Markdown: what was varied, the headline figures, and every metric."""
-    everything = [f"| {name} | {value} |" for name, value in metrics.items()]
+def copy_pictures(outputs: Path) -> list[str]:
+    """Copies every stage's pictures beside the summary, and returns their paths from there."""
+    (outputs / "report" / "plots").mkdir(parents=True, exist_ok=True)
+    pictures = sorted(outputs.glob("*/plots/*.png"))
+    pictures = [picture for picture in pictures if picture.parts[-3] != "report"]
+    for picture in pictures:
+        shutil.copyfile(picture, outputs / "report" / "plots" / picture.name)
+    return [f"plots/{picture.name}" for picture in pictures]
+
+
+def summary(
+    metrics: Metrics, params: Mapping[str, Any], changed: str, pictures: Sequence[str], log: str
+) -> str:
+    """Returns the summary as Markdown: what was varied, figures, pictures, training, params, all metrics."""
     return "\n".join(
         [
             "# Summary",
@@ -64,27 +79,45 @@ def summary(metrics: Metrics, changed: str) -> str:
             "|---|---|",
             *headlines(metrics),
             "",
-            "## Every metric",
+            *(f"![{Path(picture).stem}]({picture})" for picture in pictures),
             "",
-            "| metric | value |",
-            "|---|---|",
-            *everything,
+            "## Training",
             "",
+            "```",
+            log.rstrip(),
+            "```",
+            "",
+            *_table("Params", flat(params)),
+            *_table("Every metric", metrics),
         ]
     )
 
 
+def _table(title: str, values: Mapping[str, Any]) -> list[str]:
+    rows = [f"| {name} | {value} |" for name, value in values.items()]
+    return [f"## {title}", "", "| | |", "|---|---|", *rows, ""]
+
+
 def headlines(metrics: Metrics) -> list[str]:
     """Returns a Markdown row for each headline figure that there is."""
-    return [f"| {label} | {_with_error(metrics, name)} |" for label, name in HEADLINES if name in metrics]
+    return [f"| {label} | {value} |" for label, value in _shown(metrics)]
 
 
 def headline(metrics: Metrics) -> str:
     """Returns the headline figures, a line each."""
-    width = max(len(label) for label, _ in HEADLINES)
-    return "\n".join(
-        f"{label:{width}}  {_with_error(metrics, name)}" for label, name in HEADLINES if name in metrics
-    )
+    shown = _shown(metrics)
+    width = max(len(label) for label, _ in shown)
+    return "\n".join(f"{label:{width}}  {value}" for label, value in shown)
+
+
+def _shown(metrics: Metrics) -> list[tuple[str, str]]:
+    known = [(label, name) for label, name in HEADLINES if name in metrics]
+    return [(_filled(label, metrics), _with_error(metrics, name)) for label, name in known]
+
+
+def _filled(label: str, metrics: Metrics) -> str:
+    """Returns a label with each `{metric}` in it replaced by its value."""
+    return re.sub(r"{(.+?)}", lambda match: str(metrics.get(match[1], "?")), label)
 
 
 def _with_error(metrics: Metrics, name: str) -> str:

@@ -28,13 +28,14 @@ def client(tmp_path, monkeypatch, empty):
 
 def trained():
     """What `train` knows: its own params, and no metrics of other stages."""
-    return Report("beta=4", {"beta": 4.0, "prior": {"name": "flow"}}, {"dvc.experiment": "one"})
+    return Report("beta=4", {"beta": 4.0, "prior": {"name": "flow"}}, {"git.commit": "abc"})
 
 
 def reported(**params):
     return replace(
         trained(),
         params=trained().params | {"iwae_k": 50} | params,
+        tags={"git.commit": "abc", "dvc.experiment": "one"},
         metrics={"evaluate/elbo": -99.5},
         curves=CURVES,
     )
@@ -122,12 +123,13 @@ def test_without_a_server_nothing_fails_and_one_line_says_so(client, monkeypatch
     with TrainingRun.open("e", trained()) as run:
         run.curves(CURVES)
         run.artifacts({__file__: "x"})
-    assert run.id == ""
-    assert complete("e", "", reported()) == ""
+    assert complete("e", run.id, reported()) == ""
     lines = capsys.readouterr().err.splitlines()
-    assert len([line for line in lines if line.startswith("MLflow: not reached")]) == 2
+    assert len([line for line in lines if line.startswith("MLflow: not logged")]) == 2
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    assert client.get_run(complete("e", "", reported())).data.params["beta"] == "4"
+    later = complete("e", run.id, reported())
+    assert client.get_run(later).data.params["beta"] == "4"
+    assert complete("e", run.id, reported()) == later
 
 
 def test_runs_and_files_lie_at_the_repositorys_root_wherever_the_stage_runs(client, tmp_path, monkeypatch):

@@ -84,11 +84,14 @@ class Prepared:
 
 def _described(path: Path) -> dict[str, Any]:
     try:
-        return read_json(path)
+        description = read_json(path)
     except FileNotFoundError:
         raise VaelineError(f"{path}: no prepared data here: {REMEDY}") from None
-    except ValueError:
+    except VaelineError:
         raise _damaged(path, "it is not JSON") from None
+    if missing := {"name", "shape", "classes", "arrays"} - description.keys():
+        raise _damaged(path, f"it lacks {', '.join(sorted(missing))}")
+    return description
 
 
 def _mapped(path: Path, facts: Mapping[str, Any]) -> np.ndarray:

@@ -7,6 +7,7 @@ server that cannot be reached costs one printed line: everything also stands in 
 
 import contextlib
 import sys
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 
 from vaeline.tracking.store import TRAINING_RUN, Report, Store, holds_another
@@ -15,17 +16,20 @@ LOG_LATER = "outputs/ has everything; log it later with `dvc repro --force --sin
 
 
 class TrainingRun:
-    """The run of a training; where the tracking server fails, it says so once and does nothing more."""
+    """The run of a training; where the tracking server fails, it says so once and does nothing more.
 
-    def __init__(self) -> None:
-        self.id = ""
+    `id` is then one that no store has: what is logged later is tagged with it, and found by it.
+    """
+
+    def __init__(self, resume: str) -> None:
+        self.id = resume or uuid.uuid4().hex
         self._store: Store | None = None
 
     @classmethod
     @contextlib.contextmanager
     def open(cls, experiment: str, report: Report, resume: str = "") -> Iterator["TrainingRun"]:
         """Yields the run `resume` where it exists, else a new one; it ends FINISHED or FAILED."""
-        run = cls()
+        run = cls(resume)
         with run._tolerant():
             run._store = Store(experiment)
             if resume and run._store.find(resume):
@@ -62,9 +66,9 @@ class TrainingRun:
         try:
             yield
         except Exception as error:  # whatever a server, a proxy or a database may raise
-            self._store, self.id = None, ""
+            self._store = None
             print(
-                f"MLflow: not reached ({_first_line(error)}); training goes on, {LOG_LATER}", file=sys.stderr
+                f"MLflow: not logged ({_first_line(error)}); training goes on, {LOG_LATER}", file=sys.stderr
             )
 
 
@@ -79,17 +83,18 @@ def complete(experiment: str, training_run: str, report: Report) -> str:
         with store.lock:
             return _complete(store, training_run, report)
     except Exception as error:
-        print(f"MLflow: not reached ({_first_line(error)}); {LOG_LATER}", file=sys.stderr)
+        print(f"MLflow: not logged ({_first_line(error)}); {LOG_LATER}", file=sys.stderr)
         return ""
 
 
 def _complete(store: Store, training_run: str, report: Report) -> str:
-    parent = store.find(training_run) if training_run else None
-    known = [run for run in (parent, *(store.children(training_run) if training_run else ())) if run]
+    parent = store.find(training_run)
+    known = [run for run in (parent, *store.children(training_run)) if run]
     for run in known:
         if not holds_another(run, report):
             store.write(run.info.run_id, report)
-            store.client.update_run(run.info.run_id, name=report.name)
+            # FINISHED, also where the server was away when the training ended.
+            store.client.update_run(run.info.run_id, status="FINISHED", name=report.name)
             return run.info.run_id
     tags = {TRAINING_RUN: training_run} | ({"mlflow.parentRunId": training_run} if parent else {})
     run_id = store.create(report, tags)
