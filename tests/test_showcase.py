@@ -16,7 +16,7 @@ def test_the_figures_stand_between_the_marks_and_nothing_else_changes(readme, tm
     write_json(
         "outputs/report/summary.json", {"metrics": {"evaluate/elbo": -98.123, "evaluate/elbo_se": 0.251}}
     )
-    picture = tmp_path / "outputs/diagnose/plots/samples.png"
+    picture = tmp_path / "outputs/report/plots/samples.png"
     picture.parent.mkdir(parents=True)
     picture.write_bytes(b"a picture")
     showcase.main()

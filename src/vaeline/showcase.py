@@ -12,13 +12,13 @@ OUTPUTS = Path("outputs")
 
 
 def main(readme: Path = Path("README.md"), pictures: Path = Path("docs/pictures")) -> None:
-    """Copies the pictures of outputs/ to `pictures`, and writes the figures between the README's marks."""
+    """Copies the pictures of the report to `pictures`, and writes the figures between the README's marks."""
     try:
         metrics = read_json(OUTPUTS / "report" / "summary.json")["metrics"]
     except FileNotFoundError as error:
         sys.exit(f"docs: {error.filename}: no such file; `make repro` writes it")
     pictures.mkdir(parents=True, exist_ok=True)
-    for picture in sorted(OUTPUTS.glob("*/plots/*.png")):
+    for picture in sorted(OUTPUTS.glob("report/plots/*.png")):
         shutil.copyfile(picture, pictures / picture.name)
     before, rest = readme.read_text().split(START)
     after = rest.split(END)[1]
