@@ -11,12 +11,14 @@ from vaeline.devices import device
 from vaeline.estimators.bounds import elbo_terms, importance_bounds, k_grid
 from vaeline.estimators.decomposition import decompose
 from vaeline.estimators.estimate import Estimate
+from vaeline.estimators.latents import ACTIVITY_IMAGES, activity
 from vaeline.estimators.reconstruction import reconstruction_errors
 from vaeline.files import write_csv, write_figure, write_json
 from vaeline.params import Handed
 from vaeline.plots.curves import bounds_over_k
 from vaeline.seeding import set_seed
 from vaeline.stage import run
+from vaeline.verdicts import verdict
 
 OUTPUT = Path("outputs/evaluate")
 
@@ -24,7 +26,11 @@ OUTPUT = Path("outputs/evaluate")
 def main(params: Handed) -> None:
     set_seed(params.seed)
     model = checkpoints.selected(params.select).to(device(params.device))
-    images = model.likelihood.evaluation_set(torch.from_numpy(Prepared.open().test.images.copy()))
+    data = Prepared.open()
+    images, seen = (
+        model.likelihood.evaluation_set(torch.from_numpy(split.copy()))
+        for split in (data.test.images, data.train.images[:ACTIVITY_IMAGES])
+    )
 
     terms = elbo_terms(model, images, params.elbo_samples)
     bounds = importance_bounds(model, images, k_grid(params.iwae_k), progress=True)
@@ -32,9 +38,11 @@ def main(params: Handed) -> None:
     values |= {"iwae": bounds.bounds[:, -1], "ess": bounds.ess} | reconstruction_errors(model, images)
     if parts := decompose(model, images):
         values |= vars(parts)
-    metrics: dict[str, float] = {"iwae_k": params.iwae_k, "images": len(images)}
-    for name, estimate in ((name, Estimate.of(value)) for name, value in values.items()):
+    estimates = {name: Estimate.of(value) for name, value in values.items()}
+    metrics: dict[str, float | str] = {"iwae_k": params.iwae_k, "images": len(images)}
+    for name, estimate in estimates.items():
         metrics |= {name: estimate.mean, f"{name}_se": estimate.se}
+    metrics |= verdict(estimates["iwae"], params) | activity(model, seen)
 
     curve = [(k, Estimate.of(bounds.bounds[:, i])) for i, k in enumerate(bounds.ks)]
     table = pd.DataFrame([{"k": k, "iwae": estimate.mean, "se": estimate.se} for k, estimate in curve])

@@ -19,7 +19,9 @@ OUTPUTS = Path("outputs")
 def main(params: Handed) -> None:
     config = validated(ExperimentConfig, params.to_dict()).to_dict()
     metrics = report.gather(OUTPUTS)
-    write_json(OUTPUTS / "report" / "summary.json", {"metrics": metrics, "params": config})
+    training = read_json(OUTPUTS / "train" / "run.json")
+    summary = {"metrics": metrics, "params": config, "training": training, "evaluation": tags()}
+    write_json(OUTPUTS / "report" / "summary.json", summary)
     pictures = report.copy_pictures(OUTPUTS)
     log = (OUTPUTS / "train" / "training.log").read_text()
     text = report.summary(metrics, config, changes(config), pictures, log)
@@ -28,11 +30,11 @@ def main(params: Handed) -> None:
         name=changes(config) or "baseline",
         params=config,
         tags=tags() | experiment() | report.words(metrics) | {"mlflow.note.content": params.notes},
-        metrics=report.numbers(metrics),
+        metrics=report.numbers(metrics) | {"train/seconds": training["seconds"]},
         curves=history.curves(pd.read_csv(OUTPUTS / "train" / "history.csv")),
         artifacts=report.artifacts(OUTPUTS),
     )
-    complete(params.experiment_name, read_json(OUTPUTS / "train" / "run.json")["run_id"], row)
+    complete(params.experiment_name, training["run_id"], row)
     print(report.headline(metrics))
 
 

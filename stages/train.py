@@ -50,7 +50,8 @@ def main(params: Handed) -> None:
             mlflow_run.artifacts(
                 {f"{checkpoints.DIRECTORY}/{name}.pt": "checkpoints" for name in ("best", "last")}
             )
-            write_json(OUTPUT / "run.json", {"run_id": mlflow_run.id})
+            made = {"run_id": mlflow_run.id, "seconds": training.seconds, **tags()}
+            write_json(OUTPUT / "run.json", made)
 
 
 if __name__ == "__main__":

@@ -16,12 +16,12 @@ from vaeline.params import Handed, read_yaml
 # From words that everyone uses up to the outside world; a room is named by its package.
 LEVELS = {
     0: "errors params registry files stage numerics seeding devices closure progress downloads",
-    1: "data networks divergences schedules",
+    1: "data networks divergences schedules optimizers",
     2: "likelihoods posteriors priors",
     3: "models",
     4: "objectives estimators fid plots",
-    5: "training epoch state records monitor checks diagnostics gallery history config",
-    6: "checkpoints scratch fingerprint provenance tracking report showcase ui",
+    5: "verdicts training epoch state records monitor checks diagnostics gallery history config",
+    6: "checkpoints scratch fingerprint provenance tracking report showcase ui presets",
 }
 LEVEL = {room: level for level, rooms in LEVELS.items() for room in rooms.split()}
 SOURCE = ROOT / "src" / "vaeline"
@@ -135,6 +135,7 @@ QUICK = {
     "elbo_samples": 1,
     "iwae_k": 2,
     "fid_samples": 50,
+    "target_nll": 30.0,
     "fid_inception": "skip",
     "data": {"name": "digits", "train_size": 200, "valid_size": 50},
 }

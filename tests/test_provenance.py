@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from vaeline.provenance import changes, experiment, flat, tags, text
+from vaeline.provenance import changes, experiment, flat, tags, text, unsaved_sources
 
 
 def git(*arguments: str) -> str:
@@ -84,5 +84,9 @@ def test_tags_lead_back_to_commit_experiment_and_versions(repository, monkeypatc
     assert (
         seen["version.torch"] == torch.__version__.split("+")[0] or seen["version.torch"] == torch.__version__
     )
-    Path("params.yaml").write_text("beta: 2.0\n")
+    Path("params.yaml").write_text("beta: 2.0\n")  # recorded whole, and so not part of the question
+    assert tags()["git.dirty"] == "false"
+    assert unsaved_sources("params.yaml") == ["params.yaml"]
+    Path("dvc.yaml").write_text("stages: {}\n")
+    git("add", "dvc.yaml")
     assert tags()["git.dirty"] == "true"

@@ -1,9 +1,11 @@
 import math
+from collections import Counter
+from itertools import pairwise
 
 import pytest
 import torch
 
-from vaeline.schedules import LR_SCHEDULES, kl_weight
+from vaeline.schedules import LR_SCHEDULES, burda_factor, kl_weight
 
 TOTAL = 100
 
@@ -38,7 +40,7 @@ def test_cycles_need_not_divide_the_steps():
 def rates(name: str, rate: float, steps: int) -> list[float]:
     """Returns the learning rate that each of `steps` updates uses."""
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=rate)
-    scheduler = LR_SCHEDULES[name](optimizer, rate, steps)
+    scheduler = LR_SCHEDULES[name](optimizer, 1, steps)
     used = []
     for _ in range(steps):
         used.append(optimizer.param_groups[0]["lr"])
@@ -65,6 +67,35 @@ def test_one_cycle_rises_to_the_rate_and_falls_to_nearly_nothing():
     assert used[: top + 1] == sorted(used[: top + 1])
     assert used[top:] == sorted(used[top:], reverse=True)
     assert used[-1] < 0.01 / 1e4
+
+
+def test_linear_rises_over_a_twentieth_and_falls_in_a_line():
+    used = rates("linear", 0.01, 100)
+    assert used.index(max(used)) == 4
+    assert max(used) == pytest.approx(0.01)
+    falls = [before - after for before, after in pairwise(used[4:])]
+    assert falls == pytest.approx([falls[0]] * len(falls))
+    assert used[-1] < 0.01 / 1e4
+
+
+def test_the_papers_stages_are_as_long_and_as_fast_as_published():
+    """Burda et al. (2016): 3^i epochs at 1e-3, 7.2e-4 …, 3,280 in all."""
+    lengths = Counter(round(1e-3 * burda_factor(epoch), 9) for epoch in range(3280))
+    published = [1e-3, 7.2e-4, 5.2e-4, 3.7e-4, 2.7e-4, 1.9e-4, 1.4e-4, 1e-4]
+    assert list(lengths) == pytest.approx(published)
+    assert list(lengths.values()) == [3**i for i in range(8)]
+    assert burda_factor(5000) == 0.1
+
+
+def test_the_papers_rate_changes_between_epochs_alone():
+    optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=1e-3)
+    scheduler = LR_SCHEDULES["burda"](optimizer, 5, 7)
+    used = []
+    for _ in range(5 * 7):
+        used.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    assert used == pytest.approx([1e-3] * 7 + [7.2e-4] * 21 + [5.2e-4] * 7)
 
 
 @pytest.mark.parametrize("name", list(LR_SCHEDULES))

@@ -1,5 +1,6 @@
 """A training that is stopped and goes on elsewhere ends with the same bits."""
 
+import contextlib
 import copy
 from collections.abc import Iterator
 
@@ -10,6 +11,7 @@ from tests.small import config, digits
 from tests.trainings import VALID, N, equal, started, trained
 from vaeline.params import Handed
 from vaeline.records import Record
+from vaeline.scratch import Scratch
 from vaeline.seeding import rng_state, set_rng_state
 from vaeline.state import Training
 from vaeline.training import fit
@@ -56,3 +58,19 @@ def test_the_state_is_read_back_without_running_code(tmp_path):
     torch.save(training.state_dict(), tmp_path / "state.pt")
     again = torch.load(tmp_path / "state.pt", weights_only=True)
     assert equal(again, training.state_dict())
+
+
+def test_the_time_spent_is_counted_over_pauses(tmp_path):
+    params = config(epochs=3)
+    content = {"config": params.to_dict(), "shape": (1, 8, 8), "every": 10}
+    for stop in (1, 3):
+        with contextlib.suppress(InterruptedError), Scratch.open(tmp_path, "key", **content) as scratch:
+            training = started(params)
+            records = scratch.resume(training)
+            before = training.seconds
+            for record in fit(training, digits(N), VALID, params):
+                records.append(record)
+                scratch.save(training, records)
+                if training.epoch == stop < params.epochs:
+                    raise InterruptedError
+    assert 0 < before < training.seconds

@@ -13,11 +13,12 @@ from vaeline.likelihoods import LIKELIHOODS
 from vaeline.models import MODELS
 from vaeline.networks import NETWORKS
 from vaeline.objectives import OBJECTIVES
+from vaeline.optimizers import OPTIMIZERS
 from vaeline.params import Hyperparameters, read_yaml, validated
 from vaeline.posteriors import POSTERIORS
 from vaeline.priors import PRIORS
 
-TABLES = (DATASETS, MODELS, NETWORKS, POSTERIORS, PRIORS, LIKELIHOODS, OBJECTIVES)
+TABLES = (DATASETS, MODELS, NETWORKS, POSTERIORS, PRIORS, LIKELIHOODS, OBJECTIVES, OPTIMIZERS)
 
 
 class ExperimentConfig(Hyperparameters):
@@ -30,6 +31,7 @@ class ExperimentConfig(Hyperparameters):
     prior: PRIORS.Section = PRIORS.Section()
     likelihood: LIKELIHOODS.Section = LIKELIHOODS.Section()
     objective: OBJECTIVES.Section = OBJECTIVES.Section()
+    optimizer: OPTIMIZERS.Section = OPTIMIZERS.Section()
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the configuration as plain values."""

@@ -49,7 +49,11 @@ class Epoch:
     def run(self, images: Tensor) -> None:
         """Trains on every image once; raises TrainingDivergedError."""
         self.training.model.train()
-        order = torch.randperm(len(images), generator=self.training.generator)
+        order = (
+            torch.randperm(len(images), generator=self.training.generator)
+            if self.config.shuffle
+            else torch.arange(len(images))
+        )
         for index in order.split(self.config.batch_size):
             x = self.training.model.likelihood.observe(images[index], self.training.generator)
             self.last_beta = self.beta
@@ -63,7 +67,8 @@ class Epoch:
         training.optimizer.zero_grad()
         before = [statistic.clone() for statistic in self.running]
         terms = training.objective(training.model, x, self.last_beta)
-        terms.loss.backward()
+        loss = terms.loss * len(x) if self.config.batch_reduction == "sum" else terms.loss
+        loss.backward()
         gradients = [p.grad for p in training.model.parameters() if p.grad is not None]
         norm = get_total_norm(gradients)
         if self.config.grad_clip > 0:

@@ -36,8 +36,10 @@ class Hyperparameters(Options):
     batch_size: int = Field(128, ge=1)
     epochs: int = Field(30, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
-    lr_schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
+    lr_schedule: Literal["constant", "cosine", "one_cycle", "linear", "burda"] = "constant"
     weight_decay: float = Field(0.0, ge=0)
+    batch_reduction: Literal["mean", "sum"] = "mean"
+    shuffle: bool = True
     grad_clip: float = Field(0.0, ge=0)
     max_skipped_updates: int = Field(20, ge=0)
 
@@ -52,6 +54,9 @@ class Hyperparameters(Options):
 
     elbo_samples: int = Field(10, ge=1)
     iwae_k: int = Field(100, ge=1)
+    target_nll: float | None = None
+    target_rule: Literal["within", "at_most"] = "within"
+    target_tolerance: float = Field(0.3, ge=0)
     fid_samples: int = Field(2048, ge=2)
     fid_inception: Literal["auto", "require", "skip"] = "auto"
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from vaeline.params import parse_yaml
 
-# What a result depends on; results themselves are tracked as well, and rewritten by every run.
-SOURCES = ("src", "stages", "dvc.yaml", "params.yaml", "requirements.txt")
+# The code of a result; its params are recorded whole, and results are rewritten by every run.
+SOURCES = ("src", "stages", "dvc.yaml", "requirements.txt")
 PACKAGES = ("torch", "torchvision", "numpy", "dvc", "mlflow", "pytorch-fid")
 
 
@@ -35,11 +35,17 @@ def _git(*arguments: str) -> str:
     return done.stdout.strip()
 
 
+def unsaved_sources(*more: str) -> list[str]:
+    """Returns which files of the code, and of `more`, differ from what is committed."""
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", *SOURCES, *more)
+    return [line.split()[-1] for line in changed.splitlines()]
+
+
 def tags() -> dict[str, str]:
     """Returns what leads back to the code: git commit, whether it was changed since, versions."""
     known = {
         "git.commit": _git("rev-parse", "HEAD"),
-        "git.dirty": str(bool(_git("status", "--porcelain", "--untracked-files=no", "--", *SOURCES))).lower(),
+        "git.dirty": str(bool(unsaved_sources())).lower(),
         "dvc.baseline": os.environ.get("DVC_EXP_BASELINE_REV", ""),
     }
     return {key: value for key, value in known.items() if value} | {

@@ -16,10 +16,36 @@ def kl_weight(step: int, warmup_steps: float, total_steps: int, cycles: int = 1)
     return min(1.0, (step % cycle_steps) / warmup_steps) if warmup_steps > 0 else 1.0
 
 
-LR_SCHEDULES: dict[str, Callable[[Optimizer, float, int], LRScheduler]] = {
-    "constant": lambda optimizer, _rate, _steps: LambdaLR(optimizer, lambda _step: 1.0),
-    "cosine": lambda optimizer, _rate, steps: CosineAnnealingLR(optimizer, T_max=steps),
-    "one_cycle": lambda optimizer, rate, steps: OneCycleLR(
-        optimizer, max_lr=rate, total_steps=steps, cycle_momentum=False
-    ),
+BURDA_FACTORS = (1.0, 0.72, 0.52, 0.37, 0.27, 0.19, 0.14, 0.1)  # 10^(−i/7), as the authors rounded it
+
+
+def burda_factor(epoch: float) -> float:
+    """Returns the factor on the learning rate in `epoch` (from 0): stage i, of 3^i epochs, has 10^(−i/7).
+
+    Eight stages make the 3,280 epochs of Burda et al. (2016), section 5; the last stage's rate stays.
+    """
+    ends = ((3 ** (i + 1) - 1) / 2 for i in range(len(BURDA_FACTORS) - 1))
+    return BURDA_FACTORS[sum(epoch >= end for end in ends)]
+
+
+def _rise_and_fall(optimizer: Optimizer, steps: int, rising: float, strategy: str) -> LRScheduler:
+    """Returns a schedule that rises over a share of the steps, and then falls to nearly nothing."""
+    (rate,) = {group["lr"] for group in optimizer.param_groups}
+    return OneCycleLR(
+        optimizer,
+        max_lr=rate,
+        total_steps=steps,
+        pct_start=rising,
+        anneal_strategy=strategy,
+        cycle_momentum=False,
+    )
+
+
+# Each takes an optimizer at its largest learning rate, the epochs, and the steps of an epoch.
+LR_SCHEDULES: dict[str, Callable[[Optimizer, int, int], LRScheduler]] = {
+    "constant": lambda optimizer, _epochs, _steps: LambdaLR(optimizer, lambda _step: 1.0),
+    "cosine": lambda optimizer, epochs, steps: CosineAnnealingLR(optimizer, T_max=epochs * steps),
+    "one_cycle": lambda optimizer, epochs, steps: _rise_and_fall(optimizer, epochs * steps, 0.3, "cos"),
+    "linear": lambda optimizer, epochs, steps: _rise_and_fall(optimizer, epochs * steps, 0.05, "linear"),
+    "burda": lambda optimizer, _epochs, steps: LambdaLR(optimizer, lambda step: burda_factor(step // steps)),
 }

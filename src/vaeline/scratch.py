@@ -72,12 +72,17 @@ class Scratch:
                 print(f"train: {error}; going back to the state before it", file=sys.stderr)
                 continue
             training.load_state_dict(content["training"])
+            training.seconds = self._seconds()
             set_rng_state(content["rng"])
             print(f"train: going on after epoch {training.epoch}, from {path.name}", file=sys.stderr)
             records = [Record(**record) for record in content["records"]]
             self._keep(path, records)  # the kill may have come between the state and this
             return records
         return []
+
+    def _seconds(self) -> float:
+        path = self.directory / "seconds"
+        return float(path.read_text()) if path.is_file() else 0.0
 
     def save(self, training: Training, records: list[Record]) -> None:
         """Writes the state, and keeps it as the last, as the best if it is, and as every n-th checkpoint."""
@@ -90,6 +95,7 @@ class Scratch:
             "records": [asdict(record) for record in records],
         }
         checkpoints.save(path, content)
+        write_text(self.directory / "seconds", repr(training.seconds))
         self._keep(path, records)
         for old in sorted(self.directory.glob("state_*.pt"))[:-KEPT]:
             old.unlink()

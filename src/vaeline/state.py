@@ -10,13 +10,17 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from vaeline.errors import VaelineError
 from vaeline.monitor import Monitor
+from vaeline.optimizers import OPTIMIZERS
 from vaeline.schedules import LR_SCHEDULES
+
+POSITION = ("epoch", "step", "skipped")
 
 
 @dataclass
 class Training:
     """Everything that changes while a model trains; `state_dict`, with the state of the generators, is
-    enough to go on bit for bit."""
+    enough to go on bit for bit. `seconds`, the time spent in epochs, is not part of it: no two are equal.
+    """
 
     model: nn.Module
     objective: Any
@@ -27,6 +31,7 @@ class Training:
     epoch: int = 0
     step: int = 0
     skipped: int = 0
+    seconds: float = 0.0
 
     @classmethod
     def start(cls, model: nn.Module, objective: Any, config: Any, n_images: int) -> "Training":
@@ -39,11 +44,14 @@ class Training:
                 f"batch_size = {config.batch_size} leaves one of {n_images} training images as the last "
                 "batch, which BatchNorm cannot normalise: use another batch_size"
             )
-        optimizer = torch.optim.Adam(
-            model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        optimizer = OPTIMIZERS.build(
+            config.optimizer,
+            parameters=model.parameters(),
+            learning_rate=config.learning_rate,
+            weight_decay=config.weight_decay,
         )
-        steps = config.epochs * math.ceil(n_images / config.batch_size)
-        scheduler = LR_SCHEDULES[config.lr_schedule](optimizer, config.learning_rate, steps)
+        steps = math.ceil(n_images / config.batch_size)
+        scheduler = LR_SCHEDULES[config.lr_schedule](optimizer, config.epochs, steps)
         generator = torch.Generator().manual_seed(config.seed)
         return cls(model, objective, optimizer, scheduler, generator)
 
@@ -55,7 +63,7 @@ class Training:
             "scheduler": self.scheduler.state_dict(),
             "generator": self.generator.get_state(),
             "monitor": self.monitor.state_dict(),
-            "position": {"epoch": self.epoch, "step": self.step, "skipped": self.skipped},
+            "position": {name: getattr(self, name) for name in POSITION},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -65,4 +73,5 @@ class Training:
         self.scheduler.load_state_dict(state["scheduler"])
         self.generator.set_state(state["generator"])
         self.monitor.load_state_dict(state["monitor"])
-        self.epoch, self.step, self.skipped = (state["position"][k] for k in ("epoch", "step", "skipped"))
+        for name in POSITION:
+            setattr(self, name, state["position"][name])

@@ -1,6 +1,7 @@
 """Training: `fit` yields one record an epoch, and knows neither the disk nor MLflow."""
 
 import math
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +24,9 @@ def fit(training: Training, images: Tensor, valid: Tensor, config: Any) -> Itera
     with bar(total=config.epochs * steps, initial=training.step, desc="train", unit="step") as progress:
         while training.epoch < config.epochs:
             epoch = Epoch(training, config, steps, progress)
+            started = time.perf_counter()
             epoch.run(images)
             training.epoch += 1
-            yield epoch.record(valid)
+            record = epoch.record(valid)
+            training.seconds += time.perf_counter() - started
+            yield record

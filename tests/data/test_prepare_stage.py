@@ -1,3 +1,4 @@
+import hashlib
 import json
 import subprocess
 import sys
@@ -10,6 +11,10 @@ from tests.data.published import idx_files, sha256
 from vaeline.data.mnist import Mnist
 from vaeline.data.prepared import Prepared
 from vaeline.params import Handed
+
+
+def digest_of(split: str) -> str:
+    return hashlib.sha256(Path(f"data/prepared/{split}_images.npy").read_bytes()).hexdigest()
 
 
 def test_prepares_digits(tmp_path, monkeypatch, capsys):
@@ -27,6 +32,7 @@ def test_prepares_digits(tmp_path, monkeypatch, capsys):
         "channels": 1,
         "height": 8,
         "width": 8,
+        **{f"{name}_sha256": digest_of(name) for name in ("train", "valid", "test")},
         "mean_pixel": prepared.train.images.mean(dtype=float) / 255,
     }
     assert "digits: 1200 train, 100 valid, 382 test" in capsys.readouterr().out

@@ -52,6 +52,13 @@ def test_the_split_is_the_same_for_ever():
     assert valid.tolist() == [5, 0, 3, 7]
 
 
+def test_the_tail_is_valid_and_nothing_is_moved():
+    """As Burda et al. (2016) split MNIST: the first 59,600 images, and the last 400."""
+    train, valid = drawn(available=60_000, split="tail", train_size=59_600, valid_size=400)
+    assert train.tolist() == list(range(59_600))
+    assert valid.tolist() == list(range(59_600, 60_000))
+
+
 def test_too_large_together_names_the_keys_and_what_there_is():
     with pytest.raises(
         VaelineError, match=r"data\.train_size \(60\) and data\.valid_size \(41\) make 101.*100"

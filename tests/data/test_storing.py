@@ -108,6 +108,8 @@ def test_sizes_that_do_not_fit_write_nothing(tmp_path):
 def test_summary_counts_and_averages(tmp_path):
     prepared = store(numbered(), tmp_path)
     values = summary(prepared)
+    hashes = {values.pop(f"{name}_sha256") for name in ("train", "valid", "test")}
+    assert hashes == {hashlib.sha256(path.read_bytes()).hexdigest() for path in tmp_path.glob("*_images.npy")}
     assert values.pop("mean_pixel") == pytest.approx(np.mean(prepared.train.labels) / 255, rel=1e-12)
     assert values == {
         "data": "numbered",

@@ -60,7 +60,7 @@ def test_the_aggregate_variance_is_the_variance_of_all_draws_together():
 
 def test_the_aggregate_variance_averages_the_variances_of_all_images():
     variance = torch.tensor([[0.1, 2.0], [0.3, 4.0]])
-    seen = Latents(torch.tensor([[1.0, 0.0], [3.0, 0.0]]), variance, kl=variance)
+    seen = Latents(torch.tensor([[1.0, 0.0], [3.0, 0.0]]), variance, kl=variance, sizes=(2,))
     assert seen.aggregate_variance.tolist() == pytest.approx([1.0 + 0.2, 3.0])
 
 

@@ -24,10 +24,12 @@ Size = Annotated[int | Literal["auto"], PlainValidator(_size)]
 class DataOptions(Options):
     """What the `data:` section holds for every data set; `auto` is the data set's own default.
 
-    `split_seed` alone decides which training images become train and which valid.
+    `split` decides which training images become train and which valid: `random`, by `split_seed` alone, or
+    `tail`, in the order of their file, with the last ones as valid.
     """
 
     # RandomState takes no seed beyond 32 bits.
+    split: Literal["random", "tail"] = "random"
     split_seed: int = Field(0, ge=0, lt=2**32)
     train_size: Size = "auto"
     valid_size: Size = "auto"

@@ -7,11 +7,11 @@ from vaeline.errors import VaelineError
 
 
 def split(dataset: DataSet, available: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the indices of train and of valid among `available` training images, both in drawn order.
+    """Returns the indices of train and of valid among `available` training images.
 
-    Train is the front of one permutation and valid its back: neither changes with the other's size, a
-    smaller one lies within a larger one, and any head of it is a random sample. Raises VaelineError
-    where the two sizes exceed what there is.
+    Train is the front of one order and valid its back: neither changes with the other's size, and a smaller
+    one lies within a larger one. In the random order, any head of either is a random sample. Raises
+    VaelineError where the two sizes exceed what there is.
     """
     options = dataset.options
     train = dataset.train_size if options.train_size == "auto" else options.train_size
@@ -21,6 +21,8 @@ def split(dataset: DataSet, available: int) -> tuple[np.ndarray, np.ndarray]:
             f"data.train_size ({train}) and data.valid_size ({valid}) make {train + valid}, "
             f"but {dataset.name} has {available} training images: lower one of them"
         )
+    if options.split == "tail":
+        return np.arange(train), np.arange(available - valid, available)
     # RandomState, not default_rng: only its stream is promised never to change with NumPy's version.
     order = np.random.RandomState(options.split_seed).permutation(available)
     return order[:train], order[::-1][:valid]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from vaeline.data.dataset import DataSet, Examples
-from vaeline.data.prepared import DESCRIPTION, Prepared
+from vaeline.data.prepared import DESCRIPTION, SPLITS, Prepared
 from vaeline.data.split import split
 from vaeline.files import replacing, write_json
 
@@ -46,7 +46,7 @@ def store(dataset: DataSet, directory: Path | str) -> Prepared:
 
 
 def summary(prepared: Prepared) -> dict[str, int | float | str]:
-    """Returns the sizes of what was prepared, and the mean pixel of train as a share of white."""
+    """Returns the sizes and hashes of what was prepared, and the mean pixel of train as a share of white."""
     images = prepared.train.images
     channels, height, width = prepared.shape
     return {
@@ -58,6 +58,10 @@ def summary(prepared: Prepared) -> dict[str, int | float | str]:
         "channels": channels,
         "height": height,
         "width": width,
+        **{
+            f"{split}_sha256": prepared.description["arrays"][f"{split}_images.npy"]["sha256"]
+            for split in SPLITS
+        },
         "mean_pixel": int(images.sum(dtype=np.int64)) / (255 * images.size),
     }
 
@@ -67,6 +71,7 @@ def _described(dataset: DataSet, training: Examples, arrays: dict[str, Any]) -> 
         "name": dataset.name,
         "shape": list(training.images.shape[1:]),
         "classes": list(dataset.classes),
+        "split": dataset.options.split,
         "split_seed": dataset.options.split_seed,
         "arrays": arrays,
     }

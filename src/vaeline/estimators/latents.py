@@ -8,20 +8,30 @@ from torch import Tensor, nn
 from vaeline.estimators.bounds import ROWS, device_of, shown
 
 ACTIVE_UNIT_VARIANCE = 0.01  # Burda et al. 2016, section 5.2
+ACTIVITY_IMAGES = 500  # training images, that the authors' code counts active units on
 
 
 @dataclass(frozen=True)
 class Latents:
-    """Moments of q(z|x) and the KL to the prior for N images: `mean`, `variance` [N, d], `kl` [N, terms]."""
+    """Moments of q(z|x) and the KL to the prior for N images: `mean`, `variance` [N, d], `kl` [N, terms].
+
+    The d dimensions are those of all stochastic layers, `sizes`, the one next to the image first.
+    """
 
     mean: Tensor
     variance: Tensor
     kl: Tensor
+    sizes: tuple[int, ...]
 
     @property
     def active_units(self) -> Tensor:
         """Returns which dimensions are active, [d]: Var over x of E[z|x] > 0.01 (Burda et al. 2016)."""
         return self.mean.var(0) > ACTIVE_UNIT_VARIANCE
+
+    @property
+    def active_units_by_layer(self) -> tuple[int, ...]:
+        """Returns how many dimensions of each layer are active."""
+        return tuple(int(layer.sum()) for layer in self.active_units.split(self.sizes))
 
     @property
     def aggregate_variance(self) -> Tensor:
@@ -39,4 +49,11 @@ def latents(model: nn.Module, images: Tensor) -> Latents:
         means.append(torch.cat([q.mean.reshape(len(x), -1) for q in posteriors], dim=1).cpu())
         variances.append(torch.cat([q.variance.reshape(len(x), -1) for q in posteriors], dim=1).cpu())
         kls.append(inference.kl_terms().cpu())
-    return Latents(torch.cat(means), torch.cat(variances), torch.cat(kls))
+    sizes = tuple(q.mean[0].numel() for q in posteriors)
+    return Latents(torch.cat(means), torch.cat(variances), torch.cat(kls), sizes)
+
+
+def activity(model: nn.Module, images: Tensor) -> dict[str, int | str]:
+    """Returns the active units over uint8 images [N, C, H, W]: in all, and layer by layer (`16+5`)."""
+    layers = latents(model, images).active_units_by_layer
+    return {"train_active_units": sum(layers), "train_active_units_by_layer": "+".join(map(str, layers))}

@@ -1,0 +1,135 @@
+"""Presets: named protocols, each a small file of overrides, run and recorded by one command.
+
+`python -m vaeline.presets NAME` trains and evaluates presets/NAME.yaml as a DVC experiment of that name, and
+leaves docs/records/NAME.json. One that was stopped goes on when it is called again.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dvc.api
+
+from vaeline.config import ExperimentConfig
+from vaeline.errors import VaelineError
+from vaeline.files import read_json, write_json
+from vaeline.params import read_yaml, validated
+from vaeline.provenance import flat, unsaved_sources
+
+PRESETS = Path("presets")
+RECORDS = Path("docs/records")
+RESULTS = ("nll", "nll_se", "elbo", "elbo_se", "ess", "train_active_units", "train_active_units_by_layer")
+VERDICT = ("target_nll", "nll_minus_target", "verdict")
+
+
+def names(directory: Path = PRESETS) -> list[str]:
+    """Returns the presets that can be run: those that others extend are parts."""
+    paths = sorted(directory.glob("*.yaml"))
+    parts = {part for path in paths for part in _parts(read_yaml(path))}
+    return [path.stem for path in paths if path.stem not in parts]
+
+
+def overrides(name: str, directory: Path = PRESETS) -> dict[str, Any]:
+    """Returns what a preset changes, with dotted keys; what it extends comes first, and it has the last word.
+
+    Raises VaelineError for a preset that is not there, and for what params.yaml would not take.
+    """
+    path = directory / f"{name}.yaml"
+    if not path.is_file():
+        raise VaelineError(f"no preset '{name}': {directory} has {', '.join(names(directory))}")
+    values = read_yaml(path)
+    parts = _parts(values)
+    own = flat({key: value for key, value in values.items() if key != "extends"})
+    merged = {k: v for part in parts for k, v in overrides(part, directory).items()} | own
+    config(merged, where=str(path))
+    return merged
+
+
+def _parts(values: Mapping[str, Any]) -> list[str]:
+    extends = values.get("extends", [])
+    return [extends] if isinstance(extends, str) else list(extends)
+
+
+def config(changes: Mapping[str, Any], where: str = "params.yaml") -> ExperimentConfig:
+    """Returns the defaults of params.yaml with `changes`, whose keys are dotted."""
+    values = flat(ExperimentConfig().to_dict())
+    return validated(ExperimentConfig, nested(values | changes), where)
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns values with dotted keys as nested ones: the opposite of `flat`."""
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        *path, last = key.split(".")
+        place = result
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = value
+    return result
+
+
+def run(name: str) -> Path:
+    """Runs a preset as the DVC experiment of its name and returns the path of its record.
+
+    Raises VaelineError where code or params are not committed: a record names the commit that made it.
+    """
+    changes = overrides(name)
+    if files := unsaved_sources("params.yaml"):
+        raise VaelineError(f"commit {', '.join(files)} first: a record names the commit that made it")
+    settings = [f"{key}={_setting(value)}" for key, value in changes.items()]
+    subprocess.run(["dvc", "exp", "remove", "--quiet", name], capture_output=True, check=False)
+    command = ["dvc", "exp", "run", "--temp", "--name", name]
+    done = subprocess.run([*command, *(word for s in settings for word in ("--set-param", s))], check=False)
+    if done.returncode:
+        raise VaelineError(f"{name} did not end well, see above; the same command goes on with it")
+    path = RECORDS / f"{name}.json"
+    summary = json.loads(dvc.api.read("outputs/report/summary.json", rev=name))
+    write_json(path, record(name, changes, summary))
+    return path
+
+
+def _setting(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
+
+
+def record(name: str, changes: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what is kept of a run: its params, data, commit, versions and results."""
+    metrics, training = summary["metrics"], dict(summary["training"])
+    evaluated = {
+        key: metrics[f"evaluate/{key}"] for key in (*RESULTS, *VERDICT) if f"evaluate/{key}" in metrics
+    }
+    return {
+        "preset": name,
+        "overrides": dict(changes),
+        "params": summary["params"],
+        "data": {key.split("/")[1]: value for key, value in metrics.items() if key.endswith("_sha256")},
+        "epochs": metrics["train/epochs"],
+        "seconds": training.pop("seconds"),
+        "training": {key: value for key, value in training.items() if key != "run_id"},
+        "evaluation": summary["evaluation"],
+        "results": evaluated,
+    }
+
+
+def recorded(directory: Path = RECORDS) -> dict[str, dict[str, Any]]:
+    """Returns the records that there are, by preset."""
+    return {path.stem: read_json(path) for path in sorted(directory.glob("*.json"))}
+
+
+def main() -> None:
+    """Runs the presets that are named, one after the other."""
+    try:
+        for name in sys.argv[1:]:
+            results = read_json(run(name))["results"]
+            print(f"{name}: NLL {results['nll']:.2f} ± {results['nll_se']:.2f}", results.get("verdict", ""))
+        if not sys.argv[1:]:
+            print("\n".join(names()))
+    except VaelineError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
