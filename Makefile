@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # Without bytecode every stage would compile torch anew, which doubles the time of all imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help repro test lint ui docs deps requirements clean
+.PHONY: help repro test lint ui docs preset table1 deps requirements clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -45,6 +45,12 @@ docs: $(READY)  ## show the last run in the README: its pictures and figures
 
 clean:  ## remove half-finished trainings and DVC's pages; data, results and runs stay
 	@rm -rf .scratch dvc_plots
+
+preset: $(READY)  ## train and evaluate a published protocol: make preset NAME=fast-1l-vae-k1
+	@python -m vaeline.presets $(NAME)
+
+table1: $(READY)  ## write docs/table1.md from the presets that were run
+	@python -m vaeline.table1
 
 deps: $(READY)  ## bring the code entries of dvc.yaml's deps up to date
 	@python -m vaeline.closure

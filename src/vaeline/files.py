@@ -6,7 +6,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,7 @@ def write_text(path: Path | str, text: str) -> None:
         temporary.write_text(text)
 
 
-def write_json(path: Path | str, values: Mapping[str, Any]) -> None:
+def write_json(path: Path | str, values: Mapping[str, Any] | Sequence[Any]) -> None:
     """Writes `values` as sorted JSON; raises ValueError on NaN or infinity, which JSON cannot hold."""
     write_text(path, json.dumps(values, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
