@@ -1,4 +1,8 @@
-"""What training minimises. Tricks live here; estimators report the truth."""
+"""What training minimises. Tricks live here; estimators report the truth.
+
+An objective is built with `free_bits`, the number of training `images` and the `batch_size`, and refuses what
+it has no use for; called with (model, x, beta) it returns `Terms`.
+"""
 
 from vaeline.objectives.elbo import ELBO
 from vaeline.objectives.iwae import IWAE

@@ -25,7 +25,7 @@ class IWAE:
 
         estimator: Literal["standard", "stl", "dreg"] = "standard"
 
-    def __init__(self, section: Any, *, free_bits: float) -> None:
+    def __init__(self, section: Any, *, free_bits: float, images: int, batch_size: int) -> None:  # noqa: ARG002
         if free_bits > 0:
             raise VaelineError(
                 "free_bits: the IWAE bound has no KL term of its own to free: use objective.name=elbo"
