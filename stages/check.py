@@ -21,7 +21,9 @@ def main(params: Handed) -> None:
     where = device(params.device)
     model = MODELS.build(params.model, config=params, shape=data.shape).to(where)
     model.start_at(torch.from_numpy(data.train.mean()))
-    objective = OBJECTIVES.build(params.objective, free_bits=params.free_bits)
+    objective = OBJECTIVES.build(
+        params.objective, free_bits=params.free_bits, images=len(data.train), batch_size=params.batch_size
+    )
     batch = torch.from_numpy(data.train.images[: params.batch_size].copy())
     x = model.likelihood.observe(
         model.likelihood.training_set(batch), torch.Generator().manual_seed(params.seed)

@@ -29,7 +29,9 @@ def main(params: Handed) -> None:
     data = Prepared.open()
     model = MODELS.build(params.model, config=params, shape=data.shape).to(device(params.device))
     model.start_at(torch.from_numpy(data.train.mean()))
-    objective = OBJECTIVES.build(params.objective, free_bits=params.free_bits)
+    objective = OBJECTIVES.build(
+        params.objective, free_bits=params.free_bits, images=len(data.train), batch_size=params.batch_size
+    )
     images = model.likelihood.training_set(torch.from_numpy(data.train.images.copy()))
     valid = model.likelihood.evaluation_set(torch.from_numpy(data.valid.images.copy()))
     training = Training.start(model, objective, params, len(images))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from vaeline.config import ExperimentConfig
 from vaeline.data.datasets import DATASETS
 from vaeline.models import MODELS
+from vaeline.objectives import OBJECTIVES
 from vaeline.params import Handed
 
 SHAPE = (1, 8, 8)
@@ -38,6 +39,14 @@ def vae(shape: tuple[int, int, int] = SHAPE, **changes: Any) -> nn.Module:
     """Returns a small untrained model."""
     params = config(**changes)
     return MODELS.build(params.model, config=params, shape=shape)
+
+
+def objective(params: Handed | None = None, images: int = 1000) -> Any:
+    """Returns the objective that `params` name, for a training on that many `images`."""
+    params = params or config()
+    return OBJECTIVES.build(
+        params.objective, free_bits=params.free_bits, images=images, batch_size=params.batch_size
+    )
 
 
 @cache

@@ -8,14 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from tests.small import config, shown, vae
+from tests.small import objective, shown, vae
 from vaeline.checks import Check, pre_training_checks
 from vaeline.models.inference import Inference
-from vaeline.objectives import OBJECTIVES
 from vaeline.objectives.terms import Terms
 
 NAMES = ["input", "forward", "ranges", "loss", "backward", "gradients", "sampling", "learning"]
-OBJECTIVE = OBJECTIVES.build(config().objective, free_bits=0.0)
+OBJECTIVE = objective()
 
 
 def checked(

@@ -77,3 +77,13 @@ def test_the_files_of_a_run_have_their_folders(tmp_path):
         str(Path(path).relative_to(tmp_path)): folder for path, folder in report.artifacts(tmp_path).items()
     }
     assert found == made
+
+
+def test_the_pictures_of_all_stages_are_copied_and_a_second_time_the_same(tmp_path):
+    for name in ("evaluate/plots/b.png", "diagnose/plots/z.png", "diagnose/plots/a.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    for _ in range(2):
+        assert report.copy_pictures(tmp_path) == ["plots/a.png", "plots/z.png", "plots/b.png"]
+    assert (tmp_path / "report/plots/b.png").read_text() == "evaluate/plots/b.png"
+    assert len(list(tmp_path.glob("report/plots/*"))) == 3

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from tests import small
 from tests.small import config, digits, vae
-from vaeline.objectives import OBJECTIVES
 from vaeline.objectives.terms import Terms
 from vaeline.params import Handed
 from vaeline.records import Record
@@ -25,8 +25,7 @@ Objective = Callable[[nn.Module, torch.Tensor, float], Terms]
 def started(params: Handed, objective: Objective | None = None, n: int = N) -> Training:
     torch.manual_seed(params.seed)
     model = vae(**params.to_dict())
-    built = OBJECTIVES.build(params.objective, free_bits=params.free_bits)
-    return Training.start(model, objective or built, params, n)
+    return Training.start(model, objective or small.objective(params, n), params, n)
 
 
 def trained(objective: Objective | None = None, n: int = N, **changes: Any) -> tuple[Training, list[Record]]:
@@ -55,8 +54,7 @@ class Watching:
 
     def __init__(self, change: Callable[..., Terms | None], **changes: Any) -> None:
         self.change, self.step = change, -1
-        params = config(**changes)
-        self.real = OBJECTIVES.build(params.objective, free_bits=params.free_bits)
+        self.real = small.objective(config(**changes), N)
 
     def __call__(self, model: nn.Module, x: torch.Tensor, beta: float) -> Terms:
         self.step += 1

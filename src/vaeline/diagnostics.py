@@ -49,14 +49,15 @@ def post_training_diagnostics(model: nn.Module, images: Tensor) -> dict[str, flo
 
 def summary(seen: Latents) -> dict[str, float]:
     """Returns the latent statistics of `seen`."""
+    collapse = collapse_of(seen)
     return {
         "mu_mean": seen.mean.mean().item(),
         "mu_std": seen.mean.std().item(),
         "var_mean": seen.variance.mean().item(),
         "aggregate_var_mean": seen.aggregate_variance.mean().item(),
-        "active_dims": collapse_of(seen).active_dims,
+        "active_dims": collapse.active_dims,
         "active_units": int(seen.active_units.sum()),
-        "collapsed": int(collapse_of(seen).collapsed),
+        "collapsed": int(collapse.collapsed),
         "latent_dims": seen.mean.shape[1],
         "kl": seen.kl.double().sum(1).mean().item(),
     }

@@ -58,8 +58,7 @@ def artifacts(outputs: Path) -> dict[str, str]:
 def copy_pictures(outputs: Path) -> list[str]:
     """Copies every stage's pictures beside the summary, and returns their paths from there."""
     (outputs / "report" / "plots").mkdir(parents=True, exist_ok=True)
-    pictures = sorted(outputs.glob("*/plots/*.png"))
-    pictures = [picture for picture in pictures if picture.parts[-3] != "report"]
+    pictures = [path for stage in sorted(STAGES) for path in sorted(outputs.glob(f"{stage}/plots/*.png"))]
     for picture in pictures:
         shutil.copyfile(picture, outputs / "report" / "plots" / picture.name)
     return [f"plots/{picture.name}" for picture in pictures]

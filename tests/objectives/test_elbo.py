@@ -3,10 +3,9 @@ import torch
 from torch import nn
 from torch.distributions import Bernoulli, Independent
 
-from tests.small import config, shown, vae
+from tests.small import config, objective, shown, vae
 from vaeline.divergences import diagonal_gaussian
 from vaeline.models.inference import Inference, Layer
-from vaeline.objectives import OBJECTIVES
 
 X = torch.tensor([[1.0, 0.0], [0.0, 0.0]]).reshape(2, 1, 1, 2)
 # KL of N(μ, 1) from N(0, 1) is μ²/2: by dimension 2 and 0 nats for the first image, 0 and 0.5 for the second.
@@ -27,7 +26,7 @@ class Known(nn.Module):
 
 
 def terms(beta: float = 1.0, free_bits: float = 0.0):
-    return OBJECTIVES.build(config().objective, free_bits=free_bits)(Known(), X, beta)
+    return objective(config(free_bits=free_bits))(Known(), X, beta)
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.3, 1.0, 4.0])
@@ -60,16 +59,16 @@ def test_free_bits_leave_the_terms_as_they_are():
 
 def test_below_the_free_bits_the_kl_does_not_pull():
     model, x = vae(), shown(8)
-    loss = OBJECTIVES.build(config().objective, free_bits=1e3)(model, x, 1.0).loss
+    loss = objective(config(free_bits=1e3))(model, x, 1.0).loss
     free = torch.autograd.grad(loss, model.posterior.fc_log_var.bias)[0]
     torch.manual_seed(0)
     model = vae()
-    loss = OBJECTIVES.build(config().objective, free_bits=0.0)(model, x, 0.0).loss
+    loss = objective()(model, x, 0.0).loss
     without = torch.autograd.grad(loss, model.posterior.fc_log_var.bias)[0]
     torch.testing.assert_close(free, without)
 
 
 def test_max_variance_is_the_largest_of_the_batch():
     model, x = vae(), shown(8)
-    seen = OBJECTIVES.build(config().objective, free_bits=0.0)(model, x, 1.0)
+    seen = objective()(model, x, 1.0)
     assert seen.max_variance.item() == model.encode(x).variance.max().item()

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from tests import small
 from tests.small import config, shown, vae
 from vaeline.objectives import OBJECTIVES
 
@@ -8,7 +9,7 @@ B = 6
 
 
 def objective(name: str):
-    return OBJECTIVES.build(config(objective={"name": name}).objective, free_bits=0.0)
+    return small.objective(config(objective={"name": name}))
 
 
 @pytest.mark.parametrize("beta", [0.0, 1.0, 4.0])

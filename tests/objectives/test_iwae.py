@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
+from tests import small
 from tests.linear_gaussian import LATENT, LinearGaussian, images
 from tests.small import config
 from vaeline.divergences import diagonal_gaussian
 from vaeline.errors import VaelineError
 from vaeline.models.inference import Inference, Layer
-from vaeline.objectives import OBJECTIVES
 
 ESTIMATORS = ["standard", "stl", "dreg"]
 
@@ -34,8 +34,7 @@ class Amortized(LinearGaussian):
 
 
 def objective(estimator: str = "standard", k: int = 5, name: str = "iwae"):
-    section = config(objective={"name": name, "k": k, "iwae": {"estimator": estimator}}).objective
-    return OBJECTIVES.build(section, free_bits=0.0)
+    return small.objective(config(objective={"name": name, "k": k, "iwae": {"estimator": estimator}}))
 
 
 def shown(n: int):
@@ -129,7 +128,7 @@ def test_more_samples_make_the_elbo_steadier_and_the_iwae_bound_tighter():
 
 def test_what_does_not_apply_is_refused_in_one_line():
     with pytest.raises(VaelineError, match="free_bits"):
-        OBJECTIVES.build(config(objective={"name": "iwae"}).objective, free_bits=0.1)
+        small.objective(config(objective={"name": "iwae"}, free_bits=0.1))
     correlated = LinearGaussian(diagonal=False)
     with pytest.raises(VaelineError, match="diagonal Gaussian"):
         objective("stl")(correlated, shown(2)[1], 1.0)

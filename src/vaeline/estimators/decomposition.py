@@ -6,9 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from vaeline.divergences import is_diagonal_gaussian
 from vaeline.estimators.bounds import ROWS, device_of, shown
-from vaeline.models.inference import Layer
 
 QUERIES = 1000  # images whose z is drawn; the aggregate posterior is over all images
 PIECE = 16  # of them at a time: memory is PIECE · N · d numbers
@@ -35,7 +33,7 @@ def decompose(model: nn.Module, images: Tensor, queries: int = QUERIES) -> Decom
     for a model whose posterior and prior are not one layer of diagonal Gaussians: it is not defined there.
     """
     layers = [model.infer(x).layers for x in shown(images, ROWS, device_of(model))]
-    if not all(len(layer) == 1 and _factorised(layer[0]) for layer in layers):
+    if not all(len(layer) == 1 and layer[0].factorised for layer in layers):
         return None
     loc, scale = (
         torch.cat([getattr(layer.posterior.base_dist, name) for (layer,) in layers])
@@ -49,10 +47,6 @@ def decompose(model: nn.Module, images: Tensor, queries: int = QUERIES) -> Decom
     joint, marginals = _aggregate(z, loc, scale)
     parts = own - joint, joint - marginals.sum(1), (marginals - log_prior).sum(1)
     return Decomposition(*(part.cpu() for part in parts))
-
-
-def _factorised(layer: Layer) -> bool:
-    return is_diagonal_gaussian(layer.posterior) and is_diagonal_gaussian(layer.prior)
 
 
 def _aggregate(z: Tensor, loc: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:

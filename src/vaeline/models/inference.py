@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaeline.divergences import detached, drawn_terms, kl_terms
+from vaeline.divergences import detached, drawn_terms, is_diagonal_gaussian, kl_terms
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,11 @@ class Layer:
     prior: Distribution
     sample: Tensor
     closed_form: bool = True
+
+    @property
+    def factorised(self) -> bool:
+        """Returns whether q and p are diagonal Gaussians, and p is not drawn after z."""
+        return self.closed_form and is_diagonal_gaussian(self.posterior) and is_diagonal_gaussian(self.prior)
 
     def kl_terms(self) -> Tensor:
         """Returns E[log q − log p] in nats, split into dimensions where it splits, see `divergences`."""

@@ -4,10 +4,10 @@ from typing import Any
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch import Tensor
 
 from vaeline.likelihoods import LIKELIHOODS
+from vaeline.models.decoding import Decoding, over_rows
 from vaeline.models.inference import Inference, Layer
 from vaeline.networks import NETWORKS
 from vaeline.networks.mlp import MLP
@@ -17,7 +17,7 @@ from vaeline.posteriors.diagonal import DiagonalGaussian
 from vaeline.priors import PRIORS
 
 
-class TwoLayerVAE(nn.Module):
+class TwoLayerVAE(Decoding):
     """p(z₂) p(z₁|z₂) p(x|z₁), with q(z₁|x) q(z₂|z₁); z₁ has `latent_dim` dimensions.
 
     Between z₁ and z₂ stand fully connected networks of `model.two_layer.hidden_dim` units, and p(z₁|z₂) is a
@@ -49,21 +49,13 @@ class TwoLayerVAE(nn.Module):
         )
         self.decoder = self.network.decoder(first, (shape[0] * self.likelihood.channels, *shape[1:]))
 
-    def start_at(self, mean: Tensor) -> None:
-        """Lets the decoder start at the mean training image [C, H, W] in [0, 1], if so told."""
-        self.network.start_at(self.decoder, self.likelihood.start(mean))
-
-    def decode(self, z: Tensor) -> Distribution:
-        """Returns p(x|z₁) for z₁ [..., latent_dim]: batch [...], event [C, H, W]."""
-        return self.likelihood(_over_rows(self.decoder, z))
-
     def infer(self, x: Tensor, k: int = 1) -> Inference:
         """Returns both layers with k draws of (z₁, z₂), and p(x|z₁), for x [B, C, H, W] in [0, 1]."""
         posterior = self.posterior(self.encoder(x))
         z1 = posterior.rsample((k,))
-        posterior2 = self.posterior2(_over_rows(self.upwards, z1))
+        posterior2 = self.posterior2(over_rows(self.upwards, z1))
         z2 = posterior2.rsample()
-        prior = self.conditional(_over_rows(self.downwards, z2))
+        prior = self.conditional(over_rows(self.downwards, z2))
         # z₂ was drawn from z₁, so that under q the one does not stay while the other varies: the KL of the
         # first layer has no closed form.
         first = Layer(posterior, prior, z1, closed_form=False)
@@ -73,10 +65,4 @@ class TwoLayerVAE(nn.Module):
     def sample(self, n: int) -> Tensor:
         """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z₁) at z₂ ~ p(z₂), z₁ ~ p(z₁|z₂)."""
         z2 = self.prior().sample((n,))
-        return self.decode(self.conditional(_over_rows(self.downwards, z2)).sample()).mean
-
-
-def _over_rows(network: nn.Module, z: Tensor) -> Tensor:
-    """Returns `network` of every row of z [..., d]."""
-    rows = network(z.reshape(-1, z.shape[-1]))
-    return rows.reshape(*z.shape[:-1], *rows.shape[1:])
+        return self.decode(self.conditional(over_rows(self.downwards, z2)).sample()).mean

@@ -3,17 +3,18 @@
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Distribution
 
 from vaeline.likelihoods import LIKELIHOODS
+from vaeline.models.decoding import Decoding
 from vaeline.models.inference import Inference, Layer
 from vaeline.networks import NETWORKS
 from vaeline.posteriors import POSTERIORS
 from vaeline.priors import PRIORS
 
 
-class VAE(nn.Module):
+class VAE(Decoding):
     """p(z) p(x|z) with an amortised posterior q(z|x).
 
     `config` has hidden_dim, latent_dim and the sections network, posterior, prior and likelihood; `shape` is
@@ -32,18 +33,9 @@ class VAE(nn.Module):
             config.latent_dim, (shape[0] * self.likelihood.channels, *shape[1:])
         )
 
-    def start_at(self, mean: Tensor) -> None:
-        """Lets the decoder start at the mean training image [C, H, W] in [0, 1], if so told."""
-        self.network.start_at(self.decoder, self.likelihood.start(mean))
-
     def encode(self, x: Tensor) -> Distribution:
         """Returns q(z|x) for x [B, C, H, W]: batch [B], event [latent_dim]."""
         return self.posterior(self.encoder(x))
-
-    def decode(self, z: Tensor) -> Distribution:
-        """Returns p(x|z) for z [..., latent_dim]: batch [...], event [C, H, W]."""
-        parameters = self.decoder(z.reshape(-1, self.latent_dim))
-        return self.likelihood(parameters.reshape(*z.shape[:-1], *parameters.shape[1:]))
 
     def infer(self, x: Tensor, k: int = 1) -> Inference:
         """Returns q(z|x), p(z), k draws z ~ q(z|x) and p(x|z), for x [B, C, H, W] in [0, 1]."""

@@ -14,7 +14,7 @@ class ELBO:
     (Kingma et al. 2016, section on free bits). `free_bits` = λ is in nats a dimension.
     """
 
-    def __init__(self, section: Any, *, free_bits: float) -> None:
+    def __init__(self, section: Any, *, free_bits: float, images: int, batch_size: int) -> None:  # noqa: ARG002
         self.k, self.free_bits = section.k, free_bits
 
     def __call__(self, model: nn.Module, x: Tensor, beta: float | Tensor) -> Terms:

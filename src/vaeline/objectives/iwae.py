@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from vaeline.errors import VaelineError
 from vaeline.models.inference import Inference
 from vaeline.numerics import log_mean_exp
+from vaeline.objectives.limits import no_free_bits
 from vaeline.objectives.terms import Terms
 from vaeline.params import Options
 
@@ -25,11 +26,8 @@ class IWAE:
 
         estimator: Literal["standard", "stl", "dreg"] = "standard"
 
-    def __init__(self, section: Any, *, free_bits: float) -> None:
-        if free_bits > 0:
-            raise VaelineError(
-                "free_bits: the IWAE bound has no KL term of its own to free: use objective.name=elbo"
-            )
+    def __init__(self, section: Any, *, free_bits: float, images: int, batch_size: int) -> None:  # noqa: ARG002
+        no_free_bits("iwae", free_bits)
         self.k, self.estimator = section.k, section.iwae.estimator
 
     def __call__(self, model: nn.Module, x: Tensor, beta: float | Tensor) -> Terms:
