@@ -90,7 +90,7 @@ SECTIONS = (
     (
         "fast",
         "A modern recipe",
-        "The same model, data, bound and evaluation; passes at no more than 0.3 nats above the published one.",
+        "The same model, data, bound and evaluation; passes at most 0.3 nats above the published number.",
     ),
     (
         "short",
