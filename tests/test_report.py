@@ -39,6 +39,11 @@ def test_a_figure_has_the_digits_that_its_error_allows(metrics, line):
     assert report.headline(metrics).split("  ")[-1].strip() == line
 
 
+def test_a_verdict_stands_beside_the_published_number():
+    metrics = {"evaluate/nll_minus_target": -0.123, "evaluate/target_nll": 86.76, "evaluate/verdict": "pass"}
+    assert report.headlines(metrics) == ["| NLL less the published 86.76: pass | -0.123 |"]
+
+
 def test_the_summary_shows_headlines_and_every_metric():
     params = {"beta": 4.0, "prior": {"name": "flow"}}
     lines = report.summary(METRICS, params, "beta=4", ["plots/samples.png"], "epoch 1: fine\n").splitlines()

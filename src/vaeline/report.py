@@ -15,6 +15,7 @@ HEADLINES = (
     ("ELBO, test (nats)", "evaluate/elbo"),
     ("IWAE-{evaluate/iwae_k}, test (nats)", "evaluate/iwae"),
     ("… its effective sample size", "evaluate/ess"),
+    ("NLL less the published {evaluate/target_nll}: {evaluate/verdict}", "evaluate/nll_minus_target"),
     ("Rate, KL (nats)", "evaluate/rate"),
     ("Distortion (nats)", "evaluate/distortion"),
     ("Squared error a pixel, of the binarized", "evaluate/mse"),
