@@ -75,6 +75,7 @@ def test_the_authors_protocol_is_theirs():
     assert config.epochs == sum(3**i for i in range(8)) == 3280
     assert (config.network.activation, config.network.init) == ("tanh", "vae")
     assert config.network.output_bias == "data_mean"
+    assert config.objective.elbo.kl == "drawn"
 
 
 @pytest.mark.parametrize("name", ["burda-1l-vae-k1", "burda-1l-iwae-k5", "burda-2l-iwae-k5"])

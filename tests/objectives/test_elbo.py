@@ -72,3 +72,16 @@ def test_max_variance_is_the_largest_of_the_batch():
     model, x = vae(), shown(8)
     seen = objective()(model, x, 1.0)
     assert seen.max_variance.item() == model.encode(x).variance.max().item()
+
+
+def test_a_drawn_kl_has_the_same_expectation_and_the_weights_gradient():
+    """It is −log w averaged over the draws: Burda et al. (2016) train their VAE so."""
+    drawn = objective(config(objective={"k": 20_000, "elbo": {"kl": "drawn"}}))
+    torch.manual_seed(0)
+    seen = drawn(Known(), X, 1.0)
+    torch.manual_seed(0)
+    log_weights = Known().infer(X, 20_000).log_weights(X)
+    assert seen.loss.item() == pytest.approx(-log_weights.mean().item())
+    error = log_weights.mean(1).std().item() / 20_000**0.5
+    assert seen.loss.item() == pytest.approx(DISTORTION.mean().item() + 1.25, abs=4 * error)
+    torch.testing.assert_close(seen.kl, KL)

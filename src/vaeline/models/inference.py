@@ -26,9 +26,9 @@ class Layer:
         """Returns whether q and p are diagonal Gaussians, and p is not drawn after z."""
         return self.closed_form and is_diagonal_gaussian(self.posterior) and is_diagonal_gaussian(self.prior)
 
-    def kl_terms(self) -> Tensor:
+    def kl_terms(self, drawn: bool = False) -> Tensor:
         """Returns E[log q − log p] in nats, split into dimensions where it splits, see `divergences`."""
-        terms = kl_terms if self.closed_form else drawn_terms
+        terms = kl_terms if self.closed_form and not drawn else drawn_terms
         return terms(self.posterior, self.prior, self.sample)
 
     def log_ratio(self, path_only: bool = False) -> Tensor:
@@ -48,9 +48,12 @@ class Inference:
         """Returns −log p(x|z) in nats, [K, B], for x [B, C, H, W]."""
         return -self.likelihood.log_prob(x)
 
-    def kl_terms(self) -> Tensor:
-        """Returns KL terms of all layers in nats, averaged over the K draws: [B, terms]."""
-        terms = [layer.kl_terms() for layer in self.layers]
+    def kl_terms(self, drawn: bool = False) -> Tensor:
+        """Returns KL terms of all layers in nats, averaged over the K draws: [B, terms].
+
+        With `drawn`, from the drawn z also where a closed form is known.
+        """
+        terms = [layer.kl_terms(drawn) for layer in self.layers]
         return torch.cat([term.mean(0) if term.dim() == 3 else term for term in terms], dim=-1)
 
     def log_weights(self, x: Tensor, beta: float | Tensor = 1.0, path_only: bool = False) -> Tensor:

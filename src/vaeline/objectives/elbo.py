@@ -1,28 +1,35 @@
 """The evidence lower bound, with the tricks of training it."""
 
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from vaeline.objectives.terms import Terms
+from vaeline.params import Options
 
 
 class ELBO:
     """−ELBO with β on the KL (Higgins et al. 2017, equation 4) and free bits, averaged over k draws of z.
 
     loss = mean distortion + β · Σ_j max(λ, KL_j), with KL_j averaged over the batch before it is clamped
-    (Kingma et al. 2016, section on free bits). `free_bits` = λ is in nats a dimension.
+    (Kingma et al. 2016, section on free bits). `free_bits` = λ is in nats a dimension. The KL is in closed
+    form where one is known, or `drawn`: log q(z) − log p(z) at the same z as the distortion.
     """
 
+    class Options(Options):
+        """Options of `objective.elbo`."""
+
+        kl: Literal["closed_form", "drawn"] = "closed_form"
+
     def __init__(self, section: Any, *, free_bits: float, images: int, batch_size: int) -> None:  # noqa: ARG002
-        self.k, self.free_bits = section.k, free_bits
+        self.k, self.free_bits, self.drawn = section.k, free_bits, section.elbo.kl == "drawn"
 
     def __call__(self, model: nn.Module, x: Tensor, beta: float | Tensor) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`."""
         inference = model.infer(x, self.k)
         distortion = inference.distortion(x).mean(0)
         kl = inference.kl_terms()
-        rate = kl.mean(0)
+        rate = (inference.kl_terms(drawn=True) if self.drawn else kl).mean(0)
         if self.free_bits > 0:
             rate = rate.clamp(min=self.free_bits)
         return Terms(distortion.mean() + beta * rate.sum(), distortion, kl, inference.max_variance())
