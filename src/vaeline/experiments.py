@@ -6,6 +6,7 @@ run anew; so are stages that only another experiment has run, by DVC's run-cache
 """
 
 import contextlib
+import difflib
 import functools
 import hashlib
 import json
@@ -42,21 +43,30 @@ class Experiment:
 
 def params_with(overrides: Sequence[str]) -> dict[str, Any]:
     """Returns params.yaml with `key=value` overrides; raises VaelineError for a wrong key or value."""
-    values = read_yaml("params.yaml")
+    values = flat(read_yaml("params.yaml"))
     for override in overrides:
         key, equals, value = override.partition("=")
-        if not (key and equals):
+        if not equals:
+            raise VaelineError(f"'{override}' is no override: expected key=value, as in data.name=digits")
+        if key not in values:
+            close = difflib.get_close_matches(key, values, n=1)
             raise VaelineError(
-                f"'{override}' is not an override: expected key=value, such as data.name=digits"
+                f"params.yaml has no '{key}'" + (f": did you mean '{close[0]}'?" if close else "")
             )
-        *sections, last = key.split(".")
-        block = values
-        for section in sections:
-            block = block.setdefault(section, {})
-            if not isinstance(block, dict):
-                raise VaelineError(f"'{override}': {section} has no keys of its own")
-        block[last] = parse_yaml(value)
-    return validated(ExperimentConfig, values).to_dict()
+        values[key] = parse_yaml(value)
+    return validated(ExperimentConfig, nested(values)).to_dict()
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns values with dotted keys as nested ones: the opposite of `flat`."""
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        *path, last = key.split(".")
+        place = result
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = value
+    return result
 
 
 def find(params: Mapping[str, Any]) -> Experiment | None:

@@ -15,6 +15,7 @@ import dvc.api
 
 from vaeline.config import ExperimentConfig
 from vaeline.errors import VaelineError
+from vaeline.experiments import nested
 from vaeline.files import read_json, write_json
 from vaeline.params import read_yaml, validated
 from vaeline.provenance import flat, unsaved_sources
@@ -57,18 +58,6 @@ def config(changes: Mapping[str, Any], where: str = "params.yaml") -> Experiment
     """Returns the defaults of params.yaml with `changes`, whose keys are dotted."""
     values = flat(ExperimentConfig().to_dict())
     return validated(ExperimentConfig, nested(values | changes), where)
-
-
-def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns values with dotted keys as nested ones: the opposite of `flat`."""
-    result: dict[str, Any] = {}
-    for key, value in values.items():
-        *path, last = key.split(".")
-        place = result
-        for part in path:
-            place = place.setdefault(part, {})
-        place[last] = value
-    return result
 
 
 def run(name: str) -> Path:
