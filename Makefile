@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # Without bytecode every stage would compile torch anew, which doubles the time of all imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help repro test lint ui docs preset table1 deps requirements clean
+.PHONY: help repro test lint ui frontier seeds docs preset table1 deps requirements clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -39,6 +39,12 @@ lint: $(READY)  ## check the style of the code
 
 ui: $(READY)  ## open the MLflow UI on every recorded run
 	@python -m vaeline.ui
+
+frontier: $(READY)  ## run and tabulate BETA="0.25 0.5 1 2 4", with SET="epochs=10 data.name=digits" for all
+	@python -m vaeline.frontier
+
+seeds: $(READY)  ## run and tabulate SEEDS="1 2 3 4 5", with SET="…" for all
+	@python -m vaeline.seeds
 
 docs: $(READY)  ## show the last run in the README: its pictures and figures
 	@python -m vaeline.showcase

@@ -149,7 +149,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             return
         os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=20)
+            process.wait(timeout=10)
 
 
 def _can_run() -> None:

@@ -112,7 +112,7 @@ def headline(metrics: Metrics) -> str:
 
 def _shown(metrics: Metrics) -> list[tuple[str, str]]:
     known = [(label, name) for label, name in HEADLINES if name in metrics]
-    return [(_filled(label, metrics), _with_error(metrics, name)) for label, name in known]
+    return [(_filled(label, metrics), with_error(metrics, name)) for label, name in known]
 
 
 def _filled(label: str, metrics: Metrics) -> str:
@@ -120,10 +120,14 @@ def _filled(label: str, metrics: Metrics) -> str:
     return re.sub(r"{(.+?)}", lambda match: str(metrics.get(match[1], "?")), label)
 
 
-def _with_error(metrics: Metrics, name: str) -> str:
+def with_error(metrics: Metrics, name: str) -> str:
     """Returns the mean to the digit that two digits of its error reach, or to four where it has none."""
     mean, error = metrics[name], metrics.get(f"{name}_se")
     if error is None:
         return f"{mean:.4g}"
-    digits = max(0, 1 - math.floor(math.log10(error))) if error > 0 else 4
-    return f"{mean:.{digits}f} ± {error:.{digits}f}"
+    return f"{mean:.{digits(error)}f} ± {error:.{digits(error)}f}"
+
+
+def digits(error: float) -> int:
+    """Returns how many digits after the point show two of the error's."""
+    return max(0, 1 - math.floor(math.log10(error))) if error > 0 else 4
