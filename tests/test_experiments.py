@@ -137,7 +137,12 @@ def test_a_name_that_is_taken_gets_a_number(repository):
     ("log", "reason"),
     [
         ("train: 9 updates were NaN\nERROR: failed to reproduce 'train'\n", "train: 9 updates were NaN"),
-        ("ERROR: the disk is full\n\nHaving any troubles?\n", "the disk is full"),
+        (
+            "train:  9%\rtrain: 10%\nTraceback\nRuntimeError: odd\nERROR: failed to reproduce 'train'\n",
+            "RuntimeError: odd",
+        ),
+        ("Reproducing\nERROR: the disk is full\n\nHaving any troubles?\n", "the disk is full"),
+        ("ERROR: failed to reproduce 'train'\n", "failed to reproduce 'train'"),
         ("killed\n", "killed"),
         ("", "it printed nothing"),
     ],

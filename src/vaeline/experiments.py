@@ -119,9 +119,11 @@ def started(overrides: Sequence[str], name: str) -> Iterator[subprocess.Popen[by
     path = log(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as output:
+        # In a session of its own, Ctrl-C reaches it through `_stop`, also where a shell made us ignore it.
         process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True
-        )
+            command, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )  # fmt: skip
     try:
         yield process
     finally:
@@ -136,20 +138,22 @@ def log(name: str) -> Path:
 def failure(name: str) -> str:
     """Returns why the experiment failed, as far as the end of its log says it, and where to read on."""
     lines = [line.strip() for line in log(name).read_text(errors="replace").splitlines() if line.strip()]
-    said = [line for line in lines if re.match(rf"({'|'.join(STAGES)}|report): ", line)]
-    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    reason = (said[-1:] or errors[:1] or lines[-1:] or ["it printed nothing"])[0]
+    first = next((i for i, line in enumerate(lines) if line.startswith("ERROR: ")), len(lines))
+    by_stage = first == len(lines) or lines[first].startswith("ERROR: failed to reproduce")
+    reason = "it printed nothing"
+    if lines:  # what a stage printed last, or what DVC says
+        reason = lines[max(0, first - 1) if by_stage else first].removeprefix("ERROR: ")
     return f"{name} failed: {reason} (all of it: {log(name)})"
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """Ends DVC and its stage, first by the signal of Ctrl-C, on which DVC puts away its temporary copy."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+    for number, patience in ((signal.SIGINT, 60), (signal.SIGTERM, 10), (signal.SIGKILL, 10)):
         if process.poll() is not None:
             return
         os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=10)
+            process.wait(timeout=patience)
 
 
 def _can_run() -> None:

@@ -1,7 +1,10 @@
 """The pipeline as a person uses it, on real digits: `dvc repro`, `dvc exp run`, and MLflow read back."""
 
 import json
+import shutil
+import sys
 
+import pandas as pd
 import pytest
 
 from vaeline.config import ExperimentConfig
@@ -129,3 +132,28 @@ def test_a_bad_value_is_one_line_and_harms_nothing(reproduced, wrong, line):
     assert line in failed.stdout + failed.stderr
     reproduced.restore()
     assert reproduced.metrics() == before
+
+
+def test_a_frontier_runs_what_is_missing_and_tabulates_what_is_there(reproduced):
+    """β = 1 is what is committed, β = 2 runs, and 1e38 breaks the training: the table has the first two."""
+    sweep = {"PYTHONPATH": "src", "BETA": "2 1 1e38"}
+    failed = reproduced.run(sys.executable, "-m", "vaeline.frontier", ok=False, **sweep)
+    assert failed.returncode == 1
+    assert "Traceback" not in failed.stderr
+    assert failed.stderr.splitlines()[-1] == "frontier: 1 failed, see above; the table has the others"
+    assert "- beta = 1e+38: beta=1e38 failed: " in failed.stdout
+    assert reproduced.run("git", "status", "--porcelain").stdout.split() == ["??", "docs/"]
+
+    table = pd.read_csv(reproduced.root / "docs/frontier.csv").set_index("beta")
+    assert table["experiment"].to_dict() == {1.0: "HEAD", 2.0: "beta=2"}
+    evaluated = read(reproduced, "evaluate")
+    assert table.loc[1.0, "elbo"] == evaluated["elbo"]
+    assert table.loc[1.0, "rate_se"] == evaluated["rate_se"]
+    assert table.loc[2.0, "rate"] < table.loc[1.0, "rate"]
+    assert (reproduced.root / "docs/pictures/frontier.png").is_file()
+
+    again = reproduced.run(sys.executable, "-m", "vaeline.frontier", **sweep | {"BETA": "1 2"})
+    assert "beta=2: done" in failed.stderr
+    assert "done" not in again.stderr  # nothing was run
+    pd.testing.assert_frame_equal(pd.read_csv(reproduced.root / "docs/frontier.csv").set_index("beta"), table)
+    shutil.rmtree(reproduced.root / "docs")
