@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-import pandas as pd
 import torch
 
-from vaeline import checkpoints
+from vaeline import checkpoints, evaluation
 from vaeline.data.prepared import Prepared
 from vaeline.devices import device
+from vaeline.estimators.annealed import beside
 from vaeline.estimators.bounds import elbo_terms, importance_bounds, k_grid
 from vaeline.estimators.decomposition import decompose
-from vaeline.estimators.estimate import Estimate
+from vaeline.estimators.estimate import Estimate, means
 from vaeline.estimators.latents import ACTIVITY_IMAGES, activity
 from vaeline.estimators.reconstruction import reconstruction_errors
 from vaeline.files import write_csv, write_figure, write_json
@@ -35,22 +35,20 @@ def main(params: Handed) -> None:
     terms = elbo_terms(model, images, params.elbo_samples)
     bounds = importance_bounds(model, images, k_grid(params.iwae_k), progress=True)
     values = {"elbo": terms.elbo, "distortion": terms.distortion, "rate": terms.rate, "kl": terms.rate}
-    values |= {"iwae": bounds.bounds[:, -1], "ess": bounds.ess} | reconstruction_errors(model, images)
+    values |= {"iwae": bounds.iwae, "ess": bounds.ess, "iwae_last_doubling": bounds.last_doubling}
+    values |= reconstruction_errors(model, images)
     if parts := decompose(model, images):
         values |= vars(parts)
-    estimates = {name: Estimate.of(value) for name, value in values.items()}
-    metrics: dict[str, float | str] = {"iwae_k": params.iwae_k, "images": len(images)}
-    for name, estimate in estimates.items():
-        metrics |= {name: estimate.mean, f"{name}_se": estimate.se}
-    metrics |= verdict(estimates["iwae"], params) | activity(model, seen)
+    annealed = beside(model, images, bounds.iwae, params.ais_images, params.ais_steps, progress=True)
 
-    curve = [(k, Estimate.of(bounds.bounds[:, i])) for i, k in enumerate(bounds.ks)]
-    table = pd.DataFrame([{"k": k, "iwae": estimate.mean, "se": estimate.se} for k, estimate in curve])
-    write_csv(OUTPUT / "iwae_over_k.csv", table)
-    write_figure(OUTPUT / "plots" / "iwae_over_k.png", bounds_over_k(table))
+    metrics = {"iwae_k": params.iwae_k, "images": len(images), "ais_images": len(annealed.get("ais", ()))}
+    metrics |= means(values | annealed) | evaluation.looseness(bounds)
+    metrics |= verdict(Estimate.of(bounds.iwae), params) | activity(model, seen)
+    curve = evaluation.curve(bounds)
+    write_csv(OUTPUT / "iwae_over_k.csv", curve)
+    write_figure(OUTPUT / "plots" / "iwae_over_k.png", bounds_over_k(curve))
     write_json(OUTPUT / "metrics.json", metrics)
-    elbo, iwae = (f"{metrics[name]:.2f} ± {metrics[f'{name}_se']:.2f}" for name in ("elbo", "iwae"))
-    print(f"ELBO {elbo}, IWAE-{params.iwae_k} {iwae} nats on {len(images)} test images")
+    print("\n".join(evaluation.lines(metrics)))
 
 
 if __name__ == "__main__":

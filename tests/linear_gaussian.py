@@ -41,13 +41,24 @@ class LinearGaussian(nn.Module):
         q, exact = self._posterior(_flat(images / 255), stretched=True), self._posterior(_flat(images / 255))
         return (self.evidence(images) - torch.distributions.kl_divergence(q, exact)).detach()
 
+    def prior(self) -> Distribution:
+        zeros = torch.zeros(LATENT, dtype=torch.float64)
+        return diagonal_gaussian(zeros, zeros + 1)
+
+    def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
+        return self.prior().sample(shape)
+
+    def decode(self, z: Tensor) -> Distribution:
+        mean = (self.m + z @ self.w.T).reshape(*z.shape[:-1], 1, 1, D)
+        return Independent(Normal(mean, NOISE, validate_args=False), 3)
+
+    def joint(self, z: Tensor) -> tuple[Tensor, Distribution]:
+        return self.prior().log_prob(z), self.decode(z)
+
     def infer(self, x: Tensor, k: int = 1) -> Inference:
         posterior = self.q(x)
         z = posterior.rsample((k,))
-        zeros = torch.zeros(LATENT, dtype=torch.float64)
-        prior = diagonal_gaussian(zeros, zeros + 1)
-        mean = (self.m + z @ self.w.T).reshape(k, len(x), 1, 1, D)
-        return Inference((Layer(posterior, prior, z),), Independent(Normal(mean, NOISE), 3))
+        return Inference((Layer(posterior, self.prior(), z),), self.decode(z))
 
     def q(self, x: Tensor) -> Distribution:
         full = self._posterior(_flat(x), stretched=True)

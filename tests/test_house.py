@@ -20,7 +20,7 @@ LEVELS = {
     2: "likelihoods posteriors priors",
     3: "models",
     4: "objectives estimators fid plots",
-    5: "verdicts training epoch state records monitor checks diagnostics gallery history config",
+    5: "verdicts training epoch state records monitor checks diagnostics gallery history config evaluation",
     6: "checkpoints scratch fingerprint provenance tracking report showcase ui presets table1 "
     "experiments sweep tables frontier seeds",
 }
@@ -135,6 +135,8 @@ QUICK = {
     "epochs": 1,
     "elbo_samples": 1,
     "iwae_k": 2,
+    "ais_images": 2,
+    "ais_steps": 2,
     "fid_samples": 50,
     "target_nll": 30.0,
     "fid_inception": "skip",

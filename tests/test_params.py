@@ -33,6 +33,8 @@ WRONG = {
     "target_nll": ["86.76", float("nan")],
     "target_rule": ["about"],
     "target_tolerance": [-0.1],
+    "ais_images": [-1, 1, 2.5],
+    "ais_steps": [0],
     "fid_samples": [1],
     "fid_inception": ["yes", True],
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 from torch import Tensor, nn
 
-from vaeline.estimators.estimate import Estimate
+from vaeline.estimators.estimate import means
 from vaeline.estimators.latents import Latents, latents
 from vaeline.estimators.reconstruction import reconstruction_errors
 
@@ -65,12 +65,8 @@ def summary(seen: Latents) -> dict[str, float]:
 
 def errors(model: nn.Module, images: Tensor) -> dict[str, float]:
     """Returns the squared reconstruction errors over `images`, each with its standard error."""
-    estimates = {name: Estimate.of(values) for name, values in reconstruction_errors(model, images).items()}
-    return {
-        key: value
-        for name in ("sse", "mse")
-        for key, value in ((name, estimates[name].mean), (f"{name}_se", estimates[name].se))
-    }
+    seen = reconstruction_errors(model, images)
+    return means({name: seen[name] for name in ("sse", "mse")})
 
 
 def dimensions(seen: Latents) -> pd.DataFrame:

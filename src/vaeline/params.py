@@ -7,9 +7,10 @@ The flat keys live here. A section (`prior:`, `data:` …) belongs to its room's
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -20,6 +21,15 @@ class Options(BaseModel):
     """Base of everything read from params.yaml: frozen, strict, and closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _none_or_several(value: int) -> int:
+    if value == 1:
+        raise PydanticCustomError("images", "should be 0, or at least 2, so that their mean has an error")
+    return value
+
+
+Images = Annotated[int, Field(ge=0), AfterValidator(_none_or_several)]
 
 
 class Hyperparameters(Options):
@@ -57,6 +67,8 @@ class Hyperparameters(Options):
     target_nll: float | None = None
     target_rule: Literal["within", "at_most"] = "within"
     target_tolerance: float = Field(0.3, ge=0)
+    ais_images: Images = 0
+    ais_steps: int = Field(1000, ge=1)
     fid_samples: int = Field(2048, ge=2)
     fid_inception: Literal["auto", "require", "skip"] = "auto"
 

@@ -16,6 +16,8 @@ HEADLINES = (
     ("IWAE-{evaluate/iwae_k}, test (nats)", "evaluate/iwae"),
     ("… its effective sample size", "evaluate/ess"),
     ("NLL less the published {evaluate/target_nll}: {evaluate/verdict}", "evaluate/nll_minus_target"),
+    ("Annealed importance sampling on {evaluate/ais_images} images, test (nats)", "evaluate/ais"),
+    ("… less IWAE-{evaluate/iwae_k} on the same images", "evaluate/ais_minus_iwae"),
     ("Rate, KL (nats)", "evaluate/rate"),
     ("Distortion (nats)", "evaluate/distortion"),
     ("Squared error a pixel, of the binarized", "evaluate/mse"),

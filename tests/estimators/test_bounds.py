@@ -9,11 +9,13 @@ from tests.linear_gaussian import LinearGaussian, images
 from tests.small import digits, shown, vae
 from vaeline.estimators.bounds import (
     ROWS,
+    ImportanceBounds,
     compute_elbo,
     compute_iwae_bound,
     elbo_terms,
     importance_bounds,
     k_grid,
+    spread,
 )
 from vaeline.estimators.estimate import Estimate
 
@@ -126,6 +128,44 @@ class Counting(nn.Module):
         return torch.zeros(self.shape)
 
 
+@pytest.mark.parametrize("copies", [1, 70])
+def test_more_samples_than_fit_at_a_time_give_the_bound_and_the_size_of_all_of_them(copies):
+    """K = 5,000 beyond the 4,096 rows, and for 70 images in more than one chunk of images as well."""
+    log_weights = 3 * torch.randn(2 * 5000, dtype=torch.float64) - 90
+    image = torch.zeros(copies, 1, 8, 8, dtype=torch.uint8)
+    ks = (1, 20, 2500, 5000)
+    seen = importance_bounds(Scripted(log_weights), image, ks)
+    chunks = image.split(64)
+    for chunk, of_chunk, own in zip(chunks, seen.bounds.split(64), log_weights.split(5000), strict=False):
+        expected = torch.stack([own[:k].exp().mean().log() for k in ks])
+        torch.testing.assert_close(of_chunk, expected.expand(len(chunk), 4), rtol=1e-12, atol=1e-12)
+    w = log_weights[:5000].exp()
+    assert seen.ess[0].item() == pytest.approx((w.sum() ** 2 / w.square().sum()).item(), rel=1e-10)
+
+
+def test_with_five_thousand_samples_a_wrong_q_gives_the_evidence():
+    model, x = LinearGaussian(diagonal=True, shift=0.15, stretch=1.7), images(100)
+    seen = importance_bounds(model, x, k_grid(5000))
+    difference = seen.iwae - model.evidence(x)
+    assert abs(difference.mean()) < 4 * difference.std() / 100**0.5
+    # To second order the bound scatters about the evidence by its own account: Var = 1/ESS − 1/K.
+    expected = (1 / seen.ess - 1 / 5000).mean().sqrt()
+    assert difference.std().item() == pytest.approx(expected.item(), rel=0.3)
+
+
+def test_the_last_doubling_is_what_the_second_half_of_the_samples_added():
+    bounds = torch.tensor([[-9.0, -7.0, -4.0, -3.5]])
+    assert ImportanceBounds((1, 2, 5, 10), bounds, torch.ones(1)).last_doubling.tolist() == [0.5]
+    assert ImportanceBounds((1, 2, 32, 64), bounds, torch.ones(1)).last_doubling.tolist() == [0.5]
+    assert ImportanceBounds((1,), bounds[:, :1], torch.ones(1)).last_doubling.tolist() == [0.0]
+
+
+def test_images_are_chosen_evenly_over_the_whole_set():
+    assert spread(9, 3).tolist() == [0, 4, 8]
+    assert spread(4, 100).tolist() == [0, 1, 2, 3]
+    assert len(set(spread(10_000, 1000).tolist())) == 1000
+
+
 @pytest.mark.parametrize("k", [1, 100, 5000])
 def test_memory_does_not_grow_with_k(k):
     model = Counting()
@@ -181,9 +221,10 @@ def test_the_models_mode_and_gradients_are_left_alone(training):
     assert all(p.grad is None for p in model.parameters())
 
 
-def test_the_grid_of_k_rises_to_k_itself():
+def test_the_grid_of_k_rises_to_k_itself_by_way_of_its_half():
     assert k_grid(1) == (1,)
     assert k_grid(2) == (1, 2)
-    assert k_grid(64) == (1, 2, 5, 10, 20, 50, 64)
+    assert k_grid(3) == (1, 2, 3)
+    assert k_grid(64) == (1, 2, 5, 10, 20, 32, 50, 64)
     assert k_grid(100) == (1, 2, 5, 10, 20, 50, 100)
-    assert k_grid(5000) == (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+    assert k_grid(5000) == (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 2500, 5000)

@@ -1,4 +1,4 @@
-"""The parts of the rate, where they are known: far apart, all alike, and by numerical integration."""
+"""The parts of the rate where they are known: far apart, all alike, by quadrature, and linear-Gaussian."""
 
 import math
 
@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.linear_gaussian import D, LinearGaussian
 from vaeline.divergences import diagonal_gaussian
 from vaeline.estimators.decomposition import decompose
 from vaeline.models.inference import Inference, Layer
@@ -42,7 +43,7 @@ def test_posteriors_far_apart_tell_the_code_whole_and_their_dimensions_repeat_it
 
 
 def test_posteriors_all_alike_tell_nothing_and_the_rest_is_misfit_to_the_prior():
-    information, correlation, misfit = means([[1.0, 0.0]] * 3, 1.0, copies=4000)
+    information, correlation, misfit = means([[1.0, 0.0]] * 3, 1.0, copies=1500)
     assert information[0] == pytest.approx(0, abs=1e-4)
     assert correlation[0] == pytest.approx(0, abs=1e-4)
     assert abs(misfit[0] - 0.5) < 4 * misfit[1]  # KL of N(1, 1) from N(0, 1)
@@ -81,3 +82,42 @@ def test_it_is_not_given_for_models_that_it_is_not_defined_for():
             return Inference(once.layers * 2, None)
 
     assert decompose(Doubled(torch.randn(2, 2), 1.0), images(2, 5)) is None
+
+
+def gaussian_images(n: int, covariance: torch.Tensor) -> torch.Tensor:
+    """Returns n images x ~ N(0.5, covariance), rounded to the 256 greys, uint8 [n, 1, 1, D]."""
+    x = torch.distributions.MultivariateNormal(torch.full((D,), 0.5), covariance).sample((n,))
+    assert ((x > 0) & (x < 1)).float().mean() > 0.999  # hardly a pixel is cut off
+    return (x * 255).round().clamp(0, 255).to(torch.uint8).reshape(n, 1, 1, D)
+
+
+def test_of_linear_gaussian_inference_each_part_has_its_closed_form():
+    """q(z|x) = N(A(x − m) + shift, V), V diagonal, and x ~ N(m, C): then q(z) = N(shift, S = A C Aᵀ + V).
+
+    Information is ½ log |S|/|V|, total correlation ½ (Σ log S_jj − log |S|), and a dimension's misfit
+    ½ (S_jj + shift² − 1 − log S_jj).
+    """
+    model = LinearGaussian(diagonal=True, shift=0.3, stretch=0.4)
+    with torch.no_grad():
+        w = model.w.float()
+        mixed = torch.linalg.qr(w).Q @ torch.tensor([[0.16, 0.0], [0.12, 0.10]])
+        covariance = mixed @ mixed.T + 0.02**2 * torch.eye(D)
+        basis = model.m.float() + torch.cat([torch.zeros(1, D), torch.eye(D)])
+        means = model.q(basis.reshape(-1, 1, 1, D)).mean.float()  # at m, and a unit beside it in each pixel
+        v = model.q(basis.reshape(-1, 1, 1, D)).variance[0].float()
+    a = (means[1:] - means[0]).T
+    s = a @ covariance @ a.T + v.diag()
+    correlation = 0.5 * (s.diag().log().sum() - s.logdet())
+    information = 0.5 * (s.logdet() - v.log().sum())
+    misfit = 0.5 * (s.diag() + 0.3**2 - 1 - s.diag().log()).sum()
+
+    parts = [decompose(model, gaussian_images(2000, covariance), queries=600) for _ in range(12)]
+    for name, exact in (
+        ("mutual_information", information),
+        ("total_correlation", correlation),
+        ("dimension_kl", misfit),
+    ):
+        means = torch.stack([getattr(part, name).mean() for part in parts])
+        error = means.std() / len(parts) ** 0.5
+        assert abs(means.mean() - exact) < 4 * error
+        assert exact > 10 * error

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from vaeline.estimators.estimate import Estimate
+from vaeline.estimators.estimate import Estimate, means
 
 
 def test_mean_and_standard_error_of_known_values():
@@ -20,3 +20,8 @@ def test_the_standard_error_is_the_spread_of_means():
 
 def test_a_mean_that_float32_cannot_hold_is_held():
     assert Estimate.of(torch.tensor([2.0**24, 2.0**24 + 2])) == Estimate(2.0**24 + 1, pytest.approx(1.0))
+
+
+def test_each_of_several_has_its_mean_and_its_error_under_its_name():
+    metrics = means({"elbo": torch.tensor([1.0, 3.0]), "mse": torch.tensor([5.0, 5.0, 5.0])})
+    assert metrics == {"elbo": 2.0, "elbo_se": pytest.approx(1.0), "mse": 5.0, "mse_se": 0.0}

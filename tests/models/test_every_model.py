@@ -78,6 +78,30 @@ def test_its_images_draws_and_examples_are_not_mixed_up(name, network):
             torch.testing.assert_close(alone, seen.likelihood.mean[k, b], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", list(MODELS))
+@torch.no_grad()
+def test_its_joint_density_is_that_of_the_layers_it_infers(name):
+    built = model(name, "mlp").eval()
+    seen = built.infer(shown(B), K)
+    z = torch.cat([layer.sample for layer in seen.layers], -1)
+    log_prior, likelihood = built.joint(z)
+    assert built.prior_sample((K, B)).shape == z.shape
+    torch.testing.assert_close(log_prior, sum(layer.prior.log_prob(layer.sample) for layer in seen.layers))
+    torch.testing.assert_close(likelihood.mean, seen.likelihood.mean)
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_what_it_draws_from_the_prior_has_the_density_that_it_says(name):
+    """Stein's identity: under p(z), E[∇ log p(z)] = 0 and E[z · ∇ log p(z)] = −1 in each dimension."""
+    torch.manual_seed(0)
+    built = model(name, "mlp").eval()
+    z = built.prior_sample((20_000,))
+    assert not z.requires_grad
+    (score,) = torch.autograd.grad(built.joint(z.requires_grad_())[0].sum(), z)
+    for values, expected in ((score, 0), (z.detach() * score, -1)):
+        assert ((values.mean(0) - expected).abs() < 4.5 * values.std(0) / len(z) ** 0.5).all()
+
+
 @pytest.mark.parametrize(("name", "network"), EVERY)
 @pytest.mark.parametrize("output_bias", ["zero", "data_mean"])
 def test_its_decoder_starts_where_it_is_told_to(name, network, output_bias):

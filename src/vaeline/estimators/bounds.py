@@ -34,6 +34,14 @@ def shown(images: Tensor, rows: int, device: torch.device) -> Iterator[Tensor]:
         yield chunk.to(device, torch.float32) / 255
 
 
+def spread(n: int, count: int) -> Tensor:
+    """Returns the indices of `count` of n images, [min(count, n)], evenly over the whole set.
+
+    A set's order may be one of writers or classes, so that its first images would not speak for the rest.
+    """
+    return torch.linspace(0, n - 1, min(count, n)).round().long()
+
+
 def device_of(model: nn.Module) -> torch.device:
     """Returns the device that a model's weights lie on."""
     return next(model.parameters()).device
@@ -66,11 +74,21 @@ class ImportanceBounds:
     bounds: Tensor
     ess: Tensor
 
+    @property
+    def iwae(self) -> Tensor:
+        """Returns the bound at the last K, [N]."""
+        return self.bounds[:, -1]
+
+    @property
+    def last_doubling(self) -> Tensor:
+        """Returns what the bound gained from K/2 to K, in nats, [N], for `ks` of `k_grid`."""
+        return self.iwae - self.bounds[:, self.ks.index(max(1, self.ks[-1] // 2))]
+
 
 def k_grid(k: int) -> tuple[int, ...]:
-    """Returns 1, 2, 5, 10, 20, 50 … up to and with `k`."""
+    """Returns 1, 2, 5, 10, 20, 50 … up to and with `k`, and k/2 among them."""
     grid = [mantissa * 10**power for power in range(len(str(k))) for mantissa in (1, 2, 5)]
-    return (*(value for value in grid if value < k), k)
+    return tuple(sorted({*(value for value in grid if value < k), max(1, k // 2), k}))
 
 
 @torch.inference_mode()
@@ -104,4 +122,4 @@ def _importance_chunk(model: nn.Module, x: Tensor, ks: Sequence[int]) -> tuple[T
 
 def compute_iwae_bound(model: nn.Module, images: Tensor, K: int = 50) -> Estimate:
     """Returns IWAE-K in nats with its standard error over images, for uint8 images [N, C, H, W]."""
-    return Estimate.of(importance_bounds(model, images, (K,)).bounds[:, -1])
+    return Estimate.of(importance_bounds(model, images, (K,)).iwae)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from vaeline.estimators.bounds import ROWS, device_of, shown
+from vaeline.estimators.bounds import ROWS, device_of, shown, spread
 
 QUERIES = 1000  # images whose z is drawn; the aggregate posterior is over all images
 PIECE = 16  # of them at a time: memory is PIECE · N · d numbers
@@ -39,8 +39,7 @@ def decompose(model: nn.Module, images: Tensor, queries: int = QUERIES) -> Decom
         torch.cat([getattr(layer.posterior.base_dist, name) for (layer,) in layers])
         for name in ("loc", "scale")
     )
-    # Spread over the set, whose order may be one of writers or classes.
-    chosen = torch.linspace(0, len(loc) - 1, min(queries, len(loc)), device=loc.device).round().long()
+    chosen = spread(len(loc), queries).to(loc.device)
     z = torch.cat([layer.sample[0] for (layer,) in layers])[chosen]
     log_prior = layers[0][0].prior.base_dist.log_prob(z)  # [M, d]
     own = _log_normal(z, loc[chosen], scale[chosen]).sum(1)  # log q(z|x) at its own x, [M]

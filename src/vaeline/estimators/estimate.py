@@ -1,6 +1,7 @@
 """A mean over examples, with its error."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -19,3 +20,11 @@ class Estimate:
         """Returns mean and standard error of `values` [N], N ≥ 2, one value for each example."""
         values = values.double()
         return cls(values.mean().item(), values.std().item() / math.sqrt(len(values)))
+
+
+def means(values: Mapping[str, Tensor]) -> dict[str, float]:
+    """Returns the mean of each of `values` [N] under its name, and its standard error under `<name>_se`."""
+    metrics = {}
+    for name, estimate in ((name, Estimate.of(value)) for name, value in values.items()):
+        metrics |= {name: estimate.mean, f"{name}_se": estimate.se}
+    return metrics

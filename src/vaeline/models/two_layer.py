@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from pydantic import Field
 from torch import Tensor
+from torch.distributions import Distribution
 
 from vaeline.likelihoods import LIKELIHOODS
 from vaeline.models.decoding import Decoding, over_rows
@@ -55,14 +56,28 @@ class TwoLayerVAE(Decoding):
         z1 = posterior.rsample((k,))
         posterior2 = self.posterior2(over_rows(self.upwards, z1))
         z2 = posterior2.rsample()
-        prior = self.conditional(over_rows(self.downwards, z2))
+        prior = self.prior1(z2)
         # z₂ was drawn from z₁, so that under q the one does not stay while the other varies: the KL of the
         # first layer has no closed form.
         first = Layer(posterior, prior, z1, closed_form=False)
         return Inference((first, Layer(posterior2, self.prior(), z2)), self.decode(z1))
 
+    def prior1(self, z2: Tensor) -> Distribution:
+        """Returns p(z₁|z₂) for z₂ [..., d₂]: batch [...], event [latent_dim]."""
+        return self.conditional(over_rows(self.downwards, z2))
+
+    @torch.no_grad()
+    def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
+        """Returns z₁ ~ p(z₁|z₂) and z₂ ~ p(z₂) side by side, [*shape, latent_dim + d₂]."""
+        z2 = self.prior().sample(shape)
+        return torch.cat([self.prior1(z2).sample(), z2], dim=-1)
+
+    def joint(self, z: Tensor) -> tuple[Tensor, Distribution]:
+        """Returns log p(z₁, z₂) in nats [...], and p(x|z₁), for z₁ and z₂ side by side as they are drawn."""
+        z1, z2 = z.tensor_split([self.latent_dim], dim=-1)
+        return self.prior().log_prob(z2) + self.prior1(z2).log_prob(z1), self.decode(z1)
+
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:
         """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z₁) at z₂ ~ p(z₂), z₁ ~ p(z₁|z₂)."""
-        z2 = self.prior().sample((n,))
-        return self.decode(self.conditional(over_rows(self.downwards, z2)).sample()).mean
+        return self.decode(self.prior_sample((n,))[..., : self.latent_dim]).mean

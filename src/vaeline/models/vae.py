@@ -43,7 +43,15 @@ class VAE(Decoding):
         z = posterior.rsample((k,))
         return Inference((Layer(posterior, self.prior(), z),), self.decode(z))
 
+    def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
+        """Returns z ~ p(z), [*shape, latent_dim], without a gradient."""
+        return self.prior().sample(shape)
+
+    def joint(self, z: Tensor) -> tuple[Tensor, Distribution]:
+        """Returns log p(z) in nats [...], and p(x|z), for z [..., latent_dim]."""
+        return self.prior().log_prob(z), self.decode(z)
+
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:
         """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z) at z ~ p(z)."""
-        return self.decode(self.prior().sample((n,))).mean
+        return self.decode(self.prior_sample((n,))).mean
