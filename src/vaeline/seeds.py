@@ -66,9 +66,9 @@ def document(swept: Sweep) -> str:
 def _figures(row: Mapping[str, Any]) -> list[str]:
     """Returns mean, standard deviation, number and standard error, to two digits of the smaller error."""
     errors = [error for error in (row["sd"], row["se"]) if error > 0]
-    shown = {key: f"{row[key]:.{digits(min(errors, default=0))}f}" for key in ("mean", "sd", "se")}
-    shown |= {key: "–" for key in shown if math.isnan(row[key])}
-    return [shown["mean"], shown["sd"], str(row["n"]), shown["se"]]
+    form = f".{digits(min(errors))}f" if errors else ".4g"
+    mean, sd, se = ("–" if math.isnan(row[key]) else format(row[key], form) for key in ("mean", "sd", "se"))
+    return [mean, sd, str(row["n"]), se]
 
 
 def write(swept: Sweep) -> str:
