@@ -43,3 +43,12 @@ def full_disk(monkeypatch, tmp_path) -> None:
         return os.open(link, os.O_WRONLY), str(link)
 
     monkeypatch.setattr("vaeline.files.tempfile.mkstemp", without_space)
+
+
+@pytest.fixture
+def committed(tmp_path, monkeypatch) -> None:
+    """Runs the test in a small repository, with the results of a run committed."""
+    from tests.committed import results  # imports torch
+
+    monkeypatch.chdir(tmp_path)
+    results()

@@ -45,7 +45,7 @@ def made(monkeypatch, tmp_path, at_the_root):
             monkeypatch.setattr(sweep, name, getattr(experiments, name))
         return experiments
 
-    monkeypatch.setattr("vaeline.experiments.LOGS", tmp_path)
+    monkeypatch.setattr("vaeline.launch.LOGS", tmp_path)
     monkeypatch.setattr(sweep.signal, "signal", lambda *_: None)
     return make
 
@@ -136,7 +136,7 @@ def test_stopped_it_says_how_to_go_on(made, monkeypatch):
 
 
 def test_the_last_line_of_the_log_is_shown(tmp_path, monkeypatch):
-    monkeypatch.setattr("vaeline.experiments.LOGS", tmp_path)
+    monkeypatch.setattr("vaeline.launch.LOGS", tmp_path)
     Path(sweep.log("one")).write_text("first\ntrain: 10%\rtrain: 20%\r")
     shown = []
 

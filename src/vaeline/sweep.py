@@ -18,7 +18,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from vaeline.errors import VaelineError
-from vaeline.experiments import Experiment, failure, find, log, metrics, params_with, started
+from vaeline.experiments import Experiment, find, metrics, params_with
+from vaeline.launch import failure, log, started
 from vaeline.progress import bar
 
 PARAMS = {"BETA": "beta", "SEEDS": "seed"}
