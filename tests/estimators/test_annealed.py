@@ -117,7 +117,7 @@ def test_trajectories_that_leave_the_numbers_are_refused(monkeypatch):
 @torch.no_grad()
 def by_quadrature(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """Returns log p(x) of a model with two latent dimensions in all, over a grid, [N]."""
-    axis = torch.linspace(-7, 7, 281)
+    axis = torch.linspace(-6, 6, 161)
     grid = torch.cartesian_prod(axis, axis)
     log_prior, likelihood = model.joint(grid[:, None])
     cell = 2 * math.log(axis[1] - axis[0])
@@ -128,12 +128,12 @@ def by_quadrature(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
 def test_every_model_agrees_with_quadrature(name):
     sizes = {"name": name, "two_layer": {"latent_dim": 1, "hidden_dim": 8}}
     model = vae(model=sizes, latent_dim=2 if name == "vae" else 1).eval()
-    x = digits(12) // 128 * 255
+    x = digits(8) // 128 * 255
     exact = by_quadrature(model, x.float() / 255)
     seen = annealed(model, x, steps=150)
     difference = seen.log_likelihood - exact
     assert difference.abs().max() < 0.5
-    assert abs(difference.mean()) < 4 * difference.std() / 12**0.5
+    assert abs(difference.mean()) < 4 * difference.std() / 8**0.5
     assert all(p.grad is None for p in model.parameters())
 
 

