@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from vaeline import presets
+from vaeline import presets, tables
 from vaeline.errors import VaelineError
 from vaeline.files import write_json, write_text
 
@@ -60,24 +60,21 @@ def row(name: str, record: Mapping[str, Any] | None) -> dict[str, Any]:
     }
 
 
+HEADING = ("preset", "published", "NLL ± se (nats)", "active units", "epochs", "training time", "verdict")
+
+
 def markdown(rows: Iterable[Mapping[str, Any]], title: str, caption: str) -> str:
     """Returns a section with its caption and the rows as a table."""
-    head = (
-        "| preset | published | NLL ± se (nats) | active units | epochs | training time | verdict |\n"
-        "|---|---|---|---|---|---|---|"
-    )
-    return "\n".join([f"## {title}", "", caption, "", head, *map(_line, rows), ""])
+    return "\n".join([f"## {title}", "", caption, "", tables.markdown([HEADING, *map(_cells, rows)]), ""])
 
 
-def _line(row: Mapping[str, Any]) -> str:
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     published = "" if row["published"] is None else f"{row['published']:.2f}"
     if row["nll"] is None:
-        return f"| {row['preset']} | {published} | | | | | {row['verdict']} |"
+        return row["preset"], published, "", "", "", "", row["verdict"]
     hours, minutes = divmod(round(row["seconds"] / 60), 60)
-    return (
-        f"| {row['preset']} | {published} | {row['nll']:.2f} ± {row['nll_se']:.2f} | {row['active_units']} "
-        f"| {row['epochs']} | {hours} h {minutes:02d} min | {row['verdict']} |"
-    )
+    nll, time = f"{row['nll']:.2f} ± {row['nll_se']:.2f}", f"{hours} h {minutes:02d} min"
+    return row["preset"], published, nll, row["active_units"], str(row["epochs"]), time, row["verdict"]
 
 
 SECTIONS = (
