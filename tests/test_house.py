@@ -20,7 +20,8 @@ LEVELS = {
     2: "likelihoods posteriors priors",
     3: "models",
     4: "objectives estimators fid plots",
-    5: "verdicts training epoch state records monitor checks diagnostics gallery history config evaluation",
+    5: "verdicts training epoch gradients state records monitor checks diagnostics gallery history config "
+    "evaluation",
     6: "checkpoints scratch fingerprint provenance tracking report showcase ui presets table1 "
     "experiments launch sweep tables frontier seeds",
 }

@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from vaeline.errors import VaelineError
 from vaeline.estimators.bounds import elbo_terms
 from vaeline.estimators.estimate import Estimate
+from vaeline.gradients import Gradients
 from vaeline.records import Record
 from vaeline.schedules import kl_weight
 from vaeline.seeding import own_noise
@@ -28,15 +28,16 @@ class TrainingDivergedError(VaelineError):
 class Epoch:
     """One pass over the training images; nothing waits for the device but every LOG_EVERY steps."""
 
-    def __init__(self, training: Training, config: Any, steps: int, progress: Any) -> None:
-        self.training, self.config, self.progress = training, config, progress
+    def __init__(
+        self, training: Training, gradients: Gradients, config: Any, steps: int, progress: Any
+    ) -> None:
+        self.training, self.gradients = training, gradients
+        self.config, self.progress = config, progress
         self.warmup_steps = config.kl_warmup_epochs * steps
         self.total_steps = config.epochs * steps
         self.cycles = config.kl_cycles if config.kl_schedule == "cyclical" else 1
         self.device = next(training.model.parameters()).device
-        # BatchNorm's statistics move in the forward pass, which the optimizer cannot undo.
-        self.running = [b for name, b in training.model.named_buffers() if "running_" in name]
-        self.totals = torch.zeros((), dtype=torch.float64, device=self.device)
+        self.totals: Tensor | float = 0.0
         self.watched: list[Tensor] = []
         self.alerts: list[str] = []
 
@@ -55,7 +56,7 @@ class Epoch:
             else torch.arange(len(images))
         )
         for index in order.split(self.config.batch_size):
-            x = self.training.model.likelihood.observe(images[index], self.training.generator)
+            x = self.training.model.likelihood.observe(images.index_select(0, index), self.training.generator)
             self.last_beta = self.beta
             self._update(x.to(self.device))
             if len(self.watched) == LOG_EVERY:
@@ -64,33 +65,18 @@ class Epoch:
 
     def _update(self, x: Tensor) -> None:
         training = self.training
-        training.optimizer.zero_grad()
-        before = [statistic.clone() for statistic in self.running]
-        terms = training.objective(training.model, x, self.last_beta)
-        loss = terms.loss * len(x) if self.config.batch_reduction == "sum" else terms.loss
-        loss.backward()
-        gradients = [p.grad for p in training.model.parameters() if p.grad is not None]
-        norm = get_total_norm(gradients)
-        if self.config.grad_clip > 0:
-            clip_grads_with_norm_(training.model.parameters(), self.config.grad_clip, norm)
-        failed = ~torch.isfinite(norm + terms.loss.detach())
+        found = self.gradients(x, self.last_beta)
+        for parameter, gradient in zip(self.gradients.parameters, found.gradients, strict=True):
+            parameter.grad = gradient
         # The hook of mixed-precision training: the fused update does nothing where found_inf is 1, on the
         # device itself, without waiting for it.
-        training.optimizer.found_inf = failed.to(torch.float32)
+        training.optimizer.found_inf = found.failed
         self.last_rate = training.optimizer.param_groups[0]["lr"]
         training.optimizer.step()
         training.scheduler.step()
-        for statistic, value in zip(self.running, before, strict=True):
-            torch.where(failed, value, statistic, out=statistic)
         training.step += 1
-        self._count(terms, len(x), failed)
-
-    def _count(self, terms: Any, n: int, failed: Tensor) -> None:
-        loss = terms.loss.detach()
-        sums = torch.stack([torch.ones_like(loss) * n, loss * n, terms.distortion.detach().sum()])
-        sums = torch.cat([sums, terms.kl.detach().sum(0)]).double()
-        self.totals = self.totals + torch.where(failed, 0.0, sums)
-        self.watched.append(torch.stack([loss, terms.max_variance, failed.to(loss.dtype)]))
+        self.totals += found.sums
+        self.watched.append(found.seen)
 
     def _look(self) -> None:
         if not self.watched:

@@ -14,3 +14,16 @@ def safe_log_var(log_var: Tensor, min_val: float = -20.0, max_val: float = 20.0)
 def log_mean_exp(values: Tensor, dim: int = 0) -> Tensor:
     """Returns log((1/K) Σ exp(values)) over `dim` of size K, without overflow."""
     return torch.logsumexp(values, dim=dim) - math.log(values.shape[dim])
+
+
+def sum_of_logs(values: Tensor) -> Tensor:
+    """Returns Σ log v over the last axis, for v in [½, 1].
+
+    The logarithm, by far the dearest step, is taken of products of up to 64, which stay above 2^-64.
+    """
+    for _ in range(6):
+        half, odd = divmod(values.shape[-1], 2)
+        if odd or not half:
+            break
+        values = values[..., :half] * values[..., half:]
+    return values.log().sum(-1)

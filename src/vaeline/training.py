@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from vaeline.epoch import Epoch
+from vaeline.gradients import gradients
 from vaeline.progress import bar
 from vaeline.records import Record
 from vaeline.state import Training
@@ -21,9 +22,10 @@ def fit(training: Training, images: Tensor, valid: Tensor, config: Any) -> Itera
     whose loss or gradient was not finite.
     """
     steps = math.ceil(len(images) / config.batch_size)
+    found = gradients(training.model, training.objective, config, config.epochs * steps)
     with bar(total=config.epochs * steps, initial=training.step, desc="train", unit="step") as progress:
         while training.epoch < config.epochs:
-            epoch = Epoch(training, config, steps, progress)
+            epoch = Epoch(training, found, config, steps, progress)
             started = time.perf_counter()
             epoch.run(images)
             training.epoch += 1

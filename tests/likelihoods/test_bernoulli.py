@@ -6,6 +6,7 @@ import torch
 from tests.small import config, digits
 from vaeline.errors import VaelineError
 from vaeline.likelihoods import LIKELIHOODS
+from vaeline.likelihoods.bernoulli import brighter
 
 GREYS = torch.arange(256, dtype=torch.uint8).reshape(256, 1, 1, 1)
 COPIES = 4000
@@ -63,8 +64,33 @@ def test_the_draw_that_bounds_are_scored_on_has_the_same_frequencies():
 def test_a_uniform_number_makes_white_what_is_brighter(monkeypatch, uniform, darkest_white):
     """At its smallest it leaves 0 black, and at its largest 255 white."""
     monkeypatch.setattr(torch, "rand", lambda shape, **_: torch.full(shape, uniform))
-    drawn = bernoulli().observe(GREYS, torch.Generator()).flatten()
-    assert drawn.tolist() == [0.0] * darkest_white + [1.0] * (256 - darkest_white)
+    drawn = bernoulli().evaluation_set(GREYS).flatten()
+    assert drawn.tolist() == [0] * darkest_white + [255] * (256 - darkest_white)
+
+
+def test_over_all_words_of_16_bits_a_grey_value_is_white_as_often_as_it_is_bright():
+    words = torch.arange(-(2**15), 2**15).to(torch.int16).reshape(-1, 1).repeat(1, 256)
+    share = brighter(torch.arange(256, dtype=torch.uint8).expand(2**16, 256), words).double().mean(0)
+    grey = torch.arange(256, dtype=torch.float64)
+    assert share[:255].tolist() == (grey[:255] * 257 / 2**16).tolist()
+    assert share[255] == 1
+    assert (share - grey / 255).abs().max() < 2e-5
+
+
+def test_the_words_are_uniform_and_independent_of_their_neighbours():
+    """Four words come from one random number: none of its bits may stand still, nor one repeat another."""
+    grey = torch.full((4096, 1, 8, 8), 128, dtype=torch.uint8)
+    drawn = bernoulli().observe(grey, torch.Generator().manual_seed(0)).reshape(-1, 4)
+    n = len(drawn)
+    assert (drawn.mean(0) - 128 / 255).abs().max() < 4.5 * 0.5 / n**0.5
+    off_diagonal = drawn.T.corrcoef() - torch.eye(4)
+    assert off_diagonal.abs().max() < 4.5 / n**0.5
+
+
+def test_its_gradient_is_that_of_the_sum():
+    logits = torch.randn(3, 2, 1, 4, 4, dtype=torch.float64, requires_grad=True)
+    x = torch.rand(2, 1, 4, 4, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda given: bernoulli()(given).log_prob(x), logits)
 
 
 def test_dynamic_draws_anew_at_each_use():

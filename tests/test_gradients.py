@@ -1,0 +1,94 @@
+"""The gradient that a step takes, plain and compiled."""
+
+import pytest
+import torch
+
+from tests.small import config, objective, shown, vae
+from tests.trainings import equal, trained, weights
+from vaeline.gradients import COMPILED_FROM, CompiledGradients, Gradients, gradients
+from vaeline.objectives.terms import Terms
+
+BATCH = 40
+
+
+def built(kind, change=None, **changes):
+    """Returns gradients of one kind, always of the same weights."""
+    params = config(batch_size=BATCH, **changes)
+    torch.manual_seed(0)
+    return kind(vae(**params.to_dict()), (change or (lambda terms: terms))(objective(params)), params)
+
+
+def found(of, *sizes, beta=0.5):
+    torch.manual_seed(1)
+    return [of(shown(size), beta) for size in sizes]
+
+
+def close(one, other):
+    for mine, its in zip(one, other, strict=True):
+        torch.testing.assert_close(mine.gradients, its.gradients, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(mine[1:], its[1:], rtol=1e-5, atol=1e-6)
+
+
+def test_it_is_the_gradient_of_the_loss_and_counts_the_batch():
+    of = built(Gradients)
+    (seen,) = found(of, 30)
+    torch.manual_seed(1)
+    terms = of.objective(of.model, shown(30), 0.5)
+    terms.loss.backward()
+    torch.testing.assert_close(seen.gradients, tuple(p.grad for p in of.model.parameters()))
+    counted = torch.stack([torch.tensor(30.0), 30 * terms.loss, terms.distortion.sum()])
+    torch.testing.assert_close(seen.sums, torch.cat([counted, terms.kl.sum(0)]).double())
+    torch.testing.assert_close(seen.seen, torch.stack([terms.loss, terms.max_variance, torch.tensor(0.0)]))
+
+
+def test_compiled_it_is_the_same():
+    """Draws, sums and gradients; a smaller batch and another β meet no graph that was made for others."""
+    changes = {"network": {"batch_norm": True}, "grad_clip": 0.1, "free_bits": 0.05, "seed": 3}
+    plain, compiled = (built(kind, **changes) for kind in (Gradients, CompiledGradients))
+    sizes = (BATCH, BATCH, 7)
+    close(found(plain, *sizes), found(compiled, *sizes))
+    close(found(plain, *sizes, beta=2.0), found(compiled, *sizes, beta=2.0))
+    torch.testing.assert_close(dict(plain.model.named_buffers()), dict(compiled.model.named_buffers()))
+    other = built(CompiledGradients, objective={"k": 2}, latent_dim=2)
+    close(found(built(Gradients, objective={"k": 2}, latent_dim=2), BATCH), found(other, BATCH))
+    close(found(plain, *sizes), found(compiled, *sizes))
+    assert compiled.compiled is not None
+
+
+def test_a_compiled_training_is_the_plain_one_to_rounding_and_itself_bit_for_bit():
+    (_, plain), (first, records), (second, again) = (
+        trained(compile=kind) for kind in ("never", "always", "always")
+    )
+    assert records == again
+    assert equal(weights(first), weights(second))
+    for one, other in zip(plain, records, strict=True):
+        assert other.train_loss == pytest.approx(one.train_loss, rel=1e-4)
+        assert other.valid_elbo == pytest.approx(one.valid_elbo, rel=1e-4)
+
+
+def test_what_cannot_be_compiled_runs_uncompiled_and_says_so(capsys):
+    def branching(real):
+        def objective(model, x, beta) -> Terms:
+            terms = real(model, x, beta)
+            return terms if terms.loss.item() > 0 else None
+
+        return objective
+
+    plain, compiled = (built(kind, branching) for kind in (Gradients, CompiledGradients))
+    assert equal(found(plain, BATCH, BATCH), found(compiled, BATCH, BATCH))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("train: the step is not compiled (")
+
+
+@pytest.mark.parametrize(
+    ("when", "steps", "kind"),
+    [
+        ("auto", COMPILED_FROM - 1, Gradients),
+        ("auto", COMPILED_FROM, CompiledGradients),
+        ("always", 1, CompiledGradients),
+        ("never", 10 * COMPILED_FROM, Gradients),
+    ],
+)
+def test_long_trainings_are_compiled_unless_told_otherwise(when, steps, kind):
+    params = config(compile=when)
+    assert type(gradients(vae(), objective(params), params, steps)) is kind
