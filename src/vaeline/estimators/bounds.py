@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from vaeline.estimators.estimate import Estimate
 from vaeline.progress import bar
 
-# Rows of the decoder at a time. Fixed, not fitted to free memory: noise is drawn chunk by chunk, so another
-# chunk would be another draw, and memory stays the same for every K.
-ROWS = 4096
+# Rows of the decoder at a time: so few that a layer's output stays in the processor's cache. Fixed, not
+# fitted to the machine: noise is drawn chunk by chunk, so another chunk would be another draw.
+ROWS = 1024
 
 
 @dataclass(frozen=True)

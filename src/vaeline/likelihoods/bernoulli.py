@@ -75,8 +75,8 @@ class _LogProbability(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, x: Tensor) -> Tensor:
         ctx.save_for_backward(logits, x)
-        linear = (x * logits - logits.clamp(min=0)).flatten(-3).sum(-1)
-        return linear + sum_of_logs(logits.abs().sigmoid_().flatten(-3))
+        cost = logits.clamp(min=0).addcmul_(x, logits, value=-1).flatten(-3).sum(-1)
+        return sum_of_logs(logits.abs().sigmoid_().flatten(-3)) - cost
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
