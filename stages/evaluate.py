@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from vaeline import checkpoints, evaluation
+from vaeline import checkpoints, evaluation, processes
 from vaeline.data.prepared import Prepared
 from vaeline.devices import device
 from vaeline.estimators.annealed import beside
@@ -41,6 +41,8 @@ def main(params: Handed) -> None:
         values |= vars(parts)
     annealed = beside(model, images, bounds.iwae, params.ais_images, params.ais_steps, progress=True)
 
+    if not processes.leads():
+        return
     metrics = {"iwae_k": params.iwae_k, "images": len(images), "ais_images": len(annealed.get("ais", ()))}
     metrics |= means(values | annealed) | evaluation.looseness(bounds)
     metrics |= verdict(Estimate.of(bounds.iwae), params) | activity(model, seen)
@@ -52,4 +54,4 @@ def main(params: Handed) -> None:
 
 
 if __name__ == "__main__":
-    run("evaluate", main)
+    run("evaluate", main, shared=True)

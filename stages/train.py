@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from vaeline import checkpoints, history
+from vaeline import checkpoints, history, processes
 from vaeline.data.prepared import Prepared
 from vaeline.devices import device
 from vaeline.files import write_json
@@ -14,7 +14,7 @@ from vaeline.objectives import OBJECTIVES
 from vaeline.params import Handed
 from vaeline.provenance import changes, tags
 from vaeline.scratch import Scratch
-from vaeline.seeding import set_seed
+from vaeline.seeding import rng_state, set_rng_state, set_seed
 from vaeline.stage import run, workspace
 from vaeline.state import Training
 from vaeline.tracking.runs import TrainingRun
@@ -36,10 +36,18 @@ def main(params: Handed) -> None:
     valid = model.likelihood.evaluation_set(torch.from_numpy(data.valid.images.copy()))
     training = Training.start(model, objective, params, len(images))
 
+    if not processes.leads():
+        state, noise = processes.from_first(None)
+        training.load_state_dict(state)
+        set_rng_state(noise)
+        for _ in fit(training, images, valid, params):
+            pass
+        return
     place = workspace() / ".scratch" / "train"
     content = {"config": params.to_dict(), "shape": data.shape, "every": params.checkpoint_every}
     with Scratch.open(place, fingerprint("train", params), **content) as scratch:
         records = scratch.resume(training)
+        processes.from_first((training.state_dict(), rng_state()))
         report = Report(changes(params.to_dict()) or "baseline", params.to_dict(), tags())
         with TrainingRun.open(params.experiment_name, report, scratch.run_id) as mlflow_run:
             scratch.run_id = mlflow_run.id
@@ -57,4 +65,4 @@ def main(params: Handed) -> None:
 
 
 if __name__ == "__main__":
-    run("train", main)
+    run("train", main, shared=True)

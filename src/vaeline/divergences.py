@@ -3,10 +3,12 @@
 torch.distributions.kl_divergence is not used, since its dispatch breaks the graph under torch.compile.
 """
 
+import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 from vaeline.errors import VaelineError
+from vaeline.shards import standard_normal
 
 
 def kl_terms(q: Distribution, p: Distribution, z: Tensor) -> Tensor:
@@ -27,9 +29,18 @@ def drawn_terms(q: Distribution, p: Distribution, z: Tensor) -> Tensor:
     return (q.log_prob(z) - p.log_prob(z)).unsqueeze(-1)
 
 
+class Gaussian(Normal):
+    """A normal distribution whose noise knows of shards."""
+
+    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+        """Returns loc + scale · ε for each of `sample_shape`, with a gradient."""
+        noise = standard_normal(self._extended_shape(sample_shape), self.loc)
+        return self.loc + noise * self.scale
+
+
 def diagonal_gaussian(loc: Tensor, scale: Tensor) -> Independent:
     """Returns N(loc, diag scale²) over the last axis, without the checks that cost a pass over the values."""
-    return Independent(Normal(loc, scale, validate_args=False), 1, validate_args=False)
+    return Independent(Gaussian(loc, scale, validate_args=False), 1, validate_args=False)
 
 
 def is_diagonal_gaussian(distribution: Distribution) -> bool:

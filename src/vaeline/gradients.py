@@ -6,6 +6,13 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.distributed import ReduceOp, all_reduce
+from torch.nn.parallel import DistributedDataParallel
+
+from vaeline import processes
+from vaeline.errors import VaelineError
+from vaeline.objectives.terms import Terms
+from vaeline.shards import Shard, sharing
 
 COMPILED_FROM = 10_000  # steps: fewer do not win back the seconds that compiling takes
 
@@ -38,23 +45,30 @@ class Gradients:
     def __call__(self, x: Tensor, beta: float | Tensor) -> Found:
         """Returns what a batch [B, C, H, W] gives, with the KL weighted by `beta`."""
         before = [statistic.clone() for statistic in self.running]
-        terms = self.objective(self.model, x, beta)
-        loss = terms.loss * len(x) if self.summed else terms.loss
-        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        terms, gradients = self._differentiated(x, beta)
         with torch.no_grad():
+            sums, loss, max_variance = self._counted(terms, len(x))
             norms = [torch.linalg.vector_norm(gradient) for gradient in gradients if gradient is not None]
             norm = torch.linalg.vector_norm(torch.stack(norms))
-            failed = ~torch.isfinite(norm + terms.loss)
+            failed = ~torch.isfinite(norm + loss)
             if self.clip > 0:
                 factor = (self.clip / (norm + 1e-6)).clamp(max=1)
                 gradients = tuple(g if g is None else g * factor for g in gradients)
             for statistic, value in zip(self.running, before, strict=True):
                 statistic.copy_(torch.where(failed, value, statistic))
-            n = torch.full_like(terms.loss, len(x))
-            counted = torch.stack([n, terms.loss * n, terms.distortion.sum()])
-            sums = torch.where(failed, 0.0, torch.cat([counted, terms.kl.sum(0)]).double())
+            sums = torch.where(failed, 0.0, sums)
             failed = failed.to(torch.float32)
-            return Found(gradients, sums, torch.stack([terms.loss, terms.max_variance, failed]), failed)
+            return Found(gradients, sums, torch.stack([loss, max_variance, failed]), failed)
+
+    def _differentiated(self, x: Tensor, beta: float | Tensor) -> tuple[Terms, tuple[Tensor | None, ...]]:
+        terms = self.objective(self.model, x, beta)
+        loss = terms.loss * len(x) if self.summed else terms.loss
+        return terms, torch.autograd.grad(loss, self.parameters, allow_unused=True)
+
+    def _counted(self, terms: Terms, n: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns the sums over `n` examples, their mean loss, and the largest variance."""
+        counted = torch.stack([torch.full_like(terms.loss, n), terms.loss * n, terms.distortion.sum()])
+        return torch.cat([counted, terms.kl.sum(0)]).double(), terms.loss, terms.max_variance
 
 
 class CompiledGradients(Gradients):
@@ -99,7 +113,68 @@ class CompiledGradients(Gradients):
             return self(x, beta)
 
 
+class _Loss(nn.Module):
+    """The objective as the forward pass that DistributedDataParallel asks for."""
+
+    def __init__(self, model: nn.Module, objective: Any) -> None:
+        super().__init__()
+        self.model, self.objective = model, objective
+
+    def forward(self, x: Tensor, beta: float) -> tuple[Tensor, ...]:
+        return tuple(vars(self.objective(self.model, x, beta)).values())
+
+
+class ShardedGradients(Gradients):
+    """The same over several processes, each of which has a part of the batch, to rounding.
+
+    Raises VaelineError where the loss is no sum over examples: its parts would not add up.
+    """
+
+    def __init__(self, model: nn.Module, objective: Any, config: Any) -> None:
+        super().__init__(model, objective, config)
+        if not objective.per_example:
+            raise VaelineError(
+                f"NPROC = {processes.size()}: objective.name = '{config.objective['name']}' compares the "
+                "examples of a whole batch: train it in one process"
+            )
+        if self.running:
+            raise VaelineError(
+                f"NPROC = {processes.size()}: BatchNorm's statistics are of a whole batch: train in one "
+                "process, or with network.batch_norm: false"
+            )
+        device = next(model.parameters()).device
+        ids = [device.index] if device.type == "cuda" else None
+        self.loss = DistributedDataParallel(_Loss(model, objective), device_ids=ids, broadcast_buffers=False)
+
+    def __call__(self, x: Tensor, beta: float | Tensor) -> Found:
+        """Returns what a batch [B, C, H, W] gives; every process is handed the whole of it."""
+        self.shard = Shard.mine(len(x))
+        with sharing(self.shard):
+            return super().__call__(x[self.shard.start : self.shard.stop], beta)
+
+    def _differentiated(self, x: Tensor, beta: float | Tensor) -> tuple[Terms, tuple[Tensor | None, ...]]:
+        for parameter in self.parameters:
+            parameter.grad = None
+        terms = Terms(*self.loss(x, beta))
+        # The wrapper takes the mean over processes, whatever the share that each has.
+        weight = self.shard.weight * processes.size() * (self.shard.total if self.summed else 1)
+        (terms.loss * weight).backward()
+        return terms, tuple(parameter.grad for parameter in self.parameters)
+
+    def _counted(self, terms: Terms, n: int) -> tuple[Tensor, Tensor, Tensor]:
+        sums, _, max_variance = super()._counted(terms, n)
+        sums *= self.shard.weight * self.shard.total / n  # 1, but where all have the same examples
+        all_reduce(sums)
+        all_reduce(max_variance, ReduceOp.MAX)
+        return sums, (sums[1] / sums[0]).to(terms.loss.dtype), max_variance
+
+
 def gradients(model: nn.Module, objective: Any, config: Any, steps: int) -> Gradients:
-    """Returns the gradients of a training of `steps` in all, compiled if `config.compile` says so."""
+    """Returns the gradients of a training of `steps` in all.
+
+    Over several processes where there are several, else compiled if `config.compile` says so.
+    """
+    if processes.size() > 1:
+        return ShardedGradients(model, objective, config)
     compiled = config.compile == "always" or (config.compile == "auto" and steps >= COMPILED_FROM)
     return (CompiledGradients if compiled else Gradients)(model, objective, config)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from vaeline import processes
 from vaeline.errors import VaelineError
 from vaeline.params import Handed
 
@@ -15,12 +16,19 @@ def workspace() -> Path:
     return Path(os.environ.get("DVC_ROOT", ".")).resolve()
 
 
-def run(name: str, main: Callable[[Handed], None]) -> None:
-    """Runs a stage with the params that dvc.yaml hands it; exits with status 1 and one line on an error."""
+def run(name: str, main: Callable[[Handed], None], shared: bool = False) -> None:
+    """Runs a stage with the params that dvc.yaml hands it; exits with status 1 and one line on an error.
+
+    A `shared` stage runs as NPROC processes, which `main` must be ready for: all compute, the first writes.
+    """
     try:
-        main(Handed.load(name))
+        params = Handed.load(name)
+        if shared and processes.wanted() > 1 and not processes.started():
+            processes.start(f"stages.{name}")
+        with processes.together():
+            main(params)
     except VaelineError as error:
-        sys.exit(f"{name}: {error}")
+        sys.exit(f"{name}: {error}" if processes.leads() else 1)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

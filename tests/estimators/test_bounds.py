@@ -18,6 +18,7 @@ from vaeline.estimators.bounds import (
     spread,
 )
 from vaeline.estimators.estimate import Estimate
+from vaeline.processes import each
 
 N = 10
 COPIES = 1000
@@ -128,17 +129,16 @@ class Counting(nn.Module):
         return torch.zeros(self.shape)
 
 
-@pytest.mark.parametrize("copies", [1, 70])
+@pytest.mark.parametrize("copies", [1, ROWS // 64 + 6])
 def test_more_samples_than_fit_at_a_time_give_the_bound_and_the_size_of_all_of_them(copies):
-    """K = 5,000 beyond the 4,096 rows, and for 70 images in more than one chunk of images as well."""
+    """K = 5,000 beyond the rows of a chunk, and for many images in more than one chunk of images as well."""
     log_weights = 3 * torch.randn(2 * 5000, dtype=torch.float64) - 90
     image = torch.zeros(copies, 1, 8, 8, dtype=torch.uint8)
     ks = (1, 20, 2500, 5000)
     seen = importance_bounds(Scripted(log_weights), image, ks)
-    chunks = image.split(64)
-    for chunk, of_chunk, own in zip(chunks, seen.bounds.split(64), log_weights.split(5000), strict=False):
+    for of_chunk, own in zip(seen.bounds.split(ROWS // 64), log_weights.split(5000), strict=False):
         expected = torch.stack([own[:k].exp().mean().log() for k in ks])
-        torch.testing.assert_close(of_chunk, expected.expand(len(chunk), 4), rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(of_chunk, expected.expand(len(of_chunk), 4), rtol=1e-12, atol=1e-12)
     w = log_weights[:5000].exp()
     assert seen.ess[0].item() == pytest.approx((w.sum() ** 2 / w.square().sum()).item(), rel=1e-10)
 
@@ -180,7 +180,8 @@ def test_iwae_is_that_of_a_plain_loop_in_double_precision():
     seen = importance_bounds(model, digits(20) // 128 * 255, (1, 3, 10))
     torch.manual_seed(1)
     with torch.no_grad():
-        w = torch.cat([model.infer(x, k).log_weights(x) for k in (1, 2, 7)]).double().numpy()
+        draws = each([1], lambda _: [model.infer(x, k).log_weights(x) for k in (1, 2, 7)])[0]
+        w = torch.cat(draws).double().numpy()
     for column, k in enumerate((1, 3, 10)):
         for image in range(20):
             terms = [np.exp(w[j, image] - w[0, image]) for j in range(k)]

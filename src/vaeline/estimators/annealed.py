@@ -12,7 +12,8 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from vaeline.estimators.bounds import ROWS, device_of, shown, spread
+from vaeline import processes
+from vaeline.estimators.bounds import ROWS, as_shown, device_of, spread
 from vaeline.numerics import log_mean_exp
 from vaeline.progress import bar
 
@@ -80,10 +81,12 @@ def annealed(
     together = max(1, ROWS // (PILOTS + chains))
     total = steps * math.ceil(len(images) / together)
     with bar(total=total, desc="AIS", unit="step", disable=not progress) as shown_steps:
-        parts = [
-            _anneal(model, x, steps, chains, shown_steps.update)
-            for x in shown(images, together, device_of(model))
-        ]
+
+        def parts_of(chunk: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            x = as_shown(chunk, device_of(model))
+            return _anneal(model, x, steps, chains, lambda: shown_steps.update(processes.size()))
+
+        parts = processes.each(images.split(together), parts_of)
     return Annealed(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
 

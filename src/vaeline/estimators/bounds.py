@@ -7,6 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from vaeline import processes
 from vaeline.estimators.estimate import Estimate
 from vaeline.progress import bar
 
@@ -28,10 +29,15 @@ class ElboTerms:
         return -(self.distortion + self.rate)
 
 
+def as_shown(images: Tensor, device: torch.device) -> Tensor:
+    """Returns uint8 images [N, C, H, W] as the model is shown them: float32 in [0, 1]."""
+    return images.to(device, torch.float32) / 255
+
+
 def shown(images: Tensor, rows: int, device: torch.device) -> Iterator[Tensor]:
-    """Yields uint8 images [N, C, H, W] in chunks as the model is shown them: float32 in [0, 1]."""
+    """Yields uint8 images [N, C, H, W] in chunks, as the model is shown them."""
     for chunk in images.split(rows):
-        yield chunk.to(device, torch.float32) / 255
+        yield as_shown(chunk, device)
 
 
 def spread(n: int, count: int) -> Tensor:
@@ -53,11 +59,13 @@ def elbo_terms(model: nn.Module, images: Tensor, n_samples: int = 1) -> ElboTerm
 
     The model's mode is left as it is. Kingma & Welling 2014, equation 3.
     """
-    distortion, rate = [], []
-    for x in shown(images, max(1, ROWS // n_samples), device_of(model)):
+
+    def terms(chunk: Tensor) -> tuple[Tensor, Tensor]:
+        x = as_shown(chunk, device_of(model))
         inference = model.infer(x, n_samples)
-        distortion.append(inference.distortion(x).mean(0).cpu())
-        rate.append(inference.kl_terms().sum(-1).cpu())
+        return inference.distortion(x).mean(0).cpu(), inference.kl_terms().sum(-1).cpu()
+
+    distortion, rate = zip(*processes.each(images.split(max(1, ROWS // n_samples)), terms), strict=True)
     return ElboTerms(torch.cat(distortion), torch.cat(rate))
 
 
@@ -100,10 +108,15 @@ def importance_bounds(
     The bound at each K uses the first K of the same draws. The effective sample size is (Σw)²/Σw² over all
     of them. Memory does not grow with K.
     """
-    rows = max(1, ROWS // min(ks[-1], 64))
-    chunks = bar(images.split(rows), desc=f"IWAE-{ks[-1]}", unit="chunk", disable=not progress)
-    per_chunk = [_importance_chunk(model, x, ks) for c in chunks for x in shown(c, rows, device_of(model))]
-    bounds, ess = zip(*per_chunk, strict=True)
+    chunks = images.split(max(1, ROWS // min(ks[-1], 64)))
+    with bar(total=len(chunks), desc=f"IWAE-{ks[-1]}", unit="chunk", disable=not progress) as done:
+
+        def bounds_of(chunk: Tensor) -> tuple[Tensor, Tensor]:
+            found = _importance_chunk(model, as_shown(chunk, device_of(model)), ks)
+            done.update(processes.size())
+            return found
+
+        bounds, ess = zip(*processes.each(chunks, bounds_of), strict=True)
     return ImportanceBounds(tuple(ks), torch.cat(bounds), torch.cat(ess))
 
 

@@ -66,7 +66,8 @@ class Coins(Independent):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Returns Σ log p(x_i) over the event, in nats, with a gradient to the logits alone."""
-        return _LogProbability.apply(self.base_dist.logits, value)
+        logits = self.base_dist.logits
+        return _LogProbability.apply(logits.expand(torch.broadcast_shapes(logits.shape, value.shape)), value)
 
 
 class _LogProbability(torch.autograd.Function):

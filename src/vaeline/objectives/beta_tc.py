@@ -32,6 +32,8 @@ class BetaTC:
         alpha: float = Field(1.0, ge=0)
         gamma: float = Field(1.0, ge=0)
 
+    per_example = False  # an example's loss depends on the others of its batch
+
     def __init__(self, section: Any, *, free_bits: float, images: int, batch_size: int) -> None:
         no_free_bits("beta_tc", free_bits)
         no_lone_image("beta_tc", images, batch_size)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from vaeline.objectives.terms import Terms
 from vaeline.params import Options
+from vaeline.shards import batch_mean
 
 
 class ELBO:
@@ -21,6 +22,8 @@ class ELBO:
 
         kl: Literal["closed_form", "drawn"] = "closed_form"
 
+    per_example = True  # but for free bits, for which `batch_mean` is over all shards
+
     def __init__(self, section: Any, *, free_bits: float, images: int, batch_size: int) -> None:  # noqa: ARG002
         self.k, self.free_bits, self.drawn = section.k, free_bits, section.elbo.kl == "drawn"
 
@@ -29,7 +32,7 @@ class ELBO:
         inference = model.infer(x, self.k)
         distortion = inference.distortion(x).mean(0)
         kl = inference.kl_terms()
-        rate = (inference.kl_terms(drawn=True) if self.drawn else kl).mean(0)
+        rate = batch_mean(inference.kl_terms(drawn=True) if self.drawn else kl)
         if self.free_bits > 0:
             rate = rate.clamp(min=self.free_bits)
         return Terms(distortion.mean() + beta * rate.sum(), distortion, kl, inference.max_variance())

@@ -43,6 +43,8 @@ class Info:
                 raise ValueError(f"alpha + lambd must be at least 1, found {self.alpha + self.lambd:g}")
             return self
 
+    per_example = False  # an example's loss depends on the others of its batch
+
     def __init__(self, section: Any, *, free_bits: float, images: int, batch_size: int) -> None:
         no_free_bits("info", free_bits)
         no_lone_image("info", images, batch_size)

@@ -26,6 +26,8 @@ class IWAE:
 
         estimator: Literal["standard", "stl", "dreg"] = "standard"
 
+    per_example = True
+
     def __init__(self, section: Any, *, free_bits: float, images: int, batch_size: int) -> None:  # noqa: ARG002
         no_free_bits("iwae", free_bits)
         self.k, self.estimator = section.k, section.iwae.estimator

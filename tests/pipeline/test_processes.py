@@ -1,0 +1,66 @@
+"""Two processes at the same training, and at the same evaluation, as one."""
+
+import csv
+import json
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.pipeline
+
+STAGES = ("train", "evaluate")
+
+
+def ran(clone, **environment):
+    """Returns the training's rows and the metrics of both stages."""
+    for stage in STAGES:
+        clone.run(sys.executable, "-m", f"stages.{stage}", **environment)
+    with (clone.root / "outputs/train/history.csv").open() as file:
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    return rows, {name: json.loads(text) for name, text in clone.metrics().items() if name in STAGES}
+
+
+@pytest.fixture(scope="module")
+def prepared(clone_of):
+    """Batches of 100 leave a last one that two processes cannot share evenly; free bits look at all of it."""
+    clone = clone_of("processes")
+    params = (clone.root / "params.yaml").read_text()
+    for old, new in {"batch_size: 128": "batch_size: 101", "free_bits: 0.0": "free_bits: 0.05"}.items():
+        assert old in params
+        params = params.replace(old, new)
+    (clone.root / "params.yaml").write_text(params)
+    clone.run(sys.executable, "-m", "stages.prepare")
+    clone.run(sys.executable, "-m", "stages.check")
+    return clone
+
+
+def test_two_processes_train_and_evaluate_as_one_does(prepared):
+    before = len(prepared.runs())
+    (alone, metrics), (shared, both) = ran(prepared), ran(prepared, NPROC="2")
+    assert len(prepared.runs()) == before + 2
+    for one, other in zip(alone, shared, strict=True):
+        assert other == pytest.approx(one, rel=1e-4)
+    for stage in STAGES:
+        numbers = {name: v for name, v in metrics[stage].items() if isinstance(v, float)}
+        assert {name: both[stage][name] for name in numbers} == pytest.approx(numbers, rel=1e-3, abs=1e-6)
+        assert both[stage].keys() == metrics[stage].keys()
+
+
+def test_what_cannot_be_shared_is_refused_in_one_line(prepared):
+    params = (prepared.root / "params.yaml").read_text().replace("free_bits: 0.05", "free_bits: 0.0")
+    for old, new, reason in (
+        ("name: elbo ", "name: beta_tc ", "objective.name = 'beta_tc' compares the examples of a"),
+        ("batch_norm: false", "batch_norm: true", "BatchNorm's statistics are of a whole batch"),
+    ):
+        assert old in params
+        (prepared.root / "params.yaml").write_text(params.replace(old, new))
+        failed = prepared.run(sys.executable, "-m", "stages.train", ok=False, NPROC="2")
+        (prepared.root / "params.yaml").write_text(params)
+        assert failed.returncode == 1
+        (line,) = [line for line in failed.stderr.splitlines() if line.startswith("train: ")]
+        assert line.startswith(f"train: NPROC = 2: {reason}")
+
+
+def test_no_number_of_processes_is_refused(prepared):
+    failed = prepared.run(sys.executable, "-m", "stages.train", ok=False, NPROC="two")
+    assert failed.stderr == "train: NPROC = 'two' is not a number of processes: use 1 or more\n"
