@@ -14,3 +14,8 @@ def safe_log_var(log_var: Tensor, min_val: float = -20.0, max_val: float = 20.0)
 def log_mean_exp(values: Tensor, dim: int = 0) -> Tensor:
     """Returns log((1/K) Σ exp(values)) over `dim` of size K, without overflow."""
     return torch.logsumexp(values, dim=dim) - math.log(values.shape[dim])
+
+
+def effective_sample_size(log_sum: Tensor, log_sum_squares: Tensor) -> Tensor:
+    """Returns (Σw)²/Σw² of weights w, between 1 and their number, from log Σw and log Σw²."""
+    return (2 * log_sum - log_sum_squares).exp()
