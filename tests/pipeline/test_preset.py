@@ -55,7 +55,7 @@ def test_a_preset_needs_committed_code(with_preset):
     done = run(with_preset, "tiny", ok=False)
     path.write_text(text)
     assert done.returncode == 1
-    assert done.stderr.strip().startswith("commit stages/evaluate.py first")
+    assert done.stderr.strip().startswith("preset: commit stages/evaluate.py first")
 
 
 def test_an_unknown_preset_names_those_that_there_are(with_preset):
