@@ -15,6 +15,7 @@ from tests.small import digits, objective
 from tests.trainings import VALID
 from vaeline import launch, presets, table1
 from vaeline.errors import VaelineError
+from vaeline.experiments import nested
 from vaeline.models import MODELS
 from vaeline.optimizers.adam_burda import AdamBurda
 from vaeline.params import Handed
@@ -127,6 +128,7 @@ def test_what_a_preset_extends_comes_first(tmp_path):
     [
         ("bta: 2.0\n", "unknown key 'bta' (did you mean 'beta'?)"),
         ("beta: -1.0\n", "beta = -1.0 is not allowed"),
+        ("beta: {max: 2.0}\n", "unknown key 'beta.max'"),
         ("extends: nothing\n", "no preset 'nothing'"),
     ],
 )
@@ -140,7 +142,7 @@ def test_a_wrong_preset_is_one_line(content, said, tmp_path):
 
 def test_nested_undoes_flat():
     values = presets.config({}).to_dict()
-    assert presets.nested(flat(values)) == values
+    assert nested(flat(values)) == values
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ import dvc.api
 from vaeline.config import ExperimentConfig
 from vaeline.errors import VaelineError
 from vaeline.estimators.estimate import with_error
-from vaeline.experiments import nested
+from vaeline.experiments import varied
 from vaeline.files import read_json, write_json
 from vaeline.launch import failure, started, stoppable, watch
-from vaeline.params import read_yaml, validated
+from vaeline.params import read_yaml
 from vaeline.progress import bar
 from vaeline.provenance import flat, unsaved_sources
 
@@ -59,8 +59,7 @@ def _parts(values: Mapping[str, Any]) -> list[str]:
 
 def config(changes: Mapping[str, Any], where: str = "params.yaml") -> ExperimentConfig:
     """Returns the defaults of params.yaml with `changes`, whose keys are dotted."""
-    values = flat(ExperimentConfig().to_dict())
-    return validated(ExperimentConfig, nested(values | changes), where)
+    return varied(ExperimentConfig().to_dict(), changes, where)
 
 
 def run(name: str) -> Path:
