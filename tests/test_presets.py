@@ -165,6 +165,12 @@ def standing_in(monkeypatch, tmp_path):
     return stand_in
 
 
+def test_an_unknown_preset_names_those_that_there_are(standing_in, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["presets", "fastest"])
+    with pytest.raises(SystemExit, match=r"preset: no preset 'fastest': .*fast-1l-vae-k1"):
+        presets.main()
+
+
 def test_a_preset_that_fails_says_why_where_to_read_on_and_how_to_go_on(standing_in):
     standing_in(1, log="train: 9 updates were NaN\nERROR: failed to reproduce 'train'\n")
     with pytest.raises(SystemExit, match=r"failed: train: 9 updates were NaN .*; the same command goes on"):
