@@ -10,7 +10,7 @@ from vaeline.devices import device
 from vaeline.estimators.annealed import beside
 from vaeline.estimators.bounds import elbo_terms, importance_bounds, k_grid
 from vaeline.estimators.decomposition import decompose
-from vaeline.estimators.estimate import Estimate, means
+from vaeline.estimators.estimate import means
 from vaeline.estimators.latents import ACTIVITY_IMAGES, activity
 from vaeline.estimators.reconstruction import reconstruction_errors
 from vaeline.files import write_csv, write_figure, write_json
@@ -45,7 +45,7 @@ def main(params: Handed) -> None:
         return
     metrics = {"iwae_k": params.iwae_k, "images": len(images), "ais_images": len(annealed.get("ais", ()))}
     metrics |= means(values | annealed) | evaluation.looseness(bounds)
-    metrics |= verdict(Estimate.of(bounds.iwae), params) | activity(model, seen)
+    metrics |= verdict(metrics, params) | activity(model, seen)
     curve = evaluation.curve(bounds)
     write_csv(OUTPUT / "iwae_over_k.csv", curve)
     write_figure(OUTPUT / "plots" / "iwae_over_k.png", bounds_over_k(curve))

@@ -71,7 +71,7 @@ def test_the_bounds_are_one_line_and_what_is_known_beside_them_one_more_each():
     said = lines(METRICS | AIS | {"iwae_loose": 1, "iwae_note": "IWAE-50 is loose: because"})
     assert said == [
         first,
-        "annealed importance sampling less IWAE-50: 0.73 ± 0.05 nats on 20 of them (acceptance 0.65, "
+        "annealed importance sampling less IWAE-50: 0.731 ± 0.052 nats on 20 of them (acceptance 0.65, "
         "effective sample size 9.9 of 16 chains)",
         "warning: IWAE-50 is loose: because",
     ]

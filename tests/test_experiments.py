@@ -22,10 +22,10 @@ def test_params_are_those_of_the_workspace_with_the_overrides(committed):
 @pytest.mark.parametrize(
     ("override", "line"),
     [
-        ("betta=4", "params.yaml has no 'betta': did you mean 'beta'?"),
+        ("betta=4", "params.yaml: unknown key 'betta' (did you mean 'beta'?)"),
         ("beta=-4", "beta = -4 is not allowed"),
         ("beta", "'beta' is no override: expected key=value"),
-        ("network=conv", "params.yaml has no 'network'"),
+        ("network=conv", "params.yaml: unknown key 'network'"),
     ],
 )
 def test_a_wrong_override_is_one_line(committed, override, line):

@@ -1,6 +1,7 @@
 """Starting and stopping experiments, and what is said of one that failed."""
 
 import contextlib
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -77,3 +78,16 @@ def test_an_interruption_stops_what_was_started(committed, monkeypatch, tmp_path
     assert process.poll() is not None
     status = Path(f"/proc/{pid}/stat")  # a child that nobody waits for stays as a zombie
     assert sys.platform != "linux" or not status.exists() or status.read_text().split()[2] == "Z"
+
+
+def test_the_last_line_of_the_log_is_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr("vaeline.launch.LOGS", tmp_path)
+    launch.log("one").write_text("first\ntrain: 10%\rtrain: 20%\r")
+    shown = []
+
+    class Bar:
+        def set_postfix_str(self, text, refresh):
+            shown.append(text)
+
+    launch.watch(subprocess.Popen([sys.executable, "-c", ""]), "one", Bar())
+    assert shown[-1] == "one: train: 20%"

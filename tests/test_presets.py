@@ -1,7 +1,10 @@
 """The presets: what they say, and that the protocol which takes too long here is the published one."""
 
+import contextlib
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,8 +13,9 @@ import torch
 from tests.conftest import ROOT
 from tests.small import digits, objective
 from tests.trainings import VALID
-from vaeline import presets, table1
+from vaeline import launch, presets, table1
 from vaeline.errors import VaelineError
+from vaeline.experiments import nested
 from vaeline.models import MODELS
 from vaeline.optimizers.adam_burda import AdamBurda
 from vaeline.params import Handed
@@ -124,6 +128,7 @@ def test_what_a_preset_extends_comes_first(tmp_path):
     [
         ("bta: 2.0\n", "unknown key 'bta' (did you mean 'beta'?)"),
         ("beta: -1.0\n", "beta = -1.0 is not allowed"),
+        ("beta: {max: 2.0}\n", "unknown key 'beta.max'"),
         ("extends: nothing\n", "no preset 'nothing'"),
     ],
 )
@@ -137,7 +142,50 @@ def test_a_wrong_preset_is_one_line(content, said, tmp_path):
 
 def test_nested_undoes_flat():
     values = presets.config({}).to_dict()
-    assert presets.nested(flat(values)) == values
+    assert nested(flat(values)) == values
+
+
+@pytest.fixture
+def standing_in(monkeypatch, tmp_path):
+    """Puts a process that ends with a status, and a log that it left, in place of DVC."""
+
+    def stand_in(status, log=""):
+        @contextlib.contextmanager
+        def started(settings, name):
+            launch.log(name).write_text(log)
+            yield subprocess.Popen([sys.executable, "-c", f"raise SystemExit({status})"])
+
+        monkeypatch.setattr(presets, "started", started)
+
+    monkeypatch.setattr(launch, "LOGS", tmp_path)
+    monkeypatch.setattr(presets, "unsaved_sources", lambda *_: [])
+    monkeypatch.setattr(presets.subprocess, "run", lambda *_, **__: None)
+    monkeypatch.setattr(launch.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(sys, "argv", ["presets", "fast-1l-vae-k1"])
+    return stand_in
+
+
+def test_an_unknown_preset_names_those_that_there_are(standing_in, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["presets", "fastest"])
+    with pytest.raises(SystemExit, match=r"preset: no preset 'fastest': .*fast-1l-vae-k1"):
+        presets.main()
+
+
+def test_a_preset_that_fails_says_why_where_to_read_on_and_how_to_go_on(standing_in):
+    standing_in(1, log="train: 9 updates were NaN\nERROR: failed to reproduce 'train'\n")
+    with pytest.raises(SystemExit, match=r"failed: train: 9 updates were NaN .*; the same command goes on"):
+        presets.main()
+
+
+def test_a_preset_that_is_stopped_says_how_to_go_on(standing_in, monkeypatch):
+    def stopped(process, name, shown):
+        process.wait()
+        raise KeyboardInterrupt
+
+    standing_in(0)
+    monkeypatch.setattr(presets, "watch", stopped)
+    with pytest.raises(SystemExit, match="preset: stopped; the same command goes on where it stood"):
+        presets.main()
 
 
 def summary(name, **metrics):

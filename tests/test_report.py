@@ -1,7 +1,5 @@
 from pathlib import Path
 
-import pytest
-
 from vaeline import report
 from vaeline.files import write_json
 
@@ -24,19 +22,6 @@ def test_every_stages_metrics_are_gathered_under_its_name(tmp_path):
 def test_numbers_and_words_part_the_metrics():
     assert report.words(METRICS) == {"fid/fid_skipped": "no weights here"}
     assert report.numbers(METRICS) | report.words(METRICS) == METRICS
-
-
-@pytest.mark.parametrize(
-    ("metrics", "line"),
-    [
-        ({"evaluate/elbo": -98.76543, "evaluate/elbo_se": 0.4567}, "-98.77 ± 0.46"),
-        ({"evaluate/elbo": -98.76543, "evaluate/elbo_se": 12.3}, "-99 ± 12"),
-        ({"evaluate/elbo": -98.76543, "evaluate/elbo_se": 0.0}, "-98.7654 ± 0.0000"),
-        ({"evaluate/elbo": -98.76543}, "-98.77"),
-    ],
-)
-def test_a_figure_has_the_digits_that_its_error_allows(metrics, line):
-    assert report.headline(metrics).split("  ")[-1].strip() == line
 
 
 def test_a_verdict_stands_beside_the_published_number():

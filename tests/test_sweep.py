@@ -3,11 +3,10 @@
 import contextlib
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from vaeline import sweep
+from vaeline import launch, sweep
 from vaeline.errors import VaelineError
 from vaeline.experiments import Experiment
 
@@ -30,8 +29,8 @@ class Made:
     def started(self, overrides, name):
         self.names.append(name)
         beta = float(overrides[-1].removeprefix("beta="))
-        sweep.log(name).parent.mkdir(parents=True, exist_ok=True)
-        sweep.log(name).write_text(f"train: {beta} is too much\n")
+        launch.log(name).parent.mkdir(parents=True, exist_ok=True)
+        launch.log(name).write_text(f"train: {beta} is too much\n")
         yield subprocess.Popen([sys.executable, "-c", f"raise SystemExit({int(beta in self.failing)})"])
         if beta not in self.failing:
             self.there.add(beta)
@@ -46,7 +45,7 @@ def made(monkeypatch, tmp_path, at_the_root):
         return experiments
 
     monkeypatch.setattr("vaeline.launch.LOGS", tmp_path)
-    monkeypatch.setattr(sweep.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(launch.signal, "signal", lambda *_: None)
     return make
 
 
@@ -75,7 +74,7 @@ def test_a_failure_is_kept_with_its_reason_and_the_others_run(made):
     assert swept.table["beta"].tolist() == [1.0, 4.0]
     assert list(swept.failures) == [2.0]
     assert "train: 2.0 is too much" in swept.failures[2.0]
-    assert str(sweep.log("beta=2")) in swept.failures[2.0]
+    assert str(launch.log("beta=2")) in swept.failures[2.0]
 
 
 def test_code_that_changes_during_a_run_is_not_taken_for_a_result(made, monkeypatch):
@@ -133,16 +132,3 @@ def test_stopped_it_says_how_to_go_on(made, monkeypatch):
     with pytest.raises(SystemExit, match="frontier: stopped; the same command goes on"):
         sweep.command("frontier", "BETA", "1", lambda swept: "")
     assert experiments.names == ["beta=1"]
-
-
-def test_the_last_line_of_the_log_is_shown(tmp_path, monkeypatch):
-    monkeypatch.setattr("vaeline.launch.LOGS", tmp_path)
-    Path(sweep.log("one")).write_text("first\ntrain: 10%\rtrain: 20%\r")
-    shown = []
-
-    class Bar:
-        def set_postfix_str(self, text, refresh):
-            shown.append(text)
-
-    sweep.watch(subprocess.Popen([sys.executable, "-c", ""]), "one", Bar())
-    assert shown[-1] == "one: train: 20%"

@@ -6,7 +6,7 @@ import pandas as pd
 
 from vaeline.estimators.annealed import CHAINS
 from vaeline.estimators.bounds import ImportanceBounds
-from vaeline.estimators.estimate import Estimate
+from vaeline.estimators.estimate import Estimate, with_error
 
 TABLE_K = 5000  # what tables report, since Burda et al. (2016)
 
@@ -48,16 +48,12 @@ def looseness(bounds: ImportanceBounds) -> dict[str, int | str]:
 def lines(metrics: Mapping[str, float | str]) -> list[str]:
     """Returns the bounds in words, AIS beside IWAE-K where it ran, and the note where the bound is loose."""
     bound = f"IWAE-{metrics['iwae_k']}"
-    elbo, iwae = _shown(metrics, "elbo"), _shown(metrics, "iwae")
+    elbo, iwae = with_error(metrics, "elbo"), with_error(metrics, "iwae")
     said = [f"ELBO {elbo}, {bound} {iwae} nats on {metrics['images']} test images"]
     if metrics["ais_images"]:
         said.append(
-            f"annealed importance sampling less {bound}: {_shown(metrics, 'ais_minus_iwae')} nats on "
+            f"annealed importance sampling less {bound}: {with_error(metrics, 'ais_minus_iwae')} nats on "
             f"{metrics['ais_images']} of them (acceptance {metrics['ais_acceptance']:.2f}, "
             f"effective sample size {metrics['ais_ess']:.1f} of {CHAINS} chains)"
         )
     return [*said, *([f"warning: {metrics['iwae_note']}"] if "iwae_note" in metrics else [])]
-
-
-def _shown(metrics: Mapping[str, float | str], name: str) -> str:
-    return f"{metrics[name]:.2f} ± {metrics[f'{name}_se']:.2f}"

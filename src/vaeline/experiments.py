@@ -39,18 +39,28 @@ class Experiment:
 
 def params_with(overrides: Sequence[str]) -> dict[str, Any]:
     """Returns params.yaml with `key=value` overrides; raises VaelineError for a wrong key or value."""
-    values = flat(read_yaml("params.yaml"))
+    changes = {}
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals:
             raise VaelineError(f"'{override}' is no override: expected key=value, as in data.name=digits")
-        if key not in values:
-            close = difflib.get_close_matches(key, values, n=1)
-            raise VaelineError(
-                f"params.yaml has no '{key}'" + (f": did you mean '{close[0]}'?" if close else "")
-            )
-        values[key] = parse_yaml(value)
-    return validated(ExperimentConfig, nested(values)).to_dict()
+        changes[key] = parse_yaml(value)
+    return varied(read_yaml("params.yaml"), changes).to_dict()
+
+
+def varied(
+    params: Mapping[str, Any], changes: Mapping[str, Any], where: str = "params.yaml"
+) -> ExperimentConfig:
+    """Returns `params` with `changes`, whose keys are dotted.
+
+    Raises VaelineError, which begins with `where`, for a key that params do not have and for a wrong value.
+    """
+    values = flat(params)
+    if unknown := [key for key in changes if key not in values]:
+        close = difflib.get_close_matches(unknown[0], values, n=1)
+        meant = f" (did you mean '{close[0]}'?)" if close else ""
+        raise VaelineError(f"{where}: unknown key '{unknown[0]}'{meant}")
+    return validated(ExperimentConfig, nested(values | changes), where)
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:

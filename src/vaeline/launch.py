@@ -2,16 +2,31 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tqdm import tqdm
+
 from vaeline.errors import VaelineError
 from vaeline.experiments import experiments, git
 
 LOGS = Path(".scratch/experiments")
+
+
+@contextlib.contextmanager
+def stoppable(target: str) -> Iterator[None]:
+    """Ends `make <target>` with status 1 and one line where something is wrong, or where it is stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill stops it as Ctrl-C does
+    try:
+        yield
+    except VaelineError as error:
+        sys.exit(f"{target}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"{target}: stopped; the same command goes on where it stood")
 
 
 @contextlib.contextmanager
@@ -33,6 +48,18 @@ def started(overrides: Sequence[str], name: str) -> Iterator[subprocess.Popen[by
         yield process
     finally:
         _stop(process)
+
+
+def watch(process: subprocess.Popen[bytes], name: str, shown: tqdm) -> None:
+    """Waits for the experiment's end, and shows how far it is by the last line of its log."""
+    while True:
+        lines = re.split(r"[\r\n]+", log(name).read_text(errors="replace").strip())
+        shown.set_postfix_str(f"{name}: {lines[-1][:60]}", refresh=sys.stderr.isatty())
+        try:
+            process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            continue
+        return
 
 
 def log(name: str) -> Path:

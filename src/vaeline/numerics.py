@@ -27,3 +27,8 @@ def sum_of_logs(values: Tensor) -> Tensor:
             break
         values = values[..., :half] * values[..., half:]
     return values.log().sum(-1)
+
+
+def effective_sample_size(log_sum: Tensor, log_sum_squares: Tensor) -> Tensor:
+    """Returns (Σw)²/Σw² of weights w, between 1 and their number, from log Σw and log Σw²."""
+    return (2 * log_sum - log_sum_squares).exp()

@@ -15,9 +15,12 @@ import dvc.api
 
 from vaeline.config import ExperimentConfig
 from vaeline.errors import VaelineError
-from vaeline.experiments import nested
+from vaeline.estimators.estimate import with_error
+from vaeline.experiments import varied
 from vaeline.files import read_json, write_json
-from vaeline.params import read_yaml, validated
+from vaeline.launch import failure, started, stoppable, watch
+from vaeline.params import read_yaml
+from vaeline.progress import bar
 from vaeline.provenance import flat, unsaved_sources
 
 PRESETS = Path("presets")
@@ -56,8 +59,7 @@ def _parts(values: Mapping[str, Any]) -> list[str]:
 
 def config(changes: Mapping[str, Any], where: str = "params.yaml") -> ExperimentConfig:
     """Returns the defaults of params.yaml with `changes`, whose keys are dotted."""
-    values = flat(ExperimentConfig().to_dict())
-    return validated(ExperimentConfig, nested(values | changes), where)
+    return varied(ExperimentConfig().to_dict(), changes, where)
 
 
 def run(name: str) -> Path:
@@ -70,10 +72,10 @@ def run(name: str) -> Path:
         raise VaelineError(f"commit {', '.join(files)} first: a record names the commit that made it")
     settings = [f"{key}={_setting(value)}" for key, value in changes.items()]
     subprocess.run(["dvc", "exp", "remove", "--quiet", name], capture_output=True, check=False)
-    command = ["dvc", "exp", "run", "--temp", "--name", name]
-    done = subprocess.run([*command, *(word for s in settings for word in ("--set-param", s))], check=False)
-    if done.returncode:
-        raise VaelineError(f"{name} did not end well, see above; the same command goes on with it")
+    with bar(total=1, desc="preset", unit=" preset") as shown, started(settings, name) as process:
+        watch(process, name, shown)
+    if process.returncode:
+        raise VaelineError(f"{failure(name)}; the same command goes on with it")
     path = RECORDS / f"{name}.json"
     summary = json.loads(dvc.api.read("outputs/report/summary.json", rev=name))
     write_json(path, record(name, changes, summary))
@@ -110,14 +112,12 @@ def recorded(directory: Path = RECORDS) -> dict[str, dict[str, Any]]:
 
 def main() -> None:
     """Runs the presets that are named, one after the other."""
-    try:
+    with stoppable("preset"):
         for name in sys.argv[1:]:
             results = read_json(run(name))["results"]
-            print(f"{name}: NLL {results['nll']:.2f} ± {results['nll_se']:.2f}", results.get("verdict", ""))
+            print(f"{name}: NLL {with_error(results, 'nll')}", results.get("verdict", ""))
         if not sys.argv[1:]:
             print("\n".join(names()))
-    except VaelineError as error:
-        sys.exit(str(error))
 
 
 if __name__ == "__main__":

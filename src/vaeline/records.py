@@ -9,7 +9,9 @@ from dataclasses import dataclass
 class Record:
     """One epoch: means over examples in nats an image. `train_loss` is what was minimised, tricks and all.
 
-    `valid_elbo` is the β = 1 bound that checkpoints are selected on; `valid_loss` has this epoch's β.
+    `valid_elbo` is the β = 1 bound that checkpoints are selected on. `valid_loss` is distortion + β·KL at
+    this epoch's last β, whatever the objective: to be read beside `train_loss` for `elbo` without free bits
+    alone, where both estimate the same quantity.
     """
 
     epoch: int

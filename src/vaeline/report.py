@@ -1,12 +1,12 @@
 """One summary of everything that the stages wrote."""
 
-import math
 import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vaeline.estimators.estimate import with_error
 from vaeline.files import read_json
 from vaeline.provenance import flat
 
@@ -120,16 +120,3 @@ def _shown(metrics: Metrics) -> list[tuple[str, str]]:
 def _filled(label: str, metrics: Metrics) -> str:
     """Returns a label with each `{metric}` in it replaced by its value."""
     return re.sub(r"{(.+?)}", lambda match: str(metrics.get(match[1], "?")), label)
-
-
-def with_error(metrics: Metrics, name: str) -> str:
-    """Returns the mean to the digit that two digits of its error reach, or to four where it has none."""
-    mean, error = metrics[name], metrics.get(f"{name}_se")
-    if error is None:
-        return f"{mean:.4g}"
-    return f"{mean:.{digits(error)}f} ± {error:.{digits(error)}f}"
-
-
-def digits(error: float) -> int:
-    """Returns how many digits after the point show two of the error's."""
-    return max(0, 1 - math.floor(math.log10(error))) if error > 0 else 4

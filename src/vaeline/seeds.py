@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from vaeline import sweep, tables
+from vaeline.estimators.estimate import digits
 from vaeline.files import write_csv, write_figure, write_text
 from vaeline.plots.sweeps import seeds
 from vaeline.provenance import text
-from vaeline.report import digits
 from vaeline.sweep import Sweep
 
 DOCS = Path("docs")

@@ -7,8 +7,6 @@ experiment is listed as running for ever and not taken up again. Here the same c
 import os
 import re
 import shlex
-import signal
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +17,7 @@ from tqdm import tqdm
 
 from vaeline.errors import VaelineError
 from vaeline.experiments import Experiment, find, metrics, params_with
-from vaeline.launch import failure, log, started
+from vaeline.launch import failure, started, stoppable, watch
 from vaeline.progress import bar
 
 PARAMS = {"BETA": "beta", "SEEDS": "seed"}
@@ -88,18 +86,6 @@ def _run(overrides: Sequence[str], shown: tqdm) -> str:
     return reason
 
 
-def watch(process: subprocess.Popen[bytes], name: str, shown: tqdm) -> None:
-    """Waits for the experiment's end, and shows how far it is by the last line of its log."""
-    while True:
-        lines = re.split(r"[\r\n]+", log(name).read_text(errors="replace").strip())
-        shown.set_postfix_str(f"{name}: {lines[-1][:60]}", refresh=sys.stderr.isatty())
-        try:
-            process.wait(timeout=1)
-        except subprocess.TimeoutExpired:
-            continue
-        return
-
-
 def table(key: str, experiments: Mapping[Any, Experiment]) -> pd.DataFrame:
     """Returns a row for each experiment: the key's value, METRICS with their `_se`, its name and revision.
 
@@ -123,13 +109,8 @@ def command(target: str, key: str, default: str, write: Callable[[Sweep], str]) 
     shared = shlex.split(os.environ.get("SET", ""))
     settings = {key: " ".join(values)} | ({"SET": " ".join(shared)} if shared else {})
     typed = " ".join(["make", target, *(f'{name}="{setting}"' for name, setting in settings.items())])
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill stops it as Ctrl-C does
-    try:
+    with stoppable(target):
         swept = sweep(PARAMS[key], values, shared, typed)
         print(write(swept))
-    except VaelineError as error:
-        sys.exit(f"{target}: {error}")
-    except KeyboardInterrupt:
-        sys.exit(f"{target}: stopped; the same command goes on where it stood")
     if swept.failures:
         sys.exit(f"{target}: {len(swept.failures)} failed, see above; the table has the others")

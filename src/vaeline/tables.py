@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from vaeline.estimators.estimate import with_error
 from vaeline.experiments import params_with
 from vaeline.provenance import changes, tags, text
-from vaeline.report import with_error
 from vaeline.sweep import Sweep
 
 HEADINGS = {

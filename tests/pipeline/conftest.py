@@ -76,9 +76,9 @@ class Clone:
         self.run("git", "checkout", "-q", "--", ".")
         self.run("dvc", "checkout", "-q")
 
-    def stages_run(self, done: subprocess.CompletedProcess[str]) -> list[str]:
+    def stages_run(self, said: str) -> list[str]:
         """The stages that DVC says it ran, in order."""
-        return [line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage '")]
+        return [line.split("'")[1] for line in said.splitlines() if line.startswith("Running stage '")]
 
     def metrics(self) -> dict[str, bytes]:
         """The bytes of every metrics.json."""

@@ -5,13 +5,17 @@ import sys
 
 import pytest
 
+from vaeline import presets
+from vaeline.errors import VaelineError
+from vaeline.estimators.estimate import with_error
+
 pytestmark = pytest.mark.pipeline
 
+# Its training is the one that is there.
 TINY = """\
-extends: burda
-data: {name: digits, split: tail, train_size: 1200, valid_size: 100}
-epochs: 4
-iwae_k: 20
+data: {name: digits}
+shuffle: true
+iwae_k: 10
 target_nll: 20.0
 """
 
@@ -23,24 +27,21 @@ def with_preset(reproduced):
     return reproduced
 
 
-def run(clone, *names, ok=True):
-    return clone.run(
-        sys.executable, "-m", "vaeline.presets", *names, ok=ok, PYTHONPATH=str(clone.root / "src")
-    )
-
-
 def test_a_preset_leaves_its_verdict_in_a_record_and_in_mlflow(with_preset):
     params = (with_preset.root / "params.yaml").read_bytes()
-    done = run(with_preset, "tiny")
+    done = with_preset.run(sys.executable, "-m", "vaeline.presets", "tiny", PYTHONPATH="src")
+    log = (with_preset.root / ".scratch/experiments/tiny.log").read_text()
+    assert with_preset.stages_run(log) == ["evaluate", "report"]
     record = json.loads((with_preset.root / "docs/records/tiny.json").read_text())
     results = record["results"]
     assert results["verdict"] == "fail"
     assert results["nll_minus_target"] == pytest.approx(results["nll"] - 20.0)
-    assert f"tiny: NLL {results['nll']:.2f} ± {results['nll_se']:.2f} fail" in done.stdout
-    head = with_preset.run("git", "rev-parse", "HEAD").stdout.strip()
-    assert record["training"]["git.commit"] == record["evaluation"]["git.commit"] == head
+    assert f"tiny: NLL {with_error(results, 'nll')} fail" in done.stdout
+    trained, _, head = with_preset.run("git", "log", "--reverse", "--format=%H").stdout.split()
+    assert record["training"]["git.commit"] == trained
+    assert record["evaluation"]["git.commit"] == head
     assert record["training"]["git.dirty"] == "false"
-    assert (record["epochs"], record["params"]["batch_size"]) == (4, 20)
+    assert (record["epochs"], record["params"]["iwae_k"]) == (3, 10)
     assert record["seconds"] > 0
     (mlflow_run,) = [r for r in with_preset.runs() if r.data.tags.get("dvc.experiment") == "tiny"]
     assert mlflow_run.data.tags["evaluate/verdict"] == "fail"
@@ -48,18 +49,11 @@ def test_a_preset_leaves_its_verdict_in_a_record_and_in_mlflow(with_preset):
     assert (with_preset.root / "params.yaml").read_bytes() == params
 
 
-def test_a_preset_needs_committed_code(with_preset):
+def test_a_preset_needs_committed_code(with_preset, monkeypatch):
     path = with_preset.root / "stages" / "evaluate.py"
     text = path.read_text()
     path.write_text(text + "\n")
-    done = run(with_preset, "tiny", ok=False)
+    monkeypatch.chdir(with_preset.root)
+    with pytest.raises(VaelineError, match=r"^commit stages/evaluate\.py first"):
+        presets.run("tiny")
     path.write_text(text)
-    assert done.returncode == 1
-    assert done.stderr.strip().startswith("commit stages/evaluate.py first")
-
-
-def test_an_unknown_preset_names_those_that_there_are(with_preset):
-    done = run(with_preset, "fastest", ok=False)
-    assert done.returncode == 1
-    assert "no preset 'fastest'" in done.stderr
-    assert "fast-1l-vae-k1" in done.stderr

@@ -28,8 +28,8 @@ class DataOptions(Options):
     `tail`, in the order of their file, with the last ones as valid.
     """
 
-    # RandomState takes no seed beyond 32 bits.
     split: Literal["random", "tail"] = "random"
+    # RandomState takes no seed beyond 32 bits.
     split_seed: int = Field(0, ge=0, lt=2**32)
     train_size: Size = "auto"
     valid_size: Size = "auto"

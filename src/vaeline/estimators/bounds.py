@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from vaeline import processes
 from vaeline.estimators.estimate import Estimate
+from vaeline.numerics import effective_sample_size
 from vaeline.progress import bar
 
 # Rows of the decoder at a time: so few that a layer's output stays in the processor's cache. Fixed, not
@@ -130,7 +131,7 @@ def _importance_chunk(model: nn.Module, x: Tensor, ks: Sequence[int]) -> tuple[T
             log_sum = torch.logaddexp(log_sum, log_weights.logsumexp(0))
             log_sum_squares = torch.logaddexp(log_sum_squares, (2 * log_weights).logsumexp(0))
         bounds.append((log_sum - torch.tensor(k, dtype=torch.float64).log()).cpu())
-    return torch.stack(bounds, dim=1), (2 * log_sum - log_sum_squares).exp().cpu()
+    return torch.stack(bounds, dim=1), effective_sample_size(log_sum, log_sum_squares).cpu()
 
 
 def compute_iwae_bound(model: nn.Module, images: Tensor, K: int = 50) -> Estimate:

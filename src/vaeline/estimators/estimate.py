@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from torch import Tensor
 
@@ -28,3 +28,16 @@ def means(values: Mapping[str, Tensor]) -> dict[str, float]:
     for name, estimate in ((name, Estimate.of(value)) for name, value in values.items()):
         metrics |= {name: estimate.mean, f"{name}_se": estimate.se}
     return metrics
+
+
+def with_error(metrics: Mapping[str, Any], name: str) -> str:
+    """Returns a mean ± its error, to the digit that two of the error's reach; to four digits without one."""
+    mean, error = metrics[name], metrics.get(f"{name}_se")
+    if error is None:
+        return f"{mean:.4g}"
+    return f"{mean:.{digits(error)}f} ± {error:.{digits(error)}f}"
+
+
+def digits(error: float) -> int:
+    """Returns how many digits after the point show two of the error's."""
+    return max(0, 1 - math.floor(math.log10(error))) if error > 0 else 4

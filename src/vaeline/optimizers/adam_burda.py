@@ -31,7 +31,7 @@ class AdamBurda(torch.optim.Optimizer):
     ) -> None:
         if weight_decay > 0:
             raise VaelineError("weight_decay: optimizer.name = 'adam_burda' has none: set it to 0")
-        super().__init__(parameters, {"lr": learning_rate, **section.adam_burda.model_dump()})
+        super().__init__(parameters, {"lr": learning_rate, "step": 0, **section.adam_burda.model_dump()})
 
     @skipping
     @torch.no_grad()
@@ -44,8 +44,6 @@ class AdamBurda(torch.optim.Optimizer):
 
     def _move(self, group: dict[str, Any], parameters: list[Tensor], gradients: list[Tensor]) -> None:
         states = [self._state(p) for p in parameters]
-        for state in states:
-            state["step"] += 1
         first, second = [s["first"] for s in states], [s["second"] for s in states]
         beta1, beta2 = group["beta1"], group["beta2"]
         torch._foreach_lerp_(first, gradients, 1 - beta1)
@@ -53,12 +51,12 @@ class AdamBurda(torch.optim.Optimizer):
         torch._foreach_addcmul_(second, gradients, gradients, 1 - beta2)
         denominators = torch._foreach_sqrt(second)
         torch._foreach_add_(denominators, group["eps"])
-        step = int(states[0]["step"])
-        rate = group["lr"] * (1 - beta2**step) ** 0.5 / (1 - beta1**step)
+        group["step"] += 1
+        rate = group["lr"] * (1 - beta2 ** group["step"]) ** 0.5 / (1 - beta1 ** group["step"])
         torch._foreach_addcdiv_(parameters, first, denominators, -rate)
 
     def _state(self, parameter: Tensor) -> dict[str, Any]:
         state = self.state[parameter]
         if not state:
-            state |= {"step": 0, "first": torch.zeros_like(parameter), "second": torch.ones_like(parameter)}
+            state |= {"first": torch.zeros_like(parameter), "second": torch.ones_like(parameter)}
         return state
