@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from vaeline.numerics import effective_sample_size, log_mean_exp, safe_log_var
+from vaeline.numerics import effective_sample_size, log_mean_exp, safe_log_var, sum_of_logs
 
 
 @pytest.mark.parametrize("shift", [-1e4, 0.0, 1e4])

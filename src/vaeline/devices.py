@@ -1,6 +1,7 @@
 """Where the arithmetic runs."""
 
 import torch
+from torch import Tensor
 
 from vaeline.errors import VaelineError
 
@@ -13,3 +14,10 @@ def device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise VaelineError("device = 'cuda', but torch sees no CUDA device here: use device: auto or cpu")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def resident(images: Tensor, device: torch.device) -> Tensor:
+    """Returns `images` on a CUDA `device` if they leave half of its free memory free, else where they are."""
+    if device.type != "cuda" or 2 * images.nbytes > torch.cuda.mem_get_info(device)[0]:
+        return images
+    return images.to(device)

@@ -50,13 +50,14 @@ class Epoch:
     def run(self, images: Tensor) -> None:
         """Trains on every image once; raises TrainingDivergedError."""
         self.training.model.train()
+        generator, n = self.training.generator, len(images)
         order = (
-            torch.randperm(len(images), generator=self.training.generator)
+            torch.randperm(n, generator=generator, device=generator.device)
             if self.config.shuffle
-            else torch.arange(len(images))
+            else torch.arange(n)
         )
-        for index in order.split(self.config.batch_size):
-            x = self.training.model.likelihood.observe(images.index_select(0, index), self.training.generator)
+        for index in order.to(images.device).split(self.config.batch_size):
+            x = self.training.model.likelihood.observe(images.index_select(0, index), generator)
             self.last_beta = self.beta
             self._update(x.to(self.device))
             if len(self.watched) == LOG_EVERY:

@@ -52,7 +52,8 @@ class Training:
         )
         steps = math.ceil(n_images / config.batch_size)
         scheduler = LR_SCHEDULES[config.lr_schedule](optimizer, config.epochs, steps)
-        generator = torch.Generator().manual_seed(config.seed)
+        device = next(model.parameters()).device
+        generator = torch.Generator(device).manual_seed(config.seed)
         return cls(model, objective, optimizer, scheduler, generator)
 
     def state_dict(self) -> dict[str, Any]:

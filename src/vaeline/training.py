@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from vaeline.devices import resident
 from vaeline.epoch import Epoch
 from vaeline.gradients import gradients
 from vaeline.progress import bar
@@ -21,6 +22,7 @@ def fit(training: Training, images: Tensor, valid: Tensor, config: Any) -> Itera
     uint8 [N, C, H, W]. Raises TrainingDivergedError after more than `config.max_skipped_updates` updates
     whose loss or gradient was not finite.
     """
+    images = resident(images, training.generator.device)
     steps = math.ceil(len(images) / config.batch_size)
     found = gradients(training.model, training.objective, config, config.epochs * steps)
     with bar(total=config.epochs * steps, initial=training.step, desc="train", unit="step") as progress:
