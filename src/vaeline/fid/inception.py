@@ -11,6 +11,8 @@ import torch
 from pytorch_fid.inception import FID_WEIGHTS_URL, InceptionV3
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torchvision.models.inception import BasicConv2d
 
 from vaeline.downloads import silence_limited
 from vaeline.errors import VaelineError
@@ -42,12 +44,21 @@ class Inception(nn.Module):
                 f"{FILE} in {FOLDER} is damaged ({type(error).__name__} on reading it): delete it, and it "
                 "is downloaded again"
             ) from error
-        self.network = network.eval().to(device)
+        fold(network.eval())
+        self.network = network.to(device, memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
         """Returns float32 [B, dims]; a grey image is repeated to three channels, as PIL does."""
-        (maps,) = self.network((images.float() / 255).expand(-1, 3, -1, -1))
+        pixels = (images.float() / 255).expand(-1, 3, -1, -1)
+        (maps,) = self.network(pixels.contiguous(memory_format=torch.channels_last))
         return adaptive_avg_pool2d(maps, 1).flatten(1)
+
+
+def fold(network: nn.Module) -> None:
+    """Folds each BatchNorm of `network`, in eval mode, into the convolution before it."""
+    for module in network.modules():
+        if isinstance(module, BasicConv2d):
+            module.conv, module.bn = fuse_conv_bn_eval(module.conv, module.bn), nn.Identity()
 
 
 def inception_or_reason(mode: str, device: torch.device) -> tuple[Inception | None, str]:
