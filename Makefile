@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # Without bytecode every stage would compile torch anew, which doubles the time of all imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help repro test lint ui frontier seeds docs preset table1 deps requirements clean
+.PHONY: help repro test lint ui frontier seeds bench docs preset table1 deps requirements clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -45,6 +45,10 @@ frontier: $(READY)  ## run and tabulate BETA="0.25 0.5 1 2 4", with SET="epochs=
 
 seeds: $(READY)  ## run and tabulate SEEDS="1 2 3 4 5", with SET="…" for all
 	@python -m vaeline.seeds
+
+# The peers (pythae, pytorch-fid, torchvision) are pinned in requirements.txt, where tests need them too.
+bench: $(READY)  ## measure speed beside others, in at most 15 minutes, or a part: WORK="epoch iwae"
+	@python -m vaeline.bench
 
 docs: $(READY)  ## show the last run in the README: its pictures and figures
 	@python -m vaeline.showcase

@@ -24,7 +24,7 @@ LEVELS = {
     5: "verdicts training epoch gradients state records monitor checks diagnostics gallery history config "
     "evaluation",
     6: "checkpoints scratch fingerprint provenance tracking report showcase ui presets table1 "
-    "experiments launch sweep tables frontier seeds",
+    "experiments launch sweep tables frontier seeds bench",
 }
 LEVEL = {room: level for level, rooms in LEVELS.items() for room in rooms.split()}
 SOURCE = ROOT / "src" / "vaeline"

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
-from sklearn.manifold import TSNE
 from torch import Tensor, nn
 
 from vaeline.diagnostics import ACTIVE_KL
@@ -74,6 +73,8 @@ def mapped(seen: Latents, labels: np.ndarray, classes: Sequence[str]) -> Figure:
     if means.shape[1] == 1:
         points = np.column_stack([means[:, 0], seen.variance[:MAPPED, 0].sqrt().numpy()])
         return latent_map(points, labels, classes, ("z0, mean", "z0, standard deviation"))
+    from sklearn.manifold import TSNE  # a second or more: only where it is needed
+
     perplexity = min(30, len(means) / 4)
     points = TSNE(perplexity=perplexity, random_state=0).fit_transform(means)
     note = "t-SNE of the latent means (near stays near; other distances mean nothing)"

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from pytorch_fid.fid_score import get_activations
-from pytorch_fid.inception import InceptionV3
+from pytorch_fid.inception import FID_WEIGHTS_URL, InceptionV3
 
 import vaeline.fid.inception
 from vaeline.errors import VaelineError
@@ -56,6 +56,11 @@ def test_the_2048_features_are_those_of_pytorch_fid(pictures, tmp_path, channels
     assert ours.shape == (5, 2048)
     assert np.ptp(peer, axis=0).max() > 0.01  # else any features would pass
     assert ours == pytest.approx(peer, rel=1e-4, abs=1e-6)
+
+
+def test_the_weights_are_those_of_pytorch_fid():
+    assert vaeline.fid.inception.FID_WEIGHTS_URL == FID_WEIGHTS_URL
+    assert FID_WEIGHTS_URL.endswith(f"/{FILE}")
 
 
 def test_missing_weights_are_a_reason_or_an_error_as_asked(without_weights):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from vaeline.plots.images import beside, grid
+from vaeline.plots.images import beside, grid, tiled
 
 PADDING = 2
 
@@ -24,6 +24,16 @@ def test_each_image_stands_at_its_place(channels):
     for i, image in enumerate(images):
         expected = image.expand(3, 8, 8).permute(1, 2, 0)
         np.testing.assert_allclose(tile(sheet, *divmod(i, 3)), expected)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("n", [2, 3, 7])
+def test_the_sheet_is_torchvisions(n, channels):
+    from torchvision.utils import make_grid
+
+    images = torch.rand(n, channels, 8, 6)
+    peer = make_grid(images, nrow=3, padding=PADDING, pad_value=1.0).permute(1, 2, 0)
+    assert torch.equal(tiled(images, 3), peer)
 
 
 def test_what_is_outside_0_to_1_is_cut_and_the_title_stands_above():

@@ -11,7 +11,7 @@ from torch import nn
 
 from vaeline.progress import bar
 
-BATCH = 32
+BATCH = 16  # a larger one leaves the caches
 PROBE = 8  # images whose time foretells that of all
 
 
@@ -24,11 +24,14 @@ def extract(name: str, extractor: nn.Module, *halves: np.ndarray) -> list[np.nda
     total = sum(len(half) for half in halves)
     print(f"{name}: {total} images, {_forecast(extractor, halves[0], total)}", flush=True)
     with bar(total=total, desc=name, unit="image") as progress:
-        return [_features(extractor, half, progress.update) for half in halves]
+        return [features(extractor, half, progress.update) for half in halves]
 
 
 @torch.inference_mode()
-def _features(extractor: nn.Module, images: np.ndarray, done: Callable[[int], Any]) -> np.ndarray:
+def features(
+    extractor: nn.Module, images: np.ndarray, done: Callable[[int], Any] = lambda _: None
+) -> np.ndarray:
+    """Returns the features, float32 [N, D], of uint8 images [N, C, H, W]; `done` hears each batch's size."""
     device = next(extractor.parameters()).device
     extractor.eval()
     parts = []
@@ -41,8 +44,8 @@ def _features(extractor: nn.Module, images: np.ndarray, done: Callable[[int], An
 
 def _forecast(extractor: nn.Module, images: np.ndarray, total: int) -> str:
     probe = images[:PROBE]
-    _features(extractor, probe, lambda _: None)  # the first batch pays for setting up
+    features(extractor, probe)  # the first batch pays for setting up
     start = time.perf_counter()
-    _features(extractor, probe, lambda _: None)
+    features(extractor, probe)
     seconds = (time.perf_counter() - start) / len(probe)
     return f"about {timedelta(seconds=round(total * seconds))} ({seconds:.2g} s each)"

@@ -8,14 +8,15 @@ from http.client import HTTPException
 from pathlib import Path
 
 import torch
-from pytorch_fid.inception import FID_WEIGHTS_URL, InceptionV3
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from vaeline.downloads import silence_limited
 from vaeline.errors import VaelineError
 
-FILE = FID_WEIGHTS_URL.rpartition("/")[2]
+FILE = "pt_inception-2015-12-05-6726825d.pth"
+FID_WEIGHTS_URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{FILE}"
 FOLDER = "$TORCH_HOME/hub/checkpoints"  # said so in messages: where it lies differs between machines
 PUBLISHED = "6726825d"
 COMMAND = "dvc exp run -S fid_inception=require"
@@ -33,8 +34,10 @@ class Inception(nn.Module):
 
     def __init__(self, device: torch.device, dims: int = 2048) -> None:
         super().__init__()
-        block = InceptionV3.BLOCK_INDEX_BY_DIM[dims]
         self.weights = _digest(weights())
+        from pytorch_fid.inception import InceptionV3  # two seconds: not before the weights are there
+
+        block = InceptionV3.BLOCK_INDEX_BY_DIM[dims]
         try:
             network = InceptionV3([block])  # reads the file that `weights` found
         except Exception as error:  # a damaged pickle raises anything
@@ -42,12 +45,23 @@ class Inception(nn.Module):
                 f"{FILE} in {FOLDER} is damaged ({type(error).__name__} on reading it): delete it, and it "
                 "is downloaded again"
             ) from error
-        self.network = network.eval().to(device)
+        fold(network.eval())
+        self.network = network.to(device, memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
         """Returns float32 [B, dims]; a grey image is repeated to three channels, as PIL does."""
-        (maps,) = self.network((images.float() / 255).expand(-1, 3, -1, -1))
+        pixels = (images.float() / 255).expand(-1, 3, -1, -1)
+        (maps,) = self.network(pixels.contiguous(memory_format=torch.channels_last))
         return adaptive_avg_pool2d(maps, 1).flatten(1)
+
+
+def fold(network: nn.Module) -> None:
+    """Folds each BatchNorm of `network`, in eval mode, into the convolution before it."""
+    from torchvision.models.inception import BasicConv2d
+
+    for module in network.modules():
+        if isinstance(module, BasicConv2d):
+            module.conv, module.bn = fuse_conv_bn_eval(module.conv, module.bn), nn.Identity()
 
 
 def inception_or_reason(mode: str, device: torch.device) -> tuple[Inception | None, str]:

@@ -1,0 +1,52 @@
+"""`make bench`, or `make bench WORK="epoch iwae"` for a part: the rest of the table stays as it is."""
+
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from vaeline.bench import document
+from vaeline.bench.distances import frechet, inception
+from vaeline.bench.growth import growth
+from vaeline.bench.harness import Row
+from vaeline.bench.likelihoods import iwae
+from vaeline.bench.machine import described
+from vaeline.bench.pipeline import pipeline
+from vaeline.bench.training import conv, epoch, small_batch
+from vaeline.errors import VaelineError
+from vaeline.provenance import tags
+
+WORKS: dict[str, Callable[[], list[Row]]] = {
+    work.__name__: work for work in (epoch, small_batch, conv, iwae, inception, frechet, pipeline, growth)
+}
+
+
+def main(names: Sequence[str]) -> None:
+    """Measures the works of these names and writes docs/bench.*; raises VaelineError for an unknown name."""
+    if unknown := [name for name in names if name not in WORKS]:
+        raise VaelineError(f"WORK: there is no '{unknown[0]}' (known: {' '.join(WORKS)})")
+    logging.disable(logging.INFO)  # peers say much
+    known = tags()
+    dirty = " with code changed since" if known.get("git.dirty") == "true" else ""
+    made = {"commit": known.get("git.commit", "")[:10] + dirty, "machine": described()}
+    rows: list[dict[str, Any]] = []
+    for name in names:
+        started = time.perf_counter()
+        measured = [row.to_dict() | {"group": name} | made for row in WORKS[name]()]
+        rows += measured
+        lines = [f"{row['work']}: {row['ratio']:.3g} × {row['against']}" for row in measured]
+        print(*lines, f"({name}: {time.perf_counter() - started:.0f} s)", sep="\n", flush=True)
+    print(document.write(rows, list(WORKS)))
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as cache:
+        # An earlier run's compiled code would hide what compiling costs.
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+        try:
+            main(os.environ.get("WORK", "").split() or list(WORKS))
+        except VaelineError as error:
+            sys.exit(f"bench: {error}")
