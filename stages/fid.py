@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vaeline import checkpoints
+from vaeline import checkpoints, processes
 from vaeline.devices import device
 from vaeline.fid.images import generated
 from vaeline.fid.reference import Reference
@@ -22,9 +22,11 @@ def main(params: Handed) -> None:
     model = checkpoints.selected(params.select).to(target)
     images = generated(model.sample, reference.samples)
     metrics = reference.scores(images, target)
+    if not processes.leads():
+        return
     write_json(OUTPUT / "metrics.json", metrics)
     print(summary(metrics))
 
 
 if __name__ == "__main__":
-    run("fid", main)
+    run("fid", main, shared=True)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from vaeline import processes
 from vaeline.data.prepared import Prepared
 from vaeline.devices import device
 from vaeline.fid.classifier import SEED, accuracy, train
@@ -29,6 +30,8 @@ def main(params: Handed) -> None:
     # distance is what a perfect model would reach, and not zero: n is finite, and test may be other hands.
     real, held_out = drawn(data.test.images, n), drawn(data.valid.images, n)
     reference = Reference.measure(real, held_out, classifier, inception, params.fid_inception, skipped)
+    if not processes.leads():
+        return
     reference.save(OUTPUT / "features")
     metrics = {"classifier_accuracy": share, "classifier_accuracy_se": error, "fid_samples": n}
     metrics["inception"] = f"used, weights {reference.weights}" if inception else "skipped"
@@ -38,4 +41,4 @@ def main(params: Handed) -> None:
 
 
 if __name__ == "__main__":
-    run("fid_reference", main)
+    run("fid_reference", main, shared=True)

@@ -69,7 +69,7 @@ def test_every_loop_learns(tmp_path):
 
 def test_our_loop_is_that_of_the_stage(tmp_path):
     mode = torch.get_deterministic_debug_mode()
-    changes = {**MLP, **CPU, "batch_size": 10}
+    changes = {**MLP, **CPU, "batch_size": 10, "compile": "never"}
     with stage_loop(images(20), images(5), tmp_path, **changes) as epochs:
         next(epochs)
         next(epochs)

@@ -1,4 +1,4 @@
-"""Two processes at the same training, and at the same evaluation, as one."""
+"""Two processes at the same training, evaluation and distances as one."""
 
 import csv
 import json
@@ -8,11 +8,11 @@ import pytest
 
 pytestmark = pytest.mark.pipeline
 
-STAGES = ("train", "evaluate")
+STAGES = ("train", "evaluate", "fid_reference", "fid")
 
 
 def ran(clone, **environment):
-    """Returns the training's rows and the metrics of both stages."""
+    """Returns the training's rows and the metrics of all stages."""
     for stage in STAGES:
         clone.run(sys.executable, "-m", f"stages.{stage}", **environment)
     with (clone.root / "outputs/train/history.csv").open() as file:

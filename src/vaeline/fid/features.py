@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from vaeline import processes
 from vaeline.progress import bar
 
 BATCH = 16  # a larger one leaves the caches
@@ -34,12 +35,14 @@ def features(
     """Returns the features, float32 [N, D], of uint8 images [N, C, H, W]; `done` hears each batch's size."""
     device = next(extractor.parameters()).device
     extractor.eval()
-    parts = []
-    for start in range(0, len(images), BATCH):
+
+    def of_batch(start: int) -> np.ndarray:
         batch = torch.tensor(images[start : start + BATCH], device=device)
-        parts.append(extractor(batch).cpu().numpy())
-        done(len(batch))
-    return np.concatenate(parts)
+        found = extractor(batch).cpu().numpy()
+        done(len(batch) * processes.size())
+        return found
+
+    return np.concatenate(processes.each(range(0, len(images), BATCH), of_batch))
 
 
 def _forecast(extractor: nn.Module, images: np.ndarray, total: int) -> str:
@@ -47,5 +50,5 @@ def _forecast(extractor: nn.Module, images: np.ndarray, total: int) -> str:
     features(extractor, probe)  # the first batch pays for setting up
     start = time.perf_counter()
     features(extractor, probe)
-    seconds = (time.perf_counter() - start) / len(probe)
+    seconds = (time.perf_counter() - start) / len(probe) / processes.size()
     return f"about {timedelta(seconds=round(total * seconds))} ({seconds:.2g} s each)"

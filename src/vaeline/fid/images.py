@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaeline import processes
 from vaeline.errors import VaelineError
 
 DRAW_SEED = 0
@@ -23,7 +24,7 @@ def to_uint8(images: Tensor) -> Tensor:
 def generated(sample: Callable[[int], Tensor], n: int) -> np.ndarray:
     """Returns uint8 [n, C, H, W] from `sample(count)`, which draws from torch's global generators."""
     counts = [min(BATCH, n - start) for start in range(0, n, BATCH)]
-    return torch.cat([to_uint8(sample(count)).cpu() for count in counts]).numpy()
+    return torch.cat(processes.each(counts, lambda count: to_uint8(sample(count)).cpu())).numpy()
 
 
 def sample_size(wanted: int, *available: int) -> int:
