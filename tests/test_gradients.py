@@ -33,9 +33,9 @@ def test_it_is_the_gradient_of_the_loss_and_counts_the_batch():
     of = built(Gradients)
     (seen,) = found(of, 30)
     torch.manual_seed(1)
-    terms = of.objective(of.model, shown(30), 0.5)
+    terms = of.loss.objective(of.loss.model, shown(30), 0.5)
     terms.loss.backward()
-    torch.testing.assert_close(seen.gradients, tuple(p.grad for p in of.model.parameters()))
+    torch.testing.assert_close(seen.gradients, tuple(p.grad for p in of.loss.model.parameters()))
     counted = torch.stack([torch.tensor(30.0), 30 * terms.loss, terms.distortion.sum()])
     torch.testing.assert_close(seen.sums, torch.cat([counted, terms.kl.sum(0)]).double())
     torch.testing.assert_close(seen.seen, torch.stack([terms.loss, terms.max_variance, torch.tensor(0.0)]))
@@ -48,7 +48,9 @@ def test_compiled_it_is_the_same():
     sizes = (BATCH, BATCH, 7)
     close(found(plain, *sizes), found(compiled, *sizes))
     close(found(plain, *sizes, beta=2.0), found(compiled, *sizes, beta=2.0))
-    torch.testing.assert_close(dict(plain.model.named_buffers()), dict(compiled.model.named_buffers()))
+    torch.testing.assert_close(
+        dict(plain.loss.model.named_buffers()), dict(compiled.loss.model.named_buffers())
+    )
     other = built(CompiledGradients, objective={"k": 2}, latent_dim=2)
     close(found(built(Gradients, objective={"k": 2}, latent_dim=2), BATCH), found(other, BATCH))
     close(found(plain, *sizes), found(compiled, *sizes))
@@ -92,3 +94,17 @@ def test_what_cannot_be_compiled_runs_uncompiled_and_says_so(capsys):
 def test_long_trainings_are_compiled_unless_told_otherwise(when, steps, kind):
     params = config(compile=when)
     assert type(gradients(vae(), objective(params), params, steps)) is kind
+
+
+def test_in_bfloat16_only_the_products_are_coarse():
+    """The gradients are near those in float32, and not equal; likelihood and KL are in float32."""
+    of, half = built(Gradients), built(Gradients, precision="bfloat16")
+    (fine,), (coarse,) = found(of, BATCH), found(half, BATCH)
+    for one, other in zip(fine.gradients, coarse.gradients, strict=True):
+        assert other.dtype == torch.float32
+        assert not torch.equal(one, other)
+        assert torch.cosine_similarity(one.flatten(), other.flatten(), dim=0) > 0.99
+    torch.testing.assert_close(coarse.sums, fine.sums, rtol=1e-2, atol=1e-2)
+    with torch.autocast("cpu", torch.bfloat16):
+        inference = half.loss.model.infer(shown(5))
+    assert inference.likelihood.mean.dtype == inference.kl_terms().dtype == torch.float32

@@ -21,6 +21,7 @@ WRONG = {
     "shuffle": ["yes", 1],
     "grad_clip": [-1.0, float("nan")],
     "max_skipped_updates": [-1],
+    "precision": ["fp16", 32],
     "compile": ["on", True],
     "beta": [-0.5, "4", True, [1.0], float("inf")],
     "kl_warmup_epochs": [-1, None],

@@ -30,6 +30,22 @@ class Found(NamedTuple):
     failed: Tensor
 
 
+class _Loss(nn.Module):
+    """The objective as a module, which is what DistributedDataParallel takes; in `precision`.
+
+    With bfloat16 the networks' products are of that type, and all that is probability stays in float32.
+    """
+
+    def __init__(self, model: nn.Module, objective: Any, precision: str) -> None:
+        super().__init__()
+        self.model, self.objective, self.half = model, objective, precision == "bfloat16"
+
+    def forward(self, x: Tensor, beta: float | Tensor) -> tuple[Tensor, ...]:
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.half):
+            terms = self.objective(self.model, x, beta)
+        return tuple(vars(terms).values())
+
+
 class Gradients:
     """Computes the gradients of `objective` in the parameters of `model`, clipped as `config` tells.
 
@@ -37,7 +53,7 @@ class Gradients:
     """
 
     def __init__(self, model: nn.Module, objective: Any, config: Any) -> None:
-        self.model, self.objective = model, objective
+        self.loss = _Loss(model, objective, config.precision)
         self.summed, self.clip = config.batch_reduction == "sum", config.grad_clip
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.running = [b for name, b in model.named_buffers() if "running_" in name]
@@ -61,7 +77,7 @@ class Gradients:
             return Found(gradients, sums, torch.stack([loss, max_variance, failed]), failed)
 
     def _differentiated(self, x: Tensor, beta: float | Tensor) -> tuple[Terms, tuple[Tensor | None, ...]]:
-        terms = self.objective(self.model, x, beta)
+        terms = Terms(*self.loss(x, beta))
         loss = terms.loss * len(x) if self.summed else terms.loss
         return terms, torch.autograd.grad(loss, self.parameters, allow_unused=True)
 
@@ -111,17 +127,6 @@ class CompiledGradients(Gradients):
             reason = str(error).strip().partition("\n")[0]
             print(f"train: the step is not compiled ({type(error).__name__}: {reason})", file=sys.stderr)
             return self(x, beta)
-
-
-class _Loss(nn.Module):
-    """The objective as the forward pass that DistributedDataParallel asks for."""
-
-    def __init__(self, model: nn.Module, objective: Any) -> None:
-        super().__init__()
-        self.model, self.objective = model, objective
-
-    def forward(self, x: Tensor, beta: float) -> tuple[Tensor, ...]:
-        return tuple(vars(self.objective(self.model, x, beta)).values())
 
 
 class ShardedGradients(Gradients):

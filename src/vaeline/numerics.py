@@ -11,6 +11,11 @@ def safe_log_var(log_var: Tensor, min_val: float = -20.0, max_val: float = 20.0)
     return torch.clamp(log_var, min=min_val, max=max_val)
 
 
+def in_full(values: Tensor) -> Tensor:
+    """Returns `values` of half precision as float32, and others as they are."""
+    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
+
+
 def log_mean_exp(values: Tensor, dim: int = 0) -> Tensor:
     """Returns log((1/K) Σ exp(values)) over `dim` of size K, without overflow."""
     return torch.logsumexp(values, dim=dim) - math.log(values.shape[dim])

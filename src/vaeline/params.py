@@ -52,6 +52,7 @@ class Hyperparameters(Options):
     shuffle: bool = True
     grad_clip: float = Field(0.0, ge=0)
     max_skipped_updates: int = Field(20, ge=0)
+    precision: Literal["float32", "bfloat16"] = "float32"
     compile: Literal["auto", "always", "never"] = "auto"
 
     beta: float = Field(1.0, ge=0)

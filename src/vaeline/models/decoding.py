@@ -3,6 +3,8 @@
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from vaeline.numerics import in_full
+
 
 class Decoding(nn.Module):
     """Base of models with p(x|z) made of a `decoder`, built by `network`, and a `likelihood`."""
@@ -13,7 +15,7 @@ class Decoding(nn.Module):
 
     def decode(self, z: Tensor) -> Distribution:
         """Returns p(x|z) for z [..., latent_dim]: batch [...], event [C, H, W]."""
-        return self.likelihood(over_rows(self.decoder, z))
+        return self.likelihood(in_full(over_rows(self.decoder, z)))
 
 
 def over_rows(network: nn.Module, z: Tensor) -> Tensor:

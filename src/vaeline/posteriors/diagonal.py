@@ -8,7 +8,7 @@ from torch.distributions import Distribution
 
 from vaeline.divergences import diagonal_gaussian
 from vaeline.networks.init import init_weights
-from vaeline.numerics import safe_log_var
+from vaeline.numerics import in_full, safe_log_var
 from vaeline.params import Options
 
 
@@ -41,5 +41,5 @@ class DiagonalGaussian(nn.Module):
 
     def forward(self, h: Tensor) -> Distribution:
         """Returns q(z|x) for features h [B, features]: batch [B], event [latent_dim]."""
-        log_var = safe_log_var(self.fc_log_var(h), *self.bounds)
-        return diagonal_gaussian(self.fc_mu(h), (0.5 * log_var).exp())
+        log_var = safe_log_var(in_full(self.fc_log_var(h)), *self.bounds)
+        return diagonal_gaussian(in_full(self.fc_mu(h)), (0.5 * log_var).exp())
