@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import eigh, eigvalsh
+from scipy.linalg.blas import dtrmm
 from scipy.linalg.lapack import dpstrf
 
 # Directions with less of the largest variance than this are those that the sample does not span.
@@ -40,12 +41,13 @@ def frechet_distance(mu1: np.ndarray, cov1: np.ndarray, mu2: np.ndarray, cov2: n
 
 
 def _of_product(cov1: np.ndarray, cov2: np.ndarray) -> np.ndarray:
-    """Returns the eigenvalues of Σ₁Σ₂ but for zeros: with Σ₁ = FFᵀ those of FᵀΣ₂F, which is symmetric."""
-    # A pivoted Cholesky factorisation: a fifth of the time of Σ₁^½, and exact where Σ₁ is singular.
-    triangle, order, rank, _ = dpstrf(cov1, lower=1)
-    factor = np.empty((len(cov1), rank))
-    factor[order - 1] = np.tril(triangle)[:, :rank]
-    return eigvalsh(_symmetric(factor.T @ cov2 @ factor)) if rank else np.zeros(0)
+    """Returns the eigenvalues of Σ₁Σ₂ but for zeros: with Σ₁ = LLᵀ those of LᵀΣ₂L, which is symmetric."""
+    # A pivoted Cholesky factor: a tenth of the time of Σ₁^½, and exact where Σ₁ is singular.
+    factor, order, rank, _ = dpstrf(cov1, lower=1)
+    factor[:, rank:] = 0
+    middle = cov2[np.ix_(order - 1, order - 1)]
+    middle = dtrmm(1, factor, dtrmm(1, factor, middle, lower=1, trans_a=1), lower=1, side=1)
+    return eigvalsh(_symmetric(middle[:rank, :rank])) if rank else np.zeros(0)
 
 
 def frechet_standard_error(features1: np.ndarray, features2: np.ndarray) -> float:
