@@ -96,8 +96,9 @@ def _epochs(
 @contextlib.contextmanager
 def _as_in_a_stage() -> Iterator[None]:
     """Deterministic algorithms alone, as `set_seed` asks for; the others at the work are not held to it."""
+    before = torch.get_deterministic_debug_mode()
     torch.set_deterministic_debug_mode("error")
     try:
         yield
     finally:
-        torch.set_deterministic_debug_mode("default")
+        torch.set_deterministic_debug_mode(before)
