@@ -30,9 +30,9 @@ rounds in which everyone takes a turn, with its quartiles over them. *Share* is 
 products alone would take, so that 1 cannot be passed. A straight line, and memory, are what is needed at the
 smallest size over the most at any other. Seconds are for one image, except where the work has none. In an
 epoch ours is the whole of what the train stage does: binarized images, monitor, validation, history, MLflow's
-curves and the state on the disk; pythae and the products train on a quarter of the images, pytorch/examples on
-an eighth, and the time an image is compared. What the first epoch takes longer, such as compiling, is spread
-over the epochs of a default training.
+curves and the state on the disk; pythae and the products train on a quarter of the images, pytorch/examples
+on an eighth, and the time an image is compared. What a first epoch takes longer, such as compiling, is spread
+over a default training on MNIST.
 """
 
 
