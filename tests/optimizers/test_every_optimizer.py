@@ -80,3 +80,17 @@ def test_weight_decay_shrinks_the_weights_or_is_refused(name):
     for _ in range(2):
         optimizer.step()
     assert (model.decoder[1].weight < 1.0).all()
+
+
+def test_how_a_gradient_lies_in_memory_does_not_matter(name):
+    """PyTorch's fused kernels pair numbers by their place in memory."""
+    ends = []
+    for turned in (False, True):
+        weight = torch.nn.Parameter(torch.linspace(-1, 1, 12).reshape(3, 4))
+        optimizer = built(name, torch.nn.ParameterList([weight]))
+        for _ in range(3):
+            gradient = torch.arange(12.0).reshape(3, 4).sin()
+            weight.grad = gradient.T.contiguous().T if turned else gradient
+            optimizer.step()
+        ends.append(weight.detach())
+    torch.testing.assert_close(*ends)

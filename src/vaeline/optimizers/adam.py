@@ -46,7 +46,7 @@ class Adam(torch.optim.Optimizer):
         steps += 1 if self.found_inf is None else 1 - self.found_inf
         torch._fused_adam_(
             parameters,
-            [p.grad for p in parameters],
+            [_laid_out(p) for p in parameters],
             [state["first"] for state in states],
             [state["second"] for state in states],
             [],
@@ -66,3 +66,10 @@ class Adam(torch.optim.Optimizer):
         if not state:
             state |= {name: torch.zeros_like(parameter) for name in ("first", "second")}
         return state
+
+
+def _laid_out(parameter: Tensor) -> Tensor:
+    """Returns the gradient in the parameter's order in memory, by which the kernel goes."""
+    gradient = parameter.grad
+    same = gradient.stride() == parameter.stride()
+    return gradient if same else torch.empty_like(parameter).copy_(gradient)
