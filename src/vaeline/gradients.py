@@ -149,7 +149,7 @@ class ShardedGradients(Gradients):
             )
         device = next(model.parameters()).device
         ids = [device.index] if device.type == "cuda" else None
-        self.loss = DistributedDataParallel(_Loss(model, objective), device_ids=ids, broadcast_buffers=False)
+        self.loss = DistributedDataParallel(self.loss, device_ids=ids, broadcast_buffers=False)
 
     def __call__(self, x: Tensor, beta: float | Tensor) -> Found:
         """Returns what a batch [B, C, H, W] gives; every process is handed the whole of it."""

@@ -5,14 +5,18 @@ one process, it leads, and nothing here costs anything.
 """
 
 import contextlib
+import ctypes
+import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from vaeline.errors import VaelineError
 
+PR_SET_PDEATHSIG = 1  # prctl(2)
 Item, Result = TypeVar("Item"), TypeVar("Result")
 
 
@@ -44,21 +48,39 @@ def leads() -> bool:
     return rank() == 0
 
 
-def start(module: str) -> None:
-    """Becomes torchrun, with as many processes of `module` as are wanted."""
-    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={wanted()}", "-m", module]
-    os.execv(sys.executable, [sys.executable, *torchrun])
+def start(module: str, device: str) -> NoReturn:
+    """Runs as many processes of `module` as are wanted under torchrun, and ends as they do.
+
+    Raises VaelineError where there are more of them than GPUs to work on.
+    """
+    import torch
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.run import parse_args, run
+
+    if device != "cpu" and 0 < torch.cuda.device_count() < wanted():
+        raise VaelineError(
+            f"NPROC = {wanted()}, but there are {torch.cuda.device_count()} GPUs: use fewer, or device: cpu"
+        )
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // wanted())))
+    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
+    try:
+        run(parse_args(["--standalone", f"--nproc-per-node={wanted()}", "-m", module]))
+    except ChildFailedError:  # the first process has said why
+        sys.exit(1)
+    sys.exit(0)
 
 
 @contextlib.contextmanager
-def together() -> Iterator[None]:
+def together(device: str) -> Iterator[None]:
     """Within the block the processes can reach each other, and all but the first are silent."""
     if size() == 1:
         yield
         return
     import torch
 
-    if torch.cuda.is_available():
+    if sys.platform == "linux":  # killed, torchrun would leave its processes behind
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if device != "cpu" and torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     torch.distributed.init_process_group()  # gloo between CPUs, nccl between GPUs
     with contextlib.ExitStack() as stack:
@@ -84,19 +106,27 @@ def from_first(value: Any) -> Any:
 def each(items: Sequence[Item], work: Callable[[Item], Result]) -> list[Result]:
     """Returns work(item) for each of `items`, in their order, in every process; each process does its part.
 
-    Each item has noise of its own, so that the results are the same however many processes there are.
+    Each item has noise of its own, so that the results are the same however many processes there are. What
+    `work` refuses with a VaelineError, all of them refuse.
     """
     import torch
 
     from vaeline.seeding import own_noise
 
     seed = int(torch.randint(2**62, ()))
-    mine = {}
+    mine: dict[int, Any] = {}
     for i in range(rank(), len(items), size()):
         with own_noise(seed + i):
-            mine[i] = work(items[i])
+            try:
+                mine[i] = work(items[i])
+            except VaelineError as error:
+                mine[i] = error
+                break
     if size() > 1:
         parts: list[Any] = [None] * size()
         torch.distributed.all_gather_object(parts, mine)
         mine = {i: result for part in parts for i, result in part.items()}
+    for result in mine.values():
+        if isinstance(result, VaelineError):
+            raise result
     return [mine[i] for i in range(len(items))]

@@ -22,6 +22,7 @@ def set_seed(seed: int) -> None:
     # What torch.empty returns is overwritten before it is read; filling it with NaN first costs a pass.
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False  # float32 is float32 in convolutions too
 
 
 @contextlib.contextmanager
@@ -39,7 +40,8 @@ def rng_state() -> dict[str, Any]:
         "python": random.getstate(),
         "numpy": (torch.from_numpy(keys.astype(np.int64)), position, has_gauss, gauss),
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all(),
+        # Of the one device that this process draws on: each of several has its own.
+        "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
     }
 
 
@@ -50,4 +52,5 @@ def set_rng_state(state: dict[str, Any]) -> None:
     random.setstate((version, tuple(internal), gauss))
     np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), *rest))
     torch.set_rng_state(state["torch"])
-    torch.cuda.set_rng_state_all(state["cuda"])
+    if state["cuda"] is not None:
+        torch.cuda.set_rng_state(state["cuda"])

@@ -1,14 +1,18 @@
 """How a stage runs: its params in, one clear line out where something is wrong."""
 
+import contextlib
 import errno
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from vaeline import processes
 from vaeline.errors import VaelineError
 from vaeline.params import Handed
+
+GRACE = 30  # seconds for the first of several processes to say what is wrong: the first to end, ends all
 
 
 def workspace() -> Path:
@@ -24,11 +28,13 @@ def run(name: str, main: Callable[[Handed], None], shared: bool = False) -> None
     try:
         params = Handed.load(name)
         if shared and processes.wanted() > 1 and not processes.started():
-            processes.start(f"stages.{name}")
-        with processes.together():
+            processes.start(f"stages.{name}", params.device)
+        with processes.together(params.device) if shared else contextlib.nullcontext():
             main(params)
     except VaelineError as error:
-        sys.exit(f"{name}: {error}" if processes.leads() else 1)
+        if not processes.leads():
+            time.sleep(GRACE)
+        sys.exit(f"{name}: {error}")
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from vaeline import processes
 from vaeline.downloads import silence_limited
 from vaeline.errors import VaelineError
 
@@ -71,6 +72,13 @@ def inception_or_reason(mode: str, device: torch.device) -> tuple[Inception | No
     """
     if mode == "skip":
         return None, f"left out as told (fid_inception: skip); to compute it: `{COMMAND}`"
+    # Of several processes the first fetches the weights, and so decides for all.
+    inception, reason = _inception_or_reason(mode, device) if processes.leads() else (None, "")
+    reason = processes.from_first(reason)
+    return (None, reason) if reason else (inception or Inception(device), "")
+
+
+def _inception_or_reason(mode: str, device: torch.device) -> tuple[Inception | None, str]:
     try:
         return Inception(device), ""
     except WeightsUnavailableError as error:
