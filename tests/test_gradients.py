@@ -96,6 +96,19 @@ def test_long_trainings_are_compiled_unless_told_otherwise(when, steps, kind):
     assert type(gradients(vae(), objective(params), params, steps)) is kind
 
 
+def test_in_bfloat16_the_objectives_own_products_are_not_coarse():
+    model, x = vae(), shown(BATCH)
+    info = objective(config(objective={"name": "info"}))
+    inference = model.infer(x)
+    model.infer = lambda _x, _k=1: inference
+    losses = []
+    for half in (False, True):
+        torch.manual_seed(0)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            losses.append(info(model, x, 1.0).loss)
+    torch.testing.assert_close(*losses)
+
+
 def test_in_bfloat16_only_the_products_are_coarse():
     """The gradients are near those in float32, and not equal; likelihood and KL are in float32."""
     of, half = built(Gradients), built(Gradients, precision="bfloat16")

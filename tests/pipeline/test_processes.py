@@ -57,7 +57,7 @@ def test_what_cannot_be_shared_is_refused_in_one_line(prepared):
         failed = prepared.run(sys.executable, "-m", "stages.train", ok=False, NPROC="2")
         (prepared.root / "params.yaml").write_text(params)
         assert failed.returncode == 1
-        (line,) = [line for line in failed.stderr.splitlines() if line.startswith("train: ")]
+        (line,) = failed.stderr.splitlines()
         assert line.startswith(f"train: NPROC = 2: {reason}")
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Literal, Self
 
+import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
@@ -87,4 +88,5 @@ def _of_pairs(values: Tensor) -> Tensor:
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
     """Returns ‖a_i − b_j‖², [K, B, B]."""
     squares = a.square().sum(-1).unsqueeze(-1) + b.square().sum(-1).unsqueeze(-2)
-    return (squares - 2 * a @ b.mT).clamp(min=0)
+    with torch.autocast(a.device.type, enabled=False):  # a difference of large numbers
+        return (squares - 2 * a @ b.mT).clamp(min=0)
