@@ -4,29 +4,17 @@ from functools import partial
 
 import numpy as np
 import pytest
-import torch
-import torchvision
-from torch import nn
 
+from vaeline.bench import distances
 from vaeline.fid.inception import FILE, Inception
 
 
 @pytest.fixture(scope="session")
 def random_weights(tmp_path_factory):
     """A $TORCH_HOME with He-scaled weights, so that features are not rounding noise; returns its path."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = torchvision.models.inception_v3(
-            num_classes=1008, aux_logits=False, weights=None, init_weights=False
-        )
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
     home = tmp_path_factory.mktemp("torch-home")
-    folder = home / "hub" / "checkpoints"
-    folder.mkdir(parents=True)
-    torch.save(network.state_dict(), folder / FILE)
-    return home
+    with distances.random_weights(home):
+        return home
 
 
 @pytest.fixture
