@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # see stages/__init__.py
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # see stages/__init__.py
 
 import torch
 

@@ -100,7 +100,15 @@ class CompiledGradients(Gradients):
         torch._dynamo.config.trace_autograd_ops = True
         # Nothing that guards look at changes between two calls, and looking took a tenth of a small step.
         # Each object then needs graphs of its own.
-        options = {"fallback_random": True, "guard_filter_fn": torch.compiler.skip_all_guards_unsafe}
+        options = {
+            "fallback_random": True,
+            "guard_filter_fn": torch.compiler.skip_all_guards_unsafe,
+            # What the CPU can do is asked of the CPU, not by building a program for each vector width; if
+            # the C++ compiler cannot follow, the step is not compiled. And headers compiled beforehand, as
+            # dear as all the rest, pay only from the third graph on.
+            "cpp.vec_isa_ok": True,
+            "cpp_cache_precompile_headers": False,
+        }
         if next(model.parameters()).device.type == "cpu":
             options["cpp_wrapper"] = True  # without it, Python between the kernels takes as long again
         self.compiled = torch.compile(

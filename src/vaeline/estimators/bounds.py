@@ -14,7 +14,7 @@ from vaeline.progress import bar
 
 # Rows of the decoder at a time: so few that a layer's output stays in the processor's cache. Fixed, not
 # fitted to the machine: noise is drawn chunk by chunk, so another chunk would be another draw.
-ROWS = 1024
+ROWS = 2048
 
 
 @dataclass(frozen=True)
