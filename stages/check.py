@@ -20,7 +20,7 @@ def main(params: Handed) -> None:
     data.verify()
     where = device(params.device)
     model = MODELS.build(params.model, config=params, shape=data.shape).to(where)
-    model.start_at(torch.from_numpy(data.train.mean()))
+    model.start_at(data.train)
     objective = OBJECTIVES.build(
         params.objective, free_bits=params.free_bits, images=len(data.train), batch_size=params.batch_size
     )

@@ -28,7 +28,7 @@ def main(params: Handed) -> None:
     set_seed(params.seed)
     data = Prepared.open()
     model = MODELS.build(params.model, config=params, shape=data.shape).to(device(params.device))
-    model.start_at(torch.from_numpy(data.train.mean()))
+    model.start_at(data.train)
     objective = OBJECTIVES.build(
         params.objective, free_bits=params.free_bits, images=len(data.train), batch_size=params.batch_size
     )

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vaeline.moments import moments
 from vaeline.seeding import own_noise, rng_state, set_rng_state
 
 LEARNING_STEPS = 20  # updates on one batch, after which the loss must be lower than before
@@ -91,7 +92,8 @@ class _Trial:
     def ranges(self) -> tuple[bool, str]:
         values = {"output": self.inference.likelihood.mean}
         for i, layer in enumerate(self.inference.layers):
-            values |= {f"mean {i}": layer.posterior.mean, f"variance {i}": layer.posterior.variance}
+            mean, variance = moments(layer.posterior)
+            values |= {f"mean {i}": mean, f"variance {i}": variance}
         seen = ", ".join(f"{name} in [{v.min():.3g}, {v.max():.3g}]" for name, v in values.items())
         return all(torch.isfinite(v).all() for v in values.values()), seen
 

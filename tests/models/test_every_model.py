@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from tests.small import objective, shown, vae
+from vaeline.data.prepared import Split
 from vaeline.models import MODELS
 from vaeline.networks import NETWORKS
 
@@ -107,8 +108,10 @@ def test_what_it_draws_from_the_prior_has_the_density_that_it_says(name):
 def test_its_decoder_starts_where_it_is_told_to(name, network, output_bias):
     """At the mean image, where its weights add nothing; clipped, since no logit makes a pixel 0 or 1."""
     built = vae(model={"name": name}, network={"name": network, "output_bias": output_bias}).eval()
-    mean = torch.full((1, 8, 8), 0.2) if network == "conv" else torch.linspace(0, 1, 64).reshape(1, 8, 8)
-    built.start_at(mean)
+    image = torch.full((1, 8, 8), 51) if network == "conv" else torch.linspace(0, 255, 64).reshape(1, 8, 8)
+    image = image.to(torch.uint8)
+    built.start_at(Split(image.expand(2, -1, -1, -1).numpy(), torch.zeros(2).numpy()))
+    mean = image / 255
     for parameter_name, parameter in built.decoder.named_parameters():
         if parameter_name.endswith("weight"):
             torch.nn.init.zeros_(parameter)

@@ -30,6 +30,16 @@ class Split:
         """The mean image, float32 [C, H, W] in [0, 1]."""
         return (self.images.mean(0, dtype=np.float64) / 255).astype(np.float32)
 
+    def spread(self, count: int) -> np.ndarray:
+        """Returns `count` images evenly from the whole set, float32 [count, C, H, W] in [0, 1].
+
+        Raises VaelineError where there are not as many.
+        """
+        if count > len(self):
+            raise VaelineError(f"{count} images are asked for, and there are {len(self)}")
+        chosen = np.linspace(0, len(self) - 1, count).round().astype(int)
+        return self.images[chosen].astype(np.float32) / 255
+
 
 @dataclass(frozen=True, eq=False)
 class Prepared:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vaeline.estimators.bounds import ROWS, device_of, shown
+from vaeline.moments import moments
 
 ACTIVE_UNIT_VARIANCE = 0.01  # Burda et al. 2016, section 5.2
 ACTIVITY_IMAGES = 500  # training images, that the authors' code counts active units on
@@ -45,11 +46,11 @@ def latents(model: nn.Module, images: Tensor) -> Latents:
     means, variances, kls = [], [], []
     for x in shown(images, ROWS, device_of(model)):
         inference = model.infer(x)
-        posteriors = [layer.posterior for layer in inference.layers]
-        means.append(torch.cat([q.mean.reshape(len(x), -1) for q in posteriors], dim=1).cpu())
-        variances.append(torch.cat([q.variance.reshape(len(x), -1) for q in posteriors], dim=1).cpu())
+        seen = [moments(layer.posterior) for layer in inference.layers]
+        for values, collected in zip(zip(*seen, strict=True), (means, variances), strict=True):
+            collected.append(torch.cat([value.reshape(len(x), -1) for value in values], dim=1).cpu())
         kls.append(inference.kl_terms().cpu())
-    sizes = tuple(q.mean[0].numel() for q in posteriors)
+    sizes = tuple(mean[0].numel() for mean, _ in seen)
     return Latents(torch.cat(means), torch.cat(variances), torch.cat(kls), sizes)
 
 

@@ -1,17 +1,28 @@
 """What every model has between z and the image."""
 
+import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from vaeline.data.prepared import Split
 from vaeline.numerics import in_full
 
 
 class Decoding(nn.Module):
-    """Base of models with p(x|z) made of a `decoder`, built by `network`, and a `likelihood`."""
+    """Base of models with p(x|z) made of a `decoder`, built by `network`, and a `likelihood`.
 
-    def start_at(self, mean: Tensor) -> None:
-        """Lets the decoder start at the mean training image [C, H, W] in [0, 1], if so told."""
-        self.network.start_at(self.decoder, self.likelihood.start(mean))
+    `prior` is that of the uppermost layer, and `below(x)` what its posterior is recognised from.
+    """
+
+    @torch.no_grad()
+    def start_at(self, train: Split) -> None:
+        """Starts where the training images tell: the decoder at their mean, the prior at some of them.
+
+        Each part does as its options say, or nothing. Raises VaelineError where there are too few images.
+        """
+        device = next(self.parameters()).device
+        self.network.start_at(self.decoder, self.likelihood.start(torch.from_numpy(train.mean())))
+        self.prior.start_at(lambda count: self.below(torch.from_numpy(train.spread(count)).to(device)))
 
     def decode(self, z: Tensor) -> Distribution:
         """Returns p(x|z) for z [..., latent_dim]: batch [...], event [C, H, W]."""

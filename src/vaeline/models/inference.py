@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vaeline.divergences import detached, drawn_terms, is_diagonal_gaussian, kl_terms
+from vaeline.moments import stated
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,14 @@ class Layer:
         """Returns E[log q − log p] in nats, split into dimensions where it splits, see `divergences`."""
         terms = kl_terms if self.closed_form and not drawn else drawn_terms
         return terms(self.posterior, self.prior, self.sample)
+
+    def variance(self) -> Tensor:
+        """Returns the variances of q, or where it does not know them, those of all that was drawn."""
+        return (
+            self.posterior.variance
+            if stated(self.posterior)
+            else self.sample.flatten(0, -2).var(0, correction=0)
+        )
 
     def log_ratio(self, path_only: bool = False) -> Tensor:
         """Returns log p(z) − log q(z) of the drawn z in nats, [K, B], see `Inference.log_weights`."""
@@ -66,5 +75,8 @@ class Inference:
         return sum((beta * ratio for ratio in ratios), -self.distortion(x))
 
     def max_variance(self) -> Tensor:
-        """Returns the largest posterior variance of the batch, a scalar without a gradient."""
-        return torch.stack([layer.posterior.variance.max() for layer in self.layers]).max().detach()
+        """Returns the largest posterior variance of the batch, a scalar without a gradient.
+
+        Of a posterior that does not know it, that of all z drawn for the batch, which on average is more.
+        """
+        return torch.stack([layer.variance().max() for layer in self.layers]).max().detach()

@@ -10,6 +10,7 @@ from torch.distributions import Distribution
 from vaeline.likelihoods import LIKELIHOODS
 from vaeline.models.decoding import Decoding, over_rows
 from vaeline.models.inference import Inference, Layer
+from vaeline.moments import moments
 from vaeline.networks import NETWORKS
 from vaeline.networks.mlp import MLP
 from vaeline.params import Options
@@ -43,7 +44,7 @@ class TwoLayerVAE(Decoding):
         self.posterior = POSTERIORS.build(config.posterior, features=features, latent_dim=first)
         self.upwards, features = between.encoder((1, 1, first))
         self.posterior2 = POSTERIORS.build(config.posterior, features=features, latent_dim=second)
-        self.prior = PRIORS.build(config.prior, latent_dim=second)
+        self.prior = PRIORS.build(config.prior, latent_dim=second, recognise=self.encode2, shape=(first,))
         self.downwards, features = between.encoder((1, 1, second))
         self.conditional = DiagonalGaussian(
             POSTERIORS.parse(config.posterior), features=features, latent_dim=first
@@ -54,13 +55,21 @@ class TwoLayerVAE(Decoding):
         """Returns both layers with k draws of (z₁, z₂), and p(x|z₁), for x [B, C, H, W] in [0, 1]."""
         posterior = self.posterior(self.encoder(x))
         z1 = posterior.rsample((k,))
-        posterior2 = self.posterior2(over_rows(self.upwards, z1))
+        posterior2 = self.encode2(z1)
         z2 = posterior2.rsample()
         prior = self.prior1(z2)
         # z₂ was drawn from z₁, so that under q the one does not stay while the other varies: the KL of the
         # first layer has no closed form.
         first = Layer(posterior, prior, z1, closed_form=False)
         return Inference((first, Layer(posterior2, self.prior(), z2)), self.decode(z1))
+
+    def below(self, x: Tensor) -> Tensor:
+        """Returns E[z₁|x], [B, latent_dim], for x [B, C, H, W]."""
+        return moments(self.posterior(self.encoder(x)))[0]
+
+    def encode2(self, z1: Tensor) -> Distribution:
+        """Returns q(z₂|z₁) for z₁ [..., latent_dim]: batch [...], event [d₂]."""
+        return self.posterior2(over_rows(self.upwards, z1))
 
     def prior1(self, z2: Tensor) -> Distribution:
         """Returns p(z₁|z₂) for z₂ [..., d₂]: batch [...], event [latent_dim]."""

@@ -26,12 +26,18 @@ class VAE(Decoding):
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
         self.latent_dim = config.latent_dim
         self.likelihood = LIKELIHOODS.build(config.likelihood)
-        self.prior = PRIORS.build(config.prior, latent_dim=config.latent_dim)
+        self.prior = PRIORS.build(
+            config.prior, latent_dim=config.latent_dim, recognise=self.encode, shape=shape
+        )
         self.encoder, features = self.network.encoder(shape)
         self.posterior = POSTERIORS.build(config.posterior, features=features, latent_dim=config.latent_dim)
         self.decoder = self.network.decoder(
             config.latent_dim, (shape[0] * self.likelihood.channels, *shape[1:])
         )
+
+    def below(self, x: Tensor) -> Tensor:
+        """Returns what `encode` takes: x itself."""
+        return x
 
     def encode(self, x: Tensor) -> Distribution:
         """Returns q(z|x) for x [B, C, H, W]: batch [B], event [latent_dim]."""

@@ -3,17 +3,17 @@
 from typing import Any
 
 import torch
-from torch import nn
 from torch.distributions import Distribution
 
 from vaeline.divergences import diagonal_gaussian
+from vaeline.priors.prior import Prior
 
 
-class StandardNormal(nn.Module):
+class StandardNormal(Prior):
     """p(z) = N(0, I)."""
 
-    def __init__(self, section: Any, *, latent_dim: int) -> None:  # noqa: ARG002 (it has no options)
-        super().__init__()
+    def __init__(self, section: Any, *, latent_dim: int, **context: Any) -> None:
+        super().__init__(section, **context)
         self.register_buffer("loc", torch.zeros(latent_dim), persistent=False)
         self.register_buffer("scale", torch.ones(latent_dim), persistent=False)
 
