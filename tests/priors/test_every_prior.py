@@ -2,13 +2,24 @@ import pytest
 import torch
 
 from tests.small import config
+from vaeline.divergences import diagonal_gaussian
 from vaeline.priors import PRIORS
 
 WIDE = 12.0
 
 
+INPUTS = (1, 8, 8)
+
+
 def prior(name: str, latent_dim: int):
-    return PRIORS.build(config(prior={"name": name}).prior, latent_dim=latent_dim)
+    """Returns a prior for a model whose posterior is N(the first pixels, I/4)."""
+
+    def recognise(x: torch.Tensor):
+        loc = x.flatten(1)[:, :latent_dim]
+        return diagonal_gaussian(loc, torch.full_like(loc, 0.5))
+
+    section = config(prior={"name": name}).prior
+    return PRIORS.build(section, latent_dim=latent_dim, recognise=recognise, shape=INPUTS)
 
 
 @pytest.mark.parametrize("latent_dim", [1, 3])
@@ -50,3 +61,20 @@ def test_it_is_handed_on_with_the_model(name):
     p = prior(name, 3).double()()
     assert p.sample().dtype == torch.float64
     assert p.log_prob(torch.zeros(3, dtype=torch.float64)).dtype == torch.float64
+
+
+@pytest.mark.parametrize("name", [name for name in PRIORS if list(prior(name, 1).parameters())])
+def test_it_learns_by_its_density(name):
+    p = prior(name, 3)
+    z = torch.randn(20, 3)
+    p().log_prob(z).sum().backward()
+    for parameter_name, parameter in p.named_parameters():
+        assert torch.isfinite(parameter.grad).all(), parameter_name
+        assert parameter.grad.any(), parameter_name
+
+
+@pytest.mark.parametrize("name", list(PRIORS))
+def test_it_takes_training_examples_to_start_at(name):
+    p = prior(name, 2)
+    p.start_at(lambda count: torch.rand(count, *INPUTS))
+    assert torch.isfinite(p().log_prob(torch.zeros(2)))

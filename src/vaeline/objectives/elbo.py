@@ -13,7 +13,8 @@ class ELBO:
     """−ELBO with β on the KL (Higgins et al. 2017, equation 4) and free bits, averaged over k draws of z.
 
     loss = mean distortion + β · Σ_j max(λ, KL_j), with KL_j averaged over the batch before it is clamped
-    (Kingma et al. 2016, section on free bits). `free_bits` = λ is in nats a dimension. The KL is in closed
+    (Kingma et al. 2016, section on free bits). `free_bits` = λ is in nats a dimension; where the KL
+    does not split into dimensions, of the whole. The KL is in closed
     form where one is known, or `drawn`: log q(z) − log p(z) at the same z as the distortion.
     """
 
