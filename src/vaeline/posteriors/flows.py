@@ -24,7 +24,7 @@ class FlowOptions(Options):
     hidden_dim: int = Field(64, ge=1)
 
 
-class FlowPosterior(DiagonalGaussian):
+class FlowPosterior(nn.Module):
     """q(z|x): a diagonal Gaussian (with the options of `posterior.diagonal`), then steps that see the image.
 
     The steps begin near the identity, so that training starts at the diagonal posterior. Their networks are
@@ -35,7 +35,8 @@ class FlowPosterior(DiagonalGaussian):
     name: str
 
     def __init__(self, section: Any, *, features: int, latent_dim: int) -> None:
-        super().__init__(section, features=features, latent_dim=latent_dim)
+        super().__init__()
+        self.diagonal = DiagonalGaussian(section, features=features, latent_dim=latent_dim)
         options = getattr(section, self.name)
         self.fc_context = nn.Linear(features, CONTEXT)
         init_weights(self.fc_context)
@@ -53,7 +54,7 @@ class FlowPosterior(DiagonalGaussian):
     def forward(self, h: Tensor) -> Distribution:
         """Returns q(z|x) for features h [B, features]: batch [B], event [latent_dim]."""
         context = in_full(self.fc_context(h))
-        return Flow(super().forward(h), [step(context) for step in self.steps])
+        return Flow(self.diagonal(h), [step(context) for step in self.steps])
 
 
 class InverseAutoregressive(FlowPosterior):

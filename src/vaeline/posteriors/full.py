@@ -11,7 +11,7 @@ from vaeline.numerics import in_full
 from vaeline.posteriors.diagonal import DiagonalGaussian
 
 
-class FullCovariance(DiagonalGaussian):
+class FullCovariance(nn.Module):
     """q(z|x) = N(μ(h), L Lᵀ): L = diag σ(h) + strictly lower triangular l(h) (Kingma & Welling 2019, 2.5.1).
 
     μ and σ are those of the diagonal posterior, with its options (`posterior.diagonal`). l starts at 0, and
@@ -19,7 +19,8 @@ class FullCovariance(DiagonalGaussian):
     """
 
     def __init__(self, section: Any, *, features: int, latent_dim: int) -> None:
-        super().__init__(section, features=features, latent_dim=latent_dim)
+        super().__init__()
+        self.diagonal = DiagonalGaussian(section, features=features, latent_dim=latent_dim)
         self.below = tuple(torch.tril_indices(latent_dim, latent_dim, -1).tolist())
         self.fc_lower = nn.Linear(features, len(self.below[0])) if latent_dim > 1 else None
         if self.fc_lower is not None:
@@ -28,7 +29,7 @@ class FullCovariance(DiagonalGaussian):
 
     def forward(self, h: Tensor) -> Distribution:
         """Returns q(z|x) for features h [B, features]: batch [B], event [latent_dim]."""
-        base = super().forward(h).base_dist
+        base = self.diagonal(h).base_dist
         scale_tril = torch.diag_embed(base.scale)
         if self.fc_lower is not None:
             scale_tril[..., self.below[0], self.below[1]] = in_full(self.fc_lower(h))
