@@ -13,7 +13,7 @@ import torch
 from tests.conftest import ROOT
 from tests.small import digits, objective
 from tests.trainings import VALID
-from vaeline import launch, presets, table1
+from vaeline import launch, presets, table1, zoo
 from vaeline.errors import VaelineError
 from vaeline.experiments import nested
 from vaeline.models import MODELS
@@ -64,7 +64,8 @@ def weights(config):
 
 
 def test_there_are_no_others_than_the_table_shows():
-    assert sorted(table1.cells(presets.names())) == presets.names()
+    shown = table1.cells(presets.names()) + [zoo.PREFIX + name for name in zoo.names()]
+    assert sorted(shown) == presets.names()
     assert len([name for name in presets.names() if name.startswith(("burda-", "fast-"))]) == 24
 
 
