@@ -50,12 +50,12 @@ def _command(changes: Mapping[str, Any]) -> str:
 
 HEADING = (
     *("what", "chosen by", "source"),
-    *("ELBO, nats", "IWAE-100, nats", "bits a dimension", "Fréchet", "units", "training"),
+    *("ELBO, nats", "IWAE, nats", "bits a dimension", "Fréchet", "units", "training"),
 )
 INTRODUCTION = """# What there is, and what it reaches in a small budget
 
 Each row is one training of {epochs} epochs on {train} images of MNIST, or of the data set that it names, with
-one seed, and evaluated on the whole test split: the bound at β = 1, IWAE-100, the Fréchet distance of samples
+one seed, and evaluated on the whole test split: the bound at β = 1, IWAE-{k}, the Fréchet distance of samples
 in the features of our own classifier (compare within a data set only), and Burda's active units, layer by
 layer. So small a budget ranks nothing: it shows that each part works, and what it costs beside the plain VAE
 in the first row. A bound is in nats an image, with its standard error over test images; densities of
@@ -69,7 +69,9 @@ continuous pixels and probabilities of binary ones are not comparable.
 def markdown(rows: Iterable[Mapping[str, Any]]) -> str:
     """Returns the page."""
     budget = presets.overrides(BASE)
-    head = INTRODUCTION.format(epochs=budget["epochs"], train=f"{budget['data.train_size']:,}")
+    head = INTRODUCTION.format(
+        epochs=budget["epochs"], train=f"{budget['data.train_size']:,}", k=budget["iwae_k"]
+    )
     return head + tables.markdown([HEADING, *map(_cells, rows)]) + "\n"
 
 
