@@ -5,6 +5,7 @@ leaves docs/records/NAME.json. One that was stopped goes on when it is called ag
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -87,7 +88,12 @@ def run(name: str) -> Path:
     return path
 
 
+PLAIN = re.compile(r"[\w./-]*")  # what DVC's overrides take without quotes
+
+
 def _setting(value: Any) -> str:
+    if isinstance(value, str) and not PLAIN.fullmatch(value):
+        return "'" + value.replace("'", "'") + "'"
     return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
 
 
