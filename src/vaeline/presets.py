@@ -93,7 +93,7 @@ PLAIN = re.compile(r"[\w./-]*")  # what DVC's overrides take without quotes
 
 def _setting(value: Any) -> str:
     if isinstance(value, str) and not PLAIN.fullmatch(value):
-        return "'" + value.replace("'", "'") + "'"
+        return "'" + value.replace("'", r"\'") + "'"
     return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
 
 
