@@ -29,13 +29,19 @@ def dataset(request, tmp_path, monkeypatch):
 
 
 def test_examples_keep_the_contract(dataset):
-    for images, labels in (dataset.training(), dataset.test()):
+    for images, labels, factors in (dataset.training(), dataset.test()):
         assert images.dtype == np.uint8
         assert images.ndim == 4
         assert labels.dtype == np.int64
         assert labels.shape == images.shape[:1]
         assert labels.min() >= 0
         assert labels.max() < len(dataset.classes)
+        assert (factors is None) == (not dataset.factors)
+        if factors is not None:
+            assert factors.dtype == np.int64
+            assert factors.shape == (len(images), len(dataset.factors))
+            assert (factors.min(0) == 0).all()
+            assert (factors.max(0) == np.array(list(dataset.factors.values())) - 1).all()
 
 
 def test_prepared_is_the_data_split_and_nothing_else(dataset, tmp_path):
@@ -50,9 +56,13 @@ def test_prepared_is_the_data_split_and_nothing_else(dataset, tmp_path):
     ):
         np.testing.assert_array_equal(stored.images, source.images[indices])
         np.testing.assert_array_equal(stored.labels, source.labels[indices])
+        assert (stored.factors is None) == (source.factors is None)
+        if source.factors is not None:
+            np.testing.assert_array_equal(stored.factors, source.factors[indices])
     assert (len(prepared.train), len(prepared.valid)) == (20, 6)
     assert prepared.name == dataset.name
     assert prepared.classes == dataset.classes
+    assert prepared.factors == dataset.factors
 
 
 @pytest.mark.parametrize("name", list(DATASETS))

@@ -125,3 +125,33 @@ def test_summary_counts_and_averages(tmp_path):
 
 def test_what_is_returned_is_what_is_opened_later(tmp_path):
     assert store(numbered(), tmp_path).description == Prepared.open(tmp_path).description
+
+
+class Made(Numbered):
+    @property
+    def factors(self):
+        return {"tens": 10, "ones": 10}
+
+    def training(self):
+        known = np.arange(100)
+        return super().training()._replace(factors=np.stack([known // 10, known % 10], 1))
+
+    def test(self):
+        return super().test()._replace(factors=np.zeros((20, 2), np.int64))
+
+
+def test_factors_stand_beside_the_images_and_are_named(tmp_path):
+    prepared = store(Made(DataOptions(), raw=None), tmp_path / "made")
+    assert prepared.factors == {"tens": 10, "ones": 10}
+    for split in (prepared.train, prepared.valid):
+        assert (split.factors @ [10, 1] == split.labels).all()
+    assert prepared.hashes["test_factors.npy"]
+    prepared.verify()
+
+
+def test_a_data_set_without_factors_has_no_trace_of_them(tmp_path):
+    prepared = store(numbered(), tmp_path)
+    assert prepared.factors == {}
+    assert prepared.valid.factors is None
+    assert "factors" not in prepared.description
+    assert not list(tmp_path.glob("*_factors.npy"))

@@ -38,7 +38,7 @@ class DataOptions(Options):
 class Examples(NamedTuple):
     """Images and what belongs to each.
 
-    Both are read in pieces, `images[indices]`, so that what does not fit into memory may be an object
+    All are read in pieces, `images[indices]`, so that what does not fit into memory may be an object
     that loads a piece when it is asked for it.
     """
 
@@ -46,6 +46,8 @@ class Examples(NamedTuple):
     """uint8 [N, C, H, W]."""
     labels: np.ndarray
     """int64 [N]."""
+    factors: np.ndarray | None = None
+    """int64 [N, F]: the index of each factor's value, where it is known what the images are made of."""
 
 
 class DataSet(ABC):
@@ -59,6 +61,11 @@ class DataSet(ABC):
     def __init__(self, options: DataOptions, raw: Path) -> None:
         self.options = options
         self.raw = raw
+
+    @property
+    def factors(self) -> dict[str, int]:
+        """The number of values of each factor in `Examples.factors`, by its name; empty without factors."""
+        return {}
 
     @abstractmethod
     def training(self) -> Examples:

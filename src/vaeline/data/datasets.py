@@ -5,6 +5,7 @@ from vaeline.data.digits import Digits
 from vaeline.data.fashion_mnist import FashionMnist
 from vaeline.data.kmnist import KMnist
 from vaeline.data.mnist import Mnist
+from vaeline.data.sprites import Sprites
 from vaeline.registry import Table
 
 DATASETS = (
@@ -13,4 +14,5 @@ DATASETS = (
     .add("fashion_mnist", FashionMnist)
     .add("kmnist", KMnist)
     .add("digits", Digits)
+    .add("sprites", Sprites)
 )

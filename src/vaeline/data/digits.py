@@ -25,11 +25,13 @@ class Digits(DataSet):
 
     def training(self) -> Examples:
         """Returns the first 1,415 images."""
-        return Examples(*(array[:TEST_START] for array in self._all))
+        images, labels, _ = self._all
+        return Examples(images[:TEST_START], labels[:TEST_START])
 
     def test(self) -> Examples:
         """Returns the other 382."""
-        return Examples(*(array[TEST_START:] for array in self._all))
+        images, labels, _ = self._all
+        return Examples(images[TEST_START:], labels[TEST_START:])
 
     @cached_property
     def _all(self) -> Examples:

@@ -18,10 +18,14 @@ REMEDY = "run `dvc repro prepare` (or `dvc checkout data/prepared`)"
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images (uint8 [N, C, H, W]) and labels (int64 [N]), mapped read-only from the disk."""
+    """Images (uint8 [N, C, H, W]) and labels (int64 [N]), mapped read-only from the disk.
+
+    `factors` (int64 [N, F]) are the indices of the values that each image was made of, where they are known.
+    """
 
     images: np.ndarray
     labels: np.ndarray
+    factors: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -60,7 +64,10 @@ class Prepared:
         directory = Path(directory)
         description = _described(directory / DESCRIPTION)
         arrays = {file: _mapped(directory / file, facts) for file, facts in description["arrays"].items()}
-        splits = {s: Split(arrays[f"{s}_images.npy"], arrays[f"{s}_labels.npy"]) for s in SPLITS}
+        splits = {
+            s: Split(arrays[f"{s}_images.npy"], arrays[f"{s}_labels.npy"], arrays.get(f"{s}_factors.npy"))
+            for s in SPLITS
+        }
         return cls(directory, description, **splits)
 
     @property
@@ -78,6 +85,11 @@ class Prepared:
     def classes(self) -> tuple[str, ...]:
         """The name of each label."""
         return tuple(self.description["classes"])
+
+    @property
+    def factors(self) -> dict[str, int]:
+        """The number of values of each factor, by its name; none where no factors are known."""
+        return self.description.get("factors", {})
 
     @property
     def hashes(self) -> dict[str, str]:

@@ -20,7 +20,8 @@ PIECE = 4096
 
 
 def store(dataset: DataSet, directory: Path | str) -> Prepared:
-    """Splits `dataset` and stores it in `directory`: two .npy files a split, and description.json.
+    """Splits `dataset` and stores it in `directory`: two .npy files a split, a third where factors are
+    known, and description.json.
 
     No file of an earlier data set is touched before all of the new ones are written. Raises
     VaelineError where the data cannot be had or the sizes do not fit.
@@ -38,7 +39,7 @@ def store(dataset: DataSet, directory: Path | str) -> Prepared:
         # Entered first and so moved into place last: a description never stands without its arrays.
         description = stack.enter_context(replacing(directory / DESCRIPTION))
         for name, (examples, indices) in splits.items():
-            for field, source in zip(Examples._fields, examples, strict=True):
+            for field, source in _known(examples).items():
                 path = stack.enter_context(replacing(directory / f"{name}_{field}.npy"))
                 arrays[f"{name}_{field}.npy"] = _write(path, source, indices)
         write_json(description, _described(dataset, training, arrays))
@@ -66,6 +67,11 @@ def summary(prepared: Prepared) -> dict[str, int | float | str]:
     }
 
 
+def _known(examples: Examples) -> dict[str, np.ndarray]:
+    """Returns the arrays that there are, by their name."""
+    return {field: array for field, array in examples._asdict().items() if array is not None}
+
+
 def _described(dataset: DataSet, training: Examples, arrays: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": dataset.name,
@@ -73,6 +79,7 @@ def _described(dataset: DataSet, training: Examples, arrays: dict[str, Any]) -> 
         "classes": list(dataset.classes),
         "split": dataset.options.split,
         "split_seed": dataset.options.split_seed,
+        **({"factors": dataset.factors} if dataset.factors else {}),
         "arrays": arrays,
     }
 
