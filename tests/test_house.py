@@ -15,8 +15,8 @@ from vaeline.params import Handed, read_yaml
 
 # From words that everyone uses up to the outside world; a room is named by its package.
 LEVELS = {
-    0: "errors params registry files stage numerics seeding devices closure progress downloads processes "
-    "shards",
+    0: "errors params registry files stage numerics seeding devices closure progress downloads pretrained "
+    "processes shards",
     1: "data networks divergences moments mixtures flows schedules optimizers",
     2: "likelihoods posteriors priors",
     3: "models",
