@@ -55,6 +55,23 @@ def test_an_unknown_name_is_refused_before_anything_runs():
         zoo.main(["vapm"])
 
 
+def test_one_that_fails_is_named_and_the_others_run(monkeypatch, tmp_path, capsys):
+    started = []
+
+    def run(name: str) -> None:
+        started.append(name)
+        if name == "zoo-vamp":
+            raise VaelineError("zoo-vamp failed: out of luck")
+
+    monkeypatch.setattr("vaeline.presets.run", run)
+    monkeypatch.setattr(zoo, "DOCS", tmp_path)
+    with pytest.raises(VaelineError, match="1 failed, first of all: zoo-vamp failed: out of luck"):
+        zoo.main(["vamp", "iaf"])
+    assert started == ["zoo-vamp", "zoo-iaf"]
+    assert "out of luck" in capsys.readouterr().err
+    assert (tmp_path / "models.md").is_file()
+
+
 @pytest.mark.parametrize("name", zoo.names())
 def test_an_entry_is_one_that_can_be_run_and_names_its_source(name):
     config = presets.config(presets.overrides(zoo.PREFIX + name))

@@ -93,15 +93,24 @@ def write() -> list[dict[str, Any]]:
 
 
 def main(wanted: list[str]) -> None:
-    """Runs the entries that are named, or else those without a record, and writes the page."""
+    """Runs the entries that are named, or else those without a record, and writes the page.
+
+    Raises VaelineError for an unknown name, and at the end for entries that failed: the others run.
+    """
     if unknown := [name for name in wanted if name not in names()]:
         raise VaelineError(f"NAME: there is no '{unknown[0]}' in the zoo (known: {' '.join(names())})")
-    known = presets.recorded()
+    known, failed = presets.recorded(), []
     for name in wanted or [name for name in names() if PREFIX + name not in known]:
-        presets.run(PREFIX + name)
+        try:
+            presets.run(PREFIX + name)
+        except VaelineError as error:
+            failed.append(str(error))
+            print(f"zoo: {error}", file=sys.stderr)
         write()
     rows = write()
     print(f"docs/models.md: {sum(row['run'] for row in rows)} of {len(rows)} have a record")
+    if failed:
+        raise VaelineError(f"{len(failed)} failed, first of all: {failed[0]}")
 
 
 if __name__ == "__main__":
