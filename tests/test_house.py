@@ -20,7 +20,7 @@ LEVELS = {
     1: "data networks divergences moments mixtures flows schedules optimizers",
     2: "likelihoods posteriors priors",
     3: "models",
-    4: "objectives estimators fid plots",
+    4: "objectives estimators disentanglement fid plots",
     5: "verdicts training epoch gradients state records monitor checks diagnostics gallery history config "
     "evaluation",
     6: "checkpoints scratch fingerprint provenance tracking report showcase ui presets table1 zoo "
