@@ -4,6 +4,7 @@ import gzip
 import hashlib
 
 import numpy as np
+from PIL import Image
 
 from vaeline.data.dataset import DataSet, Examples
 
@@ -34,6 +35,15 @@ def md5(content):
 
 def compressed(content):
     return gzip.compress(content, mtime=0)
+
+
+def image_files(folder, names, side=12, seed=0):
+    """Writes random RGB images of `side` pixels under `names`; returns them, uint8 [N, 3, side, side]."""
+    images = np.random.default_rng(seed).integers(0, 256, (len(names), side, side, 3), np.uint8)
+    for image, name in zip(images, names, strict=True):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / name)
+    return images.transpose(0, 3, 1, 2)
 
 
 class Numbered(DataSet):

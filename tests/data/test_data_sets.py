@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.data.published import compressed, idx_files, md5, sha256
+from tests.data.published import compressed, idx_files, image_files, md5, sha256
 from vaeline.data.datasets import DATASETS
 from vaeline.data.idx import IdxSet
 from vaeline.data.split import split
@@ -25,6 +25,9 @@ def dataset(request, tmp_path, monkeypatch):
             (folder / name).write_bytes(content)
         monkeypatch.setattr(part, "digests", lambda _: {name: sha256(c) for name, c in contents.items()})
     section = {"name": request.param, "train_size": 20, "valid_size": 6}
+    if request.param == "image_folder":
+        image_files(tmp_path / "mine", [f"{'ab'[i % 2]}/{i}.png" for i in range(40)])
+        section["image_folder"] = {"folder": str(tmp_path / "mine"), "size": 12}
     return DATASETS.build(section, raw=tmp_path / "raw")
 
 

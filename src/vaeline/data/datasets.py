@@ -3,8 +3,10 @@
 from vaeline.data.dataset import DataOptions
 from vaeline.data.digits import Digits
 from vaeline.data.fashion_mnist import FashionMnist
+from vaeline.data.image_folder import ImageFolder
 from vaeline.data.kmnist import KMnist
 from vaeline.data.mnist import Mnist
+from vaeline.data.photo_patches import PhotoPatches
 from vaeline.data.sprites import Sprites
 from vaeline.registry import Table
 
@@ -15,4 +17,6 @@ DATASETS = (
     .add("kmnist", KMnist)
     .add("digits", Digits)
     .add("sprites", Sprites)
+    .add("image_folder", ImageFolder)
+    .add("photo_patches", PhotoPatches)
 )

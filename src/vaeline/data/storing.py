@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +17,9 @@ from vaeline.data.split import split
 from vaeline.files import replacing, write_json
 
 PIECE = 4096
-"""Images read and written at a time."""
+"""Images read and written at a time, if they are small …"""
+PIECE_BYTES = 1 << 25
+"""… and bytes, if they are not."""
 
 
 def store(dataset: DataSet, directory: Path | str) -> Prepared:
@@ -104,5 +107,7 @@ def _npy(source: np.ndarray, indices: np.ndarray) -> Iterator[bytes | np.ndarray
     dtype = npy.dtype_to_descr(source.dtype)
     npy.write_array_header_1_0(header, {"descr": dtype, "fortran_order": False, "shape": shape})
     yield header.getvalue()
-    for start in range(0, len(indices), PIECE):
-        yield np.ascontiguousarray(source[indices[start : start + PIECE]])
+    size = math.prod(source.shape[1:]) * source.dtype.itemsize
+    step = max(1, min(PIECE, PIECE_BYTES // size))
+    for start in range(0, len(indices), step):
+        yield np.ascontiguousarray(source[indices[start : start + step]])

@@ -1,0 +1,138 @@
+"""Decoding image files into arrays on the disk, by all cores, with as much memory for many as for few."""
+
+import math
+import os
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from itertools import repeat
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from vaeline.errors import VaelineError
+from vaeline.progress import bar
+
+Shape = tuple[int, int, int]
+Broken = dict[int, str]
+"""The places of files that could not be decoded, in order, with their names and why."""
+
+JOB_IMAGES = 256
+JOB_BYTES = 1 << 24
+MODES = {1: "L", 3: "RGB"}
+DEEP = ("I", "F")
+"""Modes of which nobody knows which level is white."""
+
+
+class Decoded:
+    """Images, uint8 [N, C, H, W], read from an open file when they are asked for, `images[indices]`.
+
+    Read, not mapped: what is mapped counts as the process's memory.
+    """
+
+    dtype = np.dtype(np.uint8)
+    ndim = 4
+
+    def __init__(self, file: int, places: np.ndarray, shape: Shape) -> None:
+        self._file, self._places = file, places
+        self.shape = (len(places), *shape)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
+        places = self._places[rows]
+        images = np.empty((len(places), *self.shape[1:]), np.uint8)
+        for image, place in zip(images, places.tolist(), strict=True):
+            os.preadv(self._file, [image.data], place * image.nbytes)
+        return images
+
+    def __del__(self) -> None:
+        os.close(self._file)
+
+
+def decoded(folder: Path, files: Sequence[str], shape: Shape, scratch: Path) -> tuple[Decoded, Broken]:
+    """Returns the images in `files` of `folder` as uint8 [C, S, S] each, without those that are broken.
+
+    They wait in a nameless file in `scratch`. Processes, not threads: decoding a small image is mostly
+    Python, and two threads took three times as long for MNIST's as one.
+    """
+    size = math.prod(shape)
+    step = max(1, min(JOB_IMAGES, JOB_BYTES // size))
+    starts = range(0, len(files), step)
+    jobs = [[f"{folder}/{file}" for file in files[start : start + step]] for start in starts]
+    scratch.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=scratch, prefix=".decoding-")
+    broken: Broken = {}
+    try:
+        with ExitStack() as stack:
+            progress = stack.enter_context(bar(total=len(files), desc="decoding", unit="image"))
+            run = map
+            if (workers := min(len(os.sched_getaffinity(0)), len(jobs))) > 1:
+                run = stack.enter_context(ProcessPoolExecutor(workers)).map
+            done = run(_decode, jobs, starts, repeat(shape), repeat(name))
+            for start, job, failures in zip(starts, jobs, done, strict=True):
+                broken |= {start + i: f"{files[start + i]} ({why})" for i, why in failures.items()}
+                progress.update(len(job))
+    except BrokenProcessPool:
+        os.close(handle)
+        raise VaelineError(f"{folder}: a process that decoded images was ended: was there memory?") from None
+    except BaseException:
+        os.close(handle)
+        raise
+    finally:
+        Path(name).unlink()
+    return Decoded(handle, np.delete(np.arange(len(files)), list(broken)), shape), broken
+
+
+def _decode(paths: Sequence[str], start: int, shape: Shape, target: str) -> dict[int, str]:
+    """Writes the images of `paths` to their places in `target`; returns which are broken, and why."""
+    images = np.zeros((len(paths), *shape), np.uint8)
+    broken = {}
+    for i, path in enumerate(paths):
+        try:
+            images[i] = pixels(path, shape)
+        except MemoryError:
+            raise
+        except Exception as error:  # damaged files raise anything
+            broken[i] = " ".join(f"{type(error).__name__}: {error}".replace(path, "it").split())
+    with Path(target).open("r+b") as file:
+        file.seek(start * math.prod(shape))
+        file.write(images.data)
+    return broken
+
+
+def pixels(path: str, shape: Shape) -> np.ndarray:
+    """Returns the largest centred square of an image, resized and in grey or RGB: uint8 [C, S, S].
+
+    Raises what Pillow raises where it is damaged, and ValueError for levels without a known white.
+    """
+    channels, side, _ = shape
+    with Image.open(path) as opened:
+        # A large JPEG is decoded at half or less of its size, if that is still twice what is asked for.
+        opened.draft(MODES[channels], (2 * side, 2 * side))
+        image = _eight_bit(opened)
+        if "exif" in image.info:
+            image = ImageOps.exif_transpose(image)
+        image = image.convert(MODES[channels])
+        if image.size != (side, side):
+            image = image.resize((side, side), Image.Resampling.BILINEAR, _square(*image.size))
+    return np.asarray(image).reshape(side, side, channels).transpose(2, 0, 1)
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    if image.mode in DEEP:
+        raise ValueError(f"its levels are not those of 8 or 16 bits (mode {image.mode})")
+    if image.mode.startswith("I;16"):  # convert() would clip
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return image
+
+
+def _square(width: int, height: int) -> tuple[float, float, float, float]:
+    """Returns the box of the largest centred square: left, upper, right, lower."""
+    side = min(width, height)
+    left, upper = (width - side) / 2, (height - side) / 2
+    return left, upper, left + side, upper + side

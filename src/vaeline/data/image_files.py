@@ -1,0 +1,51 @@
+"""Image files in folders, by their names alone."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from vaeline.errors import VaelineError
+
+EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+FLAT = "image"
+"""The one class of a folder without class folders."""
+
+
+class Part(NamedTuple):
+    """The image files of the training or of the test set: paths from the user's folder, and their classes."""
+
+    files: list[str]
+    classes: list[str]
+
+
+def found(folder: Path, prefix: str) -> Part:
+    """Returns the images below `folder/prefix`, sorted by path.
+
+    Raises VaelineError where there are none, or where some lie in folders and some do not.
+    """
+    files = sorted(_images(str(folder / prefix), prefix, ()))
+    if not files:
+        raise VaelineError(f"{folder / prefix}: no images in it (files that end in {' '.join(EXTENSIONS)})")
+    places = [file.removeprefix(prefix).split("/") for file in files]
+    flat = [len(place) == 1 for place in places]
+    if any(flat) and not all(flat):
+        stray = files[flat.index(True)]
+        raise VaelineError(f"{folder}: {stray} lies beside class folders: move it into one of them")
+    return Part(files, [FLAT if alone else place[0] for alone, place in zip(flat, places, strict=True)])
+
+
+def _images(folder: str, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
+    """Yields the paths of the images below `folder`, after `prefix`; not into links to folders above."""
+    status = Path(folder).stat()
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                yield from _images(entry.path, f"{prefix}{entry.name}/", (*above, here))
+            elif entry.name.lower().endswith(EXTENSIONS):
+                yield prefix + entry.name
