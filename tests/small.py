@@ -20,7 +20,7 @@ SMALL = {
     "latent_dim": 3,
     "batch_size": 50,
     "epochs": 2,
-    "network": {"conv": {"channels": 4}},
+    "network": {"conv": {"channels": 4}, "residual": {"channels": 4}},
 }
 
 

@@ -113,7 +113,7 @@ def test_what_it_draws_from_the_prior_has_the_density_that_it_says(name):
 def test_its_decoder_starts_where_it_is_told_to(name, network, output_bias):
     """At the mean image, where its weights add nothing; clipped, since no logit makes a pixel 0 or 1."""
     built = vae(model={"name": name}, network={"name": network, "output_bias": output_bias}).eval()
-    image = torch.full((1, 8, 8), 51) if network == "conv" else torch.linspace(0, 255, 64).reshape(1, 8, 8)
+    image = torch.full((1, 8, 8), 51) if network != "mlp" else torch.linspace(0, 255, 64).reshape(1, 8, 8)
     image = image.to(torch.uint8)
     built.start_at(Split(image.expand(2, -1, -1, -1).numpy(), torch.zeros(2).numpy()))
     mean = image / 255

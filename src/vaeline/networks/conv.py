@@ -38,7 +38,7 @@ class Conv:
         """Returns a module [B, C, H, W] → [B, features], and the number of features."""
         layers = [self._block(nn.Conv2d, *pair) for pair in pairwise([shape[0], *self.channels])]
         encoder = nn.Sequential(Pad(shape), *layers, nn.Flatten())
-        return _channels_last(encoder), math.prod(self._smallest(shape))
+        return channels_last(encoder), math.prod(self._smallest(shape))
 
     def decoder(self, latent_dim: int, shape: Shape) -> nn.Module:
         """Returns a module [B, latent_dim] → [B, *shape], linear at its end."""
@@ -50,7 +50,7 @@ class Conv:
             init_weights(start, self.section.activation)
             init_weights(last)
         decoder = nn.Sequential(start, nn.Unflatten(1, smallest), *layers, last, Crop(shape))
-        return _channels_last(decoder)
+        return channels_last(decoder)
 
     @torch.no_grad()
     def start_at(self, decoder: nn.Module, parameters: Tensor) -> None:
@@ -73,7 +73,7 @@ class Conv:
         return block
 
 
-def _channels_last(network: nn.Module) -> nn.Module:
+def channels_last(network: nn.Module) -> nn.Module:
     """Returns `network` with its kernels laid out as the layers' outputs then are: a tenth faster on CPUs."""
     for kernel in (p for p in network.parameters() if p.dim() == 4):
         kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
