@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from vaeline import checkpoints, diagnostics, gallery
+from vaeline import checkpoints, diagnostics, ex_post, gallery
 from vaeline.data.prepared import Prepared
 from vaeline.devices import device
 from vaeline.estimators.latents import latents
@@ -27,7 +27,8 @@ def main(params: Handed) -> None:
     seen = latents(model, images)
     metrics = diagnostics.summary(seen) | diagnostics.errors(model, images)
     dimensions = diagnostics.dimensions(seen)
-    pictures = gallery.pictures(model, images, seen, dimensions, data.valid.labels, data.classes)
+    mixture = ex_post.fitted(model, data.train)
+    pictures = gallery.pictures(model, images, seen, dimensions, data.valid.labels, data.classes, mixture)
     pictures["training"] = training_curves(pd.read_csv("outputs/train/history.csv"))
 
     for name, figure in pictures.items():
