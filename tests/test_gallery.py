@@ -12,6 +12,7 @@ from vaeline import ex_post, gallery
 from vaeline.data.prepared import Split
 from vaeline.diagnostics import dimensions
 from vaeline.estimators.latents import latents
+from vaeline.neighbours import nearest
 
 N = 60
 LABELS = np.arange(N) % 10
@@ -104,6 +105,15 @@ def test_interpolations_go_from_one_image_to_the_other_by_line_and_arc(monkeypat
         assert ways[1, middle].norm() >= ways[0, middle].norm()
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == ["line", "arc"] * gallery.PAIRS
+
+
+def test_samples_stand_above_their_neighbours():
+    train = digits(N).numpy()
+    samples = torch.from_numpy(train[::6]).float() / 255
+    figure = gallery.neighbours(samples, nearest(samples, train), train)
+    sheet = np.asarray(figure.axes[0].images[0].get_array())
+    np.testing.assert_array_equal(sheet[2:10], sheet[12:20])  # each is its own
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["sample", "nearest"]
 
 
 def test_a_collapsed_model_has_a_traversal_as_well():

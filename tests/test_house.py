@@ -22,7 +22,7 @@ LEVELS = {
     3: "models",
     4: "objectives estimators fid plots",
     5: "verdicts training epoch gradients state records monitor checks diagnostics gallery history config "
-    "evaluation ex_post",
+    "evaluation ex_post neighbours",
     6: "checkpoints scratch fingerprint provenance tracking report showcase ui presets table1 zoo "
     "experiments launch sweep tables frontier seeds bench",
 }

@@ -13,6 +13,7 @@ from vaeline.estimators.bounds import device_of
 from vaeline.estimators.latents import Latents
 from vaeline.ex_post import ExPost
 from vaeline.interpolation import linear, spherical
+from vaeline.neighbours import Nearest
 from vaeline.plots.curves import kl_per_dimension, latent_map
 from vaeline.plots.images import beside, grid
 
@@ -81,6 +82,13 @@ def interpolations(model: nn.Module, seen: Latents) -> Figure:
     decoded = model.decode(z.flatten(0, 2).to(device_of(model))).mean
     title = "Interpolations between the latent means of validation images"
     return grid(decoded, POINTS, title, rows=("line", "arc") * len(starts))
+
+
+def neighbours(samples: Tensor, found: Nearest, train: np.ndarray) -> Figure:
+    """Returns samples [N, C, H, W] in [0, 1], each above its nearest of uint8 `train` [M, C, H, W]."""
+    near = torch.from_numpy(train[found.index[:SHOWN].numpy()]).float() / 255
+    title = "Samples, and the training images nearest to them, pixel by pixel"
+    return beside(samples[:SHOWN], near, title, names=("sample", "nearest"))
 
 
 def mapped(seen: Latents, labels: np.ndarray, classes: Sequence[str]) -> Figure:
