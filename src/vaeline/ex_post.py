@@ -16,7 +16,7 @@ from vaeline.data.prepared import Split
 from vaeline.estimators.bounds import ROWS, device_of, shown, spread
 
 COMPONENTS = 10  # as Ghosh et al.; they have full covariances too
-IMAGES = 10_000  # for 2,310 numbers of a mixture in 20 dimensions; more of them take longer and change little
+IMAGES = 10_000  # a mixture in 20 dimensions has 2,309 free numbers
 SEED = 0
 
 
@@ -52,7 +52,7 @@ def fitted(model: nn.Module, train: Split) -> ExPost:
     z = drawn(model, model.likelihood.evaluation_set(chosen))
     mixture = GaussianMixture(
         min(COMPONENTS, len(z)),
-        init_params="k-means++",  # k-means itself adds up in an order that differs from run to run
+        init_params="k-means++",  # the threads of k-means may add up in another order each time
         max_iter=200,
         random_state=SEED,
     )
