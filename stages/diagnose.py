@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from vaeline import checkpoints, diagnostics, gallery
+from vaeline import checkpoints, diagnostics, ex_post, gallery, neighbours
 from vaeline.data.prepared import Prepared
 from vaeline.devices import device
 from vaeline.estimators.latents import latents
@@ -25,9 +25,15 @@ def main(params: Handed) -> None:
     images = model.likelihood.evaluation_set(torch.from_numpy(data.valid.images.copy()))
 
     seen = latents(model, images)
+    samples = model.sample(neighbours.QUERIES).cpu()
+    near = neighbours.nearest(samples, data.train.images)
+    held_out = neighbours.held_out(data)
     metrics = diagnostics.summary(seen) | diagnostics.errors(model, images)
+    metrics |= neighbours.copying(near, held_out)
     dimensions = diagnostics.dimensions(seen)
-    pictures = gallery.pictures(model, images, seen, dimensions, data.valid.labels, data.classes)
+    mixture = ex_post.fitted(model, data.train)
+    pictures = gallery.pictures(model, images, seen, dimensions, data.valid.labels, data.classes, mixture)
+    pictures["neighbours"] = gallery.neighbours(samples, near, data.train.images)
     pictures["training"] = training_curves(pd.read_csv("outputs/train/history.csv"))
 
     for name, figure in pictures.items():

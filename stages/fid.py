@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from vaeline import checkpoints, processes
+from vaeline import checkpoints, ex_post, processes
+from vaeline.data.prepared import Prepared
 from vaeline.devices import device
 from vaeline.fid.images import generated
 from vaeline.fid.reference import Reference
-from vaeline.fid.scores import summary
+from vaeline.fid.scores import EX_POST, PRIOR, summary
 from vaeline.files import write_json
 from vaeline.params import Handed
 from vaeline.seeding import set_seed
@@ -21,7 +22,9 @@ def main(params: Handed) -> None:
     reference = Reference.load(Path("outputs/fid_reference/features"))
     model = checkpoints.selected(params.select).to(target)
     images = generated(model.sample, reference.samples)
-    metrics = reference.scores(images, target)
+    mixture = ex_post.fitted(model, Prepared.open().train)
+    images_ex_post = generated(mixture.sample, reference.samples)
+    metrics = reference.scores({PRIOR: images, EX_POST: images_ex_post}, target)
     if not processes.leads():
         return
     write_json(OUTPUT / "metrics.json", metrics)

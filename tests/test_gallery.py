@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from tests.small import digits, vae
-from vaeline import gallery
+from vaeline import ex_post, gallery
+from vaeline.data.prepared import Split
 from vaeline.diagnostics import dimensions
 from vaeline.estimators.latents import latents
+from vaeline.neighbours import nearest
 
 N = 60
 LABELS = np.arange(N) % 10
@@ -25,12 +27,24 @@ def drawn(latent_dim: int) -> tuple:
     return model, images, seen, dimensions(seen)
 
 
+def fitted(model) -> ex_post.ExPost:
+    return ex_post.fitted(model, Split(digits(N).numpy(), LABELS))
+
+
 @pytest.mark.parametrize("latent_dim", [1, 2, 3])
 def test_every_picture_is_drawn_whatever_the_latent_dimension(latent_dim):
     model, images, seen, table = drawn(latent_dim)
     before = torch.get_rng_state()
-    figures = gallery.pictures(model, images, seen, table, LABELS, CLASSES)
-    assert set(figures) == {"reconstructions", "samples", "traversals", "kl_per_dimension", "latent_map"}
+    figures = gallery.pictures(model, images, seen, table, LABELS, CLASSES, fitted(model))
+    assert set(figures) == {
+        "reconstructions",
+        "samples",
+        "samples_ex_post",
+        "interpolations",
+        "traversals",
+        "kl_per_dimension",
+        "latent_map",
+    }
     assert all(figure.axes for figure in figures.values())
     assert not torch.equal(torch.get_rng_state(), before)  # samples are drawn, not the same for ever
 
@@ -75,6 +89,33 @@ def test_a_traversal_moves_one_latent_and_holds_the_others(monkeypatch):
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [f"z{d}" for d in active]
 
 
+def test_interpolations_go_from_one_image_to_the_other_by_line_and_arc(monkeypatch):
+    model, _, seen, _ = drawn(3)
+    asked = []
+    decode = model.decode
+    monkeypatch.setattr(model, "decode", lambda z: (asked.append(z), decode(z))[1])
+    figure = gallery.interpolations(model, seen)
+    z = asked[0].reshape(gallery.PAIRS, 2, gallery.POINTS, 3)
+    for pair, ways in enumerate(z):
+        for way in ways:
+            torch.testing.assert_close(way[0], seen.mean[2 * pair])
+            torch.testing.assert_close(way[-1], seen.mean[2 * pair + 1])
+        middle = gallery.POINTS // 2
+        torch.testing.assert_close(ways[0, middle], (ways[0, 0] + ways[0, -1]) / 2)
+        assert ways[1, middle].norm() >= ways[0, middle].norm()
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["line", "arc"] * gallery.PAIRS
+
+
+def test_samples_stand_above_their_neighbours():
+    train = digits(N).numpy()
+    samples = torch.from_numpy(train[::6]).float() / 255
+    figure = gallery.neighbours(samples, nearest(samples, train), train)
+    sheet = np.asarray(figure.axes[0].images[0].get_array())
+    np.testing.assert_array_equal(sheet[2:10], sheet[12:20])  # each is its own
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["sample", "nearest"]
+
+
 def test_a_collapsed_model_has_a_traversal_as_well():
     model = vae().eval()
     for head in (model.posterior.fc_mu, model.posterior.fc_log_var):
@@ -87,5 +128,5 @@ def test_a_collapsed_model_has_a_traversal_as_well():
 def test_drawing_leaves_the_style_of_others_alone():
     before = dict(mpl.rcParams)
     model, images, seen, table = drawn(2)
-    gallery.pictures(model, images, seen, table, LABELS, CLASSES)
+    gallery.pictures(model, images, seen, table, LABELS, CLASSES, fitted(model))
     assert dict(mpl.rcParams) == before

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from vaeline.diagnostics import ACTIVE_KL
 from vaeline.estimators.bounds import device_of
 from vaeline.estimators.latents import Latents
+from vaeline.ex_post import ExPost
+from vaeline.interpolation import linear, spherical
+from vaeline.neighbours import Nearest
 from vaeline.plots.curves import kl_per_dimension, latent_map
 from vaeline.plots.images import beside, grid
 
@@ -18,6 +21,8 @@ SHOWN = 30  # images beside their reconstructions
 SAMPLES = 100
 STEPS = torch.linspace(-3, 3, 11)  # of a traversal, in standard deviations of the prior
 TRAVERSED = 20  # dimensions at the most, the busiest first
+PAIRS = 4  # of images with a way from one to the other
+POINTS = 11  # on each way
 MAPPED = 2000  # points of the latent map
 
 
@@ -29,6 +34,7 @@ def pictures(
     dimensions: pd.DataFrame,
     labels: np.ndarray,
     classes: Sequence[str],
+    ex_post: ExPost,
 ) -> dict[str, Figure]:
     """Returns the figures by name, for uint8 images [N, C, H, W] and what `latents` saw in them."""
     x = images[:SHOWN].to(device_of(model), torch.float32) / 255
@@ -38,6 +44,10 @@ def pictures(
             x.cpu(), reconstructions.cpu(), "Validation images and their reconstructions, E[x|z] at a drawn z"
         ),
         "samples": grid(model.sample(SAMPLES), 10, "Samples: E[x|z] at z ~ p(z)"),
+        "samples_ex_post": grid(
+            ex_post.sample(SAMPLES), 10, "Samples: E[x|z] at z from a mixture fitted to training images' z"
+        ),
+        "interpolations": interpolations(model, seen),
         "traversals": traversals(model, seen, dimensions),
         "kl_per_dimension": kl_per_dimension(dimensions, ACTIVE_KL),
         "latent_map": mapped(seen, labels, classes),
@@ -60,6 +70,25 @@ def traversals(model: nn.Module, seen: Latents, dimensions: pd.DataFrame) -> Fig
     )
     title = f"Traversals: {shown} from −3 to 3, the others as encoded from one image"
     return grid(decoded, len(STEPS), title, rows=[f"z{dimension}" for dimension in chosen])
+
+
+def interpolations(model: nn.Module, seen: Latents) -> Figure:
+    """Returns the ways between pairs of images: a row along the line, and below it one along the arc."""
+    means = seen.mean[: 2 * PAIRS, : model.latent_dim]
+    starts, ends = means[0::2], means[1::2]
+    z = torch.stack(
+        [way(starts, ends, POINTS) for way in (linear, spherical)], dim=1
+    )  # [pairs, 2, points, d]
+    decoded = model.decode(z.flatten(0, 2).to(device_of(model))).mean
+    title = "Interpolations between the latent means of validation images"
+    return grid(decoded, POINTS, title, rows=("line", "arc") * len(starts))
+
+
+def neighbours(samples: Tensor, found: Nearest, train: np.ndarray) -> Figure:
+    """Returns samples [N, C, H, W] in [0, 1], each above its nearest of uint8 `train` [M, C, H, W]."""
+    near = torch.from_numpy(train[found.index[:SHOWN].numpy()]).float() / 255
+    title = "Samples, and the training images nearest to them, pixel by pixel"
+    return beside(samples[:SHOWN], near, title, names=("sample", "nearest"))
 
 
 def mapped(seen: Latents, labels: np.ndarray, classes: Sequence[str]) -> Figure:

@@ -23,6 +23,7 @@ HEADLINES = (
     ("Squared error a pixel, of the binarized", "evaluate/mse"),
     ("Fréchet distance, Inception", "fid/fid"),
     ("Fréchet distance, classifier", "fid/fid_classifier"),
+    ("… of z from a mixture fitted to q(z)", "fid/fid_classifier_ex_post"),
     ("… real against real", "fid/fid_classifier_floor"),
     ("Active units of {diagnose/latent_dims}", "diagnose/active_units"),
 )

@@ -29,3 +29,5 @@ def test_the_summary_gives_each_distance_its_error_and_floor_or_the_reason():
     assert summary(classifier | {"fid_skipped": "no weights"}) == f"{line}; no fid: no weights"
     inception = {"fid": 20.0, "fid_se": 0.5, "fid_floor": 3.0}
     assert summary(classifier | inception) == f"{line}; fid 20 ± 0.5 (real against real 3)"
+    ex_post = classifier | {"fid_classifier_ex_post": 3.5}
+    assert summary(ex_post) == "fid_classifier 8.12 ± 0.3 (ex post 3.5, real against real 0.25)"

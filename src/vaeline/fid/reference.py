@@ -1,11 +1,13 @@
 """The real half: measured once by fid_reference, and what fid compares every model with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import torch
+from torch import nn
 
 from vaeline.errors import VaelineError
 from vaeline.fid.classifier import Classifier
@@ -54,21 +56,25 @@ class Reference:
         weights = inception.weights if inception else ""
         return cls(features, classifier, floors(halves), mode, skipped, weights)
 
-    def scores(self, images: np.ndarray, device: torch.device) -> dict[str, float | int | str]:
-        """Returns fid's metrics for n generated images, uint8 [n, C, H, W].
+    def scores(self, images: Mapping[str, np.ndarray], device: torch.device) -> dict[str, float | int | str]:
+        """Returns fid's metrics for each source's n generated images, uint8 [n, C, H, W].
 
         Where Inception's weights are not on this machine, `fid_skipped` says so and the rest stands; raises
         VaelineError if they were required, or are not the ones that the reference had.
         """
         inception, skipped = self._inception(device)
-        metrics: dict[str, float | int | str] = {"fid_samples": len(images), **self.floors}
-        (generated,) = extract(CLASSIFIER, self.classifier.to(device), images)
-        metrics |= scores(CLASSIFIER, generated, self.features[CLASSIFIER])
+        metrics: dict[str, float | int | str] = {"fid_samples": self.samples, **self.floors}
+        metrics |= self._scores(CLASSIFIER, self.classifier.to(device), images)
         if inception is None:
             return metrics | {"fid_skipped": skipped}
-        (generated,) = extract(INCEPTION, inception, images)
-        metrics |= scores(INCEPTION, generated, self.features[INCEPTION])
-        return metrics | caveats(generated, self.weights)
+        metrics |= self._scores(INCEPTION, inception, images)
+        return metrics | caveats(self.features[INCEPTION], self.weights)
+
+    def _scores(self, name: str, extractor: nn.Module, images: Mapping[str, np.ndarray]) -> dict[str, float]:
+        real, metrics = self.features[name], {}
+        for source, features in zip(images, extract(name, extractor, *images.values()), strict=True):
+            metrics |= scores(name, features, real, source)
+        return metrics
 
     def _inception(self, device: torch.device) -> tuple[Inception | None, str]:
         if self.skipped:

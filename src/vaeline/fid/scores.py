@@ -9,6 +9,8 @@ from vaeline.fid.inception import PUBLISHED
 from vaeline.fid.kid import kid
 
 CLASSIFIER, INCEPTION = "classifier", "inception"
+# What z was drawn from, at the end of a metric's name: the prior, or a density fitted after training.
+PRIOR, EX_POST = "", "_ex_post"
 SUFFIXES = {CLASSIFIER: "_classifier", INCEPTION: ""}
 
 
@@ -17,9 +19,9 @@ def distance(features1: np.ndarray, features2: np.ndarray) -> float:
     return frechet_distance(*statistics(features1), *statistics(features2))
 
 
-def scores(extractor: str, generated: np.ndarray, real: np.ndarray) -> dict[str, float]:
+def scores(extractor: str, generated: np.ndarray, real: np.ndarray, source: str = PRIOR) -> dict[str, float]:
     """Returns fid and kid, each with its standard error, for features [N, D] of both halves."""
-    suffix = SUFFIXES[extractor]
+    suffix = SUFFIXES[extractor] + source
     kernel_distance, kernel_error = kid(generated, real)
     return {
         f"fid{suffix}": distance(generated, real),
@@ -50,7 +52,12 @@ def summary(metrics: Mapping[str, float | str]) -> str:
     computed = [suffix for suffix in SUFFIXES.values() if f"fid{suffix}" in metrics]
     parts = [
         f"fid{suffix} {metrics[f'fid{suffix}']:.3g} ± {metrics[f'fid{suffix}_se']:.1g} "
-        f"(real against real {metrics[f'fid{suffix}_floor']:.3g})"
+        f"({_ex_post(metrics, suffix)}real against real {metrics[f'fid{suffix}_floor']:.3g})"
         for suffix in computed
     ]
     return "; ".join([*parts, *([f"no fid: {metrics['fid_skipped']}"] if "fid_skipped" in metrics else [])])
+
+
+def _ex_post(metrics: Mapping[str, float | str], suffix: str) -> str:
+    name = f"fid{suffix}{EX_POST}"
+    return f"ex post {metrics[name]:.3g}, " if name in metrics else ""

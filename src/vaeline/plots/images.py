@@ -44,7 +44,13 @@ def tiled(images: Tensor, columns: int) -> Tensor:
     return pad(sheet, (0, 0, MARGIN, 0, MARGIN, 0), value=1.0)
 
 
-def beside(originals: Tensor, reconstructions: Tensor, title: str, columns: int = 10) -> Figure:
+def beside(
+    originals: Tensor,
+    reconstructions: Tensor,
+    title: str,
+    columns: int = 10,
+    names: tuple[str, str] = ("shown", "rebuilt"),
+) -> Figure:
     """Returns rows of originals, each above the row of its reconstructions; both [N, C, H, W] in [0, 1]."""
     missing = -len(originals) % columns
     rows = [
@@ -52,4 +58,4 @@ def beside(originals: Tensor, reconstructions: Tensor, title: str, columns: int 
         for images in (originals, reconstructions)
     ]
     pairs = [row for pair in zip(*rows, strict=True) for row in pair]
-    return grid(torch.cat(pairs), columns, title, rows=("shown", "rebuilt") * (len(pairs) // 2))
+    return grid(torch.cat(pairs), columns, title, rows=names * (len(pairs) // 2))
