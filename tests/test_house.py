@@ -15,15 +15,15 @@ from vaeline.params import Handed, read_yaml
 
 # From words that everyone uses up to the outside world; a room is named by its package.
 LEVELS = {
-    0: "errors params registry files stage numerics seeding devices closure progress downloads processes "
-    "shards",
+    0: "errors params registry files stage numerics seeding devices closure progress downloads pretrained "
+    "processes shards",
     1: "data networks divergences moments mixtures flows schedules optimizers",
     2: "likelihoods posteriors priors",
     3: "models",
     4: "objectives estimators disentanglement fid plots",
     5: "verdicts training epoch gradients state records monitor checks diagnostics gallery history config "
     "evaluation",
-    6: "checkpoints scratch fingerprint provenance tracking report showcase ui presets table1 "
+    6: "checkpoints scratch fingerprint provenance tracking report showcase ui presets table1 zoo "
     "experiments launch sweep tables frontier seeds bench",
 }
 LEVEL = {room: level for level, rooms in LEVELS.items() for room in rooms.split()}

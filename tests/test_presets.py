@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from dvc.utils.hydra import apply_overrides
 
 from tests.conftest import ROOT
 from tests.small import digits, objective
 from tests.trainings import VALID
-from vaeline import launch, presets, table1
+from vaeline import launch, presets, table1, zoo
 from vaeline.errors import VaelineError
 from vaeline.experiments import nested
 from vaeline.models import MODELS
 from vaeline.optimizers.adam_burda import AdamBurda
-from vaeline.params import Handed
+from vaeline.params import Handed, read_yaml
 from vaeline.provenance import flat
 from vaeline.state import Training
 from vaeline.training import fit
@@ -64,7 +65,8 @@ def weights(config):
 
 
 def test_there_are_no_others_than_the_table_shows():
-    assert sorted(table1.cells(presets.names())) == presets.names()
+    shown = table1.cells(presets.names()) + [zoo.PREFIX + name for name in zoo.names()]
+    assert sorted(shown) == presets.names()
     assert len([name for name in presets.names() if name.startswith(("burda-", "fast-"))]) == 24
 
 
@@ -246,3 +248,13 @@ def test_a_committed_record_is_whole(path):
     assert math.isfinite(record["results"]["nll"])
     flattened = flat(record["params"])
     assert {key: flattened[key] for key in record["overrides"]} == record["overrides"]
+
+
+@pytest.mark.parametrize(
+    "value", ["Kingma & Welling (2014), equation 8", "the guide's net", "a\\b", "", "a-b", 2.5]
+)
+def test_what_a_preset_sets_is_what_dvc_reads(value, tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("notes: before\n")
+    apply_overrides(path, [f"notes={presets._setting(value)}"])
+    assert read_yaml(path)["notes"] == value

@@ -53,7 +53,8 @@ class Gradients:
     """
 
     def __init__(self, model: nn.Module, objective: Any, config: Any) -> None:
-        self.loss = _Loss(model, objective, config.precision)
+        # An objective may have a network of its own.
+        self.loss = _Loss(model, objective, config.precision).to(next(model.parameters()).device)
         self.summed, self.clip = config.batch_reduction == "sum", config.grad_clip
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.running = [b for name, b in model.named_buffers() if "running_" in name]

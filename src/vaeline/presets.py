@@ -5,6 +5,7 @@ leaves docs/records/NAME.json. One that was stopped goes on when it is called ag
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -25,8 +26,13 @@ from vaeline.provenance import flat, unsaved_sources
 
 PRESETS = Path("presets")
 RECORDS = Path("docs/records")
-RESULTS = ("nll", "nll_se", "elbo", "elbo_se", "ess", "train_active_units", "train_active_units_by_layer")
-VERDICT = ("target_nll", "nll_minus_target", "verdict")
+RESULTS = {
+    "evaluate": (
+        *("nll", "nll_se", "elbo", "elbo_se", "iwae", "iwae_se", "bits_per_dim", "bits_per_dim_se", "ess"),
+        *("train_active_units", "train_active_units_by_layer", "target_nll", "nll_minus_target", "verdict"),
+    ),
+    "fid": ("fid_classifier", "fid_classifier_se", "fid_classifier_floor"),
+}
 
 
 def names(directory: Path = PRESETS) -> list[str]:
@@ -82,15 +88,23 @@ def run(name: str) -> Path:
     return path
 
 
+PLAIN = re.compile(r"[\w./-]*")  # what DVC's overrides take without quotes
+
+
 def _setting(value: Any) -> str:
+    if isinstance(value, str) and not PLAIN.fullmatch(value):
+        return "'" + value.replace("'", r"\'") + "'"
     return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
 
 
 def record(name: str, changes: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what is kept of a run: its params, data, commit, versions and results."""
     metrics, training = summary["metrics"], dict(summary["training"])
-    evaluated = {
-        key: metrics[f"evaluate/{key}"] for key in (*RESULTS, *VERDICT) if f"evaluate/{key}" in metrics
+    results = {
+        key: metrics[f"{stage}/{key}"]
+        for stage, keys in RESULTS.items()
+        for key in keys
+        if f"{stage}/{key}" in metrics
     }
     return {
         "preset": name,
@@ -101,7 +115,7 @@ def record(name: str, changes: Mapping[str, Any], summary: Mapping[str, Any]) ->
         "seconds": training.pop("seconds"),
         "training": {key: value for key, value in training.items() if key != "run_id"},
         "evaluation": summary["evaluation"],
-        "results": evaluated,
+        "results": results,
     }
 
 

@@ -16,8 +16,9 @@ from pytorch_fid.inception import FID_WEIGHTS_URL, InceptionV3
 import vaeline.fid.inception
 from vaeline.errors import VaelineError
 from vaeline.fid.features import extract
-from vaeline.fid.inception import FILE, Inception, WeightsUnavailableError, inception_or_reason
+from vaeline.fid.inception import FILE, Inception, inception_or_reason
 from vaeline.fid.scores import distance
+from vaeline.pretrained import WeightsUnavailableError
 
 CPU = torch.device("cpu")
 

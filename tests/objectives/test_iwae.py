@@ -130,7 +130,7 @@ def test_what_does_not_apply_is_refused_in_one_line():
     with pytest.raises(VaelineError, match="free_bits"):
         small.objective(config(objective={"name": "iwae"}, free_bits=0.1))
     correlated = LinearGaussian(diagonal=False)
-    with pytest.raises(VaelineError, match="diagonal Gaussian"):
+    with pytest.raises(VaelineError, match="need a Gaussian"):
         objective("stl")(correlated, shown(2)[1], 1.0)
 
     class TwoLayers(Amortized):

@@ -4,7 +4,6 @@ Seitzer, pytorch-fid 0.3.0, with the weights of Heusel et al. (2017), 95 MB.
 """
 
 import hashlib
-from http.client import HTTPException
 from pathlib import Path
 
 import torch
@@ -13,18 +12,12 @@ from torch.nn.functional import adaptive_avg_pool2d
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from vaeline import processes
-from vaeline.downloads import silence_limited
-from vaeline.errors import VaelineError
+from vaeline.pretrained import WeightsUnavailableError, damaged, weights
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"
 FID_WEIGHTS_URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{FILE}"
-FOLDER = "$TORCH_HOME/hub/checkpoints"  # said so in messages: where it lies differs between machines
 PUBLISHED = "6726825d"
 COMMAND = "dvc exp run -S fid_inception=require"
-
-
-class WeightsUnavailableError(VaelineError):
-    """Inception's weights are neither in torch hub's folder nor to be had."""
 
 
 class Inception(nn.Module):
@@ -35,17 +28,15 @@ class Inception(nn.Module):
 
     def __init__(self, device: torch.device, dims: int = 2048) -> None:
         super().__init__()
-        self.weights = _digest(weights())
+        path = weights("Inception's", FID_WEIGHTS_URL, PUBLISHED)
+        self.weights = _digest(path)
         from pytorch_fid.inception import InceptionV3  # two seconds: not before the weights are there
 
         block = InceptionV3.BLOCK_INDEX_BY_DIM[dims]
         try:
             network = InceptionV3([block])  # reads the file that `weights` found
         except Exception as error:  # a damaged pickle raises anything
-            raise WeightsUnavailableError(
-                f"{FILE} in {FOLDER} is damaged ({type(error).__name__} on reading it): delete it, and it "
-                "is downloaded again"
-            ) from error
+            raise damaged(path, error) from error
         fold(network.eval())
         self.network = network.to(device, memory_format=torch.channels_last)
 
@@ -85,31 +76,6 @@ def _inception_or_reason(mode: str, device: torch.device) -> tuple[Inception | N
         if mode == "require":
             raise
         return None, f"{error}; then: `{COMMAND}`"
-
-
-def weights() -> Path:
-    """Returns the file of weights; raises WeightsUnavailableError.
-
-    Where it is not there it is downloaded, verified, and moved into place whole.
-    """
-    path = Path(torch.hub.get_dir(), "checkpoints", FILE)
-    if path.is_file():
-        return path
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with silence_limited():
-            torch.hub.download_url_to_file(FID_WEIGHTS_URL, str(path), hash_prefix=PUBLISHED)
-    except (OSError, HTTPException, RuntimeError) as error:
-        raise WeightsUnavailableError(
-            f"Inception's weights cannot be downloaded ({_cause(error)}): put {FID_WEIGHTS_URL} into {FOLDER}"
-        ) from None
-    return path
-
-
-def _cause(error: Exception) -> str:
-    # An OSError's own text may name a path of this machine, and this goes into a metric.
-    cause = getattr(error, "reason", error)
-    return " ".join(str(getattr(cause, "strerror", None) or cause).split())
 
 
 def _digest(path: Path) -> str:

@@ -9,6 +9,7 @@ from vaeline.objectives.elbo import ELBO
 from vaeline.objectives.info import Info
 from vaeline.objectives.iwae import IWAE
 from vaeline.objectives.options import ObjectiveOptions
+from vaeline.objectives.perceptual import Perceptual
 from vaeline.registry import Table
 
 OBJECTIVES = (
@@ -17,4 +18,5 @@ OBJECTIVES = (
     .add("iwae", IWAE)
     .add("beta_tc", BetaTC)
     .add("info", Info)
+    .add("perceptual", Perceptual)
 )

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from vaeline.models.inference import Inference
 from vaeline.objectives.terms import Terms
 from vaeline.params import Options
 from vaeline.shards import batch_mean
@@ -30,7 +31,10 @@ class ELBO:
 
     def __call__(self, model: nn.Module, x: Tensor, beta: float | Tensor) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`."""
-        inference = model.infer(x, self.k)
+        return self.of(model.infer(x, self.k), x, beta)
+
+    def of(self, inference: Inference, x: Tensor, beta: float | Tensor) -> Terms:
+        """Returns the same of an `inference` for x."""
         distortion = inference.distortion(x).mean(0)
         kl = inference.kl_terms()
         rate = batch_mean(inference.kl_terms(drawn=True) if self.drawn else kl)

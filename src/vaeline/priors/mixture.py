@@ -13,7 +13,9 @@ from vaeline.priors.prior import Prior
 
 
 class Mixture(Prior):
-    """p(z) = Σ_m π_m N(μ_m, diag σ_m²), with all of π, μ and σ learned (Dilokthanakul et al. 2016).
+    """p(z) = Σ_m π_m N(μ_m, diag σ_m²), with all of π, μ and σ learned.
+
+    The mixture-of-Gaussians baseline of Tomczak & Welling (2018), with free weights.
 
     It starts with equal weights, μ_m ~ N(0, I) and σ_m = 1: wide enough that each component meets the data.
     """
