@@ -8,6 +8,7 @@ import torch
 from vaeline import checkpoints, diagnostics, gallery
 from vaeline.data.prepared import Prepared
 from vaeline.devices import device
+from vaeline.disentanglement.scores import scores
 from vaeline.estimators.latents import latents
 from vaeline.files import write_csv, write_figure, write_json
 from vaeline.params import Handed
@@ -26,8 +27,10 @@ def main(params: Handed) -> None:
 
     seen = latents(model, images)
     metrics = diagnostics.summary(seen) | diagnostics.errors(model, images)
+    metrics |= scores(seen.mean.numpy(), data.valid.factors)
     dimensions = diagnostics.dimensions(seen)
     pictures = gallery.pictures(model, images, seen, dimensions, data.valid.labels, data.classes)
+    pictures |= gallery.of_factors(seen, data.valid.factors, data.factors)
     pictures["training"] = training_curves(pd.read_csv("outputs/train/history.csv"))
 
     for name, figure in pictures.items():
