@@ -8,6 +8,7 @@ import torch
 from vaeline import checkpoints, diagnostics, ex_post, gallery, neighbours
 from vaeline.data.prepared import Prepared
 from vaeline.devices import device
+from vaeline.disentanglement.scores import scores
 from vaeline.estimators.latents import latents
 from vaeline.files import write_csv, write_figure, write_json
 from vaeline.params import Handed
@@ -29,10 +30,11 @@ def main(params: Handed) -> None:
     near = neighbours.nearest(samples, data.train.images)
     held_out = neighbours.held_out(data)
     metrics = diagnostics.summary(seen) | diagnostics.errors(model, images)
-    metrics |= neighbours.copying(near, held_out)
+    metrics |= neighbours.copying(near, held_out) | scores(seen.mean.numpy(), data.valid.factors)
     dimensions = diagnostics.dimensions(seen)
     mixture = ex_post.fitted(model, data.train)
     pictures = gallery.pictures(model, images, seen, dimensions, data.valid.labels, data.classes, mixture)
+    pictures |= gallery.of_factors(seen, data.valid.factors, data.factors)
     pictures["neighbours"] = gallery.neighbours(samples, near, data.train.images)
     pictures["training"] = training_curves(pd.read_csv("outputs/train/history.csv"))
 

@@ -130,3 +130,18 @@ def test_drawing_leaves_the_style_of_others_alone():
     model, images, seen, table = drawn(2)
     gallery.pictures(model, images, seen, table, LABELS, CLASSES, fitted(model))
     assert dict(mpl.rcParams) == before
+
+
+def test_the_map_of_factors_shows_which_latent_says_what_and_leaves_out_what_does_not_vary():
+    _, _, seen, _ = drawn(3)
+    factors = np.stack([np.arange(N) % 2, np.zeros(N, int), np.arange(N) % 3], axis=1)
+    means = torch.from_numpy(factors[:, [2, 1, 0]]).float()
+    sizes = {"shape": 2, "scale": 1, "x": 3}
+    (figure,) = gallery.of_factors(replace(seen, mean=means), factors, sizes).values()
+    axes = figure.axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["shape", "x"]
+    np.testing.assert_allclose(axes.images[0].get_array(), [[0, 1], [0, 0], [1, 0]], atol=1e-9)
+
+
+def test_without_factors_there_is_no_map_of_them():
+    assert gallery.of_factors(drawn(3)[2], None, {}) == {}

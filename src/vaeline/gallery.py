@@ -1,6 +1,6 @@
 """The pictures of a trained model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,12 +9,13 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from vaeline.diagnostics import ACTIVE_KL
+from vaeline.disentanglement.information import entropies, mutual_information
 from vaeline.estimators.bounds import device_of
 from vaeline.estimators.latents import Latents
 from vaeline.ex_post import ExPost
 from vaeline.interpolation import linear, spherical
 from vaeline.neighbours import Nearest
-from vaeline.plots.curves import kl_per_dimension, latent_map
+from vaeline.plots.curves import factor_map, kl_per_dimension, latent_map
 from vaeline.plots.images import beside, grid
 
 SHOWN = 30  # images beside their reconstructions
@@ -108,3 +109,13 @@ def mapped(seen: Latents, labels: np.ndarray, classes: Sequence[str]) -> Figure:
     points = TSNE(perplexity=perplexity, random_state=0).fit_transform(means)
     note = "t-SNE of the latent means (near stays near; other distances mean nothing)"
     return latent_map(points, labels, classes, (note, ""))
+
+
+def of_factors(seen: Latents, factors: np.ndarray | None, sizes: Mapping[str, int]) -> dict[str, Figure]:
+    """Returns what each latent mean says of each factor [N, F] of `sizes` values; nothing without factors."""
+    if factors is None:
+        return {}
+    varying = [k for k, size in enumerate(sizes.values()) if size > 1]
+    chosen = factors[:, varying]
+    information = mutual_information(seen.mean.double().numpy(), chosen) / entropies(chosen)
+    return {"factors": factor_map(information, [list(sizes)[k] for k in varying])}

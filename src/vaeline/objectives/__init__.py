@@ -5,6 +5,7 @@ it has no use for; called with (model, x, beta) it returns `Terms`.
 """
 
 from vaeline.objectives.beta_tc import BetaTC
+from vaeline.objectives.dip import DIP
 from vaeline.objectives.elbo import ELBO
 from vaeline.objectives.info import Info
 from vaeline.objectives.iwae import IWAE
@@ -18,5 +19,6 @@ OBJECTIVES = (
     .add("iwae", IWAE)
     .add("beta_tc", BetaTC)
     .add("info", Info)
+    .add("dip", DIP)
     .add("perceptual", Perceptual)
 )

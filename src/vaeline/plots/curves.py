@@ -1,4 +1,4 @@
-"""Pictures with axes: training curves, KL per dimension, bounds over K, the latent map."""
+"""Pictures with axes: training curves, KL per dimension, bounds over K, maps of latents."""
 
 from collections.abc import Sequence
 
@@ -80,4 +80,17 @@ def latent_map(
         )  # fmt: skip
     axes.set_xlabel(axis_names[0])
     axes.set_ylabel(axis_names[1])
+    return fig
+
+
+@styled
+def factor_map(information: np.ndarray, factors: Sequence[str]) -> Figure:
+    """Returns information [d, F], as shares of the factors' entropies: dimensions down, factors across."""
+    fig = figure(1.5 + 0.8 * len(factors), 1.2 + 0.28 * len(information))
+    axes = fig.add_subplot()
+    shown = axes.imshow(information, vmin=0, vmax=1, cmap="viridis", aspect="auto")
+    axes.grid(visible=False)
+    axes.set_xticks(range(len(factors)), labels=factors)
+    axes.set_yticks(range(len(information)), labels=[f"z{j}" for j in range(len(information))])
+    fig.colorbar(shown, ax=axes, label="I(z; factor) / H(factor)")
     return fig
