@@ -1,5 +1,7 @@
 """Scores by guessing which factor was held fixed: that of β-VAE, and that of FactorVAE."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from vaeline.disentanglement.prediction import halves
@@ -48,7 +50,9 @@ def _quietest(variances: np.ndarray, scale: np.ndarray) -> np.ndarray:
     return relative.argmin(1)
 
 
-def _sets(view, codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator):  # noqa: ANN001, ANN202
+def _sets(
+    view: Callable[..., np.ndarray], codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns `view` of `SETS` sets, [SETS, d], and the factor that is fixed in each, [SETS]."""
     fixed = np.sort(rng.integers(factors.shape[1], size=SETS))
     counts = np.bincount(fixed, minlength=factors.shape[1])
