@@ -15,12 +15,14 @@ from vaeline.bench.harness import Row
 from vaeline.bench.likelihoods import iwae
 from vaeline.bench.machine import described
 from vaeline.bench.pipeline import pipeline
+from vaeline.bench.preparing import prepare
 from vaeline.bench.training import conv, epoch, small_batch
 from vaeline.errors import VaelineError
 from vaeline.provenance import tags
 
 WORKS: dict[str, Callable[[], list[Row]]] = {
-    work.__name__: work for work in (epoch, small_batch, conv, iwae, inception, frechet, pipeline, growth)
+    work.__name__: work
+    for work in (epoch, small_batch, conv, iwae, inception, frechet, prepare, pipeline, growth)
 }
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 
 from vaeline.bench.loop import MLP, mnist, stage_loop, vae
+from vaeline.bench.pictures import stored, write
+from vaeline.data.prepared import Prepared
 from vaeline.estimators.bounds import importance_bounds
 
 IWAE_IMAGES = 32
@@ -32,6 +34,14 @@ def epoch(images: int) -> None:
         next(epochs)
 
 
+def prepare(images: int) -> None:
+    """An image folder of that many, 48 KiB each when they are stored; without what its workers need."""
+    train = Prepared.open().train
+    with tempfile.TemporaryDirectory() as name:
+        write(train.images[:images], train.labels[:images], Path(name) / "images")
+        stored(Path(name) / "images", Path(name), size=128, mode="rgb")
+
+
 def of_size(n: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns n training images, up to all 60,000 of MNIST's, and a sixth as many to validate on."""
     train, valid = mnist()
@@ -46,5 +56,5 @@ def resident() -> float:
 
 
 if __name__ == "__main__":
-    {"iwae": iwae, "epoch": epoch}[sys.argv[1]](int(sys.argv[2]))
+    {"iwae": iwae, "epoch": epoch, "prepare": prepare}[sys.argv[1]](int(sys.argv[2]))
     print(resident())

@@ -1,5 +1,6 @@
 """Decoding image files into arrays on the disk, by all cores, with as much memory for many as for few."""
 
+import io
 import math
 import os
 import tempfile
@@ -111,16 +112,19 @@ def pixels(path: str, shape: Shape) -> np.ndarray:
     Raises what Pillow raises where it is damaged, and ValueError for levels without a known white.
     """
     channels, side, _ = shape
-    with Image.open(path) as opened:
+    # Read at once: Pillow would read a file in small pieces.
+    with Image.open(io.BytesIO(Path(path).read_bytes())) as opened:
         # A large JPEG is decoded at half or less of its size, if that is still twice what is asked for.
         opened.draft(MODES[channels], (2 * side, 2 * side))
         image = _eight_bit(opened)
         if "exif" in image.info:
             image = ImageOps.exif_transpose(image)
-        image = image.convert(MODES[channels])
+        if image.mode != MODES[channels]:
+            image = image.convert(MODES[channels])
         if image.size != (side, side):
             image = image.resize((side, side), Image.Resampling.BILINEAR, _square(*image.size))
-    return np.asarray(image).reshape(side, side, channels).transpose(2, 0, 1)
+        levels = image.tobytes()
+    return np.frombuffer(levels, np.uint8).reshape(side, side, channels).transpose(2, 0, 1)
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
