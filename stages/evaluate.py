@@ -36,6 +36,7 @@ def main(params: Handed) -> None:
     bounds = importance_bounds(model, images, k_grid(params.iwae_k), progress=True)
     values = {"elbo": terms.elbo, "distortion": terms.distortion, "rate": terms.rate, "kl": terms.rate}
     values |= {"iwae": bounds.iwae, "ess": bounds.ess, "iwae_last_doubling": bounds.last_doubling}
+    values |= model.likelihood.measures(bounds.iwae, images[0].numel())
     values |= reconstruction_errors(model, images)
     if parts := decompose(model, images):
         values |= vars(parts)

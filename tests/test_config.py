@@ -71,7 +71,7 @@ def test_what_a_file_leaves_out_has_its_default(tmp_path, text):
             {"likelihood": {"bernoulli": {"binarization_seed": -1}}},
             "likelihood.bernoulli.binarization_seed = -1",
         ),
-        ({"likelihood": {"gaussian": {}}}, "unknown key 'likelihood.gaussian'"),
+        ({"likelihood": {"poisson": {}}}, "unknown key 'likelihood.poisson'"),
         ({"data": {"name": "imagenet"}}, "data.name = 'imagenet' is not allowed"),
         ({"posterior": {"diagonal": {"log_var_bias": "low"}}}, "posterior.diagonal.log_var_bias = 'low'"),
         ({"prior": "standard_normal"}, "prior = 'standard_normal' is not allowed"),

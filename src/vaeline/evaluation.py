@@ -50,6 +50,8 @@ def lines(metrics: Mapping[str, float | str]) -> list[str]:
     bound = f"IWAE-{metrics['iwae_k']}"
     elbo, iwae = with_error(metrics, "elbo"), with_error(metrics, "iwae")
     said = [f"ELBO {elbo}, {bound} {iwae} nats on {metrics['images']} test images"]
+    if "bits_per_dim" in metrics:
+        said.append(f"{bound} in bits per dimension: {with_error(metrics, 'bits_per_dim')}")
     if metrics["ais_images"]:
         said.append(
             f"annealed importance sampling less {bound}: {with_error(metrics, 'ais_minus_iwae')} nats on "

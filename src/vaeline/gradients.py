@@ -49,7 +49,7 @@ class _Loss(nn.Module):
 class Gradients:
     """Computes the gradients of `objective` in the parameters of `model`, clipped as `config` tells.
 
-    BatchNorm's running statistics stay as they were where a batch failed.
+    Running statistics (BatchNorm's, an optimal variance) stay as they were where a batch failed.
     """
 
     def __init__(self, model: nn.Module, objective: Any, config: Any) -> None:
@@ -153,8 +153,9 @@ class ShardedGradients(Gradients):
             )
         if self.running:
             raise VaelineError(
-                f"NPROC = {processes.size()}: BatchNorm's statistics are of a whole batch: train in one "
-                "process, or with network.batch_norm: false"
+                f"NPROC = {processes.size()}: BatchNorm's statistics are of a whole batch, as is an optimal "
+                "variance: train in one process, or with network.batch_norm: false, and without "
+                "likelihood.gaussian.variance: optimal"
             )
         device = next(model.parameters()).device
         ids = [device.index] if device.type == "cuda" else None

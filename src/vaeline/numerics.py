@@ -11,6 +11,11 @@ def safe_log_var(log_var: Tensor, min_val: float = -20.0, max_val: float = 20.0)
     return torch.clamp(log_var, min=min_val, max=max_val)
 
 
+def softly_above(values: Tensor, floor: float) -> Tensor:
+    """Returns floor + log(1 + exp(values − floor)): `values` well above `floor`, and never below it."""
+    return floor + torch.nn.functional.softplus(values - floor)
+
+
 def in_full(values: Tensor) -> Tensor:
     """Returns `values` of half precision as float32, and others as they are."""
     return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values

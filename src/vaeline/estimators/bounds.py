@@ -31,12 +31,15 @@ class ElboTerms:
 
 
 def as_shown(images: Tensor, device: torch.device) -> Tensor:
-    """Returns uint8 images [N, C, H, W] as the model is shown them: float32 in [0, 1]."""
+    """Returns images [N, C, H, W] of 0 … 255 as the model is shown them: float32 in [0, 1].
+
+    They are uint8, or float32 where the likelihood dequantized them.
+    """
     return images.to(device, torch.float32) / 255
 
 
 def shown(images: Tensor, rows: int, device: torch.device) -> Iterator[Tensor]:
-    """Yields uint8 images [N, C, H, W] in chunks, as the model is shown them."""
+    """Yields images [N, C, H, W] in chunks, as the model is shown them."""
     for chunk in images.split(rows):
         yield as_shown(chunk, device)
 

@@ -4,17 +4,18 @@ from typing import Any, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Bernoulli as Coin
 from torch.distributions import Distribution, Independent
 
+from vaeline.likelihoods.likelihood import Likelihood
 from vaeline.numerics import sum_of_logs
 from vaeline.params import Options
 
 CHUNK = 4096
 
 
-class Bernoulli(nn.Module):
+class Bernoulli(Likelihood):
     """p(x|z) = Π Bernoulli(x_i; logits_i).
 
     A grey value g in 0…255 is binarized: 1 with probability g/255. `dynamic` draws anew each time an image is
@@ -23,8 +24,6 @@ class Bernoulli(nn.Module):
     draw that `binarization_seed` fixes.
     """
 
-    channels = 1  # parameters a pixel
-
     class Options(Options):
         """Options of `likelihood.bernoulli`."""
 
@@ -32,7 +31,7 @@ class Bernoulli(nn.Module):
         binarization_seed: int = Field(0, ge=0, lt=2**63)
 
     def __init__(self, section: Any) -> None:
-        super().__init__()
+        super().__init__(section)
         self.binarization = section.bernoulli.binarization
         self.seed = section.bernoulli.binarization_seed
 

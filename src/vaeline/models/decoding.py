@@ -24,6 +24,10 @@ class Decoding(nn.Module):
         self.network.start_at(self.decoder, self.likelihood.start(torch.from_numpy(train.mean())))
         self.prior.start_at(lambda count: self.below(torch.from_numpy(train.spread(count)).to(device)))
 
+    def image(self, z: Tensor) -> Tensor:
+        """Returns E[x|z] as an image, [..., C, H, W] in [0, 1]: some likelihoods' means are not bounded."""
+        return self.decode(z).mean.clamp(0, 1)
+
     def decode(self, z: Tensor) -> Distribution:
         """Returns p(x|z) for z [..., latent_dim]: batch [...], event [C, H, W]."""
         return self.likelihood(in_full(over_rows(self.decoder, z)))

@@ -57,9 +57,8 @@ class LadderVAE(Decoding):
             step, features = between.encoder((1, 1, above))
             self.downwards.append(step)
             self.conditionals.append(DiagonalGaussian(heads, features=features, latent_dim=below))
-        self.decoder = self.network.decoder(
-            self.latent_dim, (shape[0] * self.likelihood.channels, *shape[1:])
-        )
+        outputs = self.likelihood.outputs(shape[0])
+        self.decoder = self.network.decoder(self.latent_dim, (outputs, *shape[1:]))
 
     def below(self, x: Tensor) -> Tensor:
         """Returns what `encode` takes: x itself."""
@@ -105,7 +104,7 @@ class LadderVAE(Decoding):
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:
         """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z_1), z drawn from the top down."""
-        return self.decode(self.prior_sample((n,))[..., : self.latent_dim]).mean
+        return self.image(self.prior_sample((n,))[..., : self.latent_dim])
 
     def _upwards(self, x: Tensor) -> list[Tensor]:
         """Returns the features [B, ·] of each layer, that of z_1 first."""

@@ -49,7 +49,7 @@ class TwoLayerVAE(Decoding):
         self.conditional = DiagonalGaussian(
             POSTERIORS.parse(config.posterior), features=features, latent_dim=first
         )
-        self.decoder = self.network.decoder(first, (shape[0] * self.likelihood.channels, *shape[1:]))
+        self.decoder = self.network.decoder(first, (self.likelihood.outputs(shape[0]), *shape[1:]))
 
     def infer(self, x: Tensor, k: int = 1) -> Inference:
         """Returns both layers with k draws of (z₁, z₂), and p(x|z₁), for x [B, C, H, W] in [0, 1]."""
@@ -89,4 +89,4 @@ class TwoLayerVAE(Decoding):
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:
         """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z₁) at z₂ ~ p(z₂), z₁ ~ p(z₁|z₂)."""
-        return self.decode(self.prior_sample((n,))[..., : self.latent_dim]).mean
+        return self.image(self.prior_sample((n,))[..., : self.latent_dim])

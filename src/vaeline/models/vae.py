@@ -31,9 +31,8 @@ class VAE(Decoding):
         )
         self.encoder, features = self.network.encoder(shape)
         self.posterior = POSTERIORS.build(config.posterior, features=features, latent_dim=config.latent_dim)
-        self.decoder = self.network.decoder(
-            config.latent_dim, (shape[0] * self.likelihood.channels, *shape[1:])
-        )
+        outputs = self.likelihood.outputs(shape[0])
+        self.decoder = self.network.decoder(config.latent_dim, (outputs, *shape[1:]))
 
     def below(self, x: Tensor) -> Tensor:
         """Returns what `encode` takes: x itself."""
@@ -60,4 +59,4 @@ class VAE(Decoding):
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:
         """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z) at z ~ p(z)."""
-        return self.decode(self.prior_sample((n,))).mean
+        return self.image(self.prior_sample((n,)))
