@@ -16,10 +16,10 @@ from vaeline.params import Options
 class DIP:
     """−ELBO + λ_od Σ_{i≠j} C_ij² + λ_d Σ_i (C_ii − 1)², with C a covariance over the batch's images.
 
-    Kumar et al. (2018): `i`, equation 6, takes C = Cov[μ(x)]; `ii`, equation 7, that of the aggregate
-    posterior itself, Cov[μ(x)] + E[Σ(x)]. β is the top-level `beta`, and weighs the KL alone: at 1 the
-    objective is the paper's. C is that of a batch of B images (with B in the denominator), so that by its
-    noise the squares are too large, by about 1/B for each pair of dimensions.
+    Kumar et al. (2018): `i` takes C = Cov[μ(x)]; `ii` that of the aggregate posterior itself, Cov[μ(x)] +
+    E[Σ(x)]. β is the top-level `beta`, and weighs the KL alone: at 1 the objective is the paper's. C is that
+    of a batch of B images (with B in the denominator), so that by its noise the squares are too large, by
+    about 1/B for each pair of dimensions.
     """
 
     class Options(Options):
