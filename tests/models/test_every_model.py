@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from tests.small import objective, shown, vae
+from tests.small import digits, objective, shown, vae
 from vaeline.data.prepared import Split
+from vaeline.estimators.latents import activity, latents
 from vaeline.models import MODELS
 from vaeline.networks import NETWORKS
 
@@ -122,3 +123,16 @@ def test_its_decoder_starts_where_it_is_told_to(name, network, output_bias):
             torch.nn.init.zeros_(parameter)
     expected = mean.clamp(0.001, 0.999) if output_bias == "data_mean" else torch.full((1, 8, 8), 0.5)
     torch.testing.assert_close(built.decode(torch.zeros(built.latent_dim)).mean.detach(), expected)
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_its_active_units_are_told_layer_by_layer(name):
+    built = model(name, "mlp").eval()
+    images = digits(30)
+    seen = latents(built, images)
+    assert seen.sizes == tuple(layer.sample.shape[-1] for layer in built.infer(shown(2)).layers)
+    assert seen.mean.shape == (30, sum(seen.sizes))
+    told = activity(built, images)
+    by_layer = [int(units) for units in told["train_active_units_by_layer"].split("+")]
+    assert len(by_layer) == len(seen.sizes)
+    assert sum(by_layer) == told["train_active_units"]

@@ -50,7 +50,7 @@ def latents(model: nn.Module, images: Tensor) -> Latents:
         for values, collected in zip(zip(*seen, strict=True), (means, variances), strict=True):
             collected.append(torch.cat([value.reshape(len(x), -1) for value in values], dim=1).cpu())
         kls.append(inference.kl_terms().cpu())
-    sizes = tuple(mean[0].numel() for mean, _ in seen)
+    sizes = tuple(layer.posterior.event_shape.numel() for layer in inference.layers)
     return Latents(torch.cat(means), torch.cat(variances), torch.cat(kls), sizes)
 
 
