@@ -126,7 +126,7 @@ def by_quadrature(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", list(MODELS))
 def test_every_model_agrees_with_quadrature(name):
-    sizes = {"name": name, "two_layer": {"latent_dim": 1, "hidden_dim": 8}}
+    sizes = {"name": name, "two_layer": {"latent_dim": 1, "hidden_dim": 8}, "ladder": {"layers": 2}}
     model = vae(model=sizes, latent_dim=2 if name == "vae" else 1).eval()
     x = digits(8) // 128 * 255
     exact = by_quadrature(model, x.float() / 255)

@@ -21,6 +21,7 @@ EPOCHS = 30
 BATCH = 128
 LEARNING_RATE = 5e-3
 WEIGHT_DECAY = 1e-2
+QUARTERS = 4
 
 
 class Classifier(nn.Module):
@@ -64,6 +65,33 @@ class Classifier(nn.Module):
         return classifier.eval()
 
 
+class Turned:
+    """Square images [N, C, H, W], the i-th turned by i mod 4 quarters: uint8, read in pieces as arrays are.
+
+    To tell the turn, a network must know what the images show (Gidaris et al. 2018). Without classes there
+    would be nothing to learn, and the features would be those of random weights.
+    """
+
+    def __init__(self, images: np.ndarray) -> None:
+        self.images, self.shape = images, images.shape
+        self.turns = np.arange(len(images)) % QUARTERS
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
+        pairs = zip(self.images[rows], self.turns[rows], strict=True)
+        return np.stack([np.rot90(image, turns, axes=(1, 2)) for image, turns in pairs])
+
+
+def _task(images: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Returns images, what to tell of each, and how many answers there are."""
+    if classes > 1:
+        return images, labels, classes
+    turned = Turned(images)
+    return turned, turned.turns, QUARTERS
+
+
 def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Module:
     convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
@@ -72,8 +100,10 @@ def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Module:
 def train(images: np.ndarray, labels: np.ndarray, classes: int, device: torch.device) -> Classifier:
     """Returns a classifier trained on uint8 images [N, C, H, W] and labels int64 [N], in eval mode.
 
-    On one machine the same images give the same weights (on CUDA after `set_seed`).
+    On one machine the same images give the same weights (on CUDA after `set_seed`). Images of a single class
+    are told apart by how they are turned, see `Turned`.
     """
+    images, labels, classes = _task(images, labels, classes)
     steps = min(STEPS, EPOCHS * math.ceil(len(images) / BATCH))
     with own_noise(SEED):
         classifier = Classifier(images.shape[1], classes).to(device).train()
@@ -93,6 +123,7 @@ def train(images: np.ndarray, labels: np.ndarray, classes: int, device: torch.de
 def accuracy(classifier: Classifier, images: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     """Returns the share of uint8 images [N, C, H, W] put into their class, and its standard error."""
     device = next(classifier.parameters()).device
+    images, labels, _ = _task(images, labels, int(labels.max()) + 1)
     right = 0
     for start in range(0, len(images), BATCH):
         logits = classifier.logits(torch.tensor(images[start : start + BATCH], device=device))
