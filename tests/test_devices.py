@@ -1,13 +1,14 @@
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torchvision.models import vgg16
 
 from tests.small import SHAPE, config, objective, vae
 from vaeline.devices import device, resident
 from vaeline.errors import VaelineError
 from vaeline.likelihoods.bernoulli import brighter
 from vaeline.models import MODELS
-from vaeline.objectives import OBJECTIVES
+from vaeline.objectives import OBJECTIVES, perceptual
 
 
 @pytest.mark.parametrize(
@@ -31,17 +32,20 @@ def test_cuda_that_is_not_there_is_refused_with_what_to_do(monkeypatch):
         device("cuda")
 
 
-ONE_LAYER = ("beta_tc", "info")
+ONE_LAYER = ("beta_tc", "dip", "info")
 
 
 @pytest.mark.parametrize(
     ("name", "model"), [(n, m) for n in OBJECTIVES for m in MODELS if m == "vae" or n not in ONE_LAYER]
 )
 @pytest.mark.parametrize("network", ["mlp", "conv"])
-def test_on_a_cuda_device_all_that_is_computed_stays_there_and_nobody_waits_for_it(name, model, network):
+def test_on_a_cuda_device_all_that_is_computed_stays_there_and_nobody_waits_for_it(
+    name, model, network, monkeypatch
+):
     """Tensors without data, on a device that need not be there: torch still refuses to mix devices, and
     to give a number to Python, which is to wait.
     """
+    monkeypatch.setattr(perceptual, "vgg", lambda: vgg16().features[: perceptual.LAYERS[-1] + 1])
     params = config(
         objective={"name": name, "k": 1}, model={"name": model}, network={"name": network, "batch_norm": True}
     )

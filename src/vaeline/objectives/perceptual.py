@@ -43,7 +43,7 @@ class Perceptual(nn.Module):
 
     def forward(self, model: nn.Module, x: Tensor, beta: float | Tensor) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`."""
-        if not torch.compiler.is_compiling():
+        if self.mean.device.type != x.device.type:
             self.to(x.device)
         inference = model.infer(x, self.k)
         terms = self.elbo.of(inference, x, beta)
