@@ -24,7 +24,7 @@ def main(params: Handed) -> None:
     data = Prepared.open()
     n = sample_size(params.fid_samples, len(data.test), len(data.valid))
     classifier = train(data.train.images, data.train.labels, len(data.classes), target)
-    share, error = accuracy(classifier, data.test.images, data.test.labels)
+    share, error = accuracy(classifier, data.test.images, data.test.labels, len(data.classes))
 
     # Real against real: valid is drawn from what the model learns from, and the model has not seen it. Its
     # distance is what a perfect model would reach, and not zero: n is finite, and test may be other hands.

@@ -1,5 +1,6 @@
 """What the pictures show, read back from the figures."""
 
+import dataclasses
 from dataclasses import replace
 
 import matplotlib as mpl
@@ -145,3 +146,9 @@ def test_the_map_of_factors_shows_which_latent_says_what_and_leaves_out_what_doe
 
 def test_without_factors_there_is_no_map_of_them():
     assert gallery.of_factors(drawn(3)[2], None, {}) == {}
+
+
+def test_few_images_are_interpolated_in_whole_pairs():
+    model, _, seen, _ = drawn(3)
+    few = dataclasses.replace(seen, mean=seen.mean[:5], variance=seen.variance[:5], kl=seen.kl[:5])
+    assert len(gallery.interpolations(model, few).axes[0].get_yticks()) == 2 * 2

@@ -31,7 +31,7 @@ class ExPost:
     def sample(self, n: int) -> Tensor:
         """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z) at z from the mixture."""
         _, likelihood = self.model.joint(self.mixture.sample((n,)))
-        return likelihood.mean
+        return likelihood.mean.clamp(0, 1)
 
 
 @torch.no_grad()

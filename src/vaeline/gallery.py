@@ -75,7 +75,8 @@ def traversals(model: nn.Module, seen: Latents, dimensions: pd.DataFrame) -> Fig
 
 def interpolations(model: nn.Module, seen: Latents) -> Figure:
     """Returns the ways between pairs of images: a row along the line, and below it one along the arc."""
-    means = seen.mean[: 2 * PAIRS, : model.latent_dim]
+    pairs = min(PAIRS, len(seen.mean) // 2)
+    means = seen.mean[: 2 * pairs, : model.latent_dim]
     starts, ends = means[0::2], means[1::2]
     z = torch.stack(
         [way(starts, ends, POINTS) for way in (linear, spherical)], dim=1

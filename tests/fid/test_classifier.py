@@ -25,7 +25,7 @@ def trained(digits):
 
 
 def test_tells_digits_of_unseen_hands_apart(trained, digits):
-    share, error = accuracy(trained, *digits.test()[:2])
+    share, error = accuracy(trained, *digits.test()[:2], 10)
     assert share > 0.9
     assert error == pytest.approx(np.sqrt(share * (1 - share) / len(digits.test().labels)))
 
@@ -36,7 +36,7 @@ def test_the_accuracy_counts(digits):
             return torch.nn.functional.one_hot(torch.full((len(images),), 3), 10)
 
     images, labels, _ = digits.test()
-    assert accuracy(Threes(1, 10), images, labels)[0] == pytest.approx(np.mean(labels == 3))
+    assert accuracy(Threes(1, 10), images, labels, 10)[0] == pytest.approx(np.mean(labels == 3))
 
 
 def test_features_have_unit_variance_and_tell_classes_apart(trained, digits):
@@ -79,7 +79,7 @@ def test_without_classes_it_learns_to_tell_how_an_image_is_turned(digits, monkey
     images, _, _ = digits.training()
     classifier = train(images, np.zeros(len(images), np.int64), 1, CPU)
     held_out, _, _ = digits.test()
-    share, error = accuracy(classifier, held_out, np.zeros(len(held_out), np.int64))
+    share, error = accuracy(classifier, held_out, np.zeros(len(held_out), np.int64), 1)
     assert share - 4 * error > 0.5  # a quarter by chance
 
 
@@ -89,3 +89,9 @@ def test_turned_images_are_read_in_pieces():
     assert (len(turned), turned.shape) == (6, (6, 1, 2, 2))
     assert np.array_equal(turned[np.array([5, 2])][0, 0], np.rot90(images[5, 0]))
     assert np.array_equal(turned[2:3][0, 0], images[2, 0, ::-1, ::-1])
+
+
+def test_a_test_set_of_one_of_several_classes_is_still_told_by_class(trained, digits):
+    images, labels, _ = digits.training()
+    zeros = labels == 0
+    assert accuracy(trained, images[zeros], labels[zeros], 10)[0] > 0.9

@@ -46,10 +46,10 @@ def latents(model: nn.Module, images: Tensor) -> Latents:
     means, variances, kls = [], [], []
     for x in shown(images, ROWS, device_of(model)):
         inference = model.infer(x)
+        kls.append(inference.kl_terms().cpu())  # of these draws, before `moments` makes others
         seen = [moments(layer.posterior) for layer in inference.layers]
         for values, collected in zip(zip(*seen, strict=True), (means, variances), strict=True):
             collected.append(torch.cat([value.reshape(len(x), -1) for value in values], dim=1).cpu())
-        kls.append(inference.kl_terms().cpu())
     sizes = tuple(layer.posterior.event_shape.numel() for layer in inference.layers)
     return Latents(torch.cat(means), torch.cat(variances), torch.cat(kls), sizes)
 

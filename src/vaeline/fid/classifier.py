@@ -120,10 +120,15 @@ def train(images: np.ndarray, labels: np.ndarray, classes: int, device: torch.de
 
 
 @torch.inference_mode()
-def accuracy(classifier: Classifier, images: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Returns the share of uint8 images [N, C, H, W] put into their class, and its standard error."""
+def accuracy(
+    classifier: Classifier, images: np.ndarray, labels: np.ndarray, classes: int
+) -> tuple[float, float]:
+    """Returns the share of uint8 images [N, C, H, W] put into their class, and its standard error.
+
+    Of a single class, the share whose turn is told.
+    """
     device = next(classifier.parameters()).device
-    images, labels, _ = _task(images, labels, int(labels.max()) + 1)
+    images, labels, _ = _task(images, labels, classes)
     right = 0
     for start in range(0, len(images), BATCH):
         logits = classifier.logits(torch.tensor(images[start : start + BATCH], device=device))
