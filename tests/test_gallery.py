@@ -1,6 +1,5 @@
 """What the pictures show, read back from the figures."""
 
-import dataclasses
 from dataclasses import replace
 
 import matplotlib as mpl
@@ -150,5 +149,5 @@ def test_without_factors_there_is_no_map_of_them():
 
 def test_few_images_are_interpolated_in_whole_pairs():
     model, _, seen, _ = drawn(3)
-    few = dataclasses.replace(seen, mean=seen.mean[:5], variance=seen.variance[:5], kl=seen.kl[:5])
+    few = replace(seen, mean=seen.mean[:5], variance=seen.variance[:5], kl=seen.kl[:5])
     assert len(gallery.interpolations(model, few).axes[0].get_yticks()) == 2 * 2
