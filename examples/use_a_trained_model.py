@@ -14,7 +14,7 @@ from vaeline.moments import moments
 def main(checkpoint: str = "outputs/train/checkpoints/best.pt") -> None:
     """Prints what the model in `checkpoint` makes of eight validation images."""
     model = checkpoints.load(checkpoint)  # in eval mode, built from its own configuration
-    images = model.likelihood.evaluation_set(torch.from_numpy(Prepared.open().valid.images[:8].copy()))
+    images = model.evaluation_set(Prepared.open().valid[:8])
     x = as_shown(images, torch.device("cpu"))  # float32 [8, C, H, W] in [0, 1]
 
     inference = model.infer(x, k=5)  # 5 draws of z an image

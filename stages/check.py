@@ -18,17 +18,16 @@ def main(params: Handed) -> None:
     set_seed(params.seed)
     data = Prepared.open()
     data.verify()
-    where = device(params.device)
-    model = MODELS.build(params.model, config=params, shape=data.shape).to(where)
-    model.start_at(data.train)
+    model = MODELS.build(params.model, config=params, shape=data.shape, classes=len(data.classes))
+    model.to(device(params.device)).start_at(data.train)
     objective = OBJECTIVES.build(
         params.objective, free_bits=params.free_bits, images=len(data.train), batch_size=params.batch_size
     )
-    batch = torch.from_numpy(data.train.images[: params.batch_size].copy())
-    x = model.likelihood.observe(
-        model.likelihood.training_set(batch), torch.Generator().manual_seed(params.seed)
+    batch = model.training_set(data.train[: params.batch_size])
+    x = model.observe(batch, torch.Generator().manual_seed(params.seed))
+    checks = pre_training_checks(
+        model, objective, x.to(device(params.device)), params.beta, params.learning_rate
     )
-    checks = pre_training_checks(model, objective, x.to(where), params.beta, params.learning_rate)
     report(checks)
     parameters = sum(p.numel() for p in model.parameters())
     write_json("outputs/check/metrics.json", {c.name: "passed" for c in checks} | {"parameters": parameters})

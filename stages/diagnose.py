@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 from vaeline import checkpoints, diagnostics, ex_post, gallery, neighbours
 from vaeline.data.prepared import Prepared
@@ -23,7 +22,7 @@ def main(params: Handed) -> None:
     set_seed(params.seed)
     model = checkpoints.selected(params.select).to(device(params.device))
     data = Prepared.open()
-    images = model.likelihood.evaluation_set(torch.from_numpy(data.valid.images.copy()))
+    images = model.evaluation_set(data.valid)
 
     seen = latents(model, images)
     samples = model.sample(neighbours.QUERIES).cpu()
@@ -34,6 +33,7 @@ def main(params: Handed) -> None:
     dimensions = diagnostics.dimensions(seen)
     mixture = ex_post.fitted(model, data.train)
     pictures = gallery.pictures(model, images, seen, dimensions, data.valid.labels, data.classes, mixture)
+    pictures |= gallery.of_classes(model, data.classes)
     pictures |= gallery.of_factors(seen, data.valid.factors, data.factors)
     pictures["neighbours"] = gallery.neighbours(samples, near, data.train.images)
     pictures["training"] = training_curves(pd.read_csv("outputs/train/history.csv"))

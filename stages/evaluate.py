@@ -1,8 +1,7 @@
 """evaluate: ELBO, IWAE-K and reconstruction errors on the test split, each with its standard error."""
 
+import math
 from pathlib import Path
-
-import torch
 
 from vaeline import checkpoints, evaluation, processes
 from vaeline.data.prepared import Prepared
@@ -27,16 +26,13 @@ def main(params: Handed) -> None:
     set_seed(params.seed)
     model = checkpoints.selected(params.select).to(device(params.device))
     data = Prepared.open()
-    images, seen = (
-        model.likelihood.evaluation_set(torch.from_numpy(split.copy()))
-        for split in (data.test.images, data.train.images[:ACTIVITY_IMAGES])
-    )
+    images, seen = map(model.evaluation_set, (data.test, data.train[:ACTIVITY_IMAGES]))
 
     terms = elbo_terms(model, images, params.elbo_samples)
     bounds = importance_bounds(model, images, k_grid(params.iwae_k), progress=True)
     values = {"elbo": terms.elbo, "distortion": terms.distortion, "rate": terms.rate, "kl": terms.rate}
     values |= {"iwae": bounds.iwae, "ess": bounds.ess, "iwae_last_doubling": bounds.last_doubling}
-    values |= model.likelihood.measures(bounds.iwae, images[0].numel())
+    values |= model.likelihood.measures(bounds.iwae, math.prod(data.shape))
     values |= reconstruction_errors(model, images)
     if parts := decompose(model, images):
         values |= vars(parts)

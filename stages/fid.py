@@ -5,6 +5,7 @@ from pathlib import Path
 from vaeline import checkpoints, ex_post, processes
 from vaeline.data.prepared import Prepared
 from vaeline.devices import device
+from vaeline.fid.classes import conditional_accuracy
 from vaeline.fid.images import generated
 from vaeline.fid.reference import Reference
 from vaeline.fid.scores import EX_POST, PRIOR, summary
@@ -25,6 +26,7 @@ def main(params: Handed) -> None:
     mixture = ex_post.fitted(model, Prepared.open().train)
     images_ex_post = generated(mixture.sample, reference.samples)
     metrics = reference.scores({PRIOR: images, EX_POST: images_ex_post}, target)
+    metrics |= conditional_accuracy(model, reference.classifier, reference.samples)
     if not processes.leads():
         return
     write_json(OUTPUT / "metrics.json", metrics)

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import torch
-
 from vaeline import checkpoints, history, processes
 from vaeline.data.prepared import Prepared
 from vaeline.devices import device
@@ -27,13 +25,12 @@ OUTPUT = Path("outputs/train")
 def main(params: Handed) -> None:
     set_seed(params.seed)
     data = Prepared.open()
-    model = MODELS.build(params.model, config=params, shape=data.shape).to(device(params.device))
-    model.start_at(data.train)
+    model = MODELS.build(params.model, config=params, shape=data.shape, classes=len(data.classes))
+    model.to(device(params.device)).start_at(data.train)
     objective = OBJECTIVES.build(
         params.objective, free_bits=params.free_bits, images=len(data.train), batch_size=params.batch_size
     )
-    images = model.likelihood.training_set(torch.from_numpy(data.train.images.copy()))
-    valid = model.likelihood.evaluation_set(torch.from_numpy(data.valid.images.copy()))
+    images, valid = model.training_set(data.train), model.evaluation_set(data.valid)
     training = Training.start(model, objective, params, len(images))
 
     if not processes.leads():
@@ -44,8 +41,8 @@ def main(params: Handed) -> None:
             pass
         return
     place = workspace() / ".scratch" / "train"
-    content = {"config": params.to_dict(), "shape": data.shape, "every": params.checkpoint_every}
-    with Scratch.open(place, fingerprint("train", params), **content) as scratch:
+    made_of = checkpoints.made_of(params, data)
+    with Scratch.open(place, fingerprint("train", params), made_of, params.checkpoint_every) as scratch:
         records = scratch.resume(training)
         processes.from_first((training.state_dict(), rng_state()))
         report = Report(changes(params.to_dict()) or "baseline", params.to_dict(), tags())

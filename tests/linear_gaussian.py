@@ -55,6 +55,9 @@ class LinearGaussian(nn.Module):
     def joint(self, z: Tensor) -> tuple[Tensor, Distribution]:
         return self.prior().log_prob(z), self.decode(z)
 
+    def conditioned(self, x: Tensor) -> "LinearGaussian":
+        return self
+
     def infer(self, x: Tensor, k: int = 1) -> Inference:
         posterior = self.q(x)
         z = posterior.rsample((k,))

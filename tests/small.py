@@ -4,16 +4,21 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vaeline.config import ExperimentConfig
 from vaeline.data.datasets import DATASETS
+from vaeline.data.prepared import Split
+from vaeline.estimators.bounds import as_shown
 from vaeline.models import MODELS
 from vaeline.objectives import OBJECTIVES
+from vaeline.observations import Observations
 from vaeline.params import Handed
 
 SHAPE = (1, 8, 8)
+CLASSES = 10
 SMALL = {
     "device": "cpu",
     "hidden_dim": 16,
@@ -38,7 +43,7 @@ def config(**changes: Any) -> Handed:
 def vae(shape: tuple[int, int, int] = SHAPE, **changes: Any) -> nn.Module:
     """Returns a small untrained model."""
     params = config(**changes)
-    return MODELS.build(params.model, config=params, shape=shape)
+    return MODELS.build(params.model, config=params, shape=shape, classes=CLASSES)
 
 
 def objective(params: Handed | None = None, images: int = 1000) -> Any:
@@ -57,6 +62,21 @@ def _all_digits() -> Tensor:
 def digits(n: int) -> Tensor:
     """Returns `n` real digits, uint8 [n, 1, 8, 8]."""
     return _all_digits()[:n].clone()
+
+
+def labels() -> np.ndarray:
+    """Returns the digit in each of the images that there are, int64 [N]."""
+    return DATASETS.build({"name": "digits"}, raw=None).training().labels
+
+
+def split(n: int) -> Split:
+    """Returns `n` real digits with their labels, as prepared data are."""
+    return Split(digits(n).numpy(), labels()[:n])
+
+
+def shown_to(model: nn.Module, n: int) -> Observations:
+    """Returns `n` real digits as that model is shown them: with their labels, where it is told of them."""
+    return as_shown(model.evaluation_set(split(n)), torch.device("cpu"))
 
 
 def shown(n: int) -> Tensor:

@@ -15,6 +15,7 @@ def content(**changes: object) -> dict:
     return {
         "config": params.to_dict(),
         "shape": [1, 8, 8],
+        "classes": 10,
         "training": {"model": vae(**params.to_dict()).state_dict()},
     }
 
@@ -47,7 +48,12 @@ def test_what_is_loaded_is_the_model_that_was_saved_built_from_its_own_config(pa
     params = config(**changes)
     model = vae(**params.to_dict())
     model.infer(shown(20))  # so that BatchNorm has statistics of its own
-    saved = {"config": params.to_dict(), "shape": [1, 8, 8], "training": {"model": model.state_dict()}}
+    saved = {
+        "config": params.to_dict(),
+        "shape": [1, 8, 8],
+        "classes": 10,
+        "training": {"model": model.state_dict()},
+    }
     checkpoints.save(path, saved)
     monkeypatch.chdir(path.parent)
     Path("params.yaml").write_text("latent_dim: 999\n")  # what params.yaml says by then is of no account
@@ -162,7 +168,7 @@ def test_a_configuration_of_another_version_is_refused_by_the_checkpoints_name(p
     assert "params.yaml" not in str(caught.value)
 
 
-@pytest.mark.parametrize("missing", ["config", "shape", "training"])
+@pytest.mark.parametrize("missing", ["config", "shape", "classes", "training"])
 def test_an_incomplete_checkpoint_is_refused_by_name(path, missing):
     checkpoints.save(path, {key: value for key, value in content().items() if key != missing})
     refused(path, checkpoints.load)

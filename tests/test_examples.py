@@ -43,7 +43,12 @@ def test_a_data_set_is_added(tmp_path):
 
 def test_a_trained_model_is_used(tmp_path):
     store(DATASETS.build({"name": "digits"}, raw=None), tmp_path / "data" / "prepared")
-    content = {"config": config().to_dict(), "shape": (1, 8, 8), "training": {"model": vae().state_dict()}}
+    content = {
+        "config": config().to_dict(),
+        "shape": (1, 8, 8),
+        "classes": 10,
+        "training": {"model": vae().state_dict()},
+    }
     checkpoints.save(tmp_path / "best.pt", content)
     said = run("use_a_trained_model.py", tmp_path, "best.pt")
     assert "encoded: (8, 3)\nreconstructed: (5, 8, 1, 8, 8)\nsampled: (4, 1, 8, 8)\nELBO, nats:" in said

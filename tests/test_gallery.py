@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.small import digits, vae
+from tests.small import digits, shown, vae
 from vaeline import ex_post, gallery
 from vaeline.data.prepared import Split
 from vaeline.diagnostics import dimensions
@@ -77,7 +77,7 @@ def test_a_traversal_moves_one_latent_and_holds_the_others(monkeypatch):
     asked = []
     decode = model.decode
     monkeypatch.setattr(model, "decode", lambda z: (asked.append(z), decode(z))[1])
-    figure = gallery.traversals(model, seen, table)
+    figure = gallery.traversals(model, shown(N), seen, table)
     steps = len(gallery.STEPS)
     z = asked[0].reshape(-1, steps, 3)
     active = table.loc[table["active_unit"] == 1, "dimension"].tolist()
@@ -94,8 +94,8 @@ def test_interpolations_go_from_one_image_to_the_other_by_line_and_arc(monkeypat
     asked = []
     decode = model.decode
     monkeypatch.setattr(model, "decode", lambda z: (asked.append(z), decode(z))[1])
-    figure = gallery.interpolations(model, seen)
-    z = asked[0].reshape(gallery.PAIRS, 2, gallery.POINTS, 3)
+    figure = gallery.interpolations(model, shown(N), seen)
+    z = asked[0].permute(2, 0, 1, 3)
     for pair, ways in enumerate(z):
         for way in ways:
             torch.testing.assert_close(way[0], seen.mean[2 * pair])
@@ -122,7 +122,7 @@ def test_a_collapsed_model_has_a_traversal_as_well():
         torch.nn.init.zeros_(head.weight)
     seen = latents(model, digits(N))
     assert not seen.active_units.any()
-    assert len(gallery.traversals(model, seen, dimensions(seen)).axes[0].get_yticklabels()) == 1
+    assert len(gallery.traversals(model, shown(N), seen, dimensions(seen)).axes[0].get_yticklabels()) == 1
 
 
 def test_drawing_leaves_the_style_of_others_alone():
@@ -150,4 +150,4 @@ def test_without_factors_there_is_no_map_of_them():
 def test_few_images_are_interpolated_in_whole_pairs():
     model, _, seen, _ = drawn(3)
     few = replace(seen, mean=seen.mean[:5], variance=seen.variance[:5], kl=seen.kl[:5])
-    assert len(gallery.interpolations(model, few).axes[0].get_yticks()) == 2 * 2
+    assert len(gallery.interpolations(model, shown(N), few).axes[0].get_yticks()) == 2 * 2

@@ -91,7 +91,7 @@ def test_the_authors_schedule_runs_on_digits(name):
     seen = []
     params = Handed(config.to_dict())
     torch.manual_seed(params.seed)
-    model = MODELS.build(params.model, config=params, shape=(1, 8, 8))
+    model = MODELS.build(params.model, config=params, shape=(1, 8, 8), classes=10)
     real = objective(params, images=60)
 
     def watching(model, x, beta):

@@ -32,8 +32,8 @@ def train(root: Path, settings: Handed, seen: Callable[[Record], None] = lambda 
     """Trains as the train stage does, and publishes into root/out."""
     set_seed(settings.seed)
     training = started(settings)
-    content = {"config": settings.to_dict(), "shape": (1, 8, 8), "every": EVERY}
-    with Scratch.open(root / "scratch", KEY, **content) as scratch:
+    made_of = {"config": settings.to_dict(), "shape": (1, 8, 8), "classes": 10}
+    with Scratch.open(root / "scratch", KEY, made_of, EVERY) as scratch:
         records = scratch.resume(training)
         for record in fit(training, digits(N), VALID, settings):
             records.append(record)
@@ -187,7 +187,7 @@ def test_two_states_are_kept_at_the_most(tmp_path):
 
 
 def opened(root: Path, key: str = KEY) -> contextlib.AbstractContextManager[Scratch]:
-    return Scratch.open(root, key, config={}, shape=(1, 8, 8), every=EVERY)
+    return Scratch.open(root, key, {}, EVERY)
 
 
 def test_two_trainings_of_the_same_key_at_once_have_different_places(tmp_path):

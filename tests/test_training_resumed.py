@@ -62,9 +62,9 @@ def test_the_state_is_read_back_without_running_code(tmp_path):
 
 def test_the_time_spent_is_counted_over_pauses(tmp_path):
     params = config(epochs=3)
-    content = {"config": params.to_dict(), "shape": (1, 8, 8), "every": 10}
+    made_of = {"config": params.to_dict(), "shape": (1, 8, 8), "classes": 10}
     for stop in (1, 3):
-        with contextlib.suppress(InterruptedError), Scratch.open(tmp_path, "key", **content) as scratch:
+        with contextlib.suppress(InterruptedError), Scratch.open(tmp_path, "key", made_of, 10) as scratch:
             training = started(params)
             records = scratch.resume(training)
             before = training.seconds

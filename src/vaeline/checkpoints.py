@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from vaeline.data.prepared import Prepared
 from vaeline.errors import VaelineError
 from vaeline.files import write_tensors
 from vaeline.models import MODELS
@@ -20,8 +21,13 @@ class CheckpointError(VaelineError):
     """A checkpoint that is missing, damaged or not one of ours."""
 
 
+def made_of(config: Handed, data: Prepared) -> dict[str, Any]:
+    """Returns what a checkpoint needs beside the weights: the model's config, and facts of the data."""
+    return {"config": config.to_dict(), "shape": list(data.shape), "classes": len(data.classes)}
+
+
 def save(path: Path | str, content: dict[str, Any]) -> None:
-    """Writes `content` (config, shape, training …) atomically."""
+    """Writes `content` (`made_of`, training …) atomically."""
     write_tensors(path, {"format": FORMAT, **content})
 
 
@@ -54,7 +60,8 @@ def load(path: Path | str) -> nn.Module:
     content = read(path)
     try:
         config = Handed(content["config"])
-        model = MODELS.build(config.model, config=config, shape=tuple(content["shape"]))
+        shape, classes = tuple(content["shape"]), content["classes"]
+        model = MODELS.build(config.model, config=config, shape=shape, classes=classes)
         model.load_state_dict(content["training"]["model"])
     except KeyError as error:
         raise CheckpointError(f"{path}: incomplete checkpoint, without {error}") from None

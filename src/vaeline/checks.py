@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from vaeline.moments import moments
+from vaeline.observations import Observations, pixels
 from vaeline.seeding import own_noise, rng_state, set_rng_state
 
 LEARNING_STEPS = 20  # updates on one batch, after which the loss must be lower than before
@@ -25,7 +26,7 @@ class Check:
 
 
 def pre_training_checks(
-    model: nn.Module, objective: Any, x: Tensor, beta: float, learning_rate: float
+    model: nn.Module, objective: Any, x: Observations, beta: float, learning_rate: float
 ) -> list[Check]:
     """Returns the verdicts on `model` and `objective` for one real batch x [B, C, H, W] in [0, 1].
 
@@ -57,7 +58,7 @@ class _Trial:
     """A copy of the model on trial; each check leaves what the next one needs."""
 
     def __init__(
-        self, model: nn.Module, objective: Any, x: Tensor, beta: float, learning_rate: float
+        self, model: nn.Module, objective: Any, x: Observations, beta: float, learning_rate: float
     ) -> None:
         self.model, self.objective, self.x, self.beta = model, objective, x, beta
         self.optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
@@ -73,7 +74,7 @@ class _Trial:
         yield "learning", self.learning
 
     def input(self) -> tuple[bool, str]:
-        low, high = self.x.min().item(), self.x.max().item()
+        low, high = (bound.item() for bound in pixels(self.x).aminmax())
         inside = 0 <= low < high <= 1
         return (
             inside,

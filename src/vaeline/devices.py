@@ -1,9 +1,9 @@
 """Where the arithmetic runs."""
 
 import torch
-from torch import Tensor
 
 from vaeline.errors import VaelineError
+from vaeline.observations import Observations
 
 
 def device(name: str) -> torch.device:
@@ -16,7 +16,7 @@ def device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def resident(images: Tensor, device: torch.device) -> Tensor:
+def resident(images: Observations, device: torch.device) -> Observations:
     """Returns `images` on a CUDA `device` if they leave half of its free memory free, else where they are."""
     if device.type != "cuda" or 2 * images.nbytes > torch.cuda.mem_get_info(device)[0]:
         return images

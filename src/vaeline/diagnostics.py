@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from vaeline.estimators.estimate import means
 from vaeline.estimators.latents import Latents, latents
 from vaeline.estimators.reconstruction import reconstruction_errors
+from vaeline.observations import Observations
 
 ACTIVE_KL = 0.1  # nats: a dimension below it tells the decoder next to nothing
 
@@ -32,12 +33,14 @@ def collapse_of(seen: Latents, threshold: float = ACTIVE_KL) -> Collapse:
     return Collapse(int((kl_per_dim > threshold).sum()), kl_per_dim)
 
 
-def check_posterior_collapse(model: nn.Module, images: Tensor, threshold: float = ACTIVE_KL) -> Collapse:
+def check_posterior_collapse(
+    model: nn.Module, images: Observations, threshold: float = ACTIVE_KL
+) -> Collapse:
     """Returns which dimensions are in use on uint8 images [N, C, H, W]: mean KL above `threshold` nats."""
     return collapse_of(latents(model, images), threshold)
 
 
-def post_training_diagnostics(model: nn.Module, images: Tensor) -> dict[str, float]:
+def post_training_diagnostics(model: nn.Module, images: Observations) -> dict[str, float]:
     """Returns the latent statistics and reconstruction errors over uint8 images [N, C, H, W].
 
     `aggregate_var_mean` is Var[μ] + E[σ²], averaged over dimensions: near 1, with `mu_mean` near 0, where the
@@ -63,7 +66,7 @@ def summary(seen: Latents) -> dict[str, float]:
     }
 
 
-def errors(model: nn.Module, images: Tensor) -> dict[str, float]:
+def errors(model: nn.Module, images: Observations) -> dict[str, float]:
     """Returns the squared reconstruction errors over `images`, each with its standard error."""
     seen = reconstruction_errors(model, images)
     return means({name: seen[name] for name in ("sse", "mse")})

@@ -11,6 +11,7 @@ from vaeline.errors import VaelineError
 from vaeline.estimators.bounds import elbo_terms
 from vaeline.estimators.estimate import Estimate
 from vaeline.gradients import Gradients
+from vaeline.observations import Observations
 from vaeline.records import Record
 from vaeline.schedules import kl_weight
 from vaeline.seeding import own_noise
@@ -47,7 +48,7 @@ class Epoch:
         weight = kl_weight(self.training.step, self.warmup_steps, self.total_steps, self.cycles)
         return self.config.beta * weight
 
-    def run(self, images: Tensor) -> None:
+    def run(self, images: Observations) -> None:
         """Trains on every image once; raises TrainingDivergedError."""
         self.training.model.train()
         generator, n = self.training.generator, len(images)
@@ -57,14 +58,14 @@ class Epoch:
             else torch.arange(n)
         )
         for index in order.to(images.device).split(self.config.batch_size):
-            x = self.training.model.likelihood.observe(images.index_select(0, index), generator)
+            x = self.training.model.observe(images.index_select(0, index), generator)
             self.last_beta = self.beta
             self._update(x.to(self.device))
             if len(self.watched) == LOG_EVERY:
                 self._look()
         self._look()
 
-    def _update(self, x: Tensor) -> None:
+    def _update(self, x: Observations) -> None:
         training = self.training
         found = self.gradients(x, self.last_beta)
         for parameter, gradient in zip(self.gradients.parameters, found.gradients, strict=True):
@@ -101,7 +102,7 @@ class Epoch:
         for alert in alerts:
             self.progress.write(f"! {alert}", file=sys.stderr)
 
-    def record(self, valid: Tensor) -> Record:
+    def record(self, valid: Observations) -> Record:
         """Returns the epoch's record, with the β = 1 ELBO of the validation images."""
         training = self.training
         training.model.eval()

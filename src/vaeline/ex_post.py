@@ -14,6 +14,7 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 
 from vaeline.data.prepared import Split
 from vaeline.estimators.bounds import ROWS, device_of, shown, spread
+from vaeline.observations import Observations
 
 COMPONENTS = 10  # as Ghosh et al.; they have full covariances too
 IMAGES = 10_000  # a mixture in 20 dimensions has 2,309 free numbers
@@ -35,7 +36,7 @@ class ExPost:
 
 
 @torch.no_grad()
-def drawn(model: nn.Module, images: Tensor) -> Tensor:
+def drawn(model: nn.Module, images: Observations) -> Tensor:
     """Returns one z ~ q(z|x) for each of uint8 images [N, C, H, W]: [N, d], all layers side by side."""
     inferences = (model.infer(x) for x in shown(images, ROWS, device_of(model)))
     return torch.cat([torch.cat([layer.sample[0] for layer in seen.layers], -1) for seen in inferences])
@@ -48,8 +49,7 @@ def fitted(model: nn.Module, train: Split) -> ExPost:
     drawn. (Ghosh et al. fit to the codes of a deterministic model, which are all it has.) With several
     stochastic layers it is one mixture over all of them side by side, as `joint` takes them.
     """
-    chosen = torch.from_numpy(train.images[spread(len(train), IMAGES).numpy()])
-    z = drawn(model, model.likelihood.evaluation_set(chosen))
+    z = drawn(model, model.evaluation_set(train[spread(len(train), IMAGES).numpy()]))
     mixture = GaussianMixture(
         min(COMPONENTS, len(z)),
         init_params="k-means++",  # the threads of k-means may add up in another order each time

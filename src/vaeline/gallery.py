@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from vaeline.diagnostics import ACTIVE_KL
 from vaeline.disentanglement.information import entropies, mutual_information
-from vaeline.estimators.bounds import device_of
+from vaeline.estimators.bounds import as_shown, device_of
 from vaeline.estimators.latents import Latents
 from vaeline.ex_post import ExPost
 from vaeline.interpolation import linear, spherical
 from vaeline.neighbours import Nearest
+from vaeline.observations import Observations, pixels
 from vaeline.plots.curves import factor_map, kl_per_dimension, latent_map
 from vaeline.plots.images import beside, grid
 
@@ -24,13 +25,14 @@ STEPS = torch.linspace(-3, 3, 11)  # of a traversal, in standard deviations of t
 TRAVERSED = 20  # dimensions at the most, the busiest first
 PAIRS = 4  # of images with a way from one to the other
 POINTS = 11  # on each way
+ROWS, ROW = 20, 10  # classes with samples at the most, and samples of each
 MAPPED = 2000  # points of the latent map
 
 
 @torch.inference_mode()
 def pictures(
     model: nn.Module,
-    images: Tensor,
+    images: Observations,
     seen: Latents,
     dimensions: pd.DataFrame,
     labels: np.ndarray,
@@ -38,32 +40,34 @@ def pictures(
     ex_post: ExPost,
 ) -> dict[str, Figure]:
     """Returns the figures by name, for uint8 images [N, C, H, W] and what `latents` saw in them."""
-    x = images[:SHOWN].to(device_of(model), torch.float32) / 255
+    x = as_shown(images[:SHOWN], device_of(model))
     reconstructions = model.infer(x).likelihood.mean[0]
     return {
         "reconstructions": beside(
-            x.cpu(), reconstructions.cpu(), "Validation images and their reconstructions, E[x|z] at a drawn z"
+            pixels(x).cpu(),
+            reconstructions.cpu(),
+            "Validation images and their reconstructions, E[x|z] at a drawn z",
         ),
         "samples": grid(model.sample(SAMPLES), 10, "Samples: E[x|z] at z ~ p(z)"),
         "samples_ex_post": grid(
             ex_post.sample(SAMPLES), 10, "Samples: E[x|z] at z from a mixture fitted to training images' z"
         ),
-        "interpolations": interpolations(model, seen),
-        "traversals": traversals(model, seen, dimensions),
+        "interpolations": interpolations(model, x, seen),
+        "traversals": traversals(model, x, seen, dimensions),
         "kl_per_dimension": kl_per_dimension(dimensions, ACTIVE_KL),
         "latent_map": mapped(seen, labels, classes),
     }
 
 
-def traversals(model: nn.Module, seen: Latents, dimensions: pd.DataFrame) -> Figure:
-    """Returns a row for each active unit: its z from −3 to 3, the others at the mean of one image."""
+def traversals(model: nn.Module, x: Observations, seen: Latents, dimensions: pd.DataFrame) -> Figure:
+    """Returns a row for each active unit: its z from −3 to 3, the others at the mean of the first of x."""
     nearest = dimensions[dimensions["dimension"] < model.latent_dim]  # the layer that the image hangs on
     active = nearest.loc[nearest["active_unit"] == 1, "dimension"]
     chosen = list(active[:TRAVERSED]) or [int(nearest["dimension"].iloc[0])]
     z = seen.mean[0, : model.latent_dim].repeat(len(chosen), len(STEPS), 1)
     for row, dimension in enumerate(chosen):
         z[row, :, dimension] = STEPS
-    decoded = model.decode(z.flatten(0, 1).to(device_of(model))).mean
+    decoded = model.conditioned(x[:1]).decode(z.flatten(0, 1).to(device_of(model))).mean
     shown = (
         f"the {len(chosen)} busiest of {len(active)} active latents"
         if len(active) > TRAVERSED
@@ -73,17 +77,31 @@ def traversals(model: nn.Module, seen: Latents, dimensions: pd.DataFrame) -> Fig
     return grid(decoded, len(STEPS), title, rows=[f"z{dimension}" for dimension in chosen])
 
 
-def interpolations(model: nn.Module, seen: Latents) -> Figure:
-    """Returns the ways between pairs of images: a row along the line, and below it one along the arc."""
+def interpolations(model: nn.Module, x: Observations, seen: Latents) -> Figure:
+    """Returns the ways between pairs of x: a row along the line, and below it one along the arc.
+
+    What else is known of an image stays that of the first of the pair.
+    """
     pairs = min(PAIRS, len(seen.mean) // 2)
     means = seen.mean[: 2 * pairs, : model.latent_dim]
     starts, ends = means[0::2], means[1::2]
-    z = torch.stack(
-        [way(starts, ends, POINTS) for way in (linear, spherical)], dim=1
-    )  # [pairs, 2, points, d]
-    decoded = model.decode(z.flatten(0, 2).to(device_of(model))).mean
+    z = torch.stack([way(starts, ends, POINTS) for way in (linear, spherical)])  # [2, pairs, points, d]
+    z = z.transpose(1, 2).to(device_of(model))
+    decoded = model.conditioned(x[: 2 * pairs : 2]).decode(z).mean.movedim(2, 0).flatten(0, 2)
     title = "Interpolations between the latent means of validation images"
     return grid(decoded, POINTS, title, rows=("line", "arc") * len(starts))
+
+
+def of_classes(model: nn.Module, classes: Sequence[str]) -> dict[str, Figure]:
+    """Returns a row of samples for each label that the model is told of; nothing where it is told of none."""
+    if not model.classes:
+        return {}
+    names = classes[:ROWS]
+    y = torch.arange(len(names)).repeat_interleave(ROW)
+    samples = model.sample(len(y), y.to(device_of(model)))
+    return {
+        "samples_by_class": grid(samples, ROW, "Samples of each class: E[x|z, y] at z ~ p(z)", rows=names)
+    }
 
 
 def neighbours(samples: Tensor, found: Nearest, train: np.ndarray) -> Figure:

@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from vaeline import processes
 from vaeline.errors import VaelineError
 from vaeline.objectives.terms import Terms
+from vaeline.observations import Observations
 from vaeline.shards import Shard, sharing
 
 COMPILED_FROM = 10_000  # steps: fewer do not win back the seconds that compiling takes
@@ -40,7 +41,7 @@ class _Loss(nn.Module):
         super().__init__()
         self.model, self.objective, self.half = model, objective, precision == "bfloat16"
 
-    def forward(self, x: Tensor, beta: float | Tensor) -> tuple[Tensor, ...]:
+    def forward(self, x: Observations, beta: float | Tensor) -> tuple[Tensor, ...]:
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.half):
             terms = self.objective(self.model, x, beta)
         return tuple(vars(terms).values())
@@ -59,7 +60,7 @@ class Gradients:
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.running = [b for name, b in model.named_buffers() if "running_" in name]
 
-    def __call__(self, x: Tensor, beta: float | Tensor) -> Found:
+    def __call__(self, x: Observations, beta: float | Tensor) -> Found:
         """Returns what a batch [B, C, H, W] gives, with the KL weighted by `beta`."""
         before = [statistic.clone() for statistic in self.running]
         terms, gradients = self._differentiated(x, beta)
@@ -77,7 +78,9 @@ class Gradients:
             failed = failed.to(torch.float32)
             return Found(gradients, sums, torch.stack([loss, max_variance, failed]), failed)
 
-    def _differentiated(self, x: Tensor, beta: float | Tensor) -> tuple[Terms, tuple[Tensor | None, ...]]:
+    def _differentiated(
+        self, x: Observations, beta: float | Tensor
+    ) -> tuple[Terms, tuple[Tensor | None, ...]]:
         terms = Terms(*self.loss(x, beta))
         loss = terms.loss * len(x) if self.summed else terms.loss
         return terms, torch.autograd.grad(loss, self.parameters, allow_unused=True)
@@ -116,7 +119,7 @@ class CompiledGradients(Gradients):
             super().__call__, fullgraph=True, dynamic=False, isolate_recompiles=True, options=options
         )
 
-    def __call__(self, x: Tensor, beta: float | Tensor) -> Found:
+    def __call__(self, x: Observations, beta: float | Tensor) -> Found:
         """Returns what `Gradients` would, see there."""
         if self.compiled is None or len(x) != self.batch_size:
             return super().__call__(x, beta)
@@ -125,7 +128,7 @@ class CompiledGradients(Gradients):
             return self.compiled(x, beta)
         return self._first(x, beta)
 
-    def _first(self, x: Tensor, beta: Tensor) -> Found:
+    def _first(self, x: Observations, beta: Tensor) -> Found:
         self.tried = True
         logging.getLogger("torch").setLevel(logging.ERROR)  # the compiler warns of what it will do slowly
         try:
@@ -161,13 +164,15 @@ class ShardedGradients(Gradients):
         ids = [device.index] if device.type == "cuda" else None
         self.loss = DistributedDataParallel(self.loss, device_ids=ids, broadcast_buffers=False)
 
-    def __call__(self, x: Tensor, beta: float | Tensor) -> Found:
+    def __call__(self, x: Observations, beta: float | Tensor) -> Found:
         """Returns what a batch [B, C, H, W] gives; every process is handed the whole of it."""
         self.shard = Shard.mine(len(x))
         with sharing(self.shard):
             return super().__call__(x[self.shard.start : self.shard.stop], beta)
 
-    def _differentiated(self, x: Tensor, beta: float | Tensor) -> tuple[Terms, tuple[Tensor | None, ...]]:
+    def _differentiated(
+        self, x: Observations, beta: float | Tensor
+    ) -> tuple[Terms, tuple[Tensor | None, ...]]:
         for parameter in self.parameters:
             parameter.grad = None
         terms = Terms(*self.loss(x, beta))

@@ -29,15 +29,17 @@ KEPT = 2  # states: should the newest be damaged, the one before it serves
 class Scratch:
     """A directory of one training; `checkpoints/` in it holds what will be published."""
 
-    def __init__(self, directory: Path, config: dict[str, Any], shape: tuple[int, ...], every: int) -> None:
-        self.directory, self.config, self.shape, self.every = directory, config, shape, every
+    def __init__(self, directory: Path, made_of: dict[str, Any], every: int) -> None:
+        self.directory, self.made_of, self.every = directory, made_of, every
         self.checkpoints = directory / "checkpoints"
         self.checkpoints.mkdir(parents=True, exist_ok=True)
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, root: Path, key: str, **content: Any) -> Iterator[Self]:
+    def open(cls, root: Path, key: str, made_of: dict[str, Any], every: int) -> Iterator[Self]:
         """Yields the scratch of the training that `key` determines, and removes it if the block ends well.
+
+        `made_of` is what a checkpoint builds its model from; each `every`-th epoch's is kept.
 
         A lock keeps two runs of the very same training apart: the second gets a directory of its own.
         """
@@ -48,7 +50,7 @@ class Scratch:
                 lock.acquire(timeout=0)
                 break
         try:
-            yield cls(place, **content)
+            yield cls(place, made_of, every)
             shutil.rmtree(place)
         finally:
             lock.release()
@@ -88,8 +90,7 @@ class Scratch:
         """Writes the state, and keeps it as the last, as the best if it is, and as every n-th checkpoint."""
         path = self.directory / f"state_{training.epoch:05d}.pt"
         content = {
-            "config": self.config,
-            "shape": list(self.shape),
+            **self.made_of,
             "training": training.state_dict(),
             "rng": rng_state(),
             "records": [asdict(record) for record in records],

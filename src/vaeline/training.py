@@ -5,17 +5,16 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from torch import Tensor
-
 from vaeline.devices import resident
 from vaeline.epoch import Epoch
 from vaeline.gradients import gradients
+from vaeline.observations import Observations
 from vaeline.progress import bar
 from vaeline.records import Record
 from vaeline.state import Training
 
 
-def fit(training: Training, images: Tensor, valid: Tensor, config: Any) -> Iterator[Record]:
+def fit(training: Training, images: Observations, valid: Observations, config: Any) -> Iterator[Record]:
     """Trains from where `training` stands to `config.epochs`, yielding a record after each epoch.
 
     `images` are the likelihood's training set and `valid` its evaluation set of the validation split, both

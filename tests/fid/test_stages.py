@@ -32,7 +32,10 @@ class Replay:
         first, self.images = self.images[:n], self.images[n:]
         return first
 
-    likelihood = SimpleNamespace(evaluation_set=lambda images: images)
+    classes = 0
+
+    def evaluation_set(self, split):
+        return torch.from_numpy(split.images)
 
     def parameters(self):
         return iter([self.images])

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tests.small import digits, objective, shown, vae
+from tests.small import objective, shown_to, split, vae
 from vaeline.data.prepared import Split
 from vaeline.estimators.latents import activity, latents
 from vaeline.models import MODELS
@@ -43,7 +43,7 @@ def test_its_samples_are_images(name, network):
 @pytest.mark.parametrize(("name", "network"), EVERY)
 def test_the_loss_reaches_every_parameter(name, network):
     built = model(name, network)
-    objective()(built, shown(B), 1.0).loss.backward()
+    objective()(built, shown_to(built, B), 1.0).loss.backward()
     for parameter_name, parameter in built.named_parameters():
         assert parameter.grad is not None, parameter_name
         assert torch.isfinite(parameter.grad).all(), parameter_name
@@ -54,7 +54,7 @@ def test_the_loss_reaches_every_parameter(name, network):
 @pytest.mark.parametrize(("name", "network"), EVERY)
 def test_in_eval_mode_a_seed_fixes_what_it_infers_whatever_the_rest_of_the_batch(name, network, batch_norm):
     built = vae(model={"name": name}, network={"name": network, "batch_norm": batch_norm}).eval()
-    x = shown(B)
+    x = shown_to(built, B)
     first, second = (_seeded(built, x) for _ in range(2))
     assert torch.equal(first, second)
     before = {key: value.clone() for key, value in built.state_dict().items()}
@@ -77,11 +77,12 @@ def _seeded(built, x: torch.Tensor) -> torch.Tensor:
 def test_its_images_draws_and_examples_are_not_mixed_up(name, network):
     """p(x|z) of draw k and example b is what decoding that z alone gives: the layer that x hangs on."""
     built = model(name, network).eval()
-    seen = built.infer(shown(B), K)
+    x = shown_to(built, B)
+    seen = built.infer(x, K)
     z = seen.layers[0].sample
     for k in range(K):
         for b in range(B):
-            alone = built.decode(z[k, b]).mean
+            alone = built.conditioned(x[b : b + 1]).decode(z[k, b : b + 1]).mean[0]
             torch.testing.assert_close(alone, seen.likelihood.mean[k, b], rtol=1e-4, atol=1e-6)
 
 
@@ -89,9 +90,10 @@ def test_its_images_draws_and_examples_are_not_mixed_up(name, network):
 @torch.no_grad()
 def test_its_joint_density_is_that_of_the_layers_it_infers(name):
     built = model(name, "mlp").eval()
-    seen = built.infer(shown(B), K)
+    x = shown_to(built, B)
+    seen = built.infer(x, K)
     z = torch.cat([layer.sample for layer in seen.layers], -1)
-    log_prior, likelihood = built.joint(z)
+    log_prior, likelihood = built.conditioned(x).joint(z)
     assert built.prior_sample((K, B)).shape == z.shape
     torch.testing.assert_close(log_prior, sum(layer.prior.log_prob(layer.sample) for layer in seen.layers))
     torch.testing.assert_close(likelihood.mean, seen.likelihood.mean)
@@ -116,7 +118,7 @@ def test_its_decoder_starts_where_it_is_told_to(name, network, output_bias):
     built = vae(model={"name": name}, network={"name": network, "output_bias": output_bias}).eval()
     image = torch.full((1, 8, 8), 51) if network != "mlp" else torch.linspace(0, 255, 64).reshape(1, 8, 8)
     image = image.to(torch.uint8)
-    built.start_at(Split(image.expand(2, -1, -1, -1).numpy(), torch.zeros(2).numpy()))
+    built.start_at(Split(image.expand(2, -1, -1, -1).numpy(), torch.zeros(2, dtype=torch.int64).numpy()))
     mean = image / 255
     for parameter_name, parameter in built.decoder.named_parameters():
         if parameter_name.endswith("weight"):
@@ -128,9 +130,9 @@ def test_its_decoder_starts_where_it_is_told_to(name, network, output_bias):
 @pytest.mark.parametrize("name", list(MODELS))
 def test_its_active_units_are_told_layer_by_layer(name):
     built = model(name, "mlp").eval()
-    images = digits(30)
+    images = built.evaluation_set(split(30))
     seen = latents(built, images)
-    assert seen.sizes == tuple(layer.sample.shape[-1] for layer in built.infer(shown(2)).layers)
+    assert seen.sizes == tuple(layer.sample.shape[-1] for layer in built.infer(shown_to(built, 2)).layers)
     assert seen.mean.shape == (30, sum(seen.sizes))
     told = activity(built, images)
     by_layer = [int(units) for units in told["train_active_units_by_layer"].split("+")]

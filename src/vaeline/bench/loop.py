@@ -73,8 +73,8 @@ def stage_loop(images: Tensor, valid: Tensor, folder: Path, **changes: Any) -> I
             )
             sets = model.likelihood.training_set(images), model.likelihood.evaluation_set(valid)
             training = Training.start(model, objective, handed, len(images))
-            content = {"config": handed.to_dict(), "shape": images.shape[1:], "every": ENDLESS}
-            scratch = stack.enter_context(Scratch.open(folder / "scratch", "bench", **content))
+            made_of = {"config": handed.to_dict(), "shape": images.shape[1:], "classes": 0}
+            scratch = stack.enter_context(Scratch.open(folder / "scratch", "bench", made_of, ENDLESS))
             report = Report("bench", handed.to_dict(), {})
             run = stack.enter_context(TrainingRun.open("bench", report))
         yield _epochs(training, *sets, handed, scratch, run)

@@ -30,6 +30,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.images)
 
+    def __getitem__(self, rows: slice | np.ndarray) -> Self:
+        factors = None if self.factors is None else self.factors[rows]
+        return Split(self.images[rows], self.labels[rows], factors)
+
     def mean(self) -> np.ndarray:
         """The mean image, float32 [C, H, W] in [0, 1]."""
         return (self.images.mean(0, dtype=np.float64) / 255).astype(np.float32)

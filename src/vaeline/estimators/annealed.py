@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from vaeline import processes
 from vaeline.estimators.bounds import ROWS, as_shown, device_of, spread
 from vaeline.numerics import effective_sample_size, log_mean_exp
+from vaeline.observations import Observations, pixels
 from vaeline.progress import bar
 
 CHAINS = 16  # an image, as Wu et al.
@@ -69,7 +70,7 @@ def temperatures(steps: int) -> Tensor:
 
 
 def annealed(
-    model: nn.Module, images: Tensor, steps: int, chains: int = CHAINS, progress: bool = False
+    model: nn.Module, images: Observations, steps: int, chains: int = CHAINS, progress: bool = False
 ) -> Annealed:
     """Returns the estimate of log p(x) for uint8 images [N, C, H, W], N ≥ 1, over `steps` temperatures.
 
@@ -91,7 +92,7 @@ def annealed(
 
 
 def _anneal(
-    model: nn.Module, x: Tensor, steps: int, chains: int, tick: Callable[[], object]
+    model: nn.Module, x: Observations, steps: int, chains: int, tick: Callable[[], object]
 ) -> tuple[Tensor, Tensor, Tensor]:
     here = _at(model, x, model.prior_sample((PILOTS + chains, len(x))))
     step = here.z.new_full((len(x),), FIRST_STEP)
@@ -108,7 +109,9 @@ def _anneal(
     return log_mean_exp(log_weights).cpu(), ess.cpu(), acceptance.cpu()
 
 
-def _transition(model: nn.Module, x: Tensor, here: _Point, t: float, step: Tensor) -> tuple[_Point, Tensor]:
+def _transition(
+    model: nn.Module, x: Observations, here: _Point, t: float, step: Tensor
+) -> tuple[_Point, Tensor]:
     """Returns where the chains go under p(z) p(x|z)^t, and the probability with which each moved, [C, B]."""
     step = step.unsqueeze(-1)
     start = momentum = torch.randn_like(here.z)
@@ -123,17 +126,17 @@ def _transition(model: nn.Module, x: Tensor, here: _Point, t: float, step: Tenso
 
 
 @torch.enable_grad()
-def _at(model: nn.Module, x: Tensor, z: Tensor) -> _Point:
+def _at(model: nn.Module, x: Observations, z: Tensor) -> _Point:
     z = z.detach().requires_grad_()
-    log_prior, likelihood = model.joint(z)
-    log_likelihood = likelihood.log_prob(x)
+    log_prior, likelihood = model.conditioned(x).joint(z)
+    log_likelihood = likelihood.log_prob(pixels(x))
     (prior_slope,) = torch.autograd.grad(log_prior.sum(), z, retain_graph=True)
     (likelihood_slope,) = torch.autograd.grad(log_likelihood.sum(), z)
     return _Point(z.detach(), log_prior.detach(), log_likelihood.detach(), prior_slope, likelihood_slope)
 
 
 def beside(
-    model: nn.Module, images: Tensor, bound: Tensor, count: int, steps: int, progress: bool = False
+    model: nn.Module, images: Observations, bound: Tensor, count: int, steps: int, progress: bool = False
 ) -> dict[str, Tensor]:
     """Returns AIS on `count` of N images and `bound` [N], in nats, on the same ones, each [count].
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from vaeline import processes
 from vaeline.estimators.estimate import Estimate
 from vaeline.numerics import effective_sample_size
+from vaeline.observations import Observations
 from vaeline.progress import bar
 
 # Rows of the decoder at a time: so few that a layer's output stays in the processor's cache. Fixed, not
@@ -30,7 +31,7 @@ class ElboTerms:
         return -(self.distortion + self.rate)
 
 
-def as_shown(images: Tensor, device: torch.device) -> Tensor:
+def as_shown(images: Observations, device: torch.device) -> Observations:
     """Returns images [N, C, H, W] of 0 … 255 as the model is shown them: float32 in [0, 1].
 
     They are uint8, or float32 where the likelihood dequantized them.
@@ -38,7 +39,7 @@ def as_shown(images: Tensor, device: torch.device) -> Tensor:
     return images.to(device, torch.float32) / 255
 
 
-def shown(images: Tensor, rows: int, device: torch.device) -> Iterator[Tensor]:
+def shown(images: Observations, rows: int, device: torch.device) -> Iterator[Observations]:
     """Yields images [N, C, H, W] in chunks, as the model is shown them."""
     for chunk in images.split(rows):
         yield as_shown(chunk, device)
@@ -58,7 +59,7 @@ def device_of(model: nn.Module) -> torch.device:
 
 
 @torch.inference_mode()
-def elbo_terms(model: nn.Module, images: Tensor, n_samples: int = 1) -> ElboTerms:
+def elbo_terms(model: nn.Module, images: Observations, n_samples: int = 1) -> ElboTerms:
     """Returns distortion and rate for uint8 images [N, C, H, W], averaged over `n_samples` draws of z.
 
     The model's mode is left as it is. Kingma & Welling 2014, equation 3.
@@ -73,7 +74,7 @@ def elbo_terms(model: nn.Module, images: Tensor, n_samples: int = 1) -> ElboTerm
     return ElboTerms(torch.cat(distortion), torch.cat(rate))
 
 
-def compute_elbo(model: nn.Module, images: Tensor, n_samples: int = 1) -> Estimate:
+def compute_elbo(model: nn.Module, images: Observations, n_samples: int = 1) -> Estimate:
     """Returns the ELBO in nats with its standard error over images, for uint8 images [N, C, H, W]."""
     return Estimate.of(elbo_terms(model, images, n_samples).elbo)
 
@@ -105,7 +106,7 @@ def k_grid(k: int) -> tuple[int, ...]:
 
 @torch.inference_mode()
 def importance_bounds(
-    model: nn.Module, images: Tensor, ks: Sequence[int], progress: bool = False
+    model: nn.Module, images: Observations, ks: Sequence[int], progress: bool = False
 ) -> ImportanceBounds:
     """Returns log (1/K) Σ p(x, z_k)/q(z_k|x) for each K in `ks`, ascending (Burda et al. 2016, equation 8).
 
@@ -124,7 +125,7 @@ def importance_bounds(
     return ImportanceBounds(tuple(ks), torch.cat(bounds), torch.cat(ess))
 
 
-def _importance_chunk(model: nn.Module, x: Tensor, ks: Sequence[int]) -> tuple[Tensor, Tensor]:
+def _importance_chunk(model: nn.Module, x: Observations, ks: Sequence[int]) -> tuple[Tensor, Tensor]:
     log_sum = torch.full((len(x),), -torch.inf, dtype=torch.float64, device=x.device)
     log_sum_squares = log_sum.clone()
     bounds = []
@@ -137,6 +138,6 @@ def _importance_chunk(model: nn.Module, x: Tensor, ks: Sequence[int]) -> tuple[T
     return torch.stack(bounds, dim=1), effective_sample_size(log_sum, log_sum_squares).cpu()
 
 
-def compute_iwae_bound(model: nn.Module, images: Tensor, K: int = 50) -> Estimate:
+def compute_iwae_bound(model: nn.Module, images: Observations, K: int = 50) -> Estimate:
     """Returns IWAE-K in nats with its standard error over images, for uint8 images [N, C, H, W]."""
     return Estimate.of(importance_bounds(model, images, (K,)).iwae)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from vaeline.estimators.bounds import ROWS, device_of, shown, spread
+from vaeline.observations import Observations
 
 QUERIES = 1000  # images whose z is drawn; the aggregate posterior is over all images
 PIECE = 16  # of them at a time: memory is PIECE · N · d numbers
@@ -26,7 +27,7 @@ class Decomposition:
 
 
 @torch.inference_mode()
-def decompose(model: nn.Module, images: Tensor, queries: int = QUERIES) -> Decomposition | None:
+def decompose(model: nn.Module, images: Observations, queries: int = QUERIES) -> Decomposition | None:
     """Returns the decomposition for uint8 images [N, C, H, W] (Hoffman & Johnson 2016; Chen et al. 2018).
 
     Exact in the aggregate over these N images, up to the noise of z; the information is at most log N. None

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from vaeline.estimators.bounds import ROWS, device_of, shown
 from vaeline.moments import moments
+from vaeline.observations import Observations
 
 ACTIVE_UNIT_VARIANCE = 0.01  # Burda et al. 2016, section 5.2
 ACTIVITY_IMAGES = 500  # training images, that the authors' code counts active units on
@@ -41,7 +42,7 @@ class Latents:
 
 
 @torch.inference_mode()
-def latents(model: nn.Module, images: Tensor) -> Latents:
+def latents(model: nn.Module, images: Observations) -> Latents:
     """Returns what the posteriors of all layers say of uint8 images [N, C, H, W]."""
     means, variances, kls = [], [], []
     for x in shown(images, ROWS, device_of(model)):
@@ -54,7 +55,7 @@ def latents(model: nn.Module, images: Tensor) -> Latents:
     return Latents(torch.cat(means), torch.cat(variances), torch.cat(kls), sizes)
 
 
-def activity(model: nn.Module, images: Tensor) -> dict[str, int | str]:
+def activity(model: nn.Module, images: Observations) -> dict[str, int | str]:
     """Returns the active units over uint8 images [N, C, H, W]: in all, and layer by layer (`16+5`)."""
     layers = latents(model, images).active_units_by_layer
     return {"train_active_units": sum(layers), "train_active_units_by_layer": "+".join(map(str, layers))}

@@ -5,13 +5,14 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from vaeline.estimators.bounds import ROWS, device_of, shown
+from vaeline.observations import Observations, pixels
 
 # float32 cannot tell probabilities nearer to 1 than this from 1 itself.
 RESOLUTION = 2.0**-24
 
 
 @torch.inference_mode()
-def reconstruction_errors(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
+def reconstruction_errors(model: nn.Module, images: Observations) -> dict[str, Tensor]:
     """Returns the errors for each uint8 image [N, C, H, W] against E[x|z] at one drawn z ~ q(z|x), each [N].
 
     `bce`: binary cross-entropy, nats an image. `sse`: summed squared error, an image. `mse` and `mae`: mean
@@ -19,7 +20,7 @@ def reconstruction_errors(model: nn.Module, images: Tensor) -> dict[str, Tensor]
     """
     errors: dict[str, list[Tensor]] = {"bce": [], "sse": [], "mse": [], "mae": []}
     for x in shown(images, ROWS, device_of(model)):
-        mean = model.infer(x).likelihood.mean[0]
+        mean, x = model.infer(x).likelihood.mean[0], pixels(x)
         bce = binary_cross_entropy_with_logits(torch.logit(mean, eps=RESOLUTION), x, reduction="none")
         squared = (mean - x).square().flatten(1)
         errors["bce"].append(bce.flatten(1).sum(1).cpu())

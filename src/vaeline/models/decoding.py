@@ -6,13 +6,17 @@ from torch.distributions import Distribution
 
 from vaeline.data.prepared import Split
 from vaeline.numerics import in_full
+from vaeline.observations import Observations
 
 
 class Decoding(nn.Module):
     """Base of models with p(x|z) made of a `decoder`, built by `network`, and a `likelihood`.
 
-    `prior` is that of the uppermost layer, and `below(x)` what its posterior is recognised from.
+    `prior` is that of the uppermost layer, and `below(x)` what its posterior is recognised from. `classes`
+    is how many labels the model is told of, beside the images.
     """
+
+    classes = 0
 
     @torch.no_grad()
     def start_at(self, train: Split) -> None:
@@ -23,6 +27,22 @@ class Decoding(nn.Module):
         device = next(self.parameters()).device
         self.network.start_at(self.decoder, self.likelihood.start(torch.from_numpy(train.mean())))
         self.prior.start_at(lambda count: self.below(torch.from_numpy(train.spread(count)).to(device)))
+
+    def training_set(self, split: Split) -> Observations:
+        """Returns what to train on of a split, uint8 [N, C, H, W]; `observe` makes batches of it."""
+        return self.likelihood.training_set(torch.from_numpy(split.images.copy()))
+
+    def evaluation_set(self, split: Split) -> Observations:
+        """Returns what bounds are scored on of a split, always the same: 0 … 255, [N, C, H, W]."""
+        return self.likelihood.evaluation_set(torch.from_numpy(split.images.copy()))
+
+    def observe(self, examples: Observations, generator: torch.Generator) -> Observations:
+        """Returns what the model is shown of a minibatch of the training set: float32 in [0, 1]."""
+        return self.likelihood.observe(examples, generator)
+
+    def conditioned(self, x: Observations) -> "Decoding":  # noqa: ARG002
+        """Returns the model of the images alone, all else that is known of x held: as it stands."""
+        return self
 
     def image(self, z: Tensor) -> Tensor:
         """Returns E[x|z] as an image, [..., C, H, W] in [0, 1]: some likelihoods' means are not bounded."""

@@ -8,6 +8,7 @@ from torch.distributions import Distribution
 
 from vaeline.divergences import detached, drawn_terms, is_diagonal_gaussian, kl_terms
 from vaeline.moments import stated
+from vaeline.observations import Observations, pixels
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ class Inference:
     layers: tuple[Layer, ...]
     likelihood: Distribution
 
-    def distortion(self, x: Tensor) -> Tensor:
+    def distortion(self, x: Observations) -> Tensor:
         """Returns −log p(x|z) in nats, [K, B], for x [B, C, H, W]."""
-        return -self.likelihood.log_prob(x)
+        return -self.likelihood.log_prob(pixels(x))
 
     def kl_terms(self, drawn: bool = False) -> Tensor:
         """Returns KL terms of all layers in nats, averaged over the K draws: [B, terms].
@@ -65,7 +66,7 @@ class Inference:
         terms = [layer.kl_terms(drawn) for layer in self.layers]
         return torch.cat([term.mean(0) if term.dim() == 3 else term for term in terms], dim=-1)
 
-    def log_weights(self, x: Tensor, beta: float | Tensor = 1.0, path_only: bool = False) -> Tensor:
+    def log_weights(self, x: Observations, beta: float | Tensor = 1.0, path_only: bool = False) -> Tensor:
         """Returns log p(x|z) + β (log p(z) − log q(z|x)) in nats, [K, B].
 
         At β = 1 these are the importance weights of Burda et al. (2016), section 3. With `path_only`, their

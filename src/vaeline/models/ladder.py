@@ -35,7 +35,7 @@ class LadderVAE(Decoding):
         layers: int = Field(3, ge=2, le=8)
         hidden_dim: int = Field(100, ge=1)
 
-    def __init__(self, section: Any, *, config: Any, shape: tuple[int, int, int]) -> None:
+    def __init__(self, section: Any, *, config: Any, shape: tuple[int, int, int], classes: int = 0) -> None:  # noqa: ARG002
         super().__init__()
         options, heads = NETWORKS.parse(config.network), POSTERIORS.parse(config.posterior)
         between = MLP(options, hidden_dim=section.ladder.hidden_dim)

@@ -32,7 +32,7 @@ class TwoLayerVAE(Decoding):
         latent_dim: int = Field(50, ge=1)
         hidden_dim: int = Field(100, ge=1)
 
-    def __init__(self, section: Any, *, config: Any, shape: tuple[int, int, int]) -> None:
+    def __init__(self, section: Any, *, config: Any, shape: tuple[int, int, int], classes: int = 0) -> None:  # noqa: ARG002
         super().__init__()
         first, second = config.latent_dim, section.two_layer.latent_dim
         options = NETWORKS.parse(config.network)

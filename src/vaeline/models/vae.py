@@ -21,7 +21,7 @@ class VAE(Decoding):
     an image's (C, H, W).
     """
 
-    def __init__(self, section: Any, *, config: Any, shape: tuple[int, int, int]) -> None:  # noqa: ARG002
+    def __init__(self, section: Any, *, config: Any, shape: tuple[int, int, int], classes: int = 0) -> None:  # noqa: ARG002
         super().__init__()
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
         self.latent_dim = config.latent_dim

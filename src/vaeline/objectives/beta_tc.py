@@ -11,6 +11,7 @@ from vaeline.errors import VaelineError
 from vaeline.models.inference import Layer
 from vaeline.objectives.limits import no_free_bits, no_lone_image, only_layer
 from vaeline.objectives.terms import Terms
+from vaeline.observations import Observations
 from vaeline.params import Options
 
 
@@ -40,7 +41,7 @@ class BetaTC:
         self.k, self.images = section.k, images
         self.alpha, self.gamma = section.beta_tc.alpha, section.beta_tc.gamma
 
-    def __call__(self, model: nn.Module, x: Tensor, beta: float | Tensor) -> Terms:
+    def __call__(self, model: nn.Module, x: Observations, beta: float | Tensor) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the total correlation weighted by `beta`.
 
         Raises VaelineError for models whose posterior and prior are not one layer of diagonal Gaussians.

@@ -10,6 +10,7 @@ from vaeline.errors import VaelineError
 from vaeline.models.inference import Layer
 from vaeline.objectives.limits import no_free_bits, no_lone_image, only_layer
 from vaeline.objectives.terms import Terms
+from vaeline.observations import Observations
 from vaeline.params import Options
 
 
@@ -38,7 +39,7 @@ class DIP:
         self.k, self.whole = section.k, options.variant == "ii"
         self.off_diagonal, self.diagonal = options.off_diagonal, options.diagonal
 
-    def __call__(self, model: nn.Module, x: Tensor, beta: float | Tensor) -> Terms:
+    def __call__(self, model: nn.Module, x: Observations, beta: float | Tensor) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`.
 
         Raises VaelineError for models whose posterior and prior are not one layer of diagonal Gaussians.

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from vaeline.models.inference import Inference
 from vaeline.objectives.terms import Terms
+from vaeline.observations import Observations
 from vaeline.params import Options
 from vaeline.shards import batch_mean
 
@@ -29,11 +30,11 @@ class ELBO:
     def __init__(self, section: Any, *, free_bits: float, images: int, batch_size: int) -> None:  # noqa: ARG002
         self.k, self.free_bits, self.drawn = section.k, free_bits, section.elbo.kl == "drawn"
 
-    def __call__(self, model: nn.Module, x: Tensor, beta: float | Tensor) -> Terms:
+    def __call__(self, model: nn.Module, x: Observations, beta: float | Tensor) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`."""
         return self.of(model.infer(x, self.k), x, beta)
 
-    def of(self, inference: Inference, x: Tensor, beta: float | Tensor) -> Terms:
+    def of(self, inference: Inference, x: Observations, beta: float | Tensor) -> Terms:
         """Returns the same of an `inference` for x."""
         distortion = inference.distortion(x).mean(0)
         kl = inference.kl_terms()

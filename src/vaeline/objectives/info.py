@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from vaeline.objectives.limits import no_free_bits, no_lone_image, only_layer
 from vaeline.objectives.terms import Terms
+from vaeline.observations import Observations
 from vaeline.params import Options
 
 KERNELS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -53,7 +54,7 @@ class Info:
         self.k, self.kernel, self.bandwidth = section.k, KERNELS[options.kernel], options.bandwidth
         self.of_kl, self.of_mmd = 1 - options.alpha, options.alpha + options.lambd - 1
 
-    def __call__(self, model: nn.Module, x: Tensor, beta: float | Tensor) -> Terms:
+    def __call__(self, model: nn.Module, x: Observations, beta: float | Tensor) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with KL and MMD² weighted by `beta`.
 
         The MMD² is averaged over the k draws. Raises VaelineError for more than one stochastic layer.

@@ -9,6 +9,7 @@ from vaeline.models.inference import Inference
 from vaeline.numerics import log_mean_exp
 from vaeline.objectives.limits import no_free_bits
 from vaeline.objectives.terms import Terms
+from vaeline.observations import Observations
 from vaeline.params import Options
 
 
@@ -32,7 +33,7 @@ class IWAE:
         no_free_bits("iwae", free_bits)
         self.k, self.estimator = section.k, section.iwae.estimator
 
-    def __call__(self, model: nn.Module, x: Tensor, beta: float | Tensor) -> Terms:
+    def __call__(self, model: nn.Module, x: Observations, beta: float | Tensor) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the log-ratio weighted by `beta`."""
         inference = model.infer(x, self.k)
         if self.estimator != "standard" and len(inference.layers) > 1:

@@ -9,6 +9,7 @@ from torch.nn.functional import mse_loss
 
 from vaeline.objectives.elbo import ELBO
 from vaeline.objectives.terms import Terms
+from vaeline.observations import Observations, pixels
 from vaeline.params import Options
 from vaeline.pretrained import damaged, weights
 
@@ -41,13 +42,13 @@ class Perceptual(nn.Module):
         self.register_buffer("mean", torch.tensor(MEAN).reshape(3, 1, 1))
         self.register_buffer("std", torch.tensor(STD).reshape(3, 1, 1))
 
-    def forward(self, model: nn.Module, x: Tensor, beta: float | Tensor) -> Terms:
+    def forward(self, model: nn.Module, x: Observations, beta: float | Tensor) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`."""
         if self.mean.device.type != x.device.type:
             self.to(x.device)
         inference = model.infer(x, self.k)
         terms = self.elbo.of(inference, x, beta)
-        shown = self.features(x)
+        shown = self.features(pixels(x))
         rebuilt = self.features(inference.likelihood.mean.flatten(0, 1))
         term = sum(mse_loss(b, a.repeat(self.k, 1, 1, 1)) for a, b in zip(shown, rebuilt, strict=True))
         return Terms(terms.loss + self.weight * term, terms.distortion, terms.kl, terms.max_variance)

@@ -1,0 +1,135 @@
+"""The conditional VAE: encoder and decoder are told the image's label."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+from torch.nn.functional import one_hot
+
+from vaeline.data.prepared import Split
+from vaeline.errors import VaelineError
+from vaeline.likelihoods import LIKELIHOODS
+from vaeline.models.decoding import Decoding, over_rows
+from vaeline.models.inference import Inference, Layer
+from vaeline.networks import NETWORKS
+from vaeline.numerics import in_full
+from vaeline.observations import Labelled, Observations, pixels
+from vaeline.posteriors import POSTERIORS
+from vaeline.priors import PRIORS
+
+
+class ConditionalVAE(Decoding):
+    """p(z) p(x|z, y) with q(z|x, y), for labels y that the data set has: bounds are on log p(x|y).
+
+    The conditional model of Sohn, Lee & Yan (2015) with a prior that does not depend on y, so that z is left
+    with what the label does not say (Kingma et al. 2014, their M2 with y observed). The encoder sees y as one
+    more channel, the decoder beside z. An image without a label is encoded with that channel blank, and a z
+    without one is decoded with a label that is drawn as often as training images have it.
+    """
+
+    def __init__(self, section: Any, *, config: Any, shape: tuple[int, int, int], classes: int = 0) -> None:  # noqa: ARG002
+        super().__init__()
+        if classes < 2:
+            raise VaelineError("model.name = 'conditional' needs a data set with labels: use model.name=vae")
+        channels, *size = shape
+        self.classes, self.size = classes, size
+        self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
+        self.latent_dim = config.latent_dim
+        self.likelihood = LIKELIHOODS.build(config.likelihood)
+        self.prior = PRIORS.build(
+            config.prior, latent_dim=config.latent_dim, recognise=self.encode, shape=shape
+        )
+        self.plane = nn.Embedding(classes, size[0] * size[1])
+        self.encoder, features = self.network.encoder((channels + 1, *size))
+        self.posterior = POSTERIORS.build(config.posterior, features=features, latent_dim=config.latent_dim)
+        outputs = self.likelihood.outputs(channels)
+        self.decoder = self.network.decoder(config.latent_dim + classes, (outputs, *size))
+        self.register_buffer("shares", torch.full((classes,), 1 / classes))
+
+    def training_set(self, split: Split) -> Labelled:
+        """Returns what to train on of a split, uint8 [N, C, H, W], and its labels [N]."""
+        return Labelled(super().training_set(split), torch.from_numpy(split.labels.copy()))
+
+    def evaluation_set(self, split: Split) -> Labelled:
+        """Returns what bounds are scored on of a split, [N, C, H, W], and its labels [N]."""
+        return Labelled(super().evaluation_set(split), torch.from_numpy(split.labels.copy()))
+
+    def observe(self, examples: Labelled, generator: torch.Generator) -> Labelled:
+        """Returns what the model is shown of a minibatch: images in [0, 1], and their labels."""
+        return Labelled(super().observe(examples.images, generator), examples.labels)
+
+    @torch.no_grad()
+    def start_at(self, train: Split) -> None:
+        """Starts where the training images tell, and learns how often they have each label."""
+        super().start_at(train)
+        counts = torch.bincount(torch.from_numpy(train.labels.copy()), minlength=self.classes)
+        self.shares.copy_(counts / len(train))
+
+    def below(self, x: Tensor) -> Tensor:
+        """Returns what `encode` takes: x itself."""
+        return x
+
+    def encode(self, x: Observations) -> Distribution:
+        """Returns q(z|x, y) for x [B, C, H, W] with its labels: batch [B], event [latent_dim]."""
+        images = pixels(x)
+        plane = self.plane(x.labels) if isinstance(x, Labelled) else images.new_zeros(len(x), *self.size)
+        return self.posterior(self.encoder(torch.cat([images, plane.reshape(-1, 1, *self.size)], 1)))
+
+    def infer(self, x: Observations, k: int = 1) -> Inference:
+        """Returns q(z|x, y), p(z), k draws z ~ q(z|x, y) and p(x|z, y), for x [B, C, H, W] in [0, 1]."""
+        posterior = self.encode(x)
+        z = posterior.rsample((k,))
+        return Inference((Layer(posterior, self.prior(), z),), self.conditioned(x).decode(z))
+
+    def conditioned(self, x: Observations) -> "Decoding | Conditioned":
+        """Returns the model of images with the labels of x."""
+        return Conditioned(self, x.labels) if isinstance(x, Labelled) else self
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Distribution:
+        """Returns p(x|z, y) for z [..., latent_dim] and labels [...], or drawn ones."""
+        y = self._labels(z.shape[:-1]) if y is None else y.expand(z.shape[:-1])
+        told = one_hot(y, self.classes).to(z.dtype)
+        return self.likelihood(in_full(over_rows(self.decoder, torch.cat([z, told], -1))))
+
+    def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
+        """Returns z ~ p(z), [*shape, latent_dim], without a gradient."""
+        return self.prior().sample(shape)
+
+    def joint(self, z: Tensor, y: Tensor | None = None) -> tuple[Tensor, Distribution]:
+        """Returns log p(z) in nats [...], and p(x|z, y), for z [..., latent_dim] and labels [...]."""
+        return self.prior().log_prob(z), self.decode(z, y)
+
+    @torch.no_grad()
+    def sample(self, n: int, y: Tensor | int | None = None) -> Tensor:
+        """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z, y) at z ~ p(z).
+
+        `y` is a label, or one for each image, [n]; without it, labels are drawn. Raises VaelineError for a
+        label that there is not.
+        """
+        z = self.prior_sample((n,))
+        if y is not None:
+            y = torch.as_tensor(y, device=z.device)
+            if not ((y >= 0) & (y < self.classes)).all():
+                raise VaelineError(f"labels are 0 to {self.classes - 1}, not {y.tolist()}")
+        return self.decode(z, y).mean.clamp(0, 1)
+
+    def _labels(self, shape: torch.Size) -> Tensor:
+        return torch.multinomial(self.shares, shape.numel(), replacement=True).reshape(shape)
+
+
+@dataclass(frozen=True)
+class Conditioned:
+    """A conditional model with its labels held, [B]: those of the last batch axis of any z."""
+
+    model: ConditionalVAE
+    labels: Tensor
+
+    def decode(self, z: Tensor) -> Distribution:
+        """Returns p(x|z, y) for z [..., B, latent_dim]."""
+        return self.model.decode(z, self.labels)
+
+    def joint(self, z: Tensor) -> tuple[Tensor, Distribution]:
+        """Returns log p(z) in nats [..., B], and p(x|z, y), for z [..., B, latent_dim]."""
+        return self.model.joint(z, self.labels)

@@ -1,0 +1,129 @@
+"""What only a model that is told of labels does."""
+
+import pytest
+import torch
+
+from tests.small import CLASSES, SHAPE, config, digits, labels, objective, shown, shown_to, split, vae
+from vaeline.checks import pre_training_checks
+from vaeline.errors import VaelineError
+from vaeline.estimators.bounds import compute_elbo, elbo_terms
+from vaeline.gallery import of_classes
+from vaeline.models import MODELS
+from vaeline.observations import Labelled, pixels
+
+N = 300
+
+
+def conditional(**changes):
+    return vae(model={"name": "conditional"}, **changes)
+
+
+def trained(steps: int = 150):
+    """Returns a model that has seen a few hundred digits, and their labels, for a few seconds."""
+    model = conditional(hidden_dim=64)
+    model.start_at(split(N))
+    x, loss = shown_to(model, N), objective()
+    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss(model, x, 1.0).loss.backward()
+        optimizer.step()
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return trained()
+
+
+def test_labels_go_with_their_images():
+    model = conditional()
+    images, y = digits(50), torch.from_numpy(labels()[:50])
+    told = model.training_set(split(50))
+    assert torch.equal(pixels(told), images)
+    assert torch.equal(told.labels, y)
+    index = torch.tensor([7, 3, 40])
+    for chosen in (told.index_select(0, index), told[index], told.to(torch.device("cpu"))[index]):
+        assert torch.equal(chosen.images, images[index])
+        assert torch.equal(chosen.labels, y[index])
+    pieces = told.split(20)
+    assert [len(piece) for piece in pieces] == [20, 20, 10]
+    assert torch.equal(torch.cat([piece.labels for piece in pieces]), y)
+    seen = model.observe(told, torch.Generator().manual_seed(0))
+    assert torch.equal(seen.labels, y)
+    assert set(seen.images.unique().tolist()) == {0.0, 1.0}
+
+
+def test_the_label_reaches_encoder_and_decoder():
+    model, x = conditional().eval(), shown_to(conditional(), 20)
+    other = Labelled(x.images, (x.labels + 1) % CLASSES)
+    assert not torch.equal(model.encode(x).mean, model.encode(other).mean)
+    z = torch.zeros(20, 3)
+    first, second = (model.conditioned(seen).decode(z).mean for seen in (x, other))
+    assert not torch.equal(first, second)
+    assert torch.equal(first[x.labels == 0], first[x.labels == 0][:1].expand_as(first[x.labels == 0]))
+
+
+def test_the_right_label_is_worth_nats(model):
+    """The bound is on log p(x|y): with another's label an image is less likely."""
+    seen = model.evaluation_set(split(N))
+    wrong = Labelled(seen.images, (seen.labels + 1) % CLASSES)
+    gain = elbo_terms(model, seen).elbo - elbo_terms(model, wrong).elbo
+    assert gain.mean() > 5 * gain.std() / N**0.5
+
+
+def test_without_a_label_the_bound_is_on_the_image_alone(model):
+    """A label drawn from p(y) makes a valid bound on log p(x) = log Σ p(y) p(x|y), and a loose one."""
+    seen = model.evaluation_set(split(N))
+    unlabelled, labelled = compute_elbo(model, seen.images, 10), compute_elbo(model, seen, 10)
+    assert unlabelled.mean < labelled.mean - 5 * (unlabelled.se + labelled.se)
+
+
+def test_samples_of_a_class_are_nearest_to_that_class(model):
+    centres = torch.stack([shown(N)[labels()[:N] == y].mean(0) for y in range(CLASSES)])
+    y = torch.arange(CLASSES).repeat_interleave(30)
+    distances = torch.cdist(model.sample(len(y), y).flatten(1), centres.flatten(1))
+    right = (distances.argmin(1) == y).float().mean()
+    assert right > 0.5  # chance is 0.1
+
+
+def test_labels_are_drawn_as_often_as_training_has_them():
+    model = conditional()
+    few = split(N)
+    few.labels[:] = 0
+    few.labels[: N // 4] = 3
+    model.start_at(few)
+    torch.testing.assert_close(model.shares, torch.eye(CLASSES)[[3, 0]].T @ torch.tensor([0.25, 0.75]))
+    drawn = model._labels(torch.Size((4000,)))
+    assert set(drawn.tolist()) == {0, 3}
+    assert abs((drawn == 3).float().mean() - 0.25) < 5 * (0.25 * 0.75 / 4000) ** 0.5
+
+
+def test_one_label_is_for_all_and_a_wrong_one_is_named():
+    model = conditional().eval()
+    torch.manual_seed(1)
+    alike = model.sample(4, 7)
+    torch.manual_seed(1)
+    assert torch.equal(alike, model.sample(4, torch.full((4,), 7)))
+    with pytest.raises(VaelineError, match="labels are 0 to 9, not 10"):
+        model.sample(2, 10)
+
+
+def test_a_data_set_without_classes_is_refused():
+    params = config(model={"name": "conditional"})
+    with pytest.raises(VaelineError, match="needs a data set with labels"):
+        MODELS.build(params.model, config=params, shape=SHAPE, classes=1)
+
+
+def test_it_passes_the_checks_before_training():
+    model = conditional()
+    checks = pre_training_checks(model, objective(), shown_to(model, 50), 1.0, 1e-3)
+    assert all(check.passed for check in checks), checks
+
+
+def test_its_picture_has_a_row_for_each_class():
+    classes = [str(y) for y in range(CLASSES)]
+    (figure,) = of_classes(conditional().eval(), classes).values()
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == classes
+    assert of_classes(vae(), classes) == {}
