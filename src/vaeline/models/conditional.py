@@ -37,7 +37,7 @@ class ConditionalVAE(Decoding):
         self.classes, self.size = classes, size
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
         self.latent_dim = config.latent_dim
-        self.likelihood = LIKELIHOODS.build(config.likelihood)
+        self.likelihood = LIKELIHOODS.build(config.likelihood, channels=channels)
         self.prior = PRIORS.build(
             config.prior, latent_dim=config.latent_dim, recognise=self.encode, shape=shape
         )

@@ -42,7 +42,7 @@ class LadderVAE(Decoding):
         self.sizes = [max(1, config.latent_dim // 2**i) for i in range(section.ladder.layers)]
         self.latent_dim = self.sizes[0]
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
-        self.likelihood = LIKELIHOODS.build(config.likelihood)
+        self.likelihood = LIKELIHOODS.build(config.likelihood, channels=shape[0])
         self.encoder, features = self.network.encoder(shape)
         self.upwards, self.seen = nn.ModuleList(), nn.ModuleList()
         for size in self.sizes[:-1]:

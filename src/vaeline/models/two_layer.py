@@ -39,7 +39,7 @@ class TwoLayerVAE(Decoding):
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
         between = MLP(options, hidden_dim=section.two_layer.hidden_dim)
         self.latent_dim = first
-        self.likelihood = LIKELIHOODS.build(config.likelihood)
+        self.likelihood = LIKELIHOODS.build(config.likelihood, channels=shape[0])
         self.encoder, features = self.network.encoder(shape)
         self.posterior = POSTERIORS.build(config.posterior, features=features, latent_dim=first)
         self.upwards, features = between.encoder((1, 1, first))

@@ -25,7 +25,7 @@ class VAE(Decoding):
         super().__init__()
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
         self.latent_dim = config.latent_dim
-        self.likelihood = LIKELIHOODS.build(config.likelihood)
+        self.likelihood = LIKELIHOODS.build(config.likelihood, channels=shape[0])
         self.prior = PRIORS.build(
             config.prior, latent_dim=config.latent_dim, recognise=self.encode, shape=shape
         )
