@@ -67,7 +67,7 @@ def test_the_aggregate_variance_averages_the_variances_of_all_images():
 
 def test_every_image_is_seen_once_and_in_order_whatever_the_chunks(monkeypatch):
     whole = latents(Encoder([1.0, 3.0], [0.75, 0.2]), HALF_WHITE)
-    monkeypatch.setattr("vaeline.estimators.latents.ROWS", 7)
+    monkeypatch.setattr("vaeline.estimators.bounds.ROWS", 7)
     chunked = latents(Encoder([1.0, 3.0], [0.75, 0.2]), HALF_WHITE)
     for name in ("mean", "variance", "noise", "kl"):
         assert torch.equal(getattr(whole, name), getattr(chunked, name))

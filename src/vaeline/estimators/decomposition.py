@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from vaeline.estimators.bounds import ROWS, device_of, shown, spread
+from vaeline.estimators.bounds import device_of, rows_of, shown, spread
 
 QUERIES = 1000  # images whose z is drawn; the aggregate posterior is over all images
 PIECE = 16  # of them at a time: memory is PIECE · N · d numbers
@@ -32,7 +32,7 @@ def decompose(model: nn.Module, images: Tensor, queries: int = QUERIES) -> Decom
     Exact in the aggregate over these N images, up to the noise of z; the information is at most log N. None
     for a model whose posterior and prior are not one layer of diagonal Gaussians: it is not defined there.
     """
-    layers = [model.infer(x).layers for x in shown(images, ROWS, device_of(model))]
+    layers = [model.infer(x).layers for x in shown(images, rows_of(images.shape[1:]), device_of(model))]
     if not all(len(layer) == 1 and layer[0].factorised for layer in layers):
         return None
     loc, scale = (
