@@ -56,8 +56,8 @@ def test_labels_go_with_their_images():
     assert set(seen.images.unique().tolist()) == {0.0, 1.0}
 
 
-def test_the_label_reaches_encoder_and_decoder():
-    model, x = conditional().eval(), shown_to(conditional(), 20)
+def test_the_label_reaches_encoder_and_decoder(model):
+    x = shown_to(model, 20)
     other = Labelled(x.images, (x.labels + 1) % CLASSES)
     assert not torch.equal(model.encode(x).mean, model.encode(other).mean)
     z = torch.zeros(20, 3)

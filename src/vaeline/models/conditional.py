@@ -1,5 +1,6 @@
 """The conditional VAE: encoder and decoder are told the image's label."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,7 @@ class ConditionalVAE(Decoding):
             config.prior, latent_dim=config.latent_dim, recognise=self.encode, shape=shape
         )
         self.plane = nn.Embedding(classes, size[0] * size[1])
+        nn.init.zeros_(self.plane.weight)  # N(0, 1), its default, is noise that drowns the image
         self.encoder, features = self.network.encoder((channels + 1, *size))
         self.posterior = POSTERIORS.build(config.posterior, features=features, latent_dim=config.latent_dim)
         outputs = self.likelihood.outputs(channels)
@@ -89,7 +91,9 @@ class ConditionalVAE(Decoding):
     def decode(self, z: Tensor, y: Tensor | None = None) -> Distribution:
         """Returns p(x|z, y) for z [..., latent_dim] and labels [...], or drawn ones."""
         y = self._labels(z.shape[:-1]) if y is None else y.expand(z.shape[:-1])
-        told = one_hot(y, self.classes).to(z.dtype)
+        # As long as z is under the prior: beside a mere 1 among many coordinates, z would go on telling what
+        # the label says (samples of the class asked for: 29 % instead of 80 %, in the zoo's budget).
+        told = one_hot(y, self.classes).to(z.dtype) * math.sqrt(self.latent_dim)
         return self.likelihood(in_full(over_rows(self.decoder, torch.cat([z, told], -1))))
 
     def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
