@@ -27,6 +27,7 @@ HEADLINES = (
     ("… of z from a mixture fitted to q(z)", "fid/fid_classifier_ex_post"),
     ("… real against real", "fid/fid_classifier_floor"),
     ("Active units of {diagnose/latent_dims}", "diagnose/active_units"),
+    ("Perplexity of the {diagnose/codes} codes", "diagnose/code_perplexity"),
 )
 
 Metrics = Mapping[str, float | str]
