@@ -109,7 +109,7 @@ class VQVAE(Decoding):
         return self.image(self.prior_sample((n,)))
 
     def measures(self, means: Tensor) -> dict[str, float]:
-        """Returns how many codes there are, and perplexity and used share of those in `means` [N, latent_dim]."""
+        """Returns how many codes there are, and for latent `means` [N, latent_dim] how those are used."""
         table = self.prior().table.to(means.device)
         perplexity, used = usage(nearest(means.unflatten(-1, self.cells), table)[0], len(table))
         return {"codes": len(table), "code_perplexity": perplexity, "codes_used": used}
