@@ -32,7 +32,7 @@ repro: $(READY)  ## set up, run the whole pipeline, and say where to look
 	@echo "Compare:  source $(VENV)/bin/activate; dvc exp run -S beta=4; dvc exp show; make ui"
 
 test: $(READY)  ## set up, and run all tests
-	@python -m pytest $(ARGS)
+	@python -m pytest -n auto --dist loadgroup $(ARGS)
 
 lint: $(READY)  ## check the style of the code
 	@ruff check . && ruff format --check .

@@ -25,7 +25,7 @@ def main(params: Handed) -> None:
     images = model.evaluation_set(data.valid)
 
     seen = latents(model, images)
-    samples = model.sample(neighbours.QUERIES).cpu()
+    samples = neighbours.sampled(model, data.shape)
     near = neighbours.nearest(samples, data.train.images)
     held_out = neighbours.held_out(data)
     metrics = diagnostics.summary(seen) | diagnostics.errors(model, images) | model.measures(seen.mean)

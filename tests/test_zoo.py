@@ -28,7 +28,7 @@ def test_a_row_says_how_it_is_chosen_and_what_came_of_it():
     assert row["chosen_by"] == "-S prior.name=vamp"
     page = zoo.markdown([row])
     assert "| vamp | `-S prior.name=vamp` | Tomczak & Welling (2018), equation 9 |" in page
-    assert "| -100.00 ± 0.25 | -95.00 ± 0.20 |  | 12.30 ± 0.40 | 17 | 61 s |" in page
+    assert "| -100.00 ± 0.25 | -95.00 ± 0.20 |  | 12.30 ± 0.40 |  | 17 | 61 s |" in page
     assert "bits_per_dim" not in row
 
 

@@ -5,7 +5,7 @@ from torch.distributions import Distribution, Independent, MultivariateNormal
 
 from vaeline.codes import Assigned
 
-DRAWS = 256  # the variance of their mean, 1/256 of that of a draw, stays below what counts as an active unit
+DRAWS = 256
 
 
 def stated(distribution: Distribution) -> bool:

@@ -31,7 +31,10 @@ RESULTS = {
         *("nll", "nll_se", "elbo", "elbo_se", "iwae", "iwae_se", "bits_per_dim", "bits_per_dim_se", "ess"),
         *("train_active_units", "train_active_units_by_layer", "target_nll", "nll_minus_target", "verdict"),
     ),
-    "fid": ("fid_classifier", "fid_classifier_se", "fid_classifier_floor"),
+    "fid": (
+        *("fid_classifier", "fid_classifier_se", "fid_classifier_floor"),
+        *("conditional_accuracy", "conditional_accuracy_se"),
+    ),
 }
 
 

@@ -26,6 +26,7 @@ HEADLINES = (
     ("Fréchet distance, classifier", "fid/fid_classifier"),
     ("… of z from a mixture fitted to q(z)", "fid/fid_classifier_ex_post"),
     ("… real against real", "fid/fid_classifier_floor"),
+    ("Samples of a class that the classifier takes for it", "fid/conditional_accuracy"),
     ("Active units of {diagnose/latent_dims}", "diagnose/active_units"),
     ("Perplexity of the {diagnose/codes} codes", "diagnose/code_perplexity"),
 )

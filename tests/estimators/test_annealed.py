@@ -141,7 +141,7 @@ def test_every_model_agrees_with_quadrature(name):
 
 @pytest.mark.parametrize("rows", [1, 3 * 20, ROWS])
 def test_images_stay_in_order_and_rows_within_bounds_whatever_the_chunks(monkeypatch, rows):
-    monkeypatch.setattr(module, "ROWS", rows)
+    monkeypatch.setattr("vaeline.estimators.bounds.ROWS", rows)
     asked = []
 
     class Counting(LinearGaussian):

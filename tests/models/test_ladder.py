@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch.distributions import Normal
 
-from tests.small import shown, vae
+from tests.small import digits, shown, vae
+from vaeline.estimators.latents import latents
 
 DRAWS = 20_000
 
@@ -57,10 +58,7 @@ def test_its_layers_hang_on_one_another_in_their_order():
 
 @torch.no_grad()
 def test_where_the_image_says_nothing_q_is_p():
-    built = model()
-    for head in built.seen:
-        torch.nn.init.zeros_(head.fc_log_var.weight)
-        torch.nn.init.constant_(head.fc_log_var.bias, 20.0)
+    built = blinded(model())
     lower = built.infer(shown(3)).layers[:2]
     for layer in lower:
         p, q = layer.prior.base_dist, layer.posterior.base_dist
@@ -70,6 +68,52 @@ def test_where_the_image_says_nothing_q_is_p():
             rtol=0,
             atol=1e-4,
         )
+
+
+def blinded(built):
+    """Returns the model with lower layers that say nothing of the image: q(z_l|·) is p(z_l|z_{l+1})."""
+    for head in built.seen:
+        torch.nn.init.zeros_(head.fc_log_var.weight)
+        torch.nn.init.constant_(head.fc_log_var.bias, 20.0)
+    return built
+
+
+def collapsed(built):
+    """Returns the model with a posterior that is the prior at every layer, wherever the layers above are."""
+    for head in (built.posterior.fc_mu, built.posterior.fc_log_var):
+        torch.nn.init.zeros_(head.weight)
+        torch.nn.init.zeros_(head.bias)
+    return blinded(built)
+
+
+def test_a_collapsed_ladder_has_no_active_unit():
+    """Though p(z_l|z_{l+1}) hangs on a draw, which at one draw looks active."""
+    built = collapsed(model())
+    seen = latents(built, digits(300))
+    one = built.infer(shown(300)).layers[0].posterior.mean
+    assert (one.var((0, 1)) > 0.01).all()
+    assert seen.active_units_by_layer == (0, 0, 0)
+    assert seen.kl.abs().max() < 1e-3
+
+
+def test_what_a_layer_says_of_the_image_is_counted_at_its_layer():
+    """Four dimensions of z_1 are told by the image, and the other two by the layers above alone."""
+    built = collapsed(model())
+    with torch.no_grad():
+        torch.nn.init.normal_(built.seen[0].fc_mu.weight)
+        built.seen[0].fc_log_var.bias[:4] = -10.0
+    seen = latents(built, digits(300))
+    assert seen.active_units.tolist() == [True] * 4 + [False] * 6
+    assert seen.active_units_by_layer == (4, 0, 0)
+
+
+def test_what_the_top_says_is_seen_in_the_layers_below_it():
+    """The image reaches z_3 alone: the means of z_2 and z_1 follow it through p, less those of no weight."""
+    built = collapsed(model())
+    with torch.no_grad():
+        torch.nn.init.normal_(built.posterior.fc_mu.weight, std=5.0)
+        built.conditionals[0].fc_mu.weight[2:].zero_()
+    assert latents(built, digits(300)).active_units_by_layer == (2, 3, 1)
 
 
 @pytest.mark.parametrize("prior", ["vamp", "flow"])

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from vaeline import processes
 from vaeline.errors import VaelineError
-from vaeline.estimators.bounds import ROWS, as_shown, device_of, spread
+from vaeline.estimators.bounds import as_shown, device_of, rows_of, spread
 from vaeline.numerics import effective_sample_size, log_mean_exp
 from vaeline.observations import Observations, pixels
 from vaeline.progress import bar
@@ -81,7 +81,7 @@ def annealed(
     leaves its distribution invariant and the expected weight is p(x). Memory grows with neither steps nor N.
     Raises VaelineError for models whose latents are discrete.
     """
-    together = max(1, ROWS // (PILOTS + chains))
+    together = max(1, rows_of(images.shape[1:]) // (PILOTS + chains))
     total = steps * math.ceil(len(images) / together)
     with bar(total=total, desc="AIS", unit="step", disable=not progress) as shown_steps:
 

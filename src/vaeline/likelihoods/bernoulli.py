@@ -30,8 +30,8 @@ class Bernoulli(Likelihood):
         binarization: Literal["dynamic", "static", "grey"] = "dynamic"
         binarization_seed: int = Field(0, ge=0, lt=2**63)
 
-    def __init__(self, section: Any) -> None:
-        super().__init__(section)
+    def __init__(self, section: Any, *, channels: int = 1) -> None:
+        super().__init__(section, channels=channels)
         self.binarization = section.bernoulli.binarization
         self.seed = section.bernoulli.binarization_seed
 

@@ -33,8 +33,8 @@ class Gaussian(Dequantized):
         variance: Literal["fixed", "shared", "optimal", "per_pixel"] = "shared"
         scale: float = Field(0.1, gt=0, le=100)
 
-    def __init__(self, section: Any) -> None:
-        super().__init__(section)
+    def __init__(self, section: Any, *, channels: int = 1) -> None:
+        super().__init__(section, channels=channels)
         self.spread = SPREADS[section.gaussian.variance](section.gaussian.scale)
 
     def outputs(self, channels: int) -> int:

@@ -11,10 +11,11 @@ class Likelihood(nn.Module):
     """A module whose call turns what a decoder says into p(x|z).
 
     `training_set` and `evaluation_set` are made once of the data set's images; `observe` makes of a minibatch
-    what the model is shown, and the noise in it is drawn anew at each use.
+    what the model is shown, and the noise in it is drawn anew at each use. It is built for images of that
+    many `channels`.
     """
 
-    def __init__(self, section: Any) -> None:  # noqa: ARG002
+    def __init__(self, section: Any, *, channels: int = 1) -> None:  # noqa: ARG002
         super().__init__()
 
     def outputs(self, channels: int) -> int:

@@ -12,7 +12,7 @@ from vaeline.data.prepared import Split
 from vaeline.errors import VaelineError
 from vaeline.likelihoods import LIKELIHOODS
 from vaeline.models.decoding import Decoding, over_rows
-from vaeline.models.inference import Inference, Layer
+from vaeline.models.inference import Layer
 from vaeline.networks import NETWORKS
 from vaeline.numerics import in_full
 from vaeline.observations import Labelled, Observations, pixels
@@ -37,7 +37,7 @@ class ConditionalVAE(Decoding):
         self.classes, self.size = classes, size
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
         self.latent_dim = config.latent_dim
-        self.likelihood = LIKELIHOODS.build(config.likelihood)
+        self.likelihood = LIKELIHOODS.build(config.likelihood, channels=channels)
         self.prior = PRIORS.build(
             config.prior, latent_dim=config.latent_dim, recognise=self.encode, shape=shape
         )
@@ -77,11 +77,10 @@ class ConditionalVAE(Decoding):
         plane = self.plane(x.labels) if isinstance(x, Labelled) else images.new_zeros(len(x), *self.size)
         return self.posterior(self.encoder(torch.cat([images, plane.reshape(-1, 1, *self.size)], 1)))
 
-    def infer(self, x: Observations, k: int = 1) -> Inference:
-        """Returns q(z|x, y), p(z), k draws z ~ q(z|x, y) and p(x|z, y), for x [B, C, H, W] in [0, 1]."""
+    def layers(self, x: Observations, k: int = 1) -> tuple[Layer, ...]:
+        """Returns the layer: q(z|x, y), p(z) and k draws z ~ q(z|x, y), for x [B, C, H, W] in [0, 1]."""
         posterior = self.encode(x)
-        z = posterior.rsample((k,))
-        return Inference((Layer(posterior, self.prior(), z),), self.conditioned(x).decode(z))
+        return (Layer(posterior, self.prior(), posterior.rsample((k,))),)
 
     def conditioned(self, x: Observations) -> "Decoding | Conditioned":
         """Returns the model of images with the labels of x."""

@@ -11,7 +11,7 @@ from torch.distributions import Distribution
 from vaeline.divergences import diagonal_gaussian
 from vaeline.likelihoods import LIKELIHOODS
 from vaeline.models.decoding import Decoding, over_rows
-from vaeline.models.inference import Inference, Layer
+from vaeline.models.inference import Layer
 from vaeline.networks import NETWORKS
 from vaeline.networks.mlp import MLP
 from vaeline.params import Options
@@ -42,7 +42,7 @@ class LadderVAE(Decoding):
         self.sizes = [max(1, config.latent_dim // 2**i) for i in range(section.ladder.layers)]
         self.latent_dim = self.sizes[0]
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
-        self.likelihood = LIKELIHOODS.build(config.likelihood)
+        self.likelihood = LIKELIHOODS.build(config.likelihood, channels=shape[0])
         self.encoder, features = self.network.encoder(shape)
         self.upwards, self.seen = nn.ModuleList(), nn.ModuleList()
         for size in self.sizes[:-1]:
@@ -68,8 +68,8 @@ class LadderVAE(Decoding):
         """Returns q(z_L|x) for x [B, C, H, W]: batch [B], event [d_L]."""
         return self.posterior(self._upwards(x)[-1])
 
-    def infer(self, x: Tensor, k: int = 1) -> Inference:
-        """Returns all layers, z_1 first, with k draws of each, and p(x|z_1), for x [B, C, H, W] in [0, 1]."""
+    def layers(self, x: Tensor, k: int = 1) -> tuple[Layer, ...]:
+        """Returns all layers, z_1 first, with k draws of each, for x [B, C, H, W] in [0, 1]."""
         *features, top = self._upwards(x)
         posterior = self.posterior(top)
         z = posterior.rsample((k,))
@@ -79,7 +79,7 @@ class LadderVAE(Decoding):
             posterior = _product(self.seen[level](features[level]), prior)
             z = posterior.rsample()
             layers.insert(0, Layer(posterior, prior, z))
-        return Inference(tuple(layers), self.decode(z))
+        return tuple(layers)
 
     def given(self, level: int, above: Tensor) -> Distribution:
         """Returns p(z_l|z_{l+1}) for z_{l+1} [..., d_{l+1}]: batch [...], event [d_l]; `level` is l − 1."""

@@ -13,7 +13,7 @@ from vaeline.data.prepared import Split
 from vaeline.errors import VaelineError
 from vaeline.likelihoods import LIKELIHOODS
 from vaeline.models.decoding import Decoding
-from vaeline.models.inference import Inference, Layer
+from vaeline.models.inference import Layer
 from vaeline.networks import NETWORKS
 from vaeline.networks.init import init_weights
 from vaeline.numerics import in_full
@@ -58,7 +58,7 @@ class VQVAE(Decoding):
         self.latent_dim = options.side**2 * options.embedding_dim
         self.commitment = options.commitment
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
-        self.likelihood = LIKELIHOODS.build(config.likelihood)
+        self.likelihood = LIKELIHOODS.build(config.likelihood, channels=shape[0])
         self.encoder, features = self.network.encoder(shape)
         self.fc_vectors = nn.Linear(features, self.latent_dim)
         init_weights(self.fc_vectors)
@@ -78,8 +78,8 @@ class VQVAE(Decoding):
         seen = self.vectors(images.to(self.fc_vectors.weight.device))
         self.prior.codebook.start_at(seen.flatten(0, 1))
 
-    def infer(self, x: Tensor, k: int = 1) -> Inference:
-        """Returns q(z|x), p(z), the one z k times and p(x|z), for x [B, C, H, W] in [0, 1].
+    def layers(self, x: Tensor, k: int = 1) -> tuple[Layer, ...]:
+        """Returns q(z|x), p(z) and the one z k times, for x [B, C, H, W] in [0, 1].
 
         In training the codebook then moves towards x; what is returned is by the codes as they were.
         """
@@ -89,8 +89,7 @@ class VQVAE(Decoding):
         posterior = Assigned(seen, prior.table[codes], self.commitment)
         if self.training:
             self.prior.codebook.follow(seen.detach(), codes)
-        z = posterior.rsample((k,))
-        return Inference((Layer(posterior, prior, z),), self.decode(z))
+        return (Layer(posterior, prior, posterior.rsample((k,))),)
 
     def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
         """Returns z ~ p(z), [*shape, latent_dim], code by code."""
