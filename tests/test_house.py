@@ -17,7 +17,8 @@ from vaeline.params import Handed, read_yaml
 LEVELS = {
     0: "errors params registry files stage numerics seeding devices closure progress downloads pretrained "
     "processes shards observations",
-    1: "data networks divergences moments mixtures interpolation flows schedules optimizers augmentation",
+    1: "data networks divergences moments mixtures interpolation flows schedules optimizers augmentation "
+    "codebook codes",
     2: "likelihoods posteriors priors",
     3: "models",
     4: "objectives estimators disentanglement fid plots",

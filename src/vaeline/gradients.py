@@ -50,7 +50,7 @@ class _Loss(nn.Module):
 class Gradients:
     """Computes the gradients of `objective` in the parameters of `model`, clipped as `config` tells.
 
-    Running statistics (BatchNorm's, an optimal variance) stay as they were where a batch failed.
+    Running statistics (BatchNorm's, an optimal variance, a codebook) stay as they were where a batch failed.
     """
 
     def __init__(self, model: nn.Module, objective: Any, config: Any) -> None:
@@ -156,9 +156,9 @@ class ShardedGradients(Gradients):
             )
         if self.running:
             raise VaelineError(
-                f"NPROC = {processes.size()}: BatchNorm's statistics are of a whole batch, as is an optimal "
-                "variance: train in one process, or with network.batch_norm: false, and without "
-                "likelihood.gaussian.variance: optimal"
+                f"NPROC = {processes.size()}: BatchNorm's statistics are of a whole batch, as are an optimal "
+                "variance and a codebook: train in one process, or with network.batch_norm: false, and "
+                "without likelihood.gaussian.variance: optimal and model.name: vq"
             )
         device = next(model.parameters()).device
         ids = [device.index] if device.type == "cuda" else None

@@ -3,12 +3,14 @@
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal
 
+from vaeline.codes import Assigned
+
 DRAWS = 256
 
 
 def stated(distribution: Distribution) -> bool:
     """Returns whether `distribution` knows its mean and variance, which a flow does not."""
-    return isinstance(distribution, Independent | MultivariateNormal)
+    return isinstance(distribution, Independent | MultivariateNormal | Assigned)
 
 
 def moments(distribution: Distribution) -> tuple[Tensor, Tensor]:

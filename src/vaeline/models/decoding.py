@@ -51,6 +51,10 @@ class Decoding(nn.Module):
         """Returns the model of the images alone, all else that is known of x held: as it stands."""
         return self
 
+    def measures(self, means: Tensor) -> dict[str, float]:  # noqa: ARG002
+        """Returns other measures by name, of the latent means [N, d] of images; nothing as it stands."""
+        return {}
+
     def image(self, z: Tensor) -> Tensor:
         """Returns E[x|z] as an image, [..., C, H, W] in [0, 1]: some likelihoods' means are not bounded."""
         return self.decode(z).mean.clamp(0, 1)
