@@ -49,7 +49,7 @@ def flipped(images: Tensor, chosen: Tensor) -> Tensor:
 
 
 def cropped(images: Tensor, places: Tensor, size: tuple[int, int]) -> Tensor:
-    """Returns the window of `size` of each image [B, C, H, W] that begins at its row and column, `places` [2, B]."""
+    """Returns of each image [B, C, H, W] the window of `size` that begins at its `places` [2, B]."""
     windows = images.unfold(2, size[0], 1).unfold(3, size[1], 1)  # [B, C, row, column, *size], not copied
     return windows[torch.arange(len(images), device=images.device), :, places[0], places[1]]
 
