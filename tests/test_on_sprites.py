@@ -41,12 +41,14 @@ def test_the_comparison_is_of_means_over_seeds_with_the_error_of_both():
     assert "| MIG | 0.20 ± 0.10 | 0.70 ± 0.10 | 0.50 ± 0.14 |" in page
     assert "| vae-2 | 0.300 ± 0.010 |" in page
     assert "Mean ± its standard error over 2 trainings" in page
+    assert "an error is itself known to about 71 %" in page
 
 
 def test_one_seed_has_no_error_over_seeds():
     rows = [on_sprites.row("vae-1", record("vae-1", 0.1)), on_sprites.row("beta-1", record("beta-1", 0.4))]
     assert math.isnan(on_sprites.over_seeds(rows[:1], "mig")[1])
     assert "| MIG | 0.1 | 0.4 | 0.3 |" in on_sprites.markdown(rows)
+    assert "an error is itself" not in on_sprites.markdown(rows)
 
 
 def test_nothing_is_compared_before_both_kinds_have_run():

@@ -70,18 +70,18 @@ def over_seeds(rows: Sequence[Row], figure: str) -> tuple[float, float]:
 
 INTRODUCTION = """# β-VAE and VAE on sprites
 
-Both are one network and one budget, {epochs} epochs on {train} drawn shapes with {factors}, and differ in β
-alone, the weight of the KL: {kinds}. Scores are of the means of q(z|x) on {valid} other images against the
-factors that they were drawn from, between 0 and 1, the higher the better. Bounds are in nats an image on the
+Both are one network and one budget, {epochs} epochs on {train} drawn shapes, and differ in β alone, the
+weight of the KL: {kinds}. Scores are of the means of q(z|x) on {valid} other images against the factors that
+all were drawn from ({factors}), between 0 and 1, the higher the better. Bounds are in nats an image on the
 test split, at β = 1 whatever β was in training, so that ELBO = −(rate + distortion).
 
 """
 COMPARED = """
 
 Mean ± its standard error over {n} trainings that differ by seed alone. *Difference* is that of the last
-column to the first; its error is of both together. From so few an error is itself known
-to about {percent:.0f} %.
+column to the first; its error is of both together.
 """
+UNCERTAIN = "From so few, an error is itself known to about {percent:.0f} %.\n"
 EACH = """
 ## Each training
 
@@ -99,7 +99,7 @@ def markdown(rows: Sequence[Row]) -> str:
     kinds = {kind(row["name"]): row for row in rows}
     told = ", ".join(f"{name} has β = {row['beta']:g} ({row['source']})" for name, row in kinds.items())
     grid = {"shape": 3} | budget.data.sprites.model_dump()
-    factors = ", ".join(f"{count} values of {name}" for name, count in grid.items() if count > 1)
+    factors = ", ".join(f"{name} with {count} values" for name, count in grid.items() if count > 1)
     head = INTRODUCTION.format(
         epochs=budget.epochs, train=f"{budget.data.train_size:,}", valid=f"{budget.data.valid_size:,}",
         factors=factors, kinds=told,
@@ -111,7 +111,8 @@ def markdown(rows: Sequence[Row]) -> str:
         counts = min(map(len, groups.values()))
         parts[1:1] = [
             tables.markdown(_compared(groups)),
-            COMPARED.format(n=counts, percent=100 / math.sqrt(max(1, 2 * counts - 2))),
+            COMPARED.format(n=counts),
+            UNCERTAIN.format(percent=100 / math.sqrt(2 * counts - 2)) if counts > 1 else "",
             *_pictures(kinds),
         ]
     return "".join(parts)
