@@ -157,6 +157,23 @@ def test_the_prior_learns_which_codes_there_are_and_their_use_is_told():
     assert 10 < told["code_perplexity"] <= len(codes.unique())
 
 
+def test_in_bfloat16_codes_are_those_of_the_vectors_in_full():
+    built, x = model(codes=40).eval(), shown(30)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = objective()(built, x, 1.0).loss
+        seen, (layer,) = built.vectors(x), built.infer(x).layers
+    assert torch.isfinite(loss)
+    codes = nearest(seen, built.prior().table)[0]
+    assert torch.equal(layer.sample[0], built.prior().table[codes].flatten(1))
+    vectors = torch.randn(200, 2)  # away from any encoder
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(nearest(vectors, built.prior().table)[0], brute_force(vectors, built))
+
+
+def brute_force(vectors, built) -> torch.Tensor:
+    return (vectors.double()[:, None] - built.prior().table.double()).norm(dim=-1).argmin(-1)
+
+
 def test_free_bits_are_of_a_position():
     built, x = model().eval(), shown(20)
     params = config(free_bits=5.0)  # more than any code can cost

@@ -36,7 +36,8 @@ class VQVAE(Decoding):
 
     So nothing pulls the encoder towards cheap codes, and β weighs, in the gradient, how fast p(c) is
     learned, and the commitment loss. Free bits are of a position; where they cover its rate, they let go of
-    both. The sections posterior and prior, and latent_dim, play no part.
+    both. The unit of z is the encoder's own: what is judged by its size, as Burda's active units, says little
+    here. The sections posterior and prior, and latent_dim, play no part.
     """
 
     class Options(Options):
