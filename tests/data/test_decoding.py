@@ -19,7 +19,8 @@ def picture(width, height, channels=3, seed=0):
 
 
 def pixels(path, shape, crop=None):
-    return decoding.pixels(path.read_bytes(), shape, crop)
+    image = decoding.picture(path.read_bytes(), *shape[:2], crop)
+    return functional.pil_to_tensor(image).numpy()
 
 
 def files(folder, names):
@@ -128,7 +129,7 @@ def test_the_images_are_in_order_whatever_the_jobs_and_the_broken_ones_left_out(
 def test_a_process_that_is_killed_is_one_line_and_leaves_no_file(folder, monkeypatch):
     monkeypatch.setattr(decoding, "JOB_IMAGES", 4)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
-    monkeypatch.setattr(decoding, "pixels", lambda *_: os._exit(1))
+    monkeypatch.setattr(decoding, "picture", lambda *_: os._exit(1))
     with pytest.raises(decoding.VaelineError, match="a process that decoded images was ended"):
         decoded(files(folder, [f"{i:02}.png" for i in range(25)]), (3, 8, 8), folder / "scratch")
     assert list((folder / "scratch").iterdir()) == []
