@@ -23,7 +23,7 @@ Broken = dict[int, str]
 """The places of files that could not be decoded, in order, with their names and why."""
 
 JOB_IMAGES = 256
-JOB_BYTES = 1 << 24
+JOB_BYTES = 1 << 23
 MODES = {1: "L", 3: "RGB"}
 DEEP = ("I", "F")
 """Modes of which nobody knows which level is white."""
