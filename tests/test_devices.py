@@ -32,7 +32,7 @@ def test_cuda_that_is_not_there_is_refused_with_what_to_do(monkeypatch):
         device("cuda")
 
 
-ONE_LAYER = ("beta_tc", "dip", "info")
+ONE_LAYER = ("beta_tc", "dip", "factor", "info")
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_it_passes_the_checks_and_trains(name):
 
 
 @pytest.mark.usefixtures("prepared")
-@pytest.mark.parametrize("name", ["beta_tc", "dip", "info"])
+@pytest.mark.parametrize("name", ["beta_tc", "dip", "factor", "info"])
 def test_what_it_does_not_cover_stops_the_first_stage_that_meets_it(name):
     for changes in ({"model": {"name": "two_layer"}}, {"free_bits": 0.1}, {"batch_size": 1}):
         with pytest.raises(VaelineError, match=f"objective.name={name}"):

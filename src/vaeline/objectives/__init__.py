@@ -8,6 +8,7 @@ a module may learn too: see `learned`.
 from vaeline.objectives.beta_tc import BetaTC
 from vaeline.objectives.dip import DIP
 from vaeline.objectives.elbo import ELBO
+from vaeline.objectives.factor import Factor
 from vaeline.objectives.info import Info
 from vaeline.objectives.iwae import IWAE
 from vaeline.objectives.options import ObjectiveOptions
@@ -21,5 +22,6 @@ OBJECTIVES = (
     .add("beta_tc", BetaTC)
     .add("info", Info)
     .add("dip", DIP)
+    .add("factor", Factor)
     .add("perceptual", Perceptual)
 )
