@@ -50,15 +50,20 @@ class _Loss(nn.Module):
 class Gradients:
     """Computes the gradients of `objective` in the parameters of `model`, clipped as `config` tells.
 
-    Running statistics (BatchNorm's, an optimal variance, a codebook) stay as they were where a batch failed.
+    <<<<<<< HEAD
+        Running statistics (BatchNorm's, an optimal variance, a codebook) stay as they were where a batch failed.
+    =======
+        Parameters that the objective learns itself come after the model's, and are clipped with them. Running
+        statistics (BatchNorm's, an optimal variance) stay as they were where a batch failed.
+    >>>>>>> likelihoods
     """
 
     def __init__(self, model: nn.Module, objective: Any, config: Any) -> None:
         # An objective may have a network of its own.
         self.loss = _Loss(model, objective, config.precision).to(next(model.parameters()).device)
         self.summed, self.clip = config.batch_reduction == "sum", config.grad_clip
-        self.parameters = [p for p in model.parameters() if p.requires_grad]
-        self.running = [b for name, b in model.named_buffers() if "running_" in name]
+        self.parameters = [p for p in self.loss.parameters() if p.requires_grad]
+        self.running = [b for name, b in self.loss.named_buffers() if "running_" in name]
 
     def __call__(self, x: Observations, beta: float | Tensor) -> Found:
         """Returns what a batch [B, C, H, W] gives, with the KL weighted by `beta`."""

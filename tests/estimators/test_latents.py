@@ -3,9 +3,12 @@ import torch
 from torch import nn
 from torch.distributions import Bernoulli, Distribution, Independent, MultivariateNormal
 
+from tests.small import digits, vae
 from vaeline.divergences import diagonal_gaussian
 from vaeline.estimators.latents import DRAWS, Latents, latents
+from vaeline.models import MODELS
 from vaeline.models.inference import Inference, Layer
+from vaeline.posteriors import POSTERIORS
 
 
 class Encoder(nn.Module):
@@ -152,3 +155,17 @@ def test_what_a_unit_says_is_seen_through_the_noise_of_a_draw(states):
     seen = latents(Chain(0.0, 2.0, 0.3, (1.0, 1.0), states), MANY)
     assert seen.mean_variance[0].item() == pytest.approx(0.0225, abs=4 * 5 / DRAWS * (2 / N) ** 0.5)
     assert seen.active_units_by_layer == (1, 0)
+
+
+@pytest.mark.parametrize("posterior", list(POSTERIORS))
+@pytest.mark.parametrize("name", list(MODELS))
+@torch.no_grad()
+def test_the_moments_of_every_model_are_those_of_what_it_draws(name, posterior):
+    """The mean of each image within five standard errors, those of both; the variance within a half."""
+    built, count = vae(model={"name": name}, posterior={"name": posterior}).eval(), 4000
+    seen = latents(built, digits(6))
+    drawn = torch.cat([layer.sample for layer in built.layers(digits(6) / 255, count)], dim=-1)
+    error = (seen.noise + drawn.var(0) / count).sqrt()
+    assert ((seen.mean - drawn.mean(0)).abs() < 5 * error).all()
+    assert (seen.variance / drawn.var(0) - 1).abs().max() < 0.5
+    assert (seen.noise <= seen.variance / DRAWS * 1.0001).all()

@@ -76,11 +76,11 @@ def _seeded(built, x: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize(("name", "network"), EVERY)
 def test_its_images_draws_and_examples_are_not_mixed_up(name, network):
-    """p(x|z) of draw k and example b is what decoding that z alone gives: the layer that x hangs on."""
+    """p(x|z) of draw k and example b is what decoding that z alone gives: the layers that x hangs on."""
     built = model(name, network).eval()
     x = shown_to(built, B)
     seen = built.infer(x, K)
-    z = seen.layers[0].sample
+    z = torch.cat([layer.sample for layer in seen.layers], -1)[..., : built.latent_dim]
     for k in range(K):
         for b in range(B):
             alone = built.conditioned(x[b : b + 1]).decode(z[k, b : b + 1]).mean[0]
