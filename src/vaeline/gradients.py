@@ -50,12 +50,8 @@ class _Loss(nn.Module):
 class Gradients:
     """Computes the gradients of `objective` in the parameters of `model`, clipped as `config` tells.
 
-    <<<<<<< HEAD
-        Running statistics (BatchNorm's, an optimal variance, a codebook) stay as they were where a batch failed.
-    =======
-        Parameters that the objective learns itself come after the model's, and are clipped with them. Running
-        statistics (BatchNorm's, an optimal variance) stay as they were where a batch failed.
-    >>>>>>> likelihoods
+    Parameters that the objective learns itself come after the model's, and are clipped with them. Running
+    statistics (BatchNorm's, an optimal variance, a codebook) stay as they were where a batch failed.
     """
 
     def __init__(self, model: nn.Module, objective: Any, config: Any) -> None:

@@ -147,13 +147,13 @@ def test_it_starts_at_what_the_encoder_says_of_training_images():
 def test_the_prior_learns_which_codes_there_are_and_their_use_is_told():
     built, records = trained(epochs=20, learning_rate=3e-3)
     rates = [record.valid_kl for record in records]
-    assert rates[-1] < 0.8 * 9 * math.log(32)
+    assert rates[-1] < 0.8 * 16 * math.log(64)
     assert records[-1].valid_elbo > records[0].valid_elbo + 10
     seen = latents(built, digits(200))
     told = built.measures(seen.mean)
-    codes = nearest(seen.mean.unflatten(1, (9, 8)), built.prior().table)[0]
-    assert told["codes"] == 32
-    assert told["codes_used"] == pytest.approx(len(codes.unique()) / 32)
+    codes = nearest(seen.mean.unflatten(1, (16, 8)), built.prior().table)[0]
+    assert told["codes"] == 64
+    assert told["codes_used"] == pytest.approx(len(codes.unique()) / 64)
     assert 10 < told["code_perplexity"] <= len(codes.unique())
 
 

@@ -43,8 +43,8 @@ class VQVAE(Decoding):
     class Options(Options):
         """Options of `model.vq`; `decay` is of the codebook's running means, `commitment` the paper's β."""
 
-        codes: int = Field(32, ge=2)
-        side: int = Field(3, ge=1)
+        codes: int = Field(64, ge=2)
+        side: int = Field(4, ge=1)
         embedding_dim: int = Field(8, ge=1)
         commitment: float = Field(0.25, ge=0)
         decay: float = Field(0.99, ge=0, lt=1)
