@@ -3,6 +3,7 @@
 from vaeline.likelihoods.bernoulli import Bernoulli
 from vaeline.likelihoods.continuous_bernoulli import ContinuousBernoulli
 from vaeline.likelihoods.gaussian import Gaussian
+from vaeline.likelihoods.pixelcnn import PixelCNN
 from vaeline.registry import Table
 
 LIKELIHOODS = (
@@ -10,4 +11,5 @@ LIKELIHOODS = (
     .add("bernoulli", Bernoulli)
     .add("gaussian", Gaussian)
     .add("continuous_bernoulli", ContinuousBernoulli)
+    .add("pixelcnn", PixelCNN)
 )
