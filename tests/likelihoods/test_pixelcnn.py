@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from tests.small import config, digits, objective, shown, vae
+from tests.trainings import started
 from vaeline.errors import VaelineError
 from vaeline.estimators.annealed import annealed
 from vaeline.gradients import CompiledGradients, Gradients
@@ -12,6 +13,7 @@ from vaeline.likelihoods import LIKELIHOODS
 from vaeline.likelihoods import pixelcnn as module
 from vaeline.models import MODELS
 from vaeline.seeding import own_noise
+from vaeline.training import fit
 
 
 def pixelcnn(colours: int = 1, *, drawn: bool = True, **options: object):
@@ -173,6 +175,22 @@ def test_in_half_precision_its_gradients_are_nearly_the_same_and_its_probabiliti
         assert other.dtype == torch.float32
         assert (one - other).norm() < 0.1 * one.norm()
     torch.testing.assert_close(found[1].seen[0], found[0].seen[0], rtol=0.01, atol=0)
+
+
+def rate(**changes: object) -> float:
+    """Returns the KL in nats after a short training on digits."""
+    params = config(batch_size=50, epochs=8, learning_rate=2e-3, hidden_dim=100, latent_dim=8, **changes)
+    training = started(params, n=1000)
+    valid = training.model.likelihood.evaluation_set(digits(1200)[1000:])
+    *_, last = fit(training, digits(1000), valid, params)
+    return last.valid_kl
+
+
+def test_with_a_wide_reach_z_falls_out_of_use_and_free_bits_bring_it_back():
+    wide = {"name": "pixelcnn", "pixelcnn": {"channels": 8, "kernel": 7}}  # 6 of 8 pixels
+    plain, collapsed, cured = rate(), rate(likelihood=wide), rate(likelihood=wide, free_bits=0.25)
+    assert collapsed < plain / 2
+    assert cured > 2 * collapsed
 
 
 def test_annealed_importance_sampling_takes_it():
