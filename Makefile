@@ -11,7 +11,7 @@ export GOMP_SPINCOUNT ?= 2000
 # Without bytecode every stage would compile torch anew, which doubles the time of all imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help repro test lint ui frontier seeds bench docs preset table1 zoo deps requirements clean
+.PHONY: help repro test lint ui frontier seeds bench docs preset table1 zoo sprites deps requirements clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -32,7 +32,7 @@ repro: $(READY)  ## set up, run the whole pipeline, and say where to look
 	@echo "Compare:  source $(VENV)/bin/activate; dvc exp run -S beta=4; dvc exp show; make ui"
 
 test: $(READY)  ## set up, and run all tests
-	@python -m pytest $(ARGS)
+	@python -m pytest -n auto --dist loadgroup $(ARGS)
 
 lint: $(READY)  ## check the style of the code
 	@ruff check . && ruff format --check .
@@ -64,6 +64,9 @@ table1: $(READY)  ## write docs/table1.md from the presets that were run
 
 zoo: $(READY)  ## train what has no record yet of every part, and write docs/models.md; NAME="vamp iaf"
 	@python -m vaeline.zoo $(NAME)
+
+sprites: $(READY)  ## set β-VAE beside VAE on sprites, over seeds, and write docs/sprites.md
+	@python -m vaeline.on_sprites $(NAME)
 
 deps: $(READY)  ## bring the code entries of dvc.yaml's deps up to date
 	@python -m vaeline.closure

@@ -21,7 +21,11 @@ def main(params: Handed) -> None:
     model = MODELS.build(params.model, config=params, shape=data.shape, classes=len(data.classes))
     model.to(device(params.device)).start_at(data.train)
     objective = OBJECTIVES.build(
-        params.objective, free_bits=params.free_bits, images=len(data.train), batch_size=params.batch_size
+        params.objective,
+        free_bits=params.free_bits,
+        latent_dim=params.latent_dim,
+        images=len(data.train),
+        batch_size=params.batch_size,
     )
     batch = model.training_set(data.train[: params.batch_size])
     x = model.observe(batch, torch.Generator().manual_seed(params.seed))

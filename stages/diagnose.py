@@ -25,10 +25,10 @@ def main(params: Handed) -> None:
     images = model.evaluation_set(data.valid)
 
     seen = latents(model, images)
-    samples = model.sample(neighbours.QUERIES).cpu()
+    samples = neighbours.sampled(model, data.shape)
     near = neighbours.nearest(samples, data.train.images)
     held_out = neighbours.held_out(data)
-    metrics = diagnostics.summary(seen) | diagnostics.errors(model, images)
+    metrics = diagnostics.summary(seen) | diagnostics.errors(model, images) | model.measures(seen.mean)
     metrics |= neighbours.copying(near, held_out) | scores(seen.mean.numpy(), data.valid.factors)
     dimensions = diagnostics.dimensions(seen)
     mixture = ex_post.fitted(model, data.train)

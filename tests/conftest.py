@@ -7,10 +7,19 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # see stages/__init__.py
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers have the cores among them
 
 import torch
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """The cores that this process may use; a worker takes up to 2 GB."""
+    import joblib
+
+    return min(4, joblib.cpu_count())
 
 
 @pytest.fixture(autouse=True)

@@ -51,7 +51,11 @@ def objective(params: Handed | None = None, images: int = 1000) -> Any:
     """Returns the objective that `params` name, for a training on that many `images`."""
     params = params or config()
     return OBJECTIVES.build(
-        params.objective, free_bits=params.free_bits, images=images, batch_size=params.batch_size
+        params.objective,
+        free_bits=params.free_bits,
+        latent_dim=params.latent_dim,
+        images=images,
+        batch_size=params.batch_size,
     )
 
 

@@ -17,13 +17,14 @@ from vaeline.params import Handed, read_yaml
 LEVELS = {
     0: "errors params registry files stage numerics seeding devices closure progress downloads pretrained "
     "processes shards observations",
-    1: "data networks divergences moments mixtures interpolation flows schedules optimizers",
+    1: "data networks divergences moments mixtures interpolation flows schedules optimizers augmentation "
+    "codebook codes",
     2: "likelihoods posteriors priors",
     3: "models",
     4: "objectives estimators disentanglement fid plots",
     5: "verdicts training epoch gradients state records monitor checks diagnostics gallery history config "
     "evaluation ex_post neighbours",
-    6: "checkpoints scratch fingerprint provenance tracking report showcase ui presets table1 zoo "
+    6: "checkpoints scratch fingerprint provenance tracking report showcase ui presets table1 zoo on_sprites "
     "experiments launch sweep tables frontier seeds bench",
 }
 LEVEL = {room: level for level, rooms in LEVELS.items() for room in rooms.split()}

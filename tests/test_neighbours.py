@@ -4,6 +4,7 @@ import torch
 
 from tests.small import digits
 from vaeline import neighbours
+from vaeline.estimators import bounds
 from vaeline.estimators.estimate import Estimate
 from vaeline.neighbours import Nearest, copying, nearest
 
@@ -12,10 +13,33 @@ def test_it_is_what_all_pairs_say_however_many_pieces(monkeypatch):
     train, images = digits(300), torch.rand(40, 1, 8, 8)
     distances = torch.cdist(images.flatten(1).double(), train.flatten(1).double() / 255)
     for piece in (7, 300, 4096):
-        monkeypatch.setattr(neighbours, "PIECE", piece)
+        monkeypatch.setattr(bounds, "ROWS", piece)
         found = nearest(images, train.numpy())
         assert torch.equal(found.index, distances.argmin(1))
         torch.testing.assert_close(found.distance.double(), distances.min(1).values, rtol=1e-6, atol=0)
+
+
+class Counting(torch.nn.Module):
+    """Samples are noise, and it remembers how many it was asked for."""
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.shape, self.asked = shape, []
+
+    def sample(self, n: int) -> torch.Tensor:
+        self.asked.append(n)
+        return torch.rand(n, *self.shape)
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 64, 64)])
+def test_samples_of_large_images_are_made_in_pieces(shape):
+    model = Counting(*shape)
+    torch.manual_seed(0)
+    seen = neighbours.sampled(model, shape)
+    assert len(seen) == sum(model.asked) == 1000
+    assert max(model.asked) == min(1000, bounds.rows_of(shape))
+    torch.manual_seed(0)
+    assert torch.equal(seen, torch.cat([torch.rand(n, *shape) for n in model.asked]))
 
 
 def test_a_copy_is_found_at_no_distance_and_others_are_not():

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from vaeline.numerics import effective_sample_size, log_mean_exp, safe_log_var, sum_of_logs
+from vaeline.numerics import (
+    effective_sample_size,
+    log_mean_exp,
+    rises_to,
+    safe_log_var,
+    softly_above,
+    sum_of_logs,
+)
 
 
 @pytest.mark.parametrize("shift", [-1e4, 0.0, 1e4])
@@ -39,3 +46,9 @@ def test_a_sum_of_logs_is_that_of_each_logarithm(size):
         sum_of_logs(values), values.double().log().sum(-1).float(), rtol=1e-5, atol=1e-5
     )
     assert torch.isfinite(sum_of_logs(torch.full((3, size), 0.5))).all()
+
+
+@pytest.mark.parametrize("above", [1e-6, 0.01, 1.0, 5.0, 50.0, 1000.0])
+def test_what_is_softly_above_its_floor_is_found_again(above):
+    start = torch.tensor(rises_to(-6 + above, -6), dtype=torch.float64)
+    assert softly_above(start, -6).item() == pytest.approx(-6 + above, rel=1e-9)

@@ -14,7 +14,7 @@ from dvc.utils.hydra import apply_overrides
 from tests.conftest import ROOT
 from tests.small import digits, objective
 from tests.trainings import VALID
-from vaeline import launch, presets, table1, zoo
+from vaeline import launch, on_sprites, presets, table1, zoo
 from vaeline.errors import VaelineError
 from vaeline.experiments import nested
 from vaeline.models import MODELS
@@ -66,7 +66,8 @@ def weights(config):
 
 def test_there_are_no_others_than_the_table_shows():
     shown = table1.cells(presets.names()) + [zoo.PREFIX + name for name in zoo.names()]
-    assert sorted(shown) == presets.names()
+    shown += [on_sprites.PREFIX + name for name in on_sprites.names()]
+    assert sorted(shown) == sorted(presets.names())
     assert len([name for name in presets.names() if name.startswith(("burda-", "fast-"))]) == 24
 
 

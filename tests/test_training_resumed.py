@@ -36,10 +36,12 @@ def resumed(params: Handed, stop: int) -> tuple[Training, list[Record]]:
         {},
         {"network": {"batch_norm": True}},
         {"network": {"name": "conv", "batch_norm": True}},
+        {"model": {"name": "vq"}},
         {"lr_schedule": "cosine", "kl_warmup_epochs": 2.5},
         {"lr_schedule": "one_cycle", "kl_schedule": "cyclical", "kl_warmup_epochs": 1, "kl_cycles": 2},
         {"posterior": {"diagonal": {"log_var_bias": 8.0}}},  # raises an alert, once
         {"grad_clip": 1.0, "weight_decay": 1e-2, "free_bits": 0.1},
+        {"augment_flip": 0.5, "augment_shift": 1, "augment_crop": 1},
     ],
     ids=lambda changes: "-".join(changes) or "default",
 )

@@ -62,6 +62,25 @@ class Watching:
         return self.change(self.step, x, beta, terms) or terms
 
 
+class Guessing(nn.Module):
+    """The real objective, which also learns to guess the mean distortion: a parameter of its own."""
+
+    per_example = True
+
+    def __init__(self, spoilt: int | None = None, **changes: Any) -> None:
+        super().__init__()
+        self.real, self.spoilt, self.step = small.objective(config(**changes), N), spoilt, -1
+        self.guess = nn.Parameter(torch.tensor([20.0]))
+        self.frozen = nn.Parameter(torch.zeros(2), requires_grad=False)
+
+    def forward(self, model: nn.Module, x: torch.Tensor, beta: float) -> Terms:
+        self.step += 1
+        terms = self.real(model, x, beta)
+        error = (self.guess - terms.distortion.detach().mean()).square().sum()
+        loss = terms.loss + error * (math.nan if self.step == self.spoilt else 1)
+        return Terms(loss, terms.distortion, terms.kl, terms.max_variance)
+
+
 def failing(*steps: int, kind: float = math.nan) -> Watching:
     """Returns an objective whose loss is NaN (or another `kind`) at `steps`, gradient included."""
     return Watching(

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from vaeline.moments import moments
+from vaeline.objectives.learned import beside, learned
 from vaeline.observations import Observations, pixels
 from vaeline.seeding import own_noise, rng_state, set_rng_state
 
@@ -30,11 +31,11 @@ def pre_training_checks(
 ) -> list[Check]:
     """Returns the verdicts on `model` and `objective` for one real batch x [B, C, H, W] in [0, 1].
 
-    They run in order, each on what the one before it made, and stop at the first that fails. They run on a
-    copy: weights, gradients, BatchNorm statistics, mode and random generators are left as found.
+    They run in order, each on what the one before it made, and stop at the first that fails. They run on
+    copies: weights, gradients, BatchNorm statistics, mode and random generators are left as found.
     """
     state = rng_state()
-    trial = _Trial(copy.deepcopy(model).train(), objective, x, beta, learning_rate)
+    trial = _Trial(copy.deepcopy(model).train(), copy.deepcopy(objective), x, beta, learning_rate)
     results = []
     try:
         for name, check in trial.checks():
@@ -60,8 +61,10 @@ class _Trial:
     def __init__(
         self, model: nn.Module, objective: Any, x: Observations, beta: float, learning_rate: float
     ) -> None:
-        self.model, self.objective, self.x, self.beta = model, objective, x, beta
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+        self.model, self.objective, self.x, self.beta = model, beside(model, objective), x, beta
+        self.trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self.trained |= {f"objective.{name}": p for name, p in learned(objective).items()}
+        self.optimizer = torch.optim.Adam(self.trained.values(), lr=learning_rate)
 
     def checks(self) -> Iterator[tuple[str, Callable[[], tuple[bool, str]]]]:
         yield "input", self.input
@@ -107,11 +110,11 @@ class _Trial:
     def backward(self) -> tuple[bool, str]:
         self.optimizer.zero_grad()
         self.terms.loss.backward()
-        trained = [p for p in self.model.parameters() if p.requires_grad]
-        return bool(trained), f"{sum(p.numel() for p in trained):,} parameters to train"
+        count = sum(p.numel() for p in self.trained.values())
+        return bool(self.trained), f"{count:,} parameters to train"
 
     def gradients(self) -> tuple[bool, str]:
-        gradients = {name: p.grad for name, p in self.model.named_parameters() if p.requires_grad}
+        gradients = {name: p.grad for name, p in self.trained.items()}
         missing = [name for name, gradient in gradients.items() if gradient is None]
         broken = [n for n, g in gradients.items() if g is not None and not torch.isfinite(g).all()]
         seen = [f"no gradient reaches {', '.join(missing)}"] * bool(missing)

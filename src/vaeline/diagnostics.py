@@ -84,7 +84,7 @@ def dimensions(seen: Latents) -> pd.DataFrame:
             "dimension": range(count),
             "kl": seen.kl.double().mean(0) if splits else [math.nan] * count,
             "mu_mean": seen.mean.mean(0),
-            "mu_var": seen.mean.var(0),
+            "mu_var": seen.mean_variance,
             "var_mean": seen.variance.mean(0),
             "aggregate_var": seen.aggregate_variance,
             "active_unit": seen.active_units.int(),

@@ -29,10 +29,27 @@ def kl_terms(q: Distribution, p: Distribution, z: Tensor) -> Tensor:
 
 
 def drawn_terms(q: Distribution, p: Distribution, z: Tensor) -> Tensor:
-    """Returns log q(z) − log p(z) on the drawn z: [K, B, d] for two diagonal Gaussians, else [K, B, 1]."""
+    """Returns log q(z) − log p(z) on the drawn z, in the terms of both: [K, B, terms], else [K, B, 1].
+
+    Diagonal Gaussians have a term a dimension.
+    """
     if is_diagonal_gaussian(q) and is_diagonal_gaussian(p):
         return q.base_dist.log_prob(z) - p.base_dist.log_prob(z)
+    if isinstance(q, Termwise) and isinstance(p, Termwise):
+        return q.terms(z) - p.terms(z)
     return (q.log_prob(z) - p.log_prob(z)).unsqueeze(-1)
+
+
+class Termwise(Distribution):
+    """A distribution whose log-probability is a sum of terms that it can tell."""
+
+    def terms(self, value: Tensor) -> Tensor:
+        """Returns the terms in nats, [..., terms]."""
+        raise NotImplementedError
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Returns their sum, [...]."""
+        return self.terms(value).sum(-1)
 
 
 class Gaussian(Normal):

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vaeline.augmentation import Augmentation
 from vaeline.errors import VaelineError
 from vaeline.estimators.bounds import elbo_terms
 from vaeline.estimators.estimate import Estimate
@@ -34,6 +35,7 @@ class Epoch:
     ) -> None:
         self.training, self.gradients = training, gradients
         self.config, self.progress = config, progress
+        self.augment = Augmentation(config)
         self.warmup_steps = config.kl_warmup_epochs * steps
         self.total_steps = config.epochs * steps
         self.cycles = config.kl_cycles if config.kl_schedule == "cyclical" else 1
@@ -58,7 +60,8 @@ class Epoch:
             else torch.arange(n)
         )
         for index in order.to(images.device).split(self.config.batch_size):
-            x = self.training.model.observe(images.index_select(0, index), generator)
+            batch = self.augment(images.index_select(0, index), generator)
+            x = self.training.model.observe(batch, generator)
             self.last_beta = self.beta
             self._update(x.to(self.device))
             if len(self.watched) == LOG_EVERY:

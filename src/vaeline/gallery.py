@@ -21,7 +21,7 @@ from vaeline.plots.images import beside, grid
 
 SHOWN = 30  # images beside their reconstructions
 SAMPLES = 100
-STEPS = torch.linspace(-3, 3, 11)  # of a traversal, in standard deviations of the prior
+STEPS = torch.linspace(-3, 3, 11)  # of a traversal, in standard deviations of the aggregate posterior
 TRAVERSED = 20  # dimensions at the most, the busiest first
 PAIRS = 4  # of images with a way from one to the other
 POINTS = 11  # on each way
@@ -60,20 +60,25 @@ def pictures(
 
 
 def traversals(model: nn.Module, x: Observations, seen: Latents, dimensions: pd.DataFrame) -> Figure:
-    """Returns a row for each active unit: its z from −3 to 3, the others at the mean of the first of x."""
+    """Returns a row for each active unit: its z from −3 to 3, the others at the mean of the first of x.
+
+    In standard deviations around the mean of the aggregate posterior, which lies where the prior does, be
+    that a standard normal, learned, or of a layer that hangs on others.
+    """
     nearest = dimensions[dimensions["dimension"] < model.latent_dim]  # the layer that the image hangs on
     active = nearest.loc[nearest["active_unit"] == 1, "dimension"]
     chosen = list(active[:TRAVERSED]) or [int(nearest["dimension"].iloc[0])]
     z = seen.mean[0, : model.latent_dim].repeat(len(chosen), len(STEPS), 1)
+    centre, scale = seen.mean.mean(0), seen.aggregate_variance.sqrt()
     for row, dimension in enumerate(chosen):
-        z[row, :, dimension] = STEPS
+        z[row, :, dimension] = centre[dimension] + STEPS * scale[dimension]
     decoded = model.conditioned(x[:1]).decode(z.flatten(0, 1).to(device_of(model))).mean
     shown = (
         f"the {len(chosen)} busiest of {len(active)} active latents"
         if len(active) > TRAVERSED
         else "one latent"
     )
-    title = f"Traversals: {shown} from −3 to 3, the others as encoded from one image"
+    title = f"Traversals: {shown} from −3σ to 3σ of q(z), the others as encoded from one image"
     return grid(decoded, len(STEPS), title, rows=[f"z{dimension}" for dimension in chosen])
 
 

@@ -50,15 +50,16 @@ class _Loss(nn.Module):
 class Gradients:
     """Computes the gradients of `objective` in the parameters of `model`, clipped as `config` tells.
 
-    Running statistics (BatchNorm's, an optimal variance) stay as they were where a batch failed.
+    Parameters that the objective learns itself come after the model's, and are clipped with them. Running
+    statistics (BatchNorm's, an optimal variance, a codebook) stay as they were where a batch failed.
     """
 
     def __init__(self, model: nn.Module, objective: Any, config: Any) -> None:
         # An objective may have a network of its own.
         self.loss = _Loss(model, objective, config.precision).to(next(model.parameters()).device)
         self.summed, self.clip = config.batch_reduction == "sum", config.grad_clip
-        self.parameters = [p for p in model.parameters() if p.requires_grad]
-        self.running = [b for name, b in model.named_buffers() if "running_" in name]
+        self.parameters = [p for p in self.loss.parameters() if p.requires_grad]
+        self.running = [b for name, b in self.loss.named_buffers() if "running_" in name]
 
     def __call__(self, x: Observations, beta: float | Tensor) -> Found:
         """Returns what a batch [B, C, H, W] gives, with the KL weighted by `beta`."""
@@ -156,9 +157,9 @@ class ShardedGradients(Gradients):
             )
         if self.running:
             raise VaelineError(
-                f"NPROC = {processes.size()}: BatchNorm's statistics are of a whole batch, as is an optimal "
-                "variance: train in one process, or with network.batch_norm: false, and without "
-                "likelihood.gaussian.variance: optimal"
+                f"NPROC = {processes.size()}: BatchNorm's statistics are of a whole batch, as are an optimal "
+                "variance and a codebook: train in one process, or with network.batch_norm: false, and "
+                "without likelihood.gaussian.variance: optimal and model.name: vq"
             )
         device = next(model.parameters()).device
         ids = [device.index] if device.type == "cuda" else None

@@ -3,12 +3,14 @@
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal
 
-DRAWS = 256  # the variance of their mean, 1/256 of that of a draw, stays below what counts as an active unit
+from vaeline.codes import Assigned
+
+DRAWS = 256
 
 
 def stated(distribution: Distribution) -> bool:
     """Returns whether `distribution` knows its mean and variance, which a flow does not."""
-    return isinstance(distribution, Independent | MultivariateNormal)
+    return isinstance(distribution, Independent | MultivariateNormal | Assigned)
 
 
 def moments(distribution: Distribution) -> tuple[Tensor, Tensor]:

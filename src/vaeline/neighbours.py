@@ -1,15 +1,16 @@
 """The nearest training image of each sample, as a check against copying."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vaeline.data.prepared import Prepared
+from vaeline.estimators.bounds import rows_of
 from vaeline.estimators.estimate import Estimate
 
-PIECE = 2048  # training images at a time
 QUERIES = 1000  # images of each kind
 
 
@@ -27,10 +28,11 @@ def nearest(images: Tensor, train: np.ndarray) -> Nearest:
 
     `train` may be mapped from the disk: it is read in pieces, and memory is N times a piece.
     """
+    piece = rows_of(train.shape[1:])
     x = images.flatten(1)
     best, index = torch.full((len(x),), torch.inf), torch.zeros(len(x), dtype=torch.int64)
-    for start in range(0, len(train), PIECE):
-        y = torch.tensor(train[start : start + PIECE]).flatten(1).float() / 255
+    for start in range(0, len(train), piece):
+        y = torch.tensor(train[start : start + piece]).flatten(1).float() / 255
         # ‖x − y‖² less ‖x‖², which all of a row share.
         found, place = (y.square().sum(1) - 2 * x @ y.T).min(1)
         closer = found < best
@@ -38,6 +40,12 @@ def nearest(images: Tensor, train: np.ndarray) -> Nearest:
     # Anew from the pixels: a difference of such sums would not be zero for a copy.
     chosen = torch.from_numpy(train[index.numpy()]).flatten(1).float() / 255
     return Nearest(index, (x - chosen).norm(dim=1))
+
+
+def sampled(model: nn.Module, shape: Sequence[int]) -> Tensor:
+    """Returns 1,000 samples of `shape`, [N, C, H, W] in [0, 1] on the CPU, made in pieces."""
+    pieces = torch.arange(QUERIES).split(rows_of(shape))
+    return torch.cat([model.sample(len(piece)).cpu() for piece in pieces])
 
 
 def held_out(data: Prepared) -> Nearest:

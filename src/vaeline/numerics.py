@@ -16,6 +16,11 @@ def softly_above(values: Tensor, floor: float) -> Tensor:
     return floor + torch.nn.functional.softplus(values - floor)
 
 
+def rises_to(value: float, floor: float) -> float:
+    """Returns what `softly_above` raises to `value`, which is above `floor`: its inverse."""
+    return value + math.log(-math.expm1(floor - value))
+
+
 def in_full(values: Tensor) -> Tensor:
     """Returns `values` of half precision as float32, and others as they are."""
     return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values

@@ -60,3 +60,8 @@ Observations = Tensor | Labelled
 def pixels(x: Observations) -> Tensor:
     """Returns the images alone, [N, C, H, W]."""
     return x.images if isinstance(x, Labelled) else x
+
+
+def with_pixels(x: Observations, images: Tensor) -> Observations:
+    """Returns x with other images."""
+    return Labelled(images, x.labels) if isinstance(x, Labelled) else images

@@ -55,6 +55,10 @@ class Hyperparameters(Options):
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: Literal["auto", "always", "never"] = "auto"
 
+    augment_flip: float = Field(0.0, ge=0, le=1)
+    augment_shift: int = Field(0, ge=0)
+    augment_crop: int = Field(0, ge=0)
+
     beta: float = Field(1.0, ge=0)
     kl_warmup_epochs: float = Field(0.0, ge=0)
     kl_schedule: Literal["linear", "cyclical"] = "linear"

@@ -8,7 +8,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +26,22 @@ from vaeline.provenance import flat, unsaved_sources
 
 PRESETS = Path("presets")
 RECORDS = Path("docs/records")
+SCORES = (
+    *("mig", "sap", "dci_disentanglement", "dci_completeness", "dci_informativeness"),
+    *("beta_vae_score", "factor_vae_score"),
+)
+"""Of disentanglement, where the data's factors are known."""
 RESULTS = {
     "evaluate": (
         *("nll", "nll_se", "elbo", "elbo_se", "iwae", "iwae_se", "bits_per_dim", "bits_per_dim_se", "ess"),
+        *("rate", "rate_se", "distortion", "distortion_se"),
         *("train_active_units", "train_active_units_by_layer", "target_nll", "nll_minus_target", "verdict"),
     ),
     "fid": (
         *("fid_classifier", "fid_classifier_se", "fid_classifier_floor"),
         *("conditional_accuracy", "conditional_accuracy_se"),
     ),
+    "diagnose": tuple(name + end for name in SCORES for end in ("", "_se")),
 }
 
 
@@ -89,6 +96,24 @@ def run(name: str) -> Path:
     summary = json.loads(dvc.api.read("outputs/report/summary.json", rev=name))
     write_json(path, record(name, changes, summary))
     return path
+
+
+def run_all(names: Iterable[str], target: str, ran: Callable[[str], object]) -> None:
+    """Runs presets one after the other, and calls `ran` with the name of each that ended well.
+
+    Raises VaelineError at the end where one failed: the others run.
+    """
+    failed = []
+    for name in names:
+        try:
+            run(name)
+        except VaelineError as error:
+            failed.append(str(error))
+            print(f"{target}: {error}", file=sys.stderr)
+        else:
+            ran(name)
+    if failed:
+        raise VaelineError(f"{len(failed)} failed, first of all: {failed[0]}")
 
 
 PLAIN = re.compile(r"[\w./-]*")  # what DVC's overrides take without quotes

@@ -28,6 +28,7 @@ HEADLINES = (
     ("… real against real", "fid/fid_classifier_floor"),
     ("Samples of a class that the classifier takes for it", "fid/conditional_accuracy"),
     ("Active units of {diagnose/latent_dims}", "diagnose/active_units"),
+    ("Perplexity of the {diagnose/codes} codes", "diagnose/code_perplexity"),
 )
 
 Metrics = Mapping[str, float | str]

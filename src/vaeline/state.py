@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from vaeline.errors import VaelineError
 from vaeline.monitor import Monitor
+from vaeline.objectives.learned import beside, learned
 from vaeline.optimizers import OPTIMIZERS
 from vaeline.schedules import LR_SCHEDULES
 
@@ -44,9 +45,11 @@ class Training:
                 f"batch_size = {config.batch_size} leaves one of {n_images} training images as the last "
                 "batch, which BatchNorm cannot normalise: use another batch_size"
             )
+        objective = beside(model, objective)  # first: an optimizer's state is loaded to where its weights are
+        of_both = list(model.parameters()), list(learned(objective).values())
         optimizer = OPTIMIZERS.build(
             config.optimizer,
-            parameters=model.parameters(),
+            parameters=[{"params": parameters} for parameters in of_both if parameters],
             learning_rate=config.learning_rate,
             weight_decay=config.weight_decay,
         )
@@ -60,6 +63,7 @@ class Training:
         """Returns the state, in types that `torch.load(weights_only=True)` reads."""
         return {
             "model": self.model.state_dict(),
+            "objective": self.objective.state_dict() if learned(self.objective) else {},
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "generator": self.generator.get_state(),
@@ -70,6 +74,8 @@ class Training:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Puts the training back to where `state_dict` found it."""
         self.model.load_state_dict(state["model"])
+        if learned(self.objective):
+            self.objective.load_state_dict(state["objective"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
         self.generator.set_state(state["generator"])

@@ -100,18 +100,13 @@ def main(wanted: list[str]) -> None:
     """
     if unknown := [name for name in wanted if name not in names()]:
         raise VaelineError(f"NAME: there is no '{unknown[0]}' in the zoo (known: {' '.join(names())})")
-    known, failed = presets.recorded(), []
-    for name in wanted or [name for name in names() if PREFIX + name not in known]:
-        try:
-            presets.run(PREFIX + name)
-        except VaelineError as error:
-            failed.append(str(error))
-            print(f"zoo: {error}", file=sys.stderr)
-        write()
-    rows = write()
-    print(f"docs/models.md: {sum(row['run'] for row in rows)} of {len(rows)} have a record")
-    if failed:
-        raise VaelineError(f"{len(failed)} failed, first of all: {failed[0]}")
+    known = presets.recorded()
+    chosen = wanted or [name for name in names() if PREFIX + name not in known]
+    try:
+        presets.run_all([PREFIX + name for name in chosen], "zoo", lambda _: write())
+    finally:
+        rows = write()
+        print(f"docs/models.md: {sum(row['run'] for row in rows)} of {len(rows)} have a record")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,11 @@
 """Small data sets in the form in which the real ones are published."""
 
+import contextlib
 import gzip
 import hashlib
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import numpy as np
 from PIL import Image
@@ -35,6 +39,17 @@ def md5(content):
 
 def compressed(content):
     return gzip.compress(content, mtime=0)
+
+
+@contextlib.contextmanager
+def served(folder):
+    """Within the block, `folder` is served on the loopback, at the address that is yielded."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder)) as server:
+        serving = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        serving.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        serving.join()
 
 
 def image_files(folder, names, side=12, seed=0):

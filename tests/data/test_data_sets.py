@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.data.archives import PLACED
 from tests.data.published import compressed, idx_files, image_files, md5, sha256
 from vaeline.data.datasets import DATASETS
 from vaeline.data.idx import IdxSet
@@ -24,6 +25,8 @@ def dataset(request, tmp_path, monkeypatch):
         for name, content in contents.items():
             (folder / name).write_bytes(content)
         monkeypatch.setattr(part, "digests", lambda _: {name: sha256(c) for name, c in contents.items()})
+    if request.param in PLACED:
+        PLACED[request.param](tmp_path / "raw", monkeypatch)
     section = {"name": request.param, "train_size": 20, "valid_size": 6}
     if request.param == "image_folder":
         image_files(tmp_path / "mine", [f"{'ab'[i % 2]}/{i}.png" for i in range(40)])

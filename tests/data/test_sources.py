@@ -3,14 +3,11 @@ import socket
 import sys
 import tarfile
 import time
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 from torchvision import datasets
 
-from tests.data.published import compressed, idx_files, md5
+from tests.data.published import compressed, idx_files, md5, served
 from vaeline import downloads
 from vaeline.data import sources
 from vaeline.data.sources import DeliveryError, Mirrors, NpmPackage
@@ -30,13 +27,9 @@ def mirror(tmp_path, monkeypatch):
     resources = [(name, md5(content).removeprefix("md5:")) for name, content in PACKED.items()]
     monkeypatch.setattr(datasets.MNIST, "resources", resources)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder)) as server:
-        monkeypatch.setattr(datasets.MNIST, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
-        serving = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        serving.start()
+    with served(folder) as address:
+        monkeypatch.setattr(datasets.MNIST, "mirrors", [f"{address}/"])
         yield folder
-        server.shutdown()
-        serving.join()
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ def by_quadrature(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return torch.logsumexp(log_prior.double() + likelihood.log_prob(pixels(x)).double(), 0) + cell
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "vq"])  # whose z has no density
 def test_every_model_agrees_with_quadrature(name):
     sizes = {"name": name, "two_layer": {"latent_dim": 1, "hidden_dim": 8}, "ladder": {"layers": 2}}
     model = vae(model=sizes, latent_dim=2 if name in ("vae", "conditional") else 1).eval()
@@ -141,7 +141,7 @@ def test_every_model_agrees_with_quadrature(name):
 
 @pytest.mark.parametrize("rows", [1, 3 * 20, ROWS])
 def test_images_stay_in_order_and_rows_within_bounds_whatever_the_chunks(monkeypatch, rows):
-    monkeypatch.setattr(module, "ROWS", rows)
+    monkeypatch.setattr("vaeline.estimators.bounds.ROWS", rows)
     asked = []
 
     class Counting(LinearGaussian):

@@ -8,6 +8,7 @@ from torch import nn
 from tests.linear_gaussian import LinearGaussian, images
 from tests.small import digits, shown, vae
 from vaeline.estimators.bounds import (
+    PIXELS,
     ROWS,
     ImportanceBounds,
     compute_elbo,
@@ -15,6 +16,7 @@ from vaeline.estimators.bounds import (
     elbo_terms,
     importance_bounds,
     k_grid,
+    rows_of,
     spread,
 )
 from vaeline.estimators.estimate import Estimate
@@ -172,6 +174,25 @@ def test_memory_does_not_grow_with_k(k):
     importance_bounds(model, torch.zeros(150, 1, 1, 1, dtype=torch.uint8), (k,))
     assert sum(model.rows) == 150 * k
     assert max(model.rows) <= ROWS
+
+
+@pytest.mark.parametrize(
+    ("shape", "rows"),
+    [((1, 1, 1), 2048), ((1, 8, 8), 2048), ((1, 28, 28), 2048), ((1, 28, 29), 1977), ((3, 64, 64), 130)],
+)
+def test_the_larger_an_image_the_fewer_at_a_time(shape, rows):
+    """So many that they have as many pixels as 2,048 of MNIST, one at the least."""
+    assert rows_of(shape) == rows
+    assert rows * np.prod(shape) <= 2048 * 784
+    assert rows_of((3, 5000, 5000)) == 1
+
+
+@pytest.mark.parametrize("k", [1, 100, 500])
+def test_memory_does_not_grow_with_the_size_of_an_image(k):
+    model, images = Counting(), torch.zeros(40, 3, 256, 256, dtype=torch.uint8)
+    importance_bounds(model, images, (k,))
+    assert sum(model.rows) == 40 * k
+    assert max(model.rows) * images[0].numel() <= PIXELS
 
 
 def test_iwae_is_that_of_a_plain_loop_in_double_precision():

@@ -34,6 +34,7 @@ def test_each_of_several_has_its_mean_and_its_error_under_its_name():
         ({"elbo_se": 0.0526}, "-98.765 ± 0.053"),
         ({"elbo_se": 12.3}, "-99 ± 12"),
         ({"elbo_se": 0.0}, "-98.7654 ± 0.0000"),
+        ({"elbo_se": 1e-13}, "-98.7654 ± 0.0000"),
         ({}, "-98.77"),
     ],
 )

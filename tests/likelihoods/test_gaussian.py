@@ -5,6 +5,7 @@ import torch
 from torch.distributions import Normal
 
 from tests.small import config, digits, objective, vae
+from vaeline.errors import VaelineError
 from vaeline.gradients import CompiledGradients, Gradients
 from vaeline.likelihoods import LIKELIHOODS
 
@@ -20,19 +21,25 @@ def decoded(module, *batch: int) -> torch.Tensor:
     return torch.randn(*batch, module.outputs(1), 4, 4)
 
 
+@pytest.mark.parametrize("scale", [0.003, 0.02, 0.3, 5.0])
 @pytest.mark.parametrize("variance", VARIANCES)
-def test_it_is_torchs_normal_with_the_scale_that_it_starts_at(variance):
-    module, x = gaussian(variance, scale=0.3).eval(), torch.rand(3, 1, 4, 4)
+def test_it_is_torchs_normal_with_the_scale_that_it_starts_at(variance, scale):
+    """Near the floor as well: 0.003 is 1.2 times the least σ."""
+    module, x = gaussian(variance, scale=scale).eval(), torch.rand(3, 1, 4, 4)
     means = torch.randn(2, 3, 1, 4, 4)
     parameters = torch.cat([means, *[torch.zeros_like(means)] * (module.outputs(1) - 1)], dim=-3)
-    floor = -6.0
-    scale = (
-        0.3
-        if variance in ("fixed", "optimal")
-        else math.exp(floor + math.log1p(math.exp(math.log(0.3) - floor)))
-    )
+    torch.testing.assert_close(module(parameters).stddev, torch.full_like(means, scale), rtol=1e-5, atol=0)
     expected = Normal(means, scale).log_prob(x).sum((-3, -2, -1))
-    torch.testing.assert_close(module(parameters).log_prob(x), expected)
+    torch.testing.assert_close(module(parameters).log_prob(x), expected, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("variance", VARIANCES)
+def test_a_scale_below_the_floor_is_refused_where_there_is_one(variance):
+    if variance == "fixed":
+        assert gaussian(variance, scale=1e-3).spread.scale == 1e-3
+        return
+    with pytest.raises(VaelineError, match=r"scale must be above exp\(-6\) = 0\.00248, .* found 0\.001"):
+        gaussian(variance, scale=1e-3)
 
 
 def test_a_told_scale_never_falls_below_its_floor():

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tests.small import CLASSES, SHAPE, config, digits, labels, objective, shown, shown_to, split, vae
+from vaeline.augmentation import Augmentation
 from vaeline.checks import pre_training_checks
 from vaeline.errors import VaelineError
 from vaeline.estimators.bounds import compute_elbo, elbo_terms
@@ -55,8 +56,8 @@ def test_labels_go_with_their_images():
     assert set(seen.images.unique().tolist()) == {0.0, 1.0}
 
 
-def test_the_label_reaches_encoder_and_decoder():
-    model, x = conditional().eval(), shown_to(conditional(), 20)
+def test_the_label_reaches_encoder_and_decoder(model):
+    x = shown_to(model, 20)
     other = Labelled(x.images, (x.labels + 1) % CLASSES)
     assert not torch.equal(model.encode(x).mean, model.encode(other).mean)
     z = torch.zeros(20, 3)
@@ -127,3 +128,11 @@ def test_its_picture_has_a_row_for_each_class():
     (figure,) = of_classes(conditional().eval(), classes).values()
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == classes
     assert of_classes(vae(), classes) == {}
+
+
+def test_augmentation_moves_the_images_and_leaves_the_labels():
+    told = conditional().training_set(split(40))
+    augment = Augmentation(config(augment_shift=2))
+    changed = augment(told, torch.Generator().manual_seed(0))
+    assert torch.equal(changed.labels, told.labels)
+    assert not torch.equal(changed.images, told.images)

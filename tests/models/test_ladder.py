@@ -2,13 +2,16 @@ import pytest
 import torch
 from torch.distributions import Normal
 
-from tests.small import shown, vae
+from tests.small import digits, objective, shown, vae
+from vaeline.estimators.latents import latents
 
 DRAWS = 20_000
+SKIP = pytest.mark.parametrize("skip", [False, True])
 
 
-def model(**changes):
-    built = vae(model={"name": "ladder", "ladder": {"layers": 3, "hidden_dim": 8}}, latent_dim=6, **changes)
+def model(skip: bool = False, **changes):
+    options = {"layers": 3, "hidden_dim": 8, "skip": skip}
+    built = vae(model={"name": "ladder", "ladder": options}, latent_dim=6, **changes)
     for conditional in built.conditionals:  # p(z_l|z_{l+1}) depends on z_{l+1} as in a trained model
         torch.nn.init.normal_(conditional.fc_mu.weight)
     return built.eval()
@@ -23,10 +26,11 @@ def test_each_next_layer_has_half_the_dimensions():
 
 
 @torch.no_grad()
-def test_its_kl_terms_add_up_to_the_elbo():
+@SKIP
+def test_its_kl_terms_add_up_to_the_elbo(skip):
     torch.manual_seed(0)
     x = shown(1)
-    seen = model().infer(x, DRAWS)
+    seen = model(skip).infer(x, DRAWS)
     parts = [layer.kl_terms().expand(DRAWS, 1, -1).sum(-1) for layer in seen.layers]
     difference = (-seen.distortion(x) - sum(parts) - seen.log_weights(x)).double().flatten()
     assert difference.std() > 0.1  # else the closed forms would not differ from the draws
@@ -46,21 +50,81 @@ def test_a_layer_of_q_is_the_product_of_what_was_seen_and_of_p():
         assert ratio.std(0).max() < 1e-3
 
 
+def moved(built, level: int, told: int) -> bool:
+    """Returns whether p(z_l|·) moves with z_told where all others stay; level 0 is the image."""
+    z = torch.randn(built.sizes[0] + built.sizes[1] + built.sizes[2])
+    parts = list(z.split(built.sizes))
+    seen = []
+    for _ in range(2):
+        whole = torch.cat(parts)
+        if level == 0:
+            seen.append(built.joint(whole)[1].mean)
+        else:
+            found = {}
+            built._down(parts[-1], lambda i, p: found.update({i + 1: p.mean}) or parts[i])  # noqa: B023
+            seen.append(found[level])
+        parts[told - 1] = parts[told - 1] + 1
+    return not torch.equal(*seen)
+
+
 @torch.no_grad()
-def test_its_layers_hang_on_one_another_in_their_order():
-    built = model()
-    seen = built.infer(shown(2), 3)
-    for level in (0, 1):
-        again = built.given(level, seen.layers[level + 1].sample[1, 1])
-        torch.testing.assert_close(seen.layers[level].prior.mean[1, 1], again.mean)
+@SKIP
+def test_with_skips_every_layer_and_the_image_hang_on_all_above_and_else_on_the_next(skip):
+    built = model(skip)
+    hang = {(level, told) for level in range(3) for told in range(level + 1, 4) if moved(built, level, told)}
+    assert hang == {(0, 1), (1, 2), (2, 3)} | ({(0, 2), (0, 3), (1, 3)} if skip else set())
+
+
+@torch.no_grad()
+@SKIP
+def test_what_it_infers_is_what_its_joint_density_says_at_the_same_draws(skip):
+    built = model(skip)
+    seen = built.infer(shown(4), 3)
+    z = torch.cat([layer.sample for layer in seen.layers], dim=-1)
+    log_p, likelihood = built.joint(z)
+    torch.testing.assert_close(log_p, sum(layer.prior.log_prob(layer.sample) for layer in seen.layers))
+    torch.testing.assert_close(likelihood.mean, seen.likelihood.mean)
+    torch.testing.assert_close(built.decode(z[..., : built.latent_dim]).mean, seen.likelihood.mean)
+
+
+@SKIP
+def test_what_it_draws_has_the_density_that_it_says(skip):
+    """Stein's identity: under p(z), E[∇ log p(z)] = 0 and E[z · ∇ log p(z)] = −1 in each dimension."""
+    built = model(skip)
+    z = built.prior_sample((DRAWS,)).requires_grad_()
+    (score,) = torch.autograd.grad(built.joint(z)[0].sum(), z)
+    for values, expected in ((score, 0), (z.detach() * score, -1)):
+        assert ((values.mean(0) - expected).abs() < 4.5 * values.std(0) / DRAWS**0.5).all()
+
+
+@SKIP
+def test_its_samples_are_the_images_of_draws_from_the_prior(skip):
+    built = model(skip)
+    torch.manual_seed(3)
+    images = built.sample(5)
+    torch.manual_seed(3)
+    _, likelihood = built.joint(built.prior_sample((5,)))
+    torch.testing.assert_close(images, likelihood.mean.detach())
+
+
+@SKIP
+def test_the_loss_reaches_all_its_parameters(skip):
+    built = model(skip)
+    objective()(built, shown(5), 1.0).loss.backward()
+    assert [name for name, p in built.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+@SKIP
+def test_its_traversals_are_of_the_layers_that_the_decoder_sees(skip):
+    """`latent_dim` counts what `decode` takes: z_1 … z_3 side by side with skips, else z_1."""
+    built = model(skip)
+    assert built.latent_dim == (10 if skip else 6)
+    assert built.decode(torch.zeros(2, built.latent_dim)).mean.shape == (2, 1, 8, 8)
 
 
 @torch.no_grad()
 def test_where_the_image_says_nothing_q_is_p():
-    built = model()
-    for head in built.seen:
-        torch.nn.init.zeros_(head.fc_log_var.weight)
-        torch.nn.init.constant_(head.fc_log_var.bias, 20.0)
+    built = blinded(model())
     lower = built.infer(shown(3)).layers[:2]
     for layer in lower:
         p, q = layer.prior.base_dist, layer.posterior.base_dist
@@ -70,6 +134,52 @@ def test_where_the_image_says_nothing_q_is_p():
             rtol=0,
             atol=1e-4,
         )
+
+
+def blinded(built):
+    """Returns the model with lower layers that say nothing of the image: q(z_l|·) is p(z_l|z_{l+1})."""
+    for head in built.seen:
+        torch.nn.init.zeros_(head.fc_log_var.weight)
+        torch.nn.init.constant_(head.fc_log_var.bias, 20.0)
+    return built
+
+
+def collapsed(built):
+    """Returns the model with a posterior that is the prior at every layer, wherever the layers above are."""
+    for head in (built.posterior.fc_mu, built.posterior.fc_log_var):
+        torch.nn.init.zeros_(head.weight)
+        torch.nn.init.zeros_(head.bias)
+    return blinded(built)
+
+
+def test_a_collapsed_ladder_has_no_active_unit():
+    """Though p(z_l|z_{l+1}) hangs on a draw, which at one draw looks active."""
+    built = collapsed(model())
+    seen = latents(built, digits(300))
+    one = built.infer(shown(300)).layers[0].posterior.mean
+    assert (one.var((0, 1)) > 0.01).all()
+    assert seen.active_units_by_layer == (0, 0, 0)
+    assert seen.kl.abs().max() < 1e-3
+
+
+def test_what_a_layer_says_of_the_image_is_counted_at_its_layer():
+    """Four dimensions of z_1 are told by the image, and the other two by the layers above alone."""
+    built = collapsed(model())
+    with torch.no_grad():
+        torch.nn.init.normal_(built.seen[0].fc_mu.weight)
+        built.seen[0].fc_log_var.bias[:4] = -10.0
+    seen = latents(built, digits(300))
+    assert seen.active_units.tolist() == [True] * 4 + [False] * 6
+    assert seen.active_units_by_layer == (4, 0, 0)
+
+
+def test_what_the_top_says_is_seen_in_the_layers_below_it():
+    """The image reaches z_3 alone: the means of z_2 and z_1 follow it through p, less those of no weight."""
+    built = collapsed(model())
+    with torch.no_grad():
+        torch.nn.init.normal_(built.posterior.fc_mu.weight, std=5.0)
+        built.conditionals[0].fc_mu.weight[2:].zero_()
+    assert latents(built, digits(300)).active_units_by_layer == (2, 3, 1)
 
 
 @pytest.mark.parametrize("prior", ["vamp", "flow"])

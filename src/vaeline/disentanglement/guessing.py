@@ -14,7 +14,7 @@ INACTIVE_VARIANCE = 0.01  # Burda et al. 2016: a dimension that moves less has c
 
 
 def beta_vae_score(codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator) -> float:
-    """Returns the accuracy of a linear guess at the fixed factor (Higgins et al. 2017, section 3).
+    """Returns the accuracy of a linear guess at the fixed factor (the metric of Higgins et al. 2017).
 
     A set is `IMAGES` pairs of images that agree in one factor, drawn at random, and is seen as the mean of
     |z − z'| over its pairs. A logistic regression learns the factor from `SETS` sets of one half of the
@@ -30,7 +30,7 @@ def beta_vae_score(codes: np.ndarray, factors: np.ndarray, rng: np.random.Genera
 
 
 def factor_vae_score(codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator) -> float:
-    """Returns the accuracy of a majority vote for the fixed factor (Kim & Mnih 2018, section 4).
+    """Returns the accuracy of a majority vote for the fixed factor (the metric of Kim & Mnih 2018).
 
     A set is `IMAGES` images with one value of one factor, and is seen as the dimension whose variance in the
     set is the least, in units of that over all images; dimensions that collapsed have no part. Each

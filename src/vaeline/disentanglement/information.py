@@ -21,7 +21,7 @@ def entropies(factors: np.ndarray) -> np.ndarray:
 
 
 def mig(codes: np.ndarray, factors: np.ndarray) -> float:
-    """Returns the mutual information gap (Chen et al. 2018, equation 6) in [0, 1].
+    """Returns the mutual information gap (MIG, Chen et al. 2018) in [0, 1].
 
     The mean over factors of (I(z_j; v_k) − I(z_i; v_k)) / H(v_k), with j and i the two dimensions that say
     most of v_k. It is 1 where each factor has a dimension to itself and no more values than `BINS`, and near

@@ -55,7 +55,7 @@ def disentanglement(importances: np.ndarray) -> float:
     """Returns Σ_j ρ_j (1 − H_F(P_j)) for importances [d, F]: 1 where each dimension is for one factor.
 
     P_j is row j as a distribution, H_F its entropy with logarithms to base F, ρ_j the share of the row in
-    the sum of all (Eastwood & Williams 2018, section 2).
+    the sum of all (the disentanglement of Eastwood & Williams 2018).
     """
     if importances.sum() == 0:  # no tree found anything to split on
         return 0.0

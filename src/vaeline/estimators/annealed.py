@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from vaeline import processes
-from vaeline.estimators.bounds import ROWS, as_shown, device_of, spread
+from vaeline.errors import VaelineError
+from vaeline.estimators.bounds import as_shown, device_of, rows_of, spread
 from vaeline.numerics import effective_sample_size, log_mean_exp
 from vaeline.observations import Observations, pixels
 from vaeline.progress import bar
@@ -78,8 +79,9 @@ def annealed(
     two temperatures is one transition of Hamiltonian Monte Carlo. Each image has its step size, which pilot
     chains adapt and the others take: no chain that counts looks at its own past, so that each transition
     leaves its distribution invariant and the expected weight is p(x). Memory grows with neither steps nor N.
+    Raises VaelineError for models whose latents are discrete.
     """
-    together = max(1, ROWS // (PILOTS + chains))
+    together = max(1, rows_of(images.shape[1:]) // (PILOTS + chains))
     total = steps * math.ceil(len(images) / together)
     with bar(total=total, desc="AIS", unit="step", disable=not progress) as shown_steps:
 
@@ -130,7 +132,12 @@ def _at(model: nn.Module, x: Observations, z: Tensor) -> _Point:
     z = z.detach().requires_grad_()
     log_prior, likelihood = model.conditioned(x).joint(z)
     log_likelihood = likelihood.log_prob(pixels(x))
-    (prior_slope,) = torch.autograd.grad(log_prior.sum(), z, retain_graph=True)
+    (prior_slope,) = torch.autograd.grad(log_prior.sum(), z, retain_graph=True, allow_unused=True)
+    if prior_slope is None:
+        raise VaelineError(
+            "ais_images: annealed importance sampling follows the slope of log p(z), and over codes there is "
+            "none: set ais_images: 0"
+        )
     (likelihood_slope,) = torch.autograd.grad(log_likelihood.sum(), z)
     return _Point(z.detach(), log_prior.detach(), log_likelihood.detach(), prior_slope, likelihood_slope)
 

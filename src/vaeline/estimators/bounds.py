@@ -1,5 +1,6 @@
 """Bounds on log p(x), for each image: the ELBO and IWAE-K."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,6 +17,7 @@ from vaeline.progress import bar
 # Rows of the decoder at a time: so few that a layer's output stays in the processor's cache. Fixed, not
 # fitted to the machine: noise is drawn chunk by chunk, so another chunk would be another draw.
 ROWS = 2048
+PIXELS = ROWS * 28 * 28  # of images larger than 28×28 there are fewer at a time, see `rows_of`
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,14 @@ def shown(images: Observations, rows: int, device: torch.device) -> Iterator[Obs
         yield as_shown(chunk, device)
 
 
+def rows_of(shape: Sequence[int]) -> int:
+    """Returns how many rows of the decoder there are at a time for images of `shape` (C, H, W).
+
+    `ROWS` up to 1×28×28, and for larger images so many that memory does not grow with their size.
+    """
+    return max(1, min(ROWS, PIXELS // math.prod(shape)))
+
+
 def spread(n: int, count: int) -> Tensor:
     """Returns the indices of `count` of n images, [min(count, n)], evenly over the whole set.
 
@@ -70,7 +80,9 @@ def elbo_terms(model: nn.Module, images: Observations, n_samples: int = 1) -> El
         inference = model.infer(x, n_samples)
         return inference.distortion(x).mean(0).cpu(), inference.kl_terms().sum(-1).cpu()
 
-    distortion, rate = zip(*processes.each(images.split(max(1, ROWS // n_samples)), terms), strict=True)
+    distortion, rate = zip(
+        *processes.each(images.split(max(1, rows_of(images.shape[1:]) // n_samples)), terms), strict=True
+    )
     return ElboTerms(torch.cat(distortion), torch.cat(rate))
 
 
@@ -113,7 +125,7 @@ def importance_bounds(
     The bound at each K uses the first K of the same draws. The effective sample size is (Σw)²/Σw² over all
     of them. Memory does not grow with K.
     """
-    chunks = images.split(max(1, ROWS // min(ks[-1], 64)))
+    chunks = images.split(max(1, rows_of(images.shape[1:]) // min(ks[-1], 64)))
     with bar(total=len(chunks), desc=f"IWAE-{ks[-1]}", unit="chunk", disable=not progress) as done:
 
         def bounds_of(chunk: Tensor) -> tuple[Tensor, Tensor]:
@@ -130,7 +142,7 @@ def _importance_chunk(model: nn.Module, x: Observations, ks: Sequence[int]) -> t
     log_sum_squares = log_sum.clone()
     bounds = []
     for done, k in pairwise((0, *ks)):
-        for draws in torch.arange(k - done).split(max(1, ROWS // len(x))):
+        for draws in torch.arange(k - done).split(max(1, rows_of(x.shape[1:]) // len(x))):
             log_weights = model.infer(x, len(draws)).log_weights(x).double()
             log_sum = torch.logaddexp(log_sum, log_weights.logsumexp(0))
             log_sum_squares = torch.logaddexp(log_sum_squares, (2 * log_weights).logsumexp(0))

@@ -7,6 +7,8 @@ from typing import Any, Self
 
 from torch import Tensor
 
+ROUNDING = 1e-12  # of a mean: a smaller error is one of arithmetic
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -35,6 +37,8 @@ def with_error(metrics: Mapping[str, Any], name: str) -> str:
     mean, error = metrics[name], metrics.get(f"{name}_se")
     if error is None:
         return f"{mean:.4g}"
+    if error < ROUNDING * abs(mean):  # all images have the same, as far as numbers go
+        error = 0.0
     return f"{mean:.{digits(error)}f} ± {error:.{digits(error)}f}"
 
 

@@ -1,15 +1,15 @@
 """Gaussian likelihoods, whose variance is given, learned, fitted, or told pixel by pixel."""
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
 from vaeline.likelihoods.eight_bit import Dequantized
-from vaeline.numerics import softly_above
+from vaeline.numerics import rises_to, softly_above
 from vaeline.params import Options
 
 LOG_SCALE_MIN = -6.0  # of log σ, softly, as in the code of Rybkin et al.; half a level of 256
@@ -33,6 +33,15 @@ class Gaussian(Dequantized):
         variance: Literal["fixed", "shared", "optimal", "per_pixel"] = "shared"
         scale: float = Field(0.1, gt=0, le=100)
 
+        @model_validator(mode="after")
+        def _starts_above_the_floor(self) -> Self:
+            if self.variance != "fixed" and self.scale <= math.exp(LOG_SCALE_MIN):
+                least = f"exp({LOG_SCALE_MIN:g}) = {math.exp(LOG_SCALE_MIN):.3g}"
+                raise ValueError(
+                    f"scale must be above {least}, the least σ that is learned, found {self.scale:g}"
+                )
+            return self
+
     def __init__(self, section: Any, *, channels: int = 1) -> None:
         super().__init__(section, channels=channels)
         self.spread = SPREADS[section.gaussian.variance](section.gaussian.scale)
@@ -42,7 +51,7 @@ class Gaussian(Dequantized):
         return channels * self.spread.outputs
 
     def forward(self, decoded: Tensor) -> Distribution:
-        """Returns p(x|z) for μ, or μ and then log σ / `scale`, [K, B, outputs(C), H, W]."""
+        """Returns p(x|z) for μ, or μ and then log σ less its start, [K, B, outputs(C), H, W]."""
         return self.spread(decoded)
 
     def start(self, mean: Tensor) -> Tensor:
@@ -66,7 +75,7 @@ class _Shared(nn.Module):
 
     def __init__(self, scale: float) -> None:
         super().__init__()
-        self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
+        self.log_scale = nn.Parameter(torch.tensor(rises_to(math.log(scale), LOG_SCALE_MIN)))
 
     def forward(self, mean: Tensor) -> Distribution:
         return _gaussian(mean, softly_above(self.log_scale, LOG_SCALE_MIN).exp())
@@ -77,7 +86,7 @@ class _PerPixel(nn.Module):
 
     def __init__(self, scale: float) -> None:
         super().__init__()
-        self.start = math.log(scale)
+        self.start = rises_to(math.log(scale), LOG_SCALE_MIN)
 
     def forward(self, decoded: Tensor) -> Distribution:
         mean, log_scale = decoded.chunk(2, dim=-3)

@@ -8,6 +8,7 @@ from vaeline.models.conditional import ConditionalVAE
 from vaeline.models.ladder import LadderVAE
 from vaeline.models.two_layer import TwoLayerVAE
 from vaeline.models.vae import VAE
+from vaeline.models.vq import VQVAE
 from vaeline.registry import Table
 
 MODELS = (
@@ -16,4 +17,5 @@ MODELS = (
     .add("two_layer", TwoLayerVAE)
     .add("ladder", LadderVAE)
     .add("conditional", ConditionalVAE)
+    .add("vq", VQVAE)
 )

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaeline.data.prepared import Split
+from vaeline.models.inference import Inference
 from vaeline.numerics import in_full
 from vaeline.observations import Observations
 
@@ -12,11 +13,17 @@ from vaeline.observations import Observations
 class Decoding(nn.Module):
     """Base of models with p(x|z) made of a `decoder`, built by `network`, and a `likelihood`.
 
-    `prior` is that of the uppermost layer, and `below(x)` what its posterior is recognised from. `classes`
+    `prior` is that of the uppermost layer, `below(x)` what its posterior is recognised from, and
+    `layers(x, k)` the stochastic layers with k draws of each, the one that the decoder sees first. `classes`
     is how many labels the model is told of, beside the images.
     """
 
     classes = 0
+
+    def infer(self, x: Observations, k: int = 1) -> Inference:
+        """Returns all layers with k draws of each, and p(x|z), for x [B, C, H, W] in [0, 1]."""
+        layers = self.layers(x, k)
+        return Inference(layers, self.conditioned(x).decode(layers[0].sample))
 
     @torch.no_grad()
     def start_at(self, train: Split) -> None:
@@ -43,6 +50,10 @@ class Decoding(nn.Module):
     def conditioned(self, x: Observations) -> "Decoding":  # noqa: ARG002
         """Returns the model of the images alone, all else that is known of x held: as it stands."""
         return self
+
+    def measures(self, means: Tensor) -> dict[str, float]:  # noqa: ARG002
+        """Returns other measures by name, of the latent means [N, d] of images; nothing as it stands."""
+        return {}
 
     def image(self, z: Tensor) -> Tensor:
         """Returns E[x|z] as an image, [..., C, H, W] in [0, 1]: some likelihoods' means are not bounded."""

@@ -1,5 +1,6 @@
 """Several stochastic layers, inferred from the top down: the ladder VAE of Sønderby et al. (2016)."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -27,20 +28,26 @@ class LadderVAE(Decoding):
     the product of that and of p(z_l|z_{l+1}): their precision-weighted combination. The uppermost layer has
     the posterior and the prior of the sections of these names; between layers all are diagonal Gaussians,
     with the options of `posterior.diagonal`.
+
+    With `skip`, the features that lead down to z_l pass it by as well: p(z_l|z_{l+1} … z_L) and p(x|z_1 …
+    z_L), as in BIVA (Maaløe et al. 2019) and NVAE (Vahdat & Kautz 2020). The decoder then sees all layers,
+    and the model's own `latent_dim` is the number of dimensions of all.
     """
 
     class Options(Options):
-        """Options of `model.ladder`: stochastic layers, and the units of the networks between them."""
+        """Options of `model.ladder`: stochastic layers, units of the networks between them, and skips."""
 
         layers: int = Field(3, ge=2, le=8)
         hidden_dim: int = Field(100, ge=1)
+        skip: bool = False
 
     def __init__(self, section: Any, *, config: Any, shape: tuple[int, int, int], classes: int = 0) -> None:  # noqa: ARG002
         super().__init__()
         options, heads = NETWORKS.parse(config.network), POSTERIORS.parse(config.posterior)
         between = MLP(options, hidden_dim=section.ladder.hidden_dim)
         self.sizes = [max(1, config.latent_dim // 2**i) for i in range(section.ladder.layers)]
-        self.latent_dim = self.sizes[0]
+        self.skip = section.ladder.skip
+        self.latent_dim = sum(self.sizes) if self.skip else self.sizes[0]
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
         self.likelihood = LIKELIHOODS.build(config.likelihood, channels=shape[0])
         self.encoder, features = self.network.encoder(shape)
@@ -53,12 +60,14 @@ class LadderVAE(Decoding):
         self.posterior = POSTERIORS.build(config.posterior, features=features, latent_dim=top)
         self.prior = PRIORS.build(config.prior, latent_dim=top, recognise=self.encode, shape=shape)
         self.downwards, self.conditionals = nn.ModuleList(), nn.ModuleList()
-        for below, above in pairwise(self.sizes):
-            step, features = between.encoder((1, 1, above))
-            self.downwards.append(step)
-            self.conditionals.append(DiagonalGaussian(heads, features=features, latent_dim=below))
+        passing = 0  # features that pass a layer by
+        for above, below in pairwise(self.sizes[::-1]):
+            step, features = between.encoder((1, 1, above + passing))
+            self.downwards.insert(0, step)
+            self.conditionals.insert(0, DiagonalGaussian(heads, features=features, latent_dim=below))
+            passing = features if self.skip else 0
         outputs = self.likelihood.outputs(shape[0])
-        self.decoder = self.network.decoder(self.latent_dim, (outputs, *shape[1:]))
+        self.decoder = self.network.decoder(self.sizes[0] + passing, (outputs, *shape[1:]))
 
     def below(self, x: Tensor) -> Tensor:
         """Returns what `encode` takes: x itself."""
@@ -68,43 +77,70 @@ class LadderVAE(Decoding):
         """Returns q(z_L|x) for x [B, C, H, W]: batch [B], event [d_L]."""
         return self.posterior(self._upwards(x)[-1])
 
-    def infer(self, x: Tensor, k: int = 1) -> Inference:
-        """Returns all layers, z_1 first, with k draws of each, and p(x|z_1), for x [B, C, H, W] in [0, 1]."""
+    def layers(self, x: Tensor, k: int = 1) -> tuple[Layer, ...]:
+        """Returns all layers, z_1 first, with k draws of each, for x [B, C, H, W] in [0, 1]."""
         *features, top = self._upwards(x)
         posterior = self.posterior(top)
-        z = posterior.rsample((k,))
-        layers = [Layer(posterior, self.prior(), z)]
-        for level in reversed(range(len(features))):
-            prior = self.given(level, z)
-            posterior = _product(self.seen[level](features[level]), prior)
-            z = posterior.rsample()
-            layers.insert(0, Layer(posterior, prior, z))
-        return Inference(tuple(layers), self.decode(z))
+        layers = [Layer(posterior, self.prior(), posterior.rsample((k,)))]
 
-    def given(self, level: int, above: Tensor) -> Distribution:
-        """Returns p(z_l|z_{l+1}) for z_{l+1} [..., d_{l+1}]: batch [...], event [d_l]; `level` is l − 1."""
-        return self.conditionals[level](over_rows(self.downwards[level], above))
+        def infer(level: int, prior: Distribution) -> Tensor:
+            posterior = _product(self.seen[level](features[level]), prior)
+            layers.insert(0, Layer(posterior, prior, posterior.rsample()))
+            return layers[0].sample
+
+        self._down(layers[0].sample, infer)
+        return tuple(layers)
+
+    def infer(self, x: Tensor, k: int = 1) -> Inference:
+        """Returns all layers with k draws of each, and p(x|z), for x [B, C, H, W] in [0, 1]."""
+        layers = self.layers(x, k)
+        z = torch.cat([layer.sample for layer in layers], dim=-1)
+        return Inference(layers, self.decode(z[..., : self.latent_dim]))
+
+    def decode(self, z: Tensor) -> Distribution:
+        """Returns p(x|z) for z [..., latent_dim], all layers side by side with `skip`, else z_1 alone."""
+        if not self.skip:
+            return super().decode(z)
+        layers = z.split(self.sizes, dim=-1)
+        _, features = self._down(layers[-1], lambda level, _: layers[level])
+        return super().decode(torch.cat([layers[0], features], dim=-1))
 
     @torch.no_grad()
     def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
         """Returns z_1 … z_L drawn from the top down, side by side, [*shape, d_1 + … + d_L]."""
-        drawn = [self.prior().sample(shape)]
-        for level in reversed(range(len(self.conditionals))):
-            drawn.insert(0, self.given(level, drawn[0]).sample())
+        drawn, _ = self._down(self.prior().sample(shape), lambda _, prior: prior.sample())
         return torch.cat(drawn, dim=-1)
 
     def joint(self, z: Tensor) -> tuple[Tensor, Distribution]:
-        """Returns log p(z_1 … z_L) in nats [...], and p(x|z_1), for z side by side as they are drawn."""
+        """Returns log p(z_1 … z_L) in nats [...], and p(x|z), for z side by side as they are drawn."""
         layers = z.split(self.sizes, dim=-1)
-        log_p = self.prior().log_prob(layers[-1])
-        for level, (below, above) in enumerate(pairwise(layers)):
-            log_p = log_p + self.given(level, above).log_prob(below)
-        return log_p, self.decode(layers[0])
+        terms = [self.prior().log_prob(layers[-1])]
+
+        def given(level: int, prior: Distribution) -> Tensor:
+            terms.append(prior.log_prob(layers[level]))
+            return layers[level]
+
+        self._down(layers[-1], given)
+        return sum(terms), self.decode(z[..., : self.latent_dim])
 
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:
-        """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z_1), z drawn from the top down."""
+        """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z), z drawn from the top down."""
         return self.image(self.prior_sample((n,))[..., : self.latent_dim])
+
+    def _down(
+        self, top: Tensor, choose: Callable[[int, Distribution], Tensor]
+    ) -> tuple[list[Tensor], Tensor]:
+        """Goes down from z_L [..., d_L]: z_l is `choose(l − 1, p(z_l|·))`, which is told what stands above.
+
+        Returns all z, z_1 first, and the features [..., ·] that led to z_1.
+        """
+        z, features = [top], None
+        for level in reversed(range(len(self.conditionals))):
+            above = torch.cat([z[0], features], dim=-1) if self.skip and features is not None else z[0]
+            features = over_rows(self.downwards[level], above)
+            z.insert(0, choose(level, self.conditionals[level](features)))
+        return z, features
 
     def _upwards(self, x: Tensor) -> list[Tensor]:
         """Returns the features [B, ·] of each layer, that of z_1 first."""

@@ -9,7 +9,7 @@ from torch.distributions import Distribution
 
 from vaeline.likelihoods import LIKELIHOODS
 from vaeline.models.decoding import Decoding, over_rows
-from vaeline.models.inference import Inference, Layer
+from vaeline.models.inference import Layer
 from vaeline.moments import moments
 from vaeline.networks import NETWORKS
 from vaeline.networks.mlp import MLP
@@ -51,8 +51,8 @@ class TwoLayerVAE(Decoding):
         )
         self.decoder = self.network.decoder(first, (self.likelihood.outputs(shape[0]), *shape[1:]))
 
-    def infer(self, x: Tensor, k: int = 1) -> Inference:
-        """Returns both layers with k draws of (z₁, z₂), and p(x|z₁), for x [B, C, H, W] in [0, 1]."""
+    def layers(self, x: Tensor, k: int = 1) -> tuple[Layer, ...]:
+        """Returns both layers with k draws of (z₁, z₂), for x [B, C, H, W] in [0, 1]."""
         posterior = self.posterior(self.encoder(x))
         z1 = posterior.rsample((k,))
         posterior2 = self.encode2(z1)
@@ -61,7 +61,7 @@ class TwoLayerVAE(Decoding):
         # z₂ was drawn from z₁, so that under q the one does not stay while the other varies: the KL of the
         # first layer has no closed form.
         first = Layer(posterior, prior, z1, closed_form=False)
-        return Inference((first, Layer(posterior2, self.prior(), z2)), self.decode(z1))
+        return first, Layer(posterior2, self.prior(), z2)
 
     def below(self, x: Tensor) -> Tensor:
         """Returns E[z₁|x], [B, latent_dim], for x [B, C, H, W]."""

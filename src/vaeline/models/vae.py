@@ -8,7 +8,7 @@ from torch.distributions import Distribution
 
 from vaeline.likelihoods import LIKELIHOODS
 from vaeline.models.decoding import Decoding
-from vaeline.models.inference import Inference, Layer
+from vaeline.models.inference import Layer
 from vaeline.networks import NETWORKS
 from vaeline.posteriors import POSTERIORS
 from vaeline.priors import PRIORS
@@ -42,11 +42,10 @@ class VAE(Decoding):
         """Returns q(z|x) for x [B, C, H, W]: batch [B], event [latent_dim]."""
         return self.posterior(self.encoder(x))
 
-    def infer(self, x: Tensor, k: int = 1) -> Inference:
-        """Returns q(z|x), p(z), k draws z ~ q(z|x) and p(x|z), for x [B, C, H, W] in [0, 1]."""
+    def layers(self, x: Tensor, k: int = 1) -> tuple[Layer, ...]:
+        """Returns q(z|x), p(z) and k draws z ~ q(z|x), for x [B, C, H, W] in [0, 1]."""
         posterior = self.encode(x)
-        z = posterior.rsample((k,))
-        return Inference((Layer(posterior, self.prior(), z),), self.decode(z))
+        return (Layer(posterior, self.prior(), posterior.rsample((k,))),)
 
     def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
         """Returns z ~ p(z), [*shape, latent_dim], without a gradient."""

@@ -1,7 +1,8 @@
 """What training minimises. Tricks live here; estimators report the truth.
 
-An objective is built with `free_bits`, the number of training `images` and the `batch_size`, and refuses what
-it has no use for; called with (model, x, beta) it returns `Terms`.
+An objective is built with `free_bits`, the model's `latent_dim`, the number of training `images` and the
+`batch_size`, and refuses what it has no use for; called with (model, x, beta) it returns `Terms`. One that is
+a module may learn too: see `learned`.
 """
 
 from vaeline.objectives.beta_tc import BetaTC

@@ -35,7 +35,9 @@ class BetaTC:
 
     per_example = False  # an example's loss depends on the others of its batch
 
-    def __init__(self, section: Any, *, free_bits: float, images: int, batch_size: int) -> None:
+    def __init__(
+        self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
+    ) -> None:
         no_free_bits("beta_tc", free_bits)
         no_lone_image("beta_tc", images, batch_size)
         self.k, self.images = section.k, images

@@ -32,7 +32,9 @@ class DIP:
 
     per_example = False  # an example's loss depends on the others of its batch
 
-    def __init__(self, section: Any, *, free_bits: float, images: int, batch_size: int) -> None:
+    def __init__(
+        self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
+    ) -> None:
         no_free_bits("dip", free_bits)
         no_lone_image("dip", images, batch_size)
         options = section.dip

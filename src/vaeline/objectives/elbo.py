@@ -27,7 +27,9 @@ class ELBO:
 
     per_example = True  # but for free bits, for which `batch_mean` is over all shards
 
-    def __init__(self, section: Any, *, free_bits: float, images: int, batch_size: int) -> None:  # noqa: ARG002
+    def __init__(
+        self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
+    ) -> None:
         self.k, self.free_bits, self.drawn = section.k, free_bits, section.elbo.kl == "drawn"
 
     def __call__(self, model: nn.Module, x: Observations, beta: float | Tensor) -> Terms:

@@ -47,7 +47,9 @@ class Info:
 
     per_example = False  # an example's loss depends on the others of its batch
 
-    def __init__(self, section: Any, *, free_bits: float, images: int, batch_size: int) -> None:
+    def __init__(
+        self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
+    ) -> None:
         no_free_bits("info", free_bits)
         no_lone_image("info", images, batch_size)
         options = section.info

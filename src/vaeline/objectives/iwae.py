@@ -29,7 +29,9 @@ class IWAE:
 
     per_example = True
 
-    def __init__(self, section: Any, *, free_bits: float, images: int, batch_size: int) -> None:  # noqa: ARG002
+    def __init__(
+        self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
+    ) -> None:
         no_free_bits("iwae", free_bits)
         self.k, self.estimator = section.k, section.iwae.estimator
 

@@ -34,9 +34,13 @@ class Perceptual(nn.Module):
 
     per_example = True
 
-    def __init__(self, section: Any, *, free_bits: float, images: int, batch_size: int) -> None:
+    def __init__(
+        self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
+    ) -> None:
         super().__init__()
-        self.elbo = ELBO(section, free_bits=free_bits, images=images, batch_size=batch_size)
+        self.elbo = ELBO(
+            section, free_bits=free_bits, latent_dim=latent_dim, images=images, batch_size=batch_size
+        )
         self.k, self.weight = section.k, section.perceptual.weight
         self.vgg = vgg().requires_grad_(requires_grad=False)
         self.register_buffer("mean", torch.tensor(MEAN).reshape(3, 1, 1))

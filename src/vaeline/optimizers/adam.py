@@ -1,11 +1,11 @@
 """Adam, by PyTorch's fused kernel, without the Python that PyTorch spends on each step."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
+from torch.optim.optimizer import ParamsT
 
 from vaeline.params import Options
 
@@ -28,7 +28,7 @@ class Adam(torch.optim.Optimizer):
     found_inf: Tensor | None = None
 
     def __init__(
-        self, section: Any, *, parameters: Iterable[nn.Parameter], learning_rate: float, weight_decay: float
+        self, section: Any, *, parameters: ParamsT, learning_rate: float, weight_decay: float
     ) -> None:
         fixed = {**section.adam.model_dump(), "weight_decay": weight_decay, "steps": torch.zeros(())}
         super().__init__(parameters, {"lr": learning_rate, **fixed})
@@ -42,8 +42,9 @@ class Adam(torch.optim.Optimizer):
 
     def _move(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         states = [self._state(p) for p in parameters]
-        steps = group["steps"] = group["steps"].to(parameters[0].device)
-        steps += 1 if self.found_inf is None else 1 - self.found_inf
+        taken = 1 if self.found_inf is None else 1 - self.found_inf
+        # A new tensor: groups start with one and the same.
+        steps = group["steps"] = group["steps"].to(parameters[0].device) + taken
         torch._fused_adam_(
             parameters,
             [_laid_out(p) for p in parameters],

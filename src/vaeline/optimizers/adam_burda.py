@@ -1,11 +1,11 @@
 """Adam in the form that Burda, Grosse and Salakhutdinov (2016) trained with."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
+from torch.optim.optimizer import ParamsT
 
 from vaeline.errors import VaelineError
 from vaeline.optimizers.skipping import skipping
@@ -27,7 +27,7 @@ class AdamBurda(torch.optim.Optimizer):
         eps: float = Field(1e-4, gt=0)
 
     def __init__(
-        self, section: Any, *, parameters: Iterable[nn.Parameter], learning_rate: float, weight_decay: float
+        self, section: Any, *, parameters: ParamsT, learning_rate: float, weight_decay: float
     ) -> None:
         if weight_decay > 0:
             raise VaelineError("weight_decay: optimizer.name = 'adam_burda' has none: set it to 0")

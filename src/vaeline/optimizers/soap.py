@@ -1,11 +1,10 @@
 """SOAP: Adam in the eigenbasis of Shampoo's preconditioner."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 from pydantic import Field
-from torch import nn
+from torch.optim.optimizer import ParamsT
 
 from vaeline.optimizers.skipping import skipping
 from vaeline.params import Options
@@ -27,7 +26,7 @@ class Soap(torch.optim.Optimizer):
         max_side: int = Field(512, ge=1)
 
     def __init__(
-        self, section: Any, *, parameters: Iterable[nn.Parameter], learning_rate: float, weight_decay: float
+        self, section: Any, *, parameters: ParamsT, learning_rate: float, weight_decay: float
     ) -> None:
         from pytorch_optimizer.optimizer.soap import SOAP  # a second or two: only where it is needed
 

@@ -1,0 +1,79 @@
+"""A codebook: vectors that stand for all others, and that follow what they stand for."""
+
+import torch
+from torch import Tensor, nn
+
+DEAD = 0.1  # of an even share: a code that is used less is started anew
+
+
+def nearest(vectors: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns which row of `table` [codes, d] is nearest to each of `vectors` [..., d], and how far: [...].
+
+    Differences are taken one by one: what is in the table has a distance of exactly 0, and finds itself.
+    """
+    flat = vectors.detach().reshape(1, -1, vectors.shape[-1])
+    apart = torch.cdist(flat, table[None], compute_mode="donot_use_mm_for_euclid_dist")[0]
+    distance, codes = apart.min(-1)
+    return codes.reshape(vectors.shape[:-1]), distance.reshape(vectors.shape[:-1])
+
+
+class Codebook(nn.Module):
+    """`codes` vectors of `dim` numbers, each the running mean of the vectors that were assigned to it.
+
+    van den Oord et al. (2017), appendix A.1: an exponential moving average of how many there were and of
+    their sum, both divided by how many vectors a batch has, so that `running_shares` are of all vectors. A
+    code that is used too little starts anew at a random vector of the batch, with an even share (the random
+    restarts of Dhariwal et al. 2020, Jukebox).
+
+    The buffers are named as BatchNorm's, and like those stay as they were where an update is skipped.
+    """
+
+    def __init__(self, codes: int, dim: int, decay: float) -> None:
+        super().__init__()
+        self.decay = decay
+        self.register_buffer("running_shares", torch.full((codes,), 1 / codes))
+        self.register_buffer("running_sums", torch.randn(codes, dim) / codes)
+
+    @property
+    def table(self) -> Tensor:
+        """The vectors, [codes, dim]."""
+        return self.running_sums / self.running_shares.unsqueeze(-1)
+
+    @torch.no_grad()
+    def start_at(self, vectors: Tensor) -> None:
+        """Starts at random ones of `vectors` [N, dim], each with an even share; some twice if N < codes."""
+        codes = len(self.running_shares)
+        self.running_shares.fill_(1 / codes)
+        self.running_sums.copy_(_some(vectors, codes) / codes)
+
+    @torch.no_grad()
+    def follow(self, vectors: Tensor, codes: Tensor) -> None:
+        """Moves towards `vectors` [..., dim] that were assigned to `codes` [...], and revives dead codes."""
+        vectors = vectors.reshape(-1, vectors.shape[-1])
+        every = torch.arange(len(self.running_shares), device=codes.device)
+        assigned = (codes.reshape(-1, 1) == every).to(vectors.dtype)  # [N, codes]
+        with torch.autocast(vectors.device.type, enabled=False):
+            sums = assigned.T @ vectors / len(vectors)
+        self.running_shares.lerp_(assigned.mean(0), 1 - self.decay)
+        self.running_sums.lerp_(sums, 1 - self.decay)
+        even = 1 / len(every)
+        dead = self.running_shares < DEAD * even
+        fresh = _some(vectors, len(every)) * even
+        self.running_shares.copy_(torch.where(dead, even, self.running_shares))
+        self.running_sums.copy_(torch.where(dead.unsqueeze(-1), fresh, self.running_sums))
+
+
+def usage(codes: Tensor, size: int) -> tuple[float, float]:
+    """Returns the perplexity of `codes` [...], and the share of all `size` codes that are among them.
+
+    The perplexity is exp(−Σ p log p) of their frequencies p: 1 where one code is used alone, `size` where all
+    are used alike.
+    """
+    p = torch.bincount(codes.flatten(), minlength=size).double() / codes.numel()
+    return torch.special.entr(p).sum().exp().item(), (p > 0).double().mean().item()
+
+
+def _some(vectors: Tensor, count: int) -> Tensor:
+    """Returns `count` random rows of `vectors` [N, d], no two of them the same row if there are as many."""
+    order = torch.randperm(len(vectors), device=vectors.device)
+    return vectors[order[torch.arange(count, device=vectors.device) % len(vectors)]]

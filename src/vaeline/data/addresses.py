@@ -1,0 +1,71 @@
+"""Files that torchvision knows at an address each: on the web, or at Google Drive."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vaeline.data.sources import LONGEST_REASON, MIRROR_FAILURES, DeliveryError, one_line, torchvisions
+from vaeline.downloads import silence_limited
+
+Addresses = Mapping[str, tuple[str, str]]
+"""The address and the MD5 of each file, by its name."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Single files of one of torchvision's data sets; `known` finds their addresses in its class."""
+
+    dataset: str
+    known: Callable[[Any], Addresses]
+
+    def __str__(self) -> str:
+        return "torchvision's addresses"
+
+    @property
+    def addresses(self) -> Addresses:
+        """The address and the MD5 of each file that torchvision knows."""
+        return self.known(torchvisions(self.dataset))
+
+    def digests(self) -> dict[str, str]:
+        """Returns `md5:…` for the name of each file."""
+        return {name: f"md5:{md5}" for name, (_, md5) in self.addresses.items()}
+
+    def deliver(self, names: Collection[str], folder: Path) -> None:
+        """Downloads one after the other; prints torchvision's progress bar."""
+        from torchvision.datasets.utils import download_url
+
+        for name in names:
+            address, md5 = self.addresses[name]
+            try:
+                with silence_limited():
+                    download_url(address, folder, name, md5=md5)
+            except MIRROR_FAILURES as error:
+                raise DeliveryError(f"{address} {one_line(error)}") from None
+
+
+@dataclass(frozen=True)
+class GoogleDrive(Files):
+    """The same, at Google Drive, where an address is a file's id; `page` is where a person finds the files.
+
+    It refuses a file that many have fetched within the last day.
+    """
+
+    page: str
+
+    def __str__(self) -> str:
+        return "Google Drive"
+
+    def deliver(self, names: Collection[str], folder: Path) -> None:
+        """Downloads one after the other, by torchvision's way of calling gdown."""
+        from gdown.exceptions import DownloadError
+        from requests import RequestException
+        from torchvision.datasets.utils import download_file_from_google_drive
+
+        for name in names:
+            file_id, md5 = self.addresses[name]
+            try:
+                download_file_from_google_drive(file_id, folder, name, md5=md5)
+            except (*MIRROR_FAILURES, DownloadError, RequestException) as error:
+                why = one_line(error)[:LONGEST_REASON]
+                raise DeliveryError(f"{name}: {why}; by hand, from {self.page}") from None

@@ -1,0 +1,42 @@
+"""Street View House Numbers (Netzer et al. 2011): digits in colour, cut out of photographs to 32×32."""
+
+import numpy as np
+
+from vaeline.data.addresses import Files
+from vaeline.data.dataset import DataSet, Examples
+from vaeline.data.raw_files import obtain
+
+FILES = Files(
+    "SVHN",
+    lambda known: {
+        name: (url, md5) for url, name, md5 in (known.split_list[part] for part in ("train", "test"))
+    },
+)
+
+
+class Svhn(DataSet):
+    """10 digits; 73,257 training images (66,000 / 7,257 by default) and 26,032 test images.
+
+    Its `extra` images, which are easier, are not used. The two files lie in data/raw, where torchvision puts
+    them.
+    """
+
+    name = "svhn"
+    classes = tuple("0123456789")
+    train_size = 66_000
+    valid_size = 7_257
+
+    def training(self) -> Examples:
+        """Returns what train_32x32.mat holds."""
+        return self._examples("train_32x32.mat")
+
+    def test(self) -> Examples:
+        """Returns what test_32x32.mat holds."""
+        return self._examples("test_32x32.mat")
+
+    def _examples(self, name: str) -> Examples:
+        from scipy.io import loadmat  # only where it is needed
+
+        content = loadmat(obtain(self.raw, FILES.digests(), [FILES])[name])
+        labels = content["y"].astype(np.int64).ravel() % 10  # 10 stands for the digit 0
+        return Examples(content["X"].transpose(3, 2, 0, 1), labels)  # [H, W, C, N] → [N, C, H, W]

@@ -1,0 +1,125 @@
+"""The VQ-VAE of van den Oord, Vinyals & Kavukcuoglu (2017): codes, and a learned prior over them."""
+
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from vaeline.codebook import nearest, usage
+from vaeline.codes import Assigned
+from vaeline.data.prepared import Split
+from vaeline.errors import VaelineError
+from vaeline.likelihoods import LIKELIHOODS
+from vaeline.models.decoding import Decoding
+from vaeline.models.inference import Layer
+from vaeline.networks import NETWORKS
+from vaeline.networks.init import init_weights
+from vaeline.numerics import in_full
+from vaeline.params import Options
+from vaeline.posteriors import POSTERIORS
+from vaeline.priors import PRIORS
+from vaeline.priors.codes import CodePrior
+
+STARTED_FROM = 1000  # training images, whose vectors the codebook starts at
+
+
+class VQVAE(Decoding):
+    """p(c) p(x|z(c)): an image is `side` × `side` codes, and z their vectors side by side.
+
+    What the network says of x is taken to a vector for each position, and that to the nearest of the codebook
+    (section 3.1 of the paper). With one code a position, q(z|x) = 1, the rate is −log p(c), and the ELBO a
+    bound of log p(x) as any other model's. p(c) = Π_i p(c_i|c_1 … c_{i−1}) is a gated PixelCNN, here learned
+    at the same time as all else: its gradient ends at the codes. (The paper fits it afterwards, and has a
+    uniform one until then: a constant, `side`² · log `codes`.)
+
+    So nothing pulls the encoder towards cheap codes, and β weighs, in the gradient, how fast p(c) is
+    learned, and the commitment loss. Free bits are of a position; where they cover its rate, they let go of
+    both. The unit of z is the encoder's own: what is judged by its size, as Burda's active units, says little
+    here. The sections posterior and prior, and latent_dim, play no part.
+    """
+
+    class Options(Options):
+        """Options of `model.vq`; `decay` is of the codebook's running means, `commitment` the paper's β."""
+
+        codes: int = Field(64, ge=2)
+        side: int = Field(4, ge=1)
+        embedding_dim: int = Field(8, ge=1)
+        commitment: float = Field(0.25, ge=0)
+        decay: float = Field(0.99, ge=0, lt=1)
+        prior_channels: int = Field(32, ge=1)
+        prior_layers: int = Field(3, ge=1)
+
+    def __init__(self, section: Any, *, config: Any, shape: tuple[int, int, int], classes: int = 0) -> None:  # noqa: ARG002
+        super().__init__()
+        _only_its_own(config)
+        options = section.vq
+        self.cells = options.side**2, options.embedding_dim
+        self.latent_dim = options.side**2 * options.embedding_dim
+        self.commitment = options.commitment
+        self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
+        self.likelihood = LIKELIHOODS.build(config.likelihood, channels=shape[0])
+        self.encoder, features = self.network.encoder(shape)
+        self.fc_vectors = nn.Linear(features, self.latent_dim)
+        init_weights(self.fc_vectors)
+        self.prior = CodePrior(options)
+        outputs = self.likelihood.outputs(shape[0])
+        self.decoder = self.network.decoder(self.latent_dim, (outputs, *shape[1:]))
+
+    def vectors(self, x: Tensor) -> Tensor:
+        """Returns what the encoder says of x [B, C, H, W], to be quantised: [B, positions, embedding_dim]."""
+        return in_full(self.fc_vectors(self.encoder(x))).unflatten(-1, self.cells)
+
+    @torch.no_grad()
+    def start_at(self, train: Split) -> None:
+        """Starts the decoder as all models do, and the codebook at vectors of training images."""
+        super().start_at(train)
+        images = torch.from_numpy(train.spread(min(len(train), STARTED_FROM)))
+        seen = self.vectors(images.to(self.fc_vectors.weight.device))
+        self.prior.codebook.start_at(seen.flatten(0, 1))
+
+    def layers(self, x: Tensor, k: int = 1) -> tuple[Layer, ...]:
+        """Returns q(z|x), p(z) and the one z k times, for x [B, C, H, W] in [0, 1].
+
+        In training the codebook then moves towards x; what is returned is by the codes as they were.
+        """
+        prior = self.prior()
+        seen = self.vectors(x)
+        codes, _ = nearest(seen, prior.table)
+        posterior = Assigned(seen, prior.table[codes], self.commitment)
+        if self.training:
+            self.prior.codebook.follow(seen.detach(), codes)
+        return (Layer(posterior, prior, posterior.rsample((k,))),)
+
+    def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
+        """Returns z ~ p(z), [*shape, latent_dim], code by code."""
+        return self.prior().sample(shape)
+
+    def joint(self, z: Tensor) -> tuple[Tensor, Distribution]:
+        """Returns log p(z) in nats [...], and p(x|z), for z [..., latent_dim].
+
+        log p(z) is −∞ where z is not made of codes; p(x|z) is then what the decoder makes of z all the same.
+        """
+        return self.prior().log_prob(z), self.decode(z)
+
+    @torch.no_grad()
+    def sample(self, n: int) -> Tensor:
+        """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z) at z ~ p(z)."""
+        return self.image(self.prior_sample((n,)))
+
+    def measures(self, means: Tensor) -> dict[str, float]:
+        """Returns how many codes there are, and for latent `means` [N, latent_dim] how those are used."""
+        table = self.prior().table.to(means.device)
+        perplexity, used = usage(nearest(means.unflatten(-1, self.cells), table)[0], len(table))
+        return {"codes": len(table), "code_perplexity": perplexity, "codes_used": used}
+
+
+def _only_its_own(config: Any) -> None:
+    for table, section in ((POSTERIORS, config.posterior), (PRIORS, config.prior)):
+        name, default = table.parse(section).name, next(iter(table))
+        if name != default:
+            raise VaelineError(
+                f"{table.section}.name = '{name}' has no meaning with model.name = 'vq', whose posterior and "
+                f"prior are over codes: leave it at '{default}'"
+            )

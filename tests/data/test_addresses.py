@@ -1,0 +1,124 @@
+import shutil
+from pathlib import Path
+
+import pytest
+from gdown.exceptions import DownloadError
+from torchvision import datasets
+
+from tests.data import archives
+from tests.data.published import served
+from vaeline.data import svhn
+from vaeline.data.datasets import DATASETS
+from vaeline.errors import VaelineError
+
+
+@pytest.fixture
+def into(tmp_path):
+    folder = tmp_path / "into"
+    folder.mkdir()
+    return folder
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.fixture
+def cellar(tmp_path, monkeypatch):
+    """A folder, served on the loopback, with the files of SVHN at the addresses that torchvision knows."""
+    folder = tmp_path / "cellar"
+    archives.svhn(folder, monkeypatch)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with served(folder) as address:
+        moved = {
+            part: [f"{address}/{name}", name, md5]
+            for part, (_, name, md5) in datasets.SVHN.split_list.items()
+        }
+        monkeypatch.setattr(datasets.SVHN, "split_list", moved)
+        yield folder
+
+
+def test_single_files_are_delivered_through_torchvision(cellar, into):
+    svhn.FILES.deliver(["test_32x32.mat"], into)
+    assert files(into) == {"test_32x32.mat": (cellar / "test_32x32.mat").read_bytes()}
+
+
+def test_a_data_set_of_single_files_is_fetched_into_its_place_and_read_from_there(cellar, tmp_path):
+    first = DATASETS.build({"name": "svhn"}, raw=tmp_path / "raw").training()
+    assert files(tmp_path / "raw") == files(cellar)
+    for path in cellar.iterdir():
+        path.unlink()
+    again = DATASETS.build({"name": "svhn"}, raw=tmp_path / "raw").training()
+    assert (first.images == again.images).all()
+
+
+def test_an_address_that_sends_something_else_has_not_delivered_what_comes_before_it_has(cellar, tmp_path):
+    (cellar / "test_32x32.mat").write_bytes(b"<html>log in first</html>")
+    raw = tmp_path / "raw"
+    with pytest.raises(VaelineError, match=rf"/test_32x32.mat .*corrupted.*put test_32x32.mat into {raw}$"):
+        DATASETS.build({"name": "svhn"}, raw=raw).training()
+    assert set(files(raw)) == {"train_32x32.mat"}
+
+
+NEEDED = {
+    "cifar10": ("cifar-10-python.tar.gz", ""),
+    "svhn": ("train_32x32.mat, test_32x32.mat", ""),
+    "omniglot": ("images_background.zip, images_evaluation.zip", "/omniglot-py"),
+    "celeba": ("img_align_celeba.zip, list_attr_celeba.txt, list_eval_partition.txt", "/celeba"),
+}
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_without_a_network_one_line_says_what_to_put_where(name, tmp_path, monkeypatch):
+    """A proxy at which nobody listens: the real addresses are asked for, and no one outside is reached."""
+    for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    for variable in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    names, folder = NEEDED[name]
+    with pytest.raises(VaelineError) as caught:
+        DATASETS.build({"name": name}, raw=tmp_path).training()
+    line = str(caught.value)
+    assert line.startswith("the data could not be fetched (")
+    assert line.endswith(f": put {names} into {tmp_path}{folder}")
+    assert "\n" not in line
+    assert ("mmlab.ie.cuhk.edu.hk" in line) == (name == "celeba")
+
+
+@pytest.fixture
+def drive(tmp_path, monkeypatch):
+    """Google Drive's side of gdown: what it holds by id, and what it does when it is asked."""
+    raw = tmp_path / "drive"
+    archives.celeba(raw, monkeypatch)
+    held = {file_id: raw / "celeba" / name for file_id, _, name in datasets.CelebA.file_list}
+
+    def download(*, id, output, **_):  # noqa: A002 (gdown's own name)
+        shutil.copy(held[id], output)
+
+    monkeypatch.setattr("gdown.download", download)
+    return raw / "celeba"
+
+
+def test_google_drive_delivers_through_torchvision(drive, tmp_path):
+    dataset = DATASETS.build({"name": "celeba"}, raw=tmp_path / "raw")
+    assert len(dataset.training().images) == 32
+    assert files(tmp_path / "raw" / "celeba") == files(drive)
+
+
+@pytest.mark.parametrize("refusal", ["a page", "an error"])
+def test_google_drives_refusal_is_one_line_with_the_page_for_people(drive, tmp_path, monkeypatch, refusal):
+    def refused(*, output, **_):
+        if refusal == "an error":
+            raise DownloadError("Too many users have viewed\nor downloaded this file recently.")
+        Path(output).write_text("<html>")
+
+    monkeypatch.setattr("gdown.download", refused)
+    reason = {"a page": "File not found or corrupted", "an error": "Too many users have viewed or down"}[
+        refusal
+    ]
+    with pytest.raises(
+        VaelineError, match=rf"img_align_celeba.zip: {reason}.*by hand, from https://mmlab"
+    ) as no:
+        DATASETS.build({"name": "celeba"}, raw=tmp_path / "raw").training()
+    assert "\n" not in str(no.value)
+    assert not list((tmp_path / "raw" / "celeba").iterdir())
