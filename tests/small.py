@@ -26,6 +26,7 @@ SMALL = {
     "batch_size": 50,
     "epochs": 2,
     "network": {"conv": {"channels": 4}, "residual": {"channels": 4}},
+    "likelihood": {"pixelcnn": {"channels": 4}},
 }
 
 
