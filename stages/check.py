@@ -23,7 +23,7 @@ def main(params: Handed) -> None:
     objective = OBJECTIVES.build(
         params.objective,
         free_bits=params.free_bits,
-        latent_dim=params.latent_dim,
+        latent_dim=model.latent_dim,
         images=len(data.train),
         batch_size=params.batch_size,
     )

@@ -31,7 +31,7 @@ def trained(epochs: int, learning_rate: float, **options):
 
 
 def objective(**section):
-    return small.objective(config(objective=section))
+    return small.objective(config(objective=section, latent_dim=8))  # as in TINY
 
 
 def every(built) -> torch.Tensor:
@@ -182,7 +182,9 @@ def test_free_bits_are_of_a_position():
     torch.testing.assert_close(loss.loss, loss.distortion.mean() + 4 * 5.0)
 
 
-@pytest.mark.parametrize("section", [{"name": "info"}, {"name": "iwae", "k": 3}, {"elbo": {"kl": "drawn"}}])
+@pytest.mark.parametrize(
+    "section", [{"name": "info"}, {"name": "factor"}, {"name": "iwae", "k": 3}, {"elbo": {"kl": "drawn"}}]
+)
 def test_objectives_that_need_no_density_train_it(section):
     built, x = model(), shown(30)
     loss = objective(**section)(built, x, 1.0).loss

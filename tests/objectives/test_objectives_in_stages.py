@@ -45,3 +45,8 @@ def test_what_it_does_not_cover_stops_the_first_stage_that_meets_it(name):
     for changes in ({"model": {"name": "two_layer"}}, {"free_bits": 0.1}, {"batch_size": 1}):
         with pytest.raises(VaelineError, match=f"objective.name={name}"):
             check.main(params(objective={"name": name}, **changes))
+
+
+@pytest.mark.usefixtures("prepared")
+def test_it_is_told_how_many_dimensions_the_models_z_has():
+    check.main(params(objective={"name": "factor"}, model={"name": "vq"}))

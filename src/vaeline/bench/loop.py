@@ -68,7 +68,7 @@ def stage_loop(images: Tensor, valid: Tensor, folder: Path, **changes: Any) -> I
             objective = OBJECTIVES.build(
                 handed.objective,
                 free_bits=handed.free_bits,
-                latent_dim=handed.latent_dim,
+                latent_dim=model.latent_dim,
                 images=len(images),
                 batch_size=handed.batch_size,
             )
