@@ -20,6 +20,7 @@ SMALL = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)  # before the workers look at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keeps tests that share a clone in one worker."""
     for item in items:
