@@ -30,6 +30,7 @@ class Encoder(nn.Module):
         return Inference((Layer(q, p, q.rsample((k,))),), likelihood)
 
 
+ROUNDING = 1e-6  # of a mean of 4,000 equal numbers: codes are not drawn
 HALF_WHITE = torch.tensor([0, 255] * 50, dtype=torch.uint8).reshape(100, 1, 1, 1)
 UNBIASED = 100 / 99  # of the variance of a pixel that is 0 or 1 by halves: ¼ · 100/99
 
@@ -157,8 +158,10 @@ def test_what_a_unit_says_is_seen_through_the_noise_of_a_draw(states):
     assert seen.active_units_by_layer == (1, 0)
 
 
-@pytest.mark.parametrize("posterior", list(POSTERIORS))
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize(
+    ("name", "posterior"),
+    [(name, posterior) for name in MODELS for posterior in POSTERIORS if name != "vq"] + [("vq", "diagonal")],
+)
 @torch.no_grad()
 def test_the_moments_of_every_model_are_those_of_what_it_draws(name, posterior):
     """The mean of each image within five standard errors, those of both; the variance within a half."""
@@ -166,6 +169,6 @@ def test_the_moments_of_every_model_are_those_of_what_it_draws(name, posterior):
     seen = latents(built, digits(6))
     drawn = torch.cat([layer.sample for layer in built.layers(digits(6) / 255, count)], dim=-1)
     error = (seen.noise + drawn.var(0) / count).sqrt()
-    assert ((seen.mean - drawn.mean(0)).abs() < 5 * error).all()
-    assert (seen.variance / drawn.var(0) - 1).abs().max() < 0.5
+    assert ((seen.mean - drawn.mean(0)).abs() < 5 * error + ROUNDING).all()
+    assert ((seen.variance - drawn.var(0)).abs() < 0.5 * drawn.var(0) + ROUNDING).all()
     assert (seen.noise <= seen.variance / DRAWS * 1.0001).all()
