@@ -92,8 +92,8 @@ class Prepared:
 
     @property
     def factors(self) -> dict[str, int]:
-        """The number of values of each factor, by its name; none where no factors are known."""
-        return self.description.get("factors", {})
+        """The number of values of each factor, by its name, in the order of `Split.factors`; or nothing."""
+        return dict(self.description.get("factors", []))
 
     @property
     def hashes(self) -> dict[str, str]:

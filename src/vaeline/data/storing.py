@@ -82,7 +82,8 @@ def _described(dataset: DataSet, training: Examples, arrays: dict[str, Any]) -> 
         "classes": list(dataset.classes),
         "split": dataset.options.split,
         "split_seed": dataset.options.split_seed,
-        **({"factors": dataset.factors} if dataset.factors else {}),
+        # As a list: a mapping is sorted in the file, and their order is that of the columns.
+        **({"factors": list(dataset.factors.items())} if dataset.factors else {}),
         "arrays": arrays,
     }
 
