@@ -68,7 +68,7 @@ def test_prepared_is_the_data_split_and_nothing_else(dataset, tmp_path):
     assert (len(prepared.train), len(prepared.valid)) == (20, 6)
     assert prepared.name == dataset.name
     assert prepared.classes == dataset.classes
-    assert list(prepared.factors.items()) == list(dataset.factors.items())  # their order is that of the columns
+    assert list(prepared.factors.items()) == list(dataset.factors.items())  # that of the columns
 
 
 @pytest.mark.parametrize("name", list(DATASETS))
