@@ -186,7 +186,7 @@ def rate(**changes: object) -> float:
     return last.valid_kl
 
 
-def test_with_a_wide_reach_z_falls_out_of_use_and_free_bits_bring_it_back():
+def test_with_a_wide_reach_the_rate_falls_and_free_bits_bring_it_back():
     wide = {"name": "pixelcnn", "pixelcnn": {"channels": 8, "kernel": 7}}  # 6 of 8 pixels
     plain, collapsed, cured = rate(), rate(likelihood=wide), rate(likelihood=wide, free_bits=0.25)
     assert collapsed < plain / 2

@@ -23,9 +23,9 @@ class PixelCNN(Bernoulli):
 
     The decoder of PixelVAE (Gulrajani et al. 2017) over that of van den Oord et al. (2016). f sees
     `layers` · ⌊`kernel`/2⌋ rows above and columns to each side. What it sees there it need not be told by z,
-    so that with a wide reach z falls out of use, and a narrow one keeps it (Chen et al. 2017, "Variational
-    lossy autoencoder"). f starts at 0, where this is the Bernoulli likelihood, whose binarization it takes
-    from `likelihood.bernoulli`. The channels of a pixel are independent given the pixels before.
+    so that the wider the reach, the less z is told (Chen et al. 2017, "Variational lossy autoencoder"). f
+    starts at 0, where this is the Bernoulli likelihood, whose binarization it takes from
+    `likelihood.bernoulli`. The channels of a pixel are independent given the pixels before.
     """
 
     class Options(Options):
