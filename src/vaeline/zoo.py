@@ -58,9 +58,10 @@ Each row is one training of {epochs} epochs on {train} images of MNIST, or of th
 one seed, and evaluated on the whole test split: the bound at β = 1, IWAE-{k}, the Fréchet distance of samples
 in the features of our own classifier (compare within a data set only), the share of samples that it takes for
 the class that was asked for, and Burda's active units, layer by layer. So small a budget ranks nothing: it
-shows that each part works, and what it costs beside the plain VAE in the first row. A bound is in nats an
+shows that each part works, and where it stands beside the plain VAE in the first row. A bound is in nats an
 image, with its standard error over test images; densities of continuous pixels and probabilities of binary
-ones are not comparable.
+ones are not comparable. Nor are the times, taken on a machine that others used as well: they say whether a
+training takes seconds or minutes.
 
 `make zoo` runs what has no record and writes this page from docs/records; no number in it is typed.
 
