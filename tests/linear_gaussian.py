@@ -76,6 +76,19 @@ class LinearGaussian(nn.Module):
         return MultivariateNormal(mean, covariance, validate_args=False)
 
 
+class Mixed(LinearGaussian):
+    """The exact posterior, its mean mixed by a matrix that is learnt."""
+
+    def __init__(self) -> None:
+        super().__init__(diagonal=True)
+        start = torch.tensor([[1.0, 0.9], [0.9, 1.0]], dtype=torch.float64)
+        self.mix = nn.Parameter(start)
+
+    def q(self, x: Tensor) -> Distribution:
+        exact = super().q(x).base_dist
+        return diagonal_gaussian(exact.loc @ self.mix, exact.scale)
+
+
 def images(n: int) -> Tensor:
     """Returns n images of D grey pixels around the model's mean, uint8 [n, 1, 1, D]."""
     return torch.randint(40, 216, (n, 1, 1, D), dtype=torch.uint8)

@@ -175,12 +175,9 @@ def main(wanted: Sequence[str]) -> None:
 
     Raises VaelineError for an unknown name, and at the end for trainings that failed: the others run.
     """
-    if unknown := [name for name in wanted if name not in names()]:
-        raise VaelineError(f"NAME: there is no '{unknown[0]}' on sprites (known: {' '.join(names())})")
-    known = presets.recorded()
-    chosen = wanted or [name for name in names() if PREFIX + name not in known]
+    chosen = presets.chosen(wanted, names(), PREFIX, "on sprites")
     try:
-        presets.run_all([PREFIX + name for name in chosen], "sprites", keep_pictures)
+        presets.run_all(chosen, "sprites", keep_pictures)
     finally:
         rows = write()
         print(f"docs/sprites.md: {sum(row['run'] for row in rows)} of {len(rows)} have a record")

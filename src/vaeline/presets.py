@@ -8,7 +8,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,19 @@ def run(name: str) -> Path:
     summary = json.loads(dvc.api.read("outputs/report/summary.json", rev=name))
     write_json(path, record(name, changes, summary))
     return path
+
+
+def chosen(wanted: Sequence[str], known: Sequence[str], prefix: str, where: str) -> list[str]:
+    """Returns the presets prefix-NAME of the names that are wanted, or else of all `known` without a record.
+
+    Raises VaelineError for a name that is not known; `where` says of what.
+    """
+    if unknown := [name for name in wanted if name not in known]:
+        raise VaelineError(f"NAME: there is no '{unknown[0]}' {where} (known: {' '.join(known)})")
+    if wanted:
+        return [prefix + name for name in wanted]
+    kept = recorded()
+    return [prefix + name for name in known if prefix + name not in kept]
 
 
 def run_all(names: Iterable[str], target: str, ran: Callable[[str], object]) -> None:

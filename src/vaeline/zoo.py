@@ -99,12 +99,9 @@ def main(wanted: list[str]) -> None:
 
     Raises VaelineError for an unknown name, and at the end for entries that failed: the others run.
     """
-    if unknown := [name for name in wanted if name not in names()]:
-        raise VaelineError(f"NAME: there is no '{unknown[0]}' in the zoo (known: {' '.join(names())})")
-    known = presets.recorded()
-    chosen = wanted or [name for name in names() if PREFIX + name not in known]
+    chosen = presets.chosen(wanted, names(), PREFIX, "in the zoo")
     try:
-        presets.run_all([PREFIX + name for name in chosen], "zoo", lambda _: write())
+        presets.run_all(chosen, "zoo", lambda _: write())
     finally:
         rows = write()
         print(f"docs/models.md: {sum(row['run'] for row in rows)} of {len(rows)} have a record")

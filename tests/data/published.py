@@ -13,6 +13,11 @@ from PIL import Image
 from vaeline.data.dataset import DataSet, Examples
 
 
+def files(folder):
+    """Name → content of the files in a folder."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
 def idx(array):
     """The bytes of an IDX file, written down from the format's description."""
     sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)

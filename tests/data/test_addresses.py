@@ -6,21 +6,10 @@ from gdown.exceptions import DownloadError
 from torchvision import datasets
 
 from tests.data import archives
-from tests.data.published import served
+from tests.data.published import files, served
 from vaeline.data import svhn
 from vaeline.data.datasets import DATASETS
 from vaeline.errors import VaelineError
-
-
-@pytest.fixture
-def into(tmp_path):
-    folder = tmp_path / "into"
-    folder.mkdir()
-    return folder
-
-
-def files(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 @pytest.fixture

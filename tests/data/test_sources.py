@@ -7,7 +7,7 @@ import time
 import pytest
 from torchvision import datasets
 
-from tests.data.published import compressed, idx_files, md5, served
+from tests.data.published import compressed, files, idx_files, md5, served
 from vaeline import downloads
 from vaeline.data import sources
 from vaeline.data.sources import DeliveryError, Mirrors, NpmPackage
@@ -30,17 +30,6 @@ def mirror(tmp_path, monkeypatch):
     with served(folder) as address:
         monkeypatch.setattr(datasets.MNIST, "mirrors", [f"{address}/"])
         yield folder
-
-
-@pytest.fixture
-def into(tmp_path):
-    folder = tmp_path / "into"
-    folder.mkdir()
-    return folder
-
-
-def files(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 @pytest.mark.usefixtures("mirror")

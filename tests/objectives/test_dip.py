@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests import small
-from tests.linear_gaussian import LinearGaussian, images
+from tests.linear_gaussian import LinearGaussian, Mixed, images
 from tests.small import config, shown, vae
 from vaeline.divergences import diagonal_gaussian
 from vaeline.errors import VaelineError
@@ -73,19 +73,6 @@ def test_the_weights_are_those_of_the_paper(variant, off, on):
     for beta in (0.0, 1.0, 2.5):
         built = objective(variant=variant, off_diagonal=off, diagonal=on)
         assert loss(built, beta) - loss(small.objective(), beta) == pytest.approx(expected, abs=2e-4)
-
-
-class Mixed(LinearGaussian):
-    """The exact posterior, its mean mixed by a matrix that is learnt."""
-
-    def __init__(self) -> None:
-        super().__init__(diagonal=True)
-        start = torch.tensor([[1.0, 0.9], [0.9, 1.0]], dtype=torch.float64)
-        self.mix = torch.nn.Parameter(start)
-
-    def q(self, x):
-        exact = super().q(x).base_dist
-        return diagonal_gaussian(exact.loc @ self.mix, exact.scale)
 
 
 @pytest.mark.parametrize("variant", ["i", "ii"])

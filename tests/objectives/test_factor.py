@@ -7,9 +7,8 @@ import torch
 from torch.distributions import MultivariateNormal
 
 from tests import small
-from tests.linear_gaussian import LinearGaussian, images
+from tests.linear_gaussian import Mixed, images
 from tests.small import config, shown, vae
-from vaeline.divergences import diagonal_gaussian
 from vaeline.errors import VaelineError
 from vaeline.gradients import CompiledGradients, Gradients
 from vaeline.objectives import OBJECTIVES
@@ -110,23 +109,10 @@ def test_the_loss_is_the_elbo_and_the_weighted_total_correlation_and_nothing_els
             torch.testing.assert_close(found, expected)
 
 
-class Correlated(LinearGaussian):
-    """The exact posterior, its mean mixed by a matrix that is learnt."""
-
-    def __init__(self) -> None:
-        super().__init__(diagonal=True)
-        start = torch.tensor([[1.0, 0.9], [0.9, 1.0]], dtype=torch.float64)
-        self.mix = torch.nn.Parameter(start)
-
-    def q(self, x):
-        exact = super().q(x).base_dist
-        return diagonal_gaussian(exact.loc @ self.mix, exact.scale)
-
-
 def test_trained_together_they_bring_the_total_correlation_down():
     """That of the aggregate posterior, as a Gaussian: from its covariance."""
     torch.manual_seed(0)
-    model, x = Correlated(), images(1000).float() / 255
+    model, x = Mixed(), images(1000).float() / 255
 
     def correlation() -> float:
         z = model.infer(x).layers[0].sample[0]
