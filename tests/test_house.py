@@ -23,9 +23,9 @@ LEVELS = {
     3: "models",
     4: "objectives estimators disentanglement fid plots",
     5: "verdicts training epoch gradients state records monitor checks diagnostics gallery history config "
-    "evaluation ex_post neighbours",
+    "evaluation ex_post neighbours findings",
     6: "checkpoints scratch fingerprint provenance tracking report showcase ui presets table1 zoo on_sprites "
-    "experiments launch sweep tables frontier seeds bench",
+    "commands experiments launch sweep tables frontier seeds bench",
 }
 LEVEL = {room: level for level, rooms in LEVELS.items() for room in rooms.split()}
 SOURCE = ROOT / "src" / "vaeline"

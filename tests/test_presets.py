@@ -14,7 +14,7 @@ from dvc.utils.hydra import apply_overrides
 from tests.conftest import ROOT
 from tests.small import digits, objective
 from tests.trainings import VALID
-from vaeline import launch, on_sprites, presets, table1, zoo
+from vaeline import commands, launch, on_sprites, presets, table1, zoo
 from vaeline.errors import VaelineError
 from vaeline.experiments import nested
 from vaeline.models import MODELS
@@ -257,5 +257,5 @@ def test_a_committed_record_is_whole(path):
 def test_what_a_preset_sets_is_what_dvc_reads(value, tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text("notes: before\n")
-    apply_overrides(path, [f"notes={presets._setting(value)}"])
+    apply_overrides(path, [f"notes={commands.setting(value)}"])
     assert read_yaml(path)["notes"] == value

@@ -5,7 +5,6 @@ leaves docs/records/NAME.json. One that was stopped goes on when it is called ag
 """
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 
 import dvc.api
 
+from vaeline import commands
 from vaeline.config import ExperimentConfig
 from vaeline.errors import VaelineError
 from vaeline.estimators.estimate import with_error
@@ -86,9 +86,11 @@ def run(name: str) -> Path:
     changes = overrides(name)
     if files := unsaved_sources("params.yaml"):
         raise VaelineError(f"commit {', '.join(files)} first: a record names the commit that made it")
-    settings = [f"{key}={_setting(value)}" for key, value in changes.items()]
     subprocess.run(["dvc", "exp", "remove", "--quiet", name], capture_output=True, check=False)
-    with bar(total=1, desc="preset", unit=" preset") as shown, started(settings, name) as process:
+    with (
+        bar(total=1, desc="preset", unit=" preset") as shown,
+        started(commands.overrides(changes), name) as process,
+    ):
         watch(process, name, shown)
     if process.returncode:
         raise VaelineError(f"{failure(name)}; the same command goes on with it")
@@ -127,15 +129,6 @@ def run_all(names: Iterable[str], target: str, ran: Callable[[str], object]) -> 
             ran(name)
     if failed:
         raise VaelineError(f"{len(failed)} failed, first of all: {failed[0]}")
-
-
-PLAIN = re.compile(r"[\w./-]*")  # what DVC's overrides take without quotes
-
-
-def _setting(value: Any) -> str:
-    if isinstance(value, str) and not PLAIN.fullmatch(value):
-        return "'" + value.replace("'", r"\'") + "'"
-    return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
 
 
 def record(name: str, changes: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,13 +62,14 @@ def experiment() -> dict[str, str]:
     return {"dvc.experiment": name} if name else {}
 
 
-def changes(params: Mapping[str, Any]) -> str:
-    """Returns how `params` differ from those committed at the baseline: `beta=4 seed=1`, or ``."""
+def differing(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what `params` change of those committed at the baseline, with dotted keys."""
     committed = _git("show", f"{os.environ.get('DVC_EXP_BASELINE_REV', 'HEAD')}:./params.yaml")
     before = flat(parse_yaml(committed)) if committed else {}
     now = flat(params)
-    return " ".join(
-        f"{key}={text(value)}"
-        for key, value in now.items()
-        if key in before and text(before[key]) != text(value)
-    )
+    return {key: value for key, value in now.items() if key in before and text(before[key]) != text(value)}
+
+
+def changes(params: Mapping[str, Any]) -> str:
+    """Returns how `params` differ from those committed at the baseline: `beta=4 seed=1`, or ``."""
+    return " ".join(f"{key}={text(value)}" for key, value in differing(params).items())

@@ -1,0 +1,81 @@
+"""What a detector says of a training: whether something is wrong, how sure that is, and what cures it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from scipy.stats import norm
+
+SURE = 0.95  # below it, what is seen may be the noise of the estimate: information, and no problem
+
+Level = Literal["problem", "information", "healthy"]
+LEVELS = ("problem", "information", "healthy")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A measure beside its threshold: `beyond` says on which side of it something is wrong."""
+
+    name: str
+    value: float
+    threshold: float
+    beyond: Literal["above", "below"]
+    unit: str = ""
+    se: float = 0.0
+    reason: str = ""
+    """Why the threshold stands where it does."""
+
+    @property
+    def sure(self) -> float:
+        """Returns how sure it is that the measure lies beyond its threshold: its error taken as normal."""
+        distance = self.value - self.threshold if self.beyond == "above" else self.threshold - self.value
+        if self.se == 0:
+            return float(distance > 0)
+        return float(norm.cdf(distance / self.se))
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """The likely cause in the configuration at hand, and the params that cure it, with dotted keys."""
+
+    cause: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one detector says; `command` is the remedy as it can be pasted, `` without a cure to offer."""
+
+    name: str
+    title: str
+    level: Level
+    sure: float
+    says: str
+    evidence: Sequence[Evidence]
+    cause: str = ""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    command: str = ""
+
+
+def of(values: Mapping[str, Any]) -> Finding:
+    """Returns a finding from its plain values."""
+    return Finding(**{**values, "evidence": tuple(Evidence(**one) for one in values["evidence"])})
+
+
+def plain(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Returns findings as plain values, for JSON."""
+    return [asdict(finding) for finding in findings]
+
+
+def problems(findings: Iterable[Finding]) -> list[Finding]:
+    """Returns those that are problems."""
+    return [finding for finding in findings if finding.level == "problem"]
+
+
+def verdict(findings: Sequence[Finding]) -> str:
+    """Returns one line: what is wrong, or that nothing is and what was looked at."""
+    wrong = problems(findings)
+    if wrong:
+        return "; ".join(f"{found.title} ({found.sure:.0%} sure)" for found in wrong)
+    looked = ", ".join(found.title.lower() for found in findings)
+    return f"healthy: none of {looked}"
