@@ -1,16 +1,21 @@
-"""diagnose: what the latents do on the validation split, in numbers and pictures."""
+"""diagnose: what the latents do, and what went wrong, on the validation split; in numbers and pictures."""
 
+import math
 from pathlib import Path
 
 import pandas as pd
 
-from vaeline import checkpoints, diagnostics, ex_post, gallery, neighbours
+from vaeline import checkpoints, diagnostics, ex_post, gallery, neighbours, symptoms
+from vaeline.commands import with_commands
 from vaeline.data.prepared import Prepared
 from vaeline.devices import device
 from vaeline.disentanglement.scores import scores
 from vaeline.estimators.latents import latents
+from vaeline.fid.classifier import Classifier
 from vaeline.files import write_csv, write_figure, write_json
-from vaeline.params import Handed
+from vaeline.findings.finding import plain, text
+from vaeline.findings.looking import look
+from vaeline.params import Handed, read_yaml
 from vaeline.plots.curves import training_curves
 from vaeline.seeding import set_seed
 from vaeline.stage import run
@@ -20,7 +25,8 @@ OUTPUT = Path("outputs/diagnose")
 
 def main(params: Handed) -> None:
     set_seed(params.seed)
-    model = checkpoints.selected(params.select).to(device(params.device))
+    target = device(params.device)
+    model = checkpoints.selected(params.select).to(target)
     data = Prepared.open()
     images = model.evaluation_set(data.valid)
 
@@ -32,18 +38,23 @@ def main(params: Handed) -> None:
     metrics |= neighbours.copying(near, held_out) | scores(seen.mean.numpy(), data.valid.factors)
     dimensions = diagnostics.dimensions(seen)
     mixture = ex_post.fitted(model, data.train)
+    history = pd.read_csv("outputs/train/history.csv")
+    classifier = Classifier.load(Path("outputs/fid_reference/features/classifier.pt")).to(target)
+    metrics |= symptoms.of_history(history, math.prod(data.shape)) | symptoms.of_model(model, data)
+    metrics |= symptoms.of_samples(model, mixture, classifier, data)
+    found = with_commands(look(metrics, model.config), read_yaml("params.yaml"))
     pictures = gallery.pictures(model, images, seen, dimensions, data.valid.labels, data.classes, mixture)
     pictures |= gallery.of_classes(model, data.classes)
     pictures |= gallery.of_factors(seen, data.valid.factors, data.factors)
     pictures["neighbours"] = gallery.neighbours(samples, near, data.train.images)
-    pictures["training"] = training_curves(pd.read_csv("outputs/train/history.csv"))
+    pictures["training"] = training_curves(history)
 
     for name, figure in pictures.items():
         write_figure(OUTPUT / "plots" / f"{name}.png", figure)
     write_csv(OUTPUT / "dimensions.csv", dimensions)
     write_json(OUTPUT / "metrics.json", metrics)
-    units, busy = f"{metrics['active_units']} of {metrics['latent_dims']}", metrics["active_dims"]
-    print(f"{units} latent units are active, {busy} carry more than {diagnostics.ACTIVE_KL} nats")
+    write_json(OUTPUT / "findings.json", plain(found))
+    print(text(found))
 
 
 if __name__ == "__main__":

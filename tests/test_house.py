@@ -23,7 +23,7 @@ LEVELS = {
     3: "models",
     4: "objectives estimators disentanglement fid plots",
     5: "verdicts training epoch gradients state records monitor checks diagnostics gallery history config "
-    "evaluation ex_post neighbours findings",
+    "evaluation ex_post neighbours findings trends symptoms",
     6: "checkpoints scratch fingerprint provenance tracking report showcase ui presets table1 zoo on_sprites "
     "commands experiments launch sweep tables frontier seeds bench",
 }
@@ -152,7 +152,8 @@ CYCLICAL = {"kl_schedule": "cyclical"}  # kl_cycles counts only there
 def read(tmp_path_factory) -> dict[str, set[str]]:
     """The keys that each stage asks for by name, found by running the pipeline on digits."""
     root = tmp_path_factory.mktemp("pipeline")
-    (root / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
+    for name in ("dvc.yaml", "params.yaml"):
+        (root / name).write_text((ROOT / name).read_text())
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         patch.setenv("DVC_ROOT", str(root))

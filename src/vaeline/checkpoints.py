@@ -55,7 +55,8 @@ def read(path: Path | str) -> dict[str, Any]:
 def load(path: Path | str) -> nn.Module:
     """Returns the model in a checkpoint, in eval mode on the CPU: ready for `infer(x)` and `sample(n)`.
 
-    It is built from the configuration that it was trained with, whatever params.yaml says today.
+    It is built from the configuration that it was trained with, whatever params.yaml says today, and has
+    that as its `config`.
     """
     content = read(path)
     try:
@@ -63,6 +64,7 @@ def load(path: Path | str) -> nn.Module:
         shape, classes = tuple(content["shape"]), content["classes"]
         model = MODELS.build(config.model, config=config, shape=shape, classes=classes)
         model.load_state_dict(content["training"]["model"])
+        model.config = config.to_dict()
     except KeyError as error:
         raise CheckpointError(f"{path}: incomplete checkpoint, without {error}") from None
     except (VaelineError, AttributeError) as error:

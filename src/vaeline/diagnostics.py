@@ -51,19 +51,22 @@ def post_training_diagnostics(model: nn.Module, images: Observations) -> dict[st
 
 
 def summary(seen: Latents) -> dict[str, float]:
-    """Returns the latent statistics of `seen`."""
+    """Returns the latent statistics of `seen`; `crowding` is the rate a unit in use, in nats."""
     collapse = collapse_of(seen)
+    rate, active, dims = seen.kl.double().sum(1), int(seen.active_units.sum()), seen.mean.shape[1]
     return {
         "mu_mean": seen.mean.mean().item(),
         "mu_std": seen.mean.std().item(),
         "var_mean": seen.variance.mean().item(),
         "aggregate_var_mean": seen.aggregate_variance.mean().item(),
         "active_dims": collapse.active_dims,
-        "active_units": int(seen.active_units.sum()),
+        "active_units": active,
+        "unused_units": dims - active,
+        "unused_share": 1 - active / dims,
+        "crowding": rate.mean().item() / max(1, active),
         "collapsed": int(collapse.collapsed),
-        "latent_dims": seen.mean.shape[1],
-        "kl": seen.kl.double().sum(1).mean().item(),
-    }
+        "latent_dims": dims,
+    } | means({"kl": rate})
 
 
 def errors(model: nn.Module, images: Observations) -> dict[str, float]:

@@ -132,6 +132,8 @@ class Epoch:
             valid_elbo=elbo.mean,
             valid_elbo_se=elbo.se,
             skipped_updates=training.skipped,
+            spikes=training.monitor.spikes,
+            largest_variance=training.monitor.largest_variance,
             kl_per_dim=kl_per_dim,
             alerts=tuple(self.alerts),
         )

@@ -16,22 +16,26 @@ LOW_KL = 0.01  # nats a dimension: such a dimension tells the decoder nothing
 
 
 class Monitor:
-    """Sees every step's loss and largest posterior variance, and every epoch's KL of each dimension."""
+    """Sees every step's loss and largest posterior variance, and every epoch's KL of each dimension.
+
+    `spikes` counts the steps so far whose loss spiked, and `largest_variance` is the largest that was seen.
+    """
 
     def __init__(self) -> None:
         self.recent: list[float] = []
         self.spiking = False
         self.dead = 0
         self.wide = False
+        self.spikes = 0
+        self.largest_variance = 0.0
 
     def state_dict(self) -> dict[str, Any]:
         """Returns what it remembers."""
-        return {"recent": list(self.recent), "spiking": self.spiking, "dead": self.dead, "wide": self.wide}
+        return {**vars(self), "recent": list(self.recent)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Remembers again."""
-        self.recent, self.spiking = list(state["recent"]), state["spiking"]
-        self.dead, self.wide = state["dead"], state["wide"]
+        vars(self).update({**state, "recent": list(state["recent"])})
 
     def steps(self, first: int, losses: Sequence[float], variances: Sequence[float]) -> list[str]:
         """Returns the alerts of consecutive steps, of which `first` is the number of the first."""
@@ -48,6 +52,7 @@ class Monitor:
             centre = median(self.recent)
             spread = median(abs(value - centre) for value in self.recent)
             was_spiking, self.spiking = self.spiking, loss > centre + SPIKE * spread
+            self.spikes += self.spiking
             if self.spiking and not was_spiking:
                 alerts = [f"step {step}: the loss spikes to {loss:.1f} (running median {centre:.1f})"]
         self.recent = [*self.recent[-WINDOW + 1 :], loss]
@@ -55,6 +60,8 @@ class Monitor:
 
     def _variance(self, step: int, variance: float) -> list[str]:
         was_wide, self.wide = self.wide, variance > LARGE_VARIANCE
+        if math.isfinite(variance):
+            self.largest_variance = max(self.largest_variance, variance)
         if self.wide and not was_wide:
             return [f"step {step}: a posterior variance of {variance:.3g} is above {LARGE_VARIANCE:g}"]
         return []

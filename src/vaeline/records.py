@@ -11,7 +11,8 @@ class Record:
 
     `valid_elbo` is the β = 1 bound that checkpoints are selected on. `valid_loss` is distortion + β·KL at
     this epoch's last β, whatever the objective: to be read beside `train_loss` for `elbo` without free bits
-    alone, where both estimate the same quantity.
+    alone, where both estimate the same quantity. `skipped_updates`, `spikes` and `largest_variance`, of the
+    posterior, are those of all steps so far.
     """
 
     epoch: int
@@ -27,6 +28,8 @@ class Record:
     valid_elbo: float
     valid_elbo_se: float
     skipped_updates: int
+    spikes: int
+    largest_variance: float
     kl_per_dim: tuple[float, ...]
     alerts: tuple[str, ...] = ()
 

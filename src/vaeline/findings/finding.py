@@ -8,6 +8,10 @@ from scipy.stats import norm
 
 SURE = 0.95  # below it, what is seen may be the noise of the estimate: information, and no problem
 
+Metrics = Mapping[str, Any]
+"""Measures by name, each with its standard error under `<name>_se` where it has one."""
+Config = Mapping[str, Any]
+"""The params of a training, nested."""
 Level = Literal["problem", "information", "healthy"]
 LEVELS = ("problem", "information", "healthy")
 
@@ -73,9 +77,20 @@ def problems(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def verdict(findings: Sequence[Finding]) -> str:
-    """Returns one line: what is wrong, or that nothing is and what was looked at."""
-    wrong = problems(findings)
-    if wrong:
+    """Returns one line: what is wrong, or that nothing is and what was looked for."""
+    if wrong := problems(findings):
         return "; ".join(f"{found.title} ({found.sure:.0%} sure)" for found in wrong)
     looked = ", ".join(found.title.lower() for found in findings)
-    return f"healthy: none of {looked}"
+    return f"Healthy: no sign of {looked}"
+
+
+def text(findings: Sequence[Finding]) -> str:
+    """Returns the verdict and what each finding says, with each remedy on a line of its own."""
+    lines = [verdict(findings)]
+    for found in findings:
+        lines.append(f"- {found.title}: {found.says}")
+        if found.cause:
+            lines.append(f"  likely cause: {found.cause}")
+        if found.command:
+            lines.append(f"  {found.command}")
+    return "\n".join(lines)

@@ -1,0 +1,158 @@
+"""Rules that know a cause in the configuration of a training, and the params that cure it.
+
+A detector tries them in order: each returns nothing where its cause is not there. Detection itself never
+looks at the configuration.
+"""
+
+import math
+from collections.abc import Callable
+
+from vaeline.findings.finding import Config, Metrics, Remedy
+from vaeline.findings.thresholds import CROWDED, PROGRESS
+
+Rule = Callable[[Config, Metrics], Remedy | None]
+
+RATE = 0.001  # a learning rate at which Adam trains every network here
+FAST, SLOW = 3 * RATE, RATE / 3
+FREE_BITS = 0.25  # nats a dimension: Kingma et al. 2016, appendix C, tried from 0.125 to 2
+LATENTS = 20
+LONGER = 2, 10  # times the epochs, at least and at the most
+
+
+def first(*rules: Rule) -> Callable[[Config, Metrics], Remedy]:
+    """Returns the remedy of the first rule that applies; the last one must."""
+
+    def remedy(config: Config, metrics: Metrics) -> Remedy:
+        return next(found for rule in rules if (found := rule(config, metrics)))
+
+    return remedy
+
+
+def lighter_kl(config: Config, _: Metrics) -> Remedy | None:
+    """β above 1."""
+    if config["beta"] > 1:
+        return Remedy(f"the KL weighs {config['beta']:g} times: z is not worth its rate", {"beta": 1.0})
+    return None
+
+
+def heavier_kl(config: Config, _: Metrics) -> Remedy | None:
+    """β below 1."""
+    if config["beta"] < 1:
+        cause = f"the KL weighs {config['beta']:g} times: nothing draws q(z) towards the prior"
+        return Remedy(cause, {"beta": 1.0})
+    return None
+
+
+def learned_variance(config: Config, _: Metrics) -> Remedy | None:
+    """A Gaussian likelihood whose σ is not that of its errors."""
+    likelihood = config["likelihood"]
+    if likelihood["name"] == "gaussian" and likelihood["gaussian"]["variance"] == "fixed":
+        scale = likelihood["gaussian"]["scale"]
+        cause = f"σ is fixed at {scale:g}: against it, errors of pixels weigh too little for z to mend them"
+        return Remedy(cause, {"likelihood.gaussian.variance": "shared"})
+    return None
+
+
+def slower(config: Config, _: Metrics) -> Remedy | None:
+    """A learning rate above what Adam takes."""
+    if config["learning_rate"] > FAST:
+        cause = f"learning_rate = {config['learning_rate']:g}: steps overshoot, and units die"
+        return Remedy(cause, {"learning_rate": RATE, "grad_clip": _clip(config)})
+    return None
+
+
+def slower_still(config: Config, _: Metrics) -> Remedy:
+    """Steps that are too large at any rate."""
+    rate = config["learning_rate"] / 10
+    cause = f"steps overshoot at learning_rate = {config['learning_rate']:g}"
+    narrow = {"posterior.diagonal.log_var_max": 10.0} if config["posterior"]["name"] == "diagonal" else {}
+    return Remedy(cause, {"learning_rate": rate, "grad_clip": _clip(config), **narrow})
+
+
+def warm_up(config: Config, _: Metrics) -> Remedy:
+    """The KL in full before the decoder has a use for z."""
+    epochs = max(1, config["epochs"] // 3)
+    bits = max(FREE_BITS, 2 * config["free_bits"])
+    cause = "the KL weighs in full before the decoder has a use for z"
+    return Remedy(cause, {"kl_warmup_epochs": epochs, "free_bits": bits})
+
+
+def no_free_bits(config: Config, _: Metrics) -> Remedy | None:
+    """Rate that every dimension must spend."""
+    if config["free_bits"] > 0:
+        cause = (
+            f"free_bits = {config['free_bits']:g} lets every dimension say something for nothing: several "
+            "say the same, and p(z) knows nothing of it"
+        )
+        return Remedy(cause, {"free_bits": 0.0})
+    return None
+
+
+def more_latents(config: Config, metrics: Metrics) -> Remedy | None:
+    """Dimensions that are all full."""
+    if config["latent_dim"] < LATENTS and metrics["crowding"] > CROWDED.value:
+        cause = (
+            f"latent_dim = {config['latent_dim']}: each carries {metrics['crowding']:.1f} nats, all are full"
+        )
+        return Remedy(cause, {"latent_dim": LATENTS})
+    return None
+
+
+def better_prior(config: Config, _: Metrics) -> Remedy | None:
+    """A prior that cannot be where q(z) is."""
+    if config["prior"]["name"] == "standard_normal" and config["model"]["name"] != "vq":
+        cause = "a standard normal prior cannot follow the aggregate posterior to where it is"
+        return Remedy(cause, {"prior.name": "flow"})
+    return None
+
+
+def fresh_binarization(config: Config, _: Metrics) -> Remedy | None:
+    """Pixels that are the same in every epoch."""
+    likelihood = config["likelihood"]
+    binary = likelihood["name"] in ("bernoulli", "pixelcnn")
+    if binary and likelihood["bernoulli"]["binarization"] != "dynamic":
+        cause = "the binary pixels of an image are the same in every epoch, and can be learnt by heart"
+        return Remedy(cause, {"likelihood.bernoulli.binarization": "dynamic"})
+    return None
+
+
+def moved_images(config: Config, _: Metrics) -> Remedy | None:
+    """Few images, seen often."""
+    if not config["augment_shift"]:
+        cause = f"{config['epochs']} epochs over the same images, and weights enough to learn them by heart"
+        return Remedy(cause, {"augment_shift": 1})
+    return None
+
+
+def shorter(config: Config, metrics: Metrics) -> Remedy:
+    """Training on past the best epoch."""
+    cause = f"training went on past its best at epoch {metrics['best_epoch']} of {config['epochs']}"
+    return Remedy(cause, {"epochs": metrics["best_epoch"]})
+
+
+def faster(config: Config, _: Metrics) -> Remedy | None:
+    """A learning rate that needs many times the epochs."""
+    if config["learning_rate"] < SLOW:
+        cause = f"learning_rate = {config['learning_rate']:g} needs many times these epochs"
+        return Remedy(cause, {"learning_rate": RATE})
+    return None
+
+
+def longer(config: Config, metrics: Metrics) -> Remedy:
+    """Too few epochs: the gain of the last quarter falls about as one over their number."""
+    least, most = LONGER
+    times = min(most, max(least, math.ceil(metrics["late_gain"] / PROGRESS.value)))
+    cause = f"{config['epochs']} epochs were not enough"
+    return Remedy(cause, {"epochs": times * config["epochs"]})
+
+
+def larger_networks(config: Config, _: Metrics) -> Remedy:
+    """Networks that cannot draw what z tells."""
+    cause = (
+        f"networks of {config['hidden_dim']} units, {config['epochs']} epochs: the decoder cannot draw it yet"
+    )
+    return Remedy(cause, {"hidden_dim": 2 * config["hidden_dim"], "epochs": 2 * config["epochs"]})
+
+
+def _clip(config: Config) -> float:
+    return config["grad_clip"] or 1.0

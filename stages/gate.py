@@ -1,0 +1,25 @@
+"""gate: fails where a finding that `gate` names is a problem; everything else is written by then."""
+
+from pathlib import Path
+
+from vaeline.errors import VaelineError
+from vaeline.files import read_json_list
+from vaeline.findings.finding import of, problems
+from vaeline.params import Handed
+from vaeline.stage import run
+
+FINDINGS = Path("outputs/report/findings.json")
+EVERY = "all"
+
+
+def main(params: Handed) -> None:
+    wrong = problems(map(of, read_json_list(FINDINGS)))
+    held = [found for found in wrong if found.name in params.gate or EVERY in params.gate]
+    if held:
+        said = "; ".join(f"{found.name} ({found.says}), try `{found.command}`" for found in held)
+        raise VaelineError(f"{said}. All of it: {FINDINGS.parent}")
+    print(f"passed: {', '.join(params.gate) or 'nothing is gated'}")
+
+
+if __name__ == "__main__":
+    run("gate", main)
