@@ -13,7 +13,7 @@ from vaeline.disentanglement.scores import scores
 from vaeline.estimators.latents import latents
 from vaeline.fid.classifier import Classifier
 from vaeline.files import write_csv, write_figure, write_json
-from vaeline.findings.finding import plain, text
+from vaeline.findings.finding import save, text
 from vaeline.findings.looking import look
 from vaeline.params import Handed, read_yaml
 from vaeline.plots.curves import training_curves
@@ -53,7 +53,7 @@ def main(params: Handed) -> None:
         write_figure(OUTPUT / "plots" / f"{name}.png", figure)
     write_csv(OUTPUT / "dimensions.csv", dimensions)
     write_json(OUTPUT / "metrics.json", metrics)
-    write_json(OUTPUT / "findings.json", plain(found))
+    save(OUTPUT / "findings.json", found)
     print(text(found))
 
 

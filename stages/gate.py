@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from vaeline.errors import VaelineError
-from vaeline.files import read_json_list
-from vaeline.findings.finding import of, problems
+from vaeline.findings.finding import load, problems
 from vaeline.params import Handed
 from vaeline.stage import run
 
@@ -13,7 +12,7 @@ EVERY = "all"
 
 
 def main(params: Handed) -> None:
-    wrong = problems(map(of, read_json_list(FINDINGS)))
+    wrong = problems(load(FINDINGS))
     held = [found for found in wrong if found.name in params.gate or EVERY in params.gate]
     if held:
         said = "; ".join(f"{found.name} ({found.says}), try `{found.command}`" for found in held)

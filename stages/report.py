@@ -5,8 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from vaeline import history, report
+from vaeline.commands import with_commands
 from vaeline.config import ExperimentConfig
 from vaeline.files import read_json, write_json, write_text
+from vaeline.findings.finding import load, save, text
 from vaeline.params import Handed, validated
 from vaeline.provenance import changes, experiment, tags
 from vaeline.stage import run
@@ -22,10 +24,12 @@ def main(params: Handed) -> None:
     training = read_json(OUTPUTS / "train" / "run.json")
     summary = {"metrics": metrics, "params": config, "training": training, "evaluation": tags()}
     write_json(OUTPUTS / "report" / "summary.json", summary)
+    found = with_commands(load(OUTPUTS / "diagnose" / "findings.json"), config)
+    save(OUTPUTS / "report" / "findings.json", found)
     pictures = report.copy_pictures(OUTPUTS)
     log = (OUTPUTS / "train" / "training.log").read_text()
-    text = report.summary(metrics, config, changes(config), pictures, log)
-    write_text(OUTPUTS / "report" / "summary.md", text)
+    written = report.summary(metrics, config, changes(config), found, pictures, log)
+    write_text(OUTPUTS / "report" / "summary.md", written)
     row = Report(
         name=changes(config) or "baseline",
         params=config,
@@ -36,6 +40,7 @@ def main(params: Handed) -> None:
     )
     complete(params.experiment_name, training["run_id"], row)
     print(report.headline(metrics))
+    print(text(found))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from vaeline.state import Training
 from vaeline.tracking.runs import TrainingRun
 from vaeline.tracking.store import Report
 from vaeline.training import fit
+from vaeline.watching import watched
 
 OUTPUT = Path("outputs/train")
 
@@ -52,7 +53,8 @@ def main(params: Handed) -> None:
         report = Report(changes(params.to_dict()) or "baseline", params.to_dict(), tags())
         with TrainingRun.open(params.experiment_name, report, scratch.run_id) as mlflow_run:
             scratch.run_id = mlflow_run.id
-            for record in fit(training, images, valid, params):
+            epochs = fit(training, images, valid, params)
+            for record in watched(epochs, training, records, params.to_dict(), mlflow_run.artifacts):
                 records.append(record)
                 scratch.save(training, records)
                 mlflow_run.curves(history.curves(history.table(records)))

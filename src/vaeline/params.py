@@ -32,6 +32,20 @@ def _none_or_several(value: int) -> int:
 Images = Annotated[int, Field(ge=0), AfterValidator(_none_or_several)]
 
 
+Finding = Literal[
+    "all",
+    "unstable_training",
+    "posterior_collapse",
+    "underfitting",
+    "overfitting",
+    "dead_dimensions",
+    "blurry_reconstructions",
+    "holes",
+    "low_diversity",
+]
+"""What a gate may hold back, see `findings.detectors`."""
+
+
 class Hyperparameters(Options):
     """The keys that stand at the top level of params.yaml, so that `dvc exp run -S beta=4` works."""
 
@@ -77,6 +91,8 @@ class Hyperparameters(Options):
     ais_steps: int = Field(1000, ge=1)
     fid_samples: int = Field(2048, ge=2)
     fid_inception: Literal["auto", "require", "skip"] = "auto"
+
+    gate: list[Finding] = []
 
     @model_validator(mode="after")
     def _cycles_reach_beta(self) -> Self:

@@ -8,6 +8,7 @@ from typing import Any
 
 from vaeline.estimators.estimate import with_error
 from vaeline.files import read_json
+from vaeline.findings.finding import Finding, text
 from vaeline.provenance import flat
 
 STAGES = ("prepare", "check", "train", "evaluate", "fid_reference", "fid", "diagnose")
@@ -72,14 +73,23 @@ def copy_pictures(outputs: Path) -> list[str]:
 
 
 def summary(
-    metrics: Metrics, params: Mapping[str, Any], changed: str, pictures: Sequence[str], log: str
+    metrics: Metrics,
+    params: Mapping[str, Any],
+    changed: str,
+    findings: Sequence[Finding],
+    pictures: Sequence[str],
+    log: str,
 ) -> str:
-    """Returns the summary as Markdown: what was varied, figures, pictures, training, params, all metrics."""
+    """Returns the summary as Markdown: what was varied, findings, figures, pictures, training, numbers."""
     return "\n".join(
         [
             "# Summary",
             "",
             f"Params that differ from the committed ones: {changed or 'none'}",
+            "",
+            "```",
+            text(findings),
+            "```",
             "",
             "| | mean ± standard error |",
             "|---|---|",

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from scipy.stats import norm
+
+from vaeline.files import read_json, write_json
 
 SURE = 0.95  # below it, what is seen may be the noise of the estimate: information, and no problem
 
@@ -61,14 +64,17 @@ class Finding:
     command: str = ""
 
 
-def of(values: Mapping[str, Any]) -> Finding:
-    """Returns a finding from its plain values."""
-    return Finding(**{**values, "evidence": tuple(Evidence(**one) for one in values["evidence"])})
+def save(path: Path | str, findings: Sequence[Finding]) -> None:
+    """Writes the verdict and the findings as JSON."""
+    write_json(path, {"verdict": verdict(findings), "findings": [asdict(found) for found in findings]})
 
 
-def plain(findings: Iterable[Finding]) -> list[dict[str, Any]]:
-    """Returns findings as plain values, for JSON."""
-    return [asdict(finding) for finding in findings]
+def load(path: Path | str) -> list[Finding]:
+    """Returns the findings in a file that `save` wrote; raises VaelineError where it is damaged."""
+    return [
+        Finding(**{**values, "evidence": [Evidence(**one) for one in values["evidence"]]})
+        for values in read_json(path)["findings"]
+    ]
 
 
 def problems(findings: Iterable[Finding]) -> list[Finding]:
