@@ -16,7 +16,7 @@ RATE = 0.001  # a learning rate at which Adam trains every network here
 FAST, SLOW = 3 * RATE, RATE / 3
 FREE_BITS = 0.25  # nats a dimension: Kingma et al. 2016, appendix C, tried from 0.125 to 2
 LATENTS = 20
-LONGER = 2, 10  # times the epochs, at least and at the most
+LONGER = 4, 10  # times the epochs, at least and at the most
 
 
 def first(*rules: Rule) -> Callable[[Config, Metrics], Remedy]:
@@ -139,9 +139,9 @@ def faster(config: Config, _: Metrics) -> Remedy | None:
 
 
 def longer(config: Config, metrics: Metrics) -> Remedy:
-    """Too few epochs: the gain of the last quarter falls about as one over their number."""
+    """Too few epochs: the gain of a last quarter falls more slowly than one over their number."""
     least, most = LONGER
-    times = min(most, max(least, math.ceil(metrics["late_gain"] / PROGRESS.value)))
+    times = min(most, math.ceil(least * metrics["late_gain"] / PROGRESS.value))
     cause = f"{config['epochs']} epochs were not enough"
     return Remedy(cause, {"epochs": times * config["epochs"]})
 
