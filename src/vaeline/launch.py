@@ -31,7 +31,10 @@ def stoppable(target: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def started(overrides: Sequence[str], name: str, *targets: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Yields DVC running the experiment, up to `targets` or whole; on an exception, as of Ctrl-C, DVC and its stage are stopped."""
+    """Yields DVC running the experiment, whole or up to the stages `targets`.
+
+    On an exception, as of Ctrl-C, DVC and its stage are stopped.
+    """
     _can_run()
     flags = [flag for override in overrides for flag in ("-S", override)]
     command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "-n", _free(name), *flags, *targets]
