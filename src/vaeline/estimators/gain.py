@@ -39,7 +39,7 @@ def exchange_rate(model: nn.Module, images: Observations) -> dict[str, float]:
 
     −dD/dR along a common factor of the posterior's σ, at the same noise, for uint8 images [N, C, H, W]: 1
     where the ELBO is at its best in that direction, β where training weighed the KL by β (Alemi et al. 2018,
-    "Fixing a broken ELBO", section 3). With its standard error; nothing for a model whose posterior and
+    "Fixing a broken ELBO"). With its standard error; nothing for a model whose posterior and
     prior are not one layer of diagonal Gaussians.
     """
     rates, distortions = [], []

@@ -14,7 +14,7 @@ Rule = Callable[[Config, Metrics], Remedy | None]
 
 RATE = 0.001  # a learning rate at which Adam trains every network here
 FAST, SLOW = 3 * RATE, RATE / 3
-FREE_BITS = 0.25  # nats a dimension: Kingma et al. 2016, appendix C, tried from 0.125 to 2
+FREE_BITS = 0.25  # nats a dimension
 LATENTS = 20
 LONGER = 4, 10  # times the epochs, at least and at the most
 
