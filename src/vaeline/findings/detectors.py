@@ -32,7 +32,9 @@ COLLAPSE = Detector(
     signs=((thresholds.RATE, thresholds.GAIN),),
     ill="the decoder does without z, whose rate is {kl:.2f} nats",
     well="the decoder needs z, whose rate is {kl:.1f} nats",
-    remedy=remedies.first(remedies.lighter_kl, remedies.learned_variance, remedies.slower, remedies.warm_up),
+    remedy=remedies.first(
+        remedies.lighter_kl, remedies.learned_variance, remedies.slower, remedies.shallower, remedies.warm_up
+    ),
 )
 DEAD = Detector(
     name="dead_dimensions",

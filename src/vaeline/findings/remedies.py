@@ -17,6 +17,7 @@ FAST, SLOW = 3 * RATE, RATE / 3
 LOG_VARIANCE = 20.0  # σ² of 5e8: of any use to nobody, and its square still a float32
 FREE_BITS = 0.25  # nats a dimension
 LATENTS = 20
+DEEP, DEPTH = 4, 2  # hidden layers of an mlp: more than trains without help, and the default
 LONGER = 4, 10  # times the epochs, at least and at the most
 
 
@@ -66,6 +67,15 @@ def slower_still(config: Config, _: Metrics) -> Remedy:
     """Steps that are too large at any rate."""
     cause = f"steps overshoot at learning_rate = {config['learning_rate']:g}"
     return Remedy(cause, {"learning_rate": config["learning_rate"] / 10} | _bounds(config))
+
+
+def shallower(config: Config, _: Metrics) -> Remedy | None:
+    """Plain layers upon layers: warm-up and free bits do not cure them, the clinic has tried."""
+    network = config["network"]
+    if network["name"] == "mlp" and network["mlp"]["depth"] > DEEP:
+        cause = f"through {network['mlp']['depth']} plain layers neither image nor gradient gets to z"
+        return Remedy(cause, {"network.mlp.depth": DEPTH})
+    return None
 
 
 def warm_up(config: Config, _: Metrics) -> Remedy:
