@@ -104,9 +104,9 @@ UNSTABLE = Detector(
 OVERFITTING = Detector(
     name="overfitting",
     title="Overfitting",
-    signs=((thresholds.DECLINE,), (thresholds.GAP,)),
-    ill="the ELBO of unseen images fell by {decline:.4f} bits per dimension after its best, and lies "
-    "{generalisation_gap:.4f} below that of training images",
+    signs=((thresholds.DECLINE, thresholds.WIDE_GAP), (thresholds.GAP,)),
+    ill="the ELBO of unseen images lies {generalisation_gap:.4f} bits per dimension below that of training "
+    "images, and fell by {decline:.4f} after its best",
     well="the ELBO of unseen images was at its best at the end",
     note=_gap,
     remedy=remedies.first(remedies.fresh_binarization, remedies.moved_images, remedies.shorter),
