@@ -45,7 +45,7 @@ def main(params: Handed) -> None:
         inputs=inputs(Prepared.open()),
         checkpoint=DIRECTORY / f"{params.select}.pt",
         verdict=describing.verdict(found),
-        note=describing.description(config, found, report.headlines(metrics), tags()),
+        note=describing.description(params.notes, config, found, report.headlines(metrics), tags()),
     )
     complete(params.experiment_name, training["run_id"], row)
     print(report.headline(metrics))

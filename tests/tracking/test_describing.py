@@ -65,7 +65,7 @@ def test_the_description_has_notes_verdicts_figures_and_the_commands():
     params = COMMITTED | {"notes": "A first try.", "beta": 4.0}
     figures = ["| ELBO, test (nats) | -98.77 ± 0.46 |"]
     made = {"git.commit": "0123456789abcdef", "dvc.baseline": "fedcba9876543210"}
-    said = description(params, [COLLAPSED, HOLES, HEALTHY], figures, made)
+    said = description("A first try.", params, [COLLAPSED, HOLES, HEALTHY], figures, made)
     assert said.splitlines() == [
         "A first try.", "", OURS, "",
         "**Posterior collapse** (99% sure): z says nothing.", "", "Likely cause: a large beta", "",
@@ -74,12 +74,11 @@ def test_the_description_has_notes_verdicts_figures_and_the_commands():
         "| | mean ± standard error |", "|---|---|", *figures, "",
         "Repeat it (from commit fedcba9876):", "", "```", "dvc exp run -S beta=4", "```",
     ]  # fmt: skip
-    assert "**Healthy: no sign of blurry reconstructions.**" in description({}, [HEALTHY], [], {})
+    assert "**Healthy: no sign of blurry reconstructions.**" in description("", {}, [HEALTHY], [], {})
 
 
 def test_a_description_is_within_what_mlflow_keeps():
-    params = COMMITTED | {"notes": "x" * 20_000}
-    assert len(description(params, [COLLAPSED] * 8, ["| a | b |"] * 20, {})) < 8000
+    assert len(description("x" * 20_000, COMMITTED, [COLLAPSED] * 8, ["| a | b |"] * 20, {})) < 8000
 
 
 def test_what_a_person_wrote_above_our_part_stays():

@@ -40,9 +40,13 @@ def verdict(findings: Sequence[Finding]) -> str:
 
 
 def description(
-    params: Mapping[str, Any], findings: Sequence[Finding], figures: Sequence[str], made: Mapping[str, str]
+    notes: str,
+    params: Mapping[str, Any],
+    findings: Sequence[Finding],
+    figures: Sequence[str],
+    made: Mapping[str, str],
 ) -> str:
-    """Returns a run's description in Markdown: the user's notes, verdicts, `figures`, how to repeat it.
+    """Returns a run's description in Markdown: the user's `notes`, verdicts, `figures`, how to repeat it.
 
     `figures` are rows of a Markdown table with two columns, `made` the tags that lead back to the code.
     """
@@ -51,7 +55,7 @@ def description(
     table = ["| | mean ± standard error |", "|---|---|", *figures, ""] if figures else []
     at = f" (from commit {commit[:10]})" if commit else ""
     lines = [*_verdicts(findings), *table, f"Repeat it{at}:", "", *_shell(exp_run(own))]
-    return "\n".join([params.get("notes", "")[:LONGEST_NOTES], "", OURS, "", *lines]).lstrip("\n")
+    return "\n".join([notes[:LONGEST_NOTES], "", OURS, "", *lines]).lstrip("\n")
 
 
 def renewed(before: str, now: str) -> str:
