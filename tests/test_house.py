@@ -3,6 +3,7 @@
 import ast
 import importlib
 import subprocess
+import sys
 from graphlib import TopologicalSorter
 
 import pytest
@@ -95,6 +96,15 @@ def test_mlflow_is_spoken_to_from_one_place(at_the_root):
     assert importers("mlflow") == {"store", "ui"}
     of_tracking = {stage for stage in STAGES if "src/vaeline/tracking/store.py" in stage_code(stage)}
     assert of_tracking == {"train", "report"}
+
+
+def test_no_stage_imports_the_compiler_before_it_compiles(at_the_root):
+    """It takes two seconds, and of all stages train alone may want it."""
+    stages = ", ".join(f"stages.{stage}" for stage in sorted(STAGES))
+    said = subprocess.check_output(
+        [sys.executable, "-c", f"import sys, {stages}; print('torch._dynamo' in sys.modules)"], text=True
+    )
+    assert said == "False\n"
 
 
 def test_a_room_says_what_it_is_and_holds_its_table_only(at_the_root):

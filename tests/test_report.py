@@ -69,6 +69,12 @@ def test_the_files_of_a_run_have_their_folders(tmp_path):
     assert found == made
 
 
+def test_pictures_are_named_by_stage_and_file(tmp_path):
+    (tmp_path / "diagnose/plots").mkdir(parents=True)
+    (tmp_path / "diagnose/plots/samples.png").write_text("x")
+    assert report.pictures(tmp_path) == {"diagnose/samples": str(tmp_path / "diagnose/plots/samples.png")}
+
+
 def test_the_pictures_of_all_stages_are_copied_and_a_second_time_the_same(tmp_path):
     for name in ("evaluate/plots/b.png", "diagnose/plots/z.png", "diagnose/plots/a.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
