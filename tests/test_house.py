@@ -17,7 +17,7 @@ from vaeline.params import Handed, read_yaml
 # From words that everyone uses up to the outside world; a room is named by its package.
 LEVELS = {
     0: "errors params registry files stage numerics seeding devices closure progress downloads pretrained "
-    "processes shards observations",
+    "processes shards observations hardware",
     1: "data networks divergences moments mixtures interpolation flows schedules optimizers augmentation "
     "codebook codes",
     2: "likelihoods posteriors priors",

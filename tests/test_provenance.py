@@ -72,7 +72,7 @@ def test_without_git_nothing_is_known_and_nothing_fails(tmp_path, monkeypatch):
     assert not {"git.commit", "dvc.experiment"} & tags().keys()
 
 
-def test_tags_lead_back_to_commit_experiment_and_versions(repository, monkeypatch):
+def test_tags_lead_back_to_commit_experiment_versions_and_machine(repository, monkeypatch):
     import torch
 
     monkeypatch.setenv("DVC_EXP_NAME", "wide-mouse")
@@ -84,6 +84,7 @@ def test_tags_lead_back_to_commit_experiment_and_versions(repository, monkeypatc
     assert (
         seen["version.torch"] == torch.__version__.split("+")[0] or seen["version.torch"] == torch.__version__
     )
+    assert {"hardware.cpu", "hardware.cores", "hardware.memory"} <= seen.keys()
     Path("params.yaml").write_text("beta: 2.0\n")  # recorded whole, and so not part of the question
     assert tags()["git.dirty"] == "false"
     assert unsaved_sources("params.yaml") == ["params.yaml"]

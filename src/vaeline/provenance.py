@@ -1,4 +1,4 @@
-"""Where a result comes from: commit, DVC experiment, versions, and what differs from the committed params."""
+"""Where a result comes from: commit, experiment, versions, machine, and params beside the committed ones."""
 
 import os
 import subprocess
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
+from vaeline.hardware import hardware
 from vaeline.params import parse_yaml
 
 # The code of a result; its params are recorded whole, and results are rewritten by every run.
@@ -42,15 +43,14 @@ def unsaved_sources(*more: str) -> list[str]:
 
 
 def tags() -> dict[str, str]:
-    """Returns what leads back to the code: git commit, whether it was changed since, versions."""
+    """Returns what leads back to the code: git commit, whether it was changed since, versions, machine."""
     known = {
         "git.commit": _git("rev-parse", "HEAD"),
         "git.dirty": str(bool(unsaved_sources())).lower(),
         "dvc.baseline": os.environ.get("DVC_EXP_BASELINE_REV", ""),
     }
-    return {key: value for key, value in known.items() if value} | {
-        f"version.{package}": version(package) for package in PACKAGES
-    }
+    versions = {f"version.{package}": version(package) for package in PACKAGES}
+    return {key: value for key, value in known.items() if value} | versions | hardware()
 
 
 def experiment() -> dict[str, str]:
@@ -62,11 +62,15 @@ def experiment() -> dict[str, str]:
     return {"dvc.experiment": name} if name else {}
 
 
+def committed() -> dict[str, Any]:
+    """Returns the params committed at the baseline, with dotted keys; nothing where none are known."""
+    params = _git("show", f"{os.environ.get('DVC_EXP_BASELINE_REV', 'HEAD')}:./params.yaml")
+    return flat(parse_yaml(params)) if params else {}
+
+
 def differing(params: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what `params` change of those committed at the baseline, with dotted keys."""
-    committed = _git("show", f"{os.environ.get('DVC_EXP_BASELINE_REV', 'HEAD')}:./params.yaml")
-    before = flat(parse_yaml(committed)) if committed else {}
-    now = flat(params)
+    before, now = committed(), flat(params)
     return {key: value for key, value in now.items() if key in before and text(before[key]) != text(value)}
 
 

@@ -1,13 +1,12 @@
 """What the arithmetic runs on, in words and by its own rates."""
 
 import os
-import platform
-from pathlib import Path
 
 import torch
 
 from vaeline.bench.harness import Contestant, race
 from vaeline.devices import device
+from vaeline.hardware import processor
 
 SIDE = 4096
 COPIED = 1 << 28  # bytes
@@ -16,7 +15,7 @@ COPIED = 1 << 28  # bytes
 def described() -> str:
     """Returns the device, its threads, and its measured rates of copying and of fp32 products."""
     where = device("auto")
-    name = torch.cuda.get_device_name() if where.type == "cuda" else _processor()
+    name = torch.cuda.get_device_name() if where.type == "cuda" else processor()
     threads = "" if where.type == "cuda" else f", {torch.get_num_threads()} threads of {os.cpu_count()} cores"
     copies, flops = rates(where)
     return f"{name}{threads}, copying {copies:.3g} GB/s, fp32 products {flops:.3g} GFLOP/s"
@@ -34,12 +33,3 @@ def rates(where: torch.device) -> tuple[float, float]:
     }
     times = race("rates", contestants, rounds=3)
     return 1 / times.median("copies"), 1 / times.median("products")
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

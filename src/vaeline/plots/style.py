@@ -3,11 +3,7 @@
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-# Okabe & Ito (2008), which colour-blind readers can tell apart, with two greys for sets of ten classes.
-PALETTE = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9",
-    "#D55E00", "#F0E442", "#000000", "#999999", "#6B4C9A",
-)  # fmt: skip
+from vaeline.plots.palette import PALETTE
 
 STYLE = {
     "figure.dpi": 100,
