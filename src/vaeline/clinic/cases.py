@@ -1,7 +1,7 @@
 """The cases of the clinic: each spoils the sound configuration in one way, and takes the printed remedy."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +12,11 @@ from vaeline.findings.finding import Finding, problems
 
 PREFIX, BASE = "clinic-", "clinic"
 ELBO = "best_valid_elbo"
+# What is commonly advised for a failure, where the finding prints something else: tried as well.
+ADVISED = {
+    "posterior_collapse-deep": {"kl_warmup_epochs": 10.0, "free_bits": 0.25},
+    "holes-prior": {"beta": 4.0},
+}
 Row = dict[str, Any]
 
 
@@ -56,14 +61,25 @@ def case(name: str) -> Row:
         "remedy": found.command if found else "",
         "after": None,
         "cured": False,
+        "advised": None,
     }
-    return row | _after(name, mode, found, provoked) if row["found"] and found.command else row
+    if not row["found"]:
+        return row
+    if found.command:
+        _, _, _, *flags = shlex.split(found.command)  # dvc exp run -S … -S …
+        row |= _outcome(f"{PREFIX}{name}-cured", flags[1::2], provoked, found)
+    if name in ADVISED:
+        advised = [*changes(PREFIX + name), *overrides(ADVISED[name])]
+        row["advised"] = {"changes": ADVISED[name]} | _outcome(
+            f"{PREFIX}{name}-advised", advised, provoked, found
+        )
+    return row
 
 
-def _after(name: str, mode: str, found: Finding, provoked: Trial) -> Row:
-    _, _, _, *flags = shlex.split(found.command)  # dvc exp run -S … -S …
-    cured = trial(f"{PREFIX}{name}-cured", flags[1::2])
-    now = cured.found(mode)
+def _outcome(name: str, settings: Sequence[str], provoked: Trial, found: Finding) -> Row:
+    """Returns what a remedy came to."""
+    cured = trial(name, settings)
+    now = cured.found(found.name)
     gone = now is not None and now.level != "problem"
     after = {
         "evidence": _evidence(now),

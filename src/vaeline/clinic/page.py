@@ -55,7 +55,8 @@ def markdown(rows: Sequence[Row], sound: Sequence[Trial]) -> str:
     """Returns the page of all cases and of the sound trainings."""
     alarms = [[one.name for one in problems(trial.findings)] for trial in sound]
     seconds = [trial.seconds for trial in sound] + [row["seconds"] for row in rows]
-    seconds += [row["after"]["seconds"] for row in rows if row["after"]]
+    treated = [row for row in rows if row["after"]] + [row["advised"] for row in rows if row["advised"]]
+    seconds += [row["after"]["seconds"] for row in treated]
     budget = presets.config(presets.overrides(BASE))
     false = [names for names in alarms if names]
     which = "; ".join(", ".join(TITLES[name].lower() for name in names) for names in false)
@@ -105,6 +106,10 @@ def _evidence(row: Row) -> str:
     others = f"\nAlso found: {', '.join(row['others_found'])}.\n" if row["others_found"] else ""
     left = (row["after"] or {}).get("found")
     others += f"\nFound after the remedy: {', '.join(left)}.\n" if left else ""
+    if advised := row["advised"]:
+        done = "cures as well" if advised["cured"] else "does **not** cure"
+        settings = " ".join(overrides(advised["changes"]))
+        others += f"\nWhat is commonly advised, `{settings}`, {done}: ELBO {_elbo(advised['after'])}.\n"
     return f"{tables.markdown(lines)}\n\n```\n{row['remedy'] or 'no remedy'}\n```\n{others}\n"
 
 
