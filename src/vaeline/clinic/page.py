@@ -42,7 +42,7 @@ What told of each failure, beside its threshold, before the remedy and after it.
 """
 MADE = """
 `make clinic` runs what has not run at this code, and writes this page and docs/clinic.json; no number in it
-is typed. Its {trainings} trainings took {minutes:.0f} minutes, with all that DVC and diagnose do around them.
+is typed. The epochs of its {trainings} trainings took {minutes:.0f} minutes, beside the load that there was.
 """
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,10 @@ STAGES = ("prepare", "check", "train", "fid_reference", LAST)
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of a training: its findings, and its measures by name, which are none where it diverged."""
+    """What came of a training: its findings, and its measures by name, which are none where it diverged.
+
+    `seconds` are those of its epochs, by the training's own clock.
+    """
 
     overrides: Sequence[str]
     findings: Sequence[Finding]
@@ -61,7 +63,6 @@ def _made_of(overrides: Sequence[str]) -> str:
 
 
 def _run(name: str, overrides: Sequence[str]) -> dict[str, Any]:
-    begun = time.perf_counter()
     subprocess.run(["dvc", "exp", "remove", "--quiet", name], capture_output=True, check=False)
     kept(name).unlink(missing_ok=True)
     with (
@@ -69,10 +70,11 @@ def _run(name: str, overrides: Sequence[str]) -> dict[str, Any]:
         started(overrides, name, LAST) as process,
     ):
         watch(process, name, shown)
-    measures: dict[str, float] = {}
+    measures, seconds = {}, 0.0
     if not process.returncode:
         measures = _read(name, "outputs/train/metrics.json") | _read(name, "outputs/diagnose/metrics.json")
         values = _read(name, "outputs/diagnose/findings.json")
+        seconds = _read(name, "outputs/train/run.json")["seconds"]
     elif kept(name).is_file():
         values = read_json(kept(name))
     else:
@@ -81,7 +83,7 @@ def _run(name: str, overrides: Sequence[str]) -> dict[str, Any]:
         "overrides": list(overrides),
         "findings": values["findings"],
         "measures": measures,
-        "seconds": time.perf_counter() - begun,
+        "seconds": seconds,
     }
 
 
