@@ -1,0 +1,96 @@
+"""What a person sees: the report's page and the MLflow UI, in a Chromium without a window."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlparse
+
+import pytest
+
+from tests.browser import MISSING, QUIET, Visit, chromium, installed, ui, visit
+from vaeline import report
+from vaeline.files import read_json
+from vaeline.tracking import describing
+from vaeline.tracking.runs import complete
+from vaeline.tracking.store import Report
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.browser]
+
+LAPTOP = {"viewport": {"width": 1280, "height": 800}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 3, "is_mobile": True}
+# `decode` fails for a picture that is broken, and fetches one that would be loaded when it is scrolled to.
+WIDTHS = """Promise.all([...document.images].map(
+    (image) => { image.loading = "eager"; return image.decode().then(() => image.naturalWidth) }
+))"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if not installed():
+        pytest.skip(MISSING)
+    with chromium() as running:
+        yield running
+
+
+@pytest.mark.parametrize("screen", [LAPTOP, PHONE], ids=["laptop", "phone"])
+def test_the_report_shows_all_its_pictures_and_asks_for_nothing(reproduced, browser, screen):
+    path = reproduced.root / "outputs/report/report.html"
+    with visit(browser, path.as_uri(), **screen) as seen:
+        widths = seen.page.evaluate(WIDTHS)
+        wide, page = seen.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert len(widths) >= len(report.pictures(reproduced.root / "outputs"))
+    assert min(widths) > 0
+    assert seen.errors == []
+    assert [url for url in seen.requests if not url.startswith("data:")] == [path.as_uri()]
+    assert wide <= page == screen["viewport"]["width"]
+
+
+RUNS = {"baseline": {}, "beta=4": {"beta": 4.0}, "beta=0.5 seed=7": {"beta": 0.5, "seed": 7}}
+OTHERS = ("vae_digits", "vae_sprites")
+
+
+@pytest.fixture(scope="module")
+def addresses(browser, reproduced, tmp_path_factory) -> Iterator[dict[str, str]]:
+    """The UI on a store of three experiments, the last of which has runs of three experiments of DVC."""
+    root = tmp_path_factory.mktemp("store")
+    summary = read_json(reproduced.root / "outputs/report/summary.json")
+    tags = describing.parts(summary["params"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_ROOT", str(root))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        for experiment in OTHERS:
+            assert complete(experiment, "0" * 32, Report("baseline", {}, {}))
+        for i, (name, changes) in enumerate(RUNS.items()):
+            row = Report(
+                name,
+                summary["params"] | changes,
+                tags | {"dvc.experiment": f"experiment-{i}"},
+                metrics={key: value - i for key, value in report.numbers(summary["metrics"]).items()},
+                pictures=report.pictures(reproduced.root / "outputs"),
+            )
+            assert complete("vae_mnist", f"{i}" * 32, row)
+    with ui(root) as printed:
+        yield printed
+
+
+def test_the_ui_shows_runs_by_what_differs_in_its_table(browser, addresses):
+    with visit(browser, addresses["Runs"], QUIET, **LAPTOP) as seen:
+        for name in RUNS:
+            seen.page.get_by_role("link", name=name, exact=True).wait_for()
+        assert seen.page.get_by_text("3 matching runs").count()
+        seen.page.get_by_role("link", name="Experiments").first.click()
+        for name in (*OTHERS, "vae_mnist"):
+            seen.page.get_by_role("link", name=name, exact=True).first.wait_for()
+    only_here(seen, addresses["Runs"])
+
+
+def test_the_ui_shows_runs_side_by_side(browser, addresses):
+    with visit(browser, addresses["Compare"], QUIET, **LAPTOP) as seen:
+        seen.page.get_by_text("Comparing 3 Runs from 1 Experiment").wait_for()
+        for shown in (*RUNS, "prior.name", "diagnose/active_dims"):
+            seen.page.get_by_text(shown, exact=True).last.wait_for()
+    only_here(seen, addresses["Compare"])
+
+
+def only_here(seen: Visit, address: str) -> None:
+    asked = {urlparse(url).netloc for url in seen.requests if not url.startswith(("data:", "blob:"))}
+    assert asked == {urlparse(address).netloc}
