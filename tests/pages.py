@@ -83,7 +83,7 @@ class Read(HTMLParser):
 
     def handle_endtag(self, tag):
         assert self._open.pop() == tag, tag
-        if tag in ("td", "th", "b", "span"):
+        if tag in ("td", "th", "b", "span", "data"):
             self.handle_data(" ")
 
     def handle_data(self, data):
