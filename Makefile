@@ -11,7 +11,7 @@ export GOMP_SPINCOUNT ?= 2000
 # Without bytecode every stage would compile torch anew, which doubles the time of all imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help repro test lint ui frontier seeds bench docs preset table1 zoo sprites deps requirements clean
+.PHONY: help repro test lint report ui frontier seeds bench docs preset table1 zoo sprites deps requirements clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -27,6 +27,7 @@ repro: $(READY)  ## set up, run the whole pipeline, and say where to look
 	@python -m vaeline.config
 	@dvc repro
 	@echo
+	@echo "Report:   outputs/report/report.html      make report RUNS=\"HEAD workspace\""
 	@echo "Numbers:  outputs/report/summary.md       dvc metrics show"
 	@echo "Pictures: outputs/diagnose/plots          outputs/evaluate/plots"
 	@echo "Compare:  source $(VENV)/bin/activate; dvc exp run -S beta=4; dvc exp show; make ui"
@@ -36,6 +37,9 @@ test: $(READY)  ## set up, and run all tests
 
 lint: $(READY)  ## check the style of the code
 	@ruff check . && ruff format --check .
+
+report: $(READY)  ## set runs side by side in one page: RUNS="HEAD workspace", experiments or revisions
+	@python -m vaeline.compare $(RUNS)
 
 ui: $(READY)  ## open the MLflow UI on every recorded run
 	@python -m vaeline.ui

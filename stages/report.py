@@ -1,4 +1,4 @@
-"""report: gathers every stage's metrics, params, pictures and history into one summary and into MLflow."""
+"""report: gathers every stage's metrics, params, pictures and history into one page and into MLflow."""
 
 from pathlib import Path
 
@@ -11,8 +11,10 @@ from vaeline.config import ExperimentConfig
 from vaeline.data.prepared import Prepared
 from vaeline.files import read_json, write_json, write_text
 from vaeline.findings.finding import load, save, text
+from vaeline.page.report import page
+from vaeline.page.run import Run
 from vaeline.params import Handed, validated
-from vaeline.provenance import changes, experiment, tags
+from vaeline.provenance import changes, committed, experiment, tags
 from vaeline.stage import run
 from vaeline.tracking import describing
 from vaeline.tracking.inputs import inputs
@@ -34,6 +36,10 @@ def main(params: Handed) -> None:
     log = (OUTPUTS / "train" / "training.log").read_text()
     written = report.summary(metrics, config, changes(config), found, pictures, log)
     write_text(OUTPUTS / "report" / "summary.md", written)
+    made = Run.read(OUTPUTS / "report", changes(config) or "baseline")
+    write_text(
+        OUTPUTS / "report" / "report.html", page(made, committed(), experiment().get("dvc.experiment", ""))
+    )
     row = Report(
         name=describing.name(config),
         params=config,

@@ -135,9 +135,13 @@ def headline(metrics: Metrics) -> str:
     return "\n".join(f"{label:{width}}  {value}" for label, value in shown)
 
 
+def known_headlines(metrics: Metrics) -> list[tuple[str, str]]:
+    """Returns the headline figures that there are: each one's label, and the metric that it is."""
+    return [(_filled(label, metrics), name) for label, name in HEADLINES if name in metrics]
+
+
 def _shown(metrics: Metrics) -> list[tuple[str, str]]:
-    known = [(label, name) for label, name in HEADLINES if name in metrics]
-    return [(_filled(label, metrics), with_error(metrics, name)) for label, name in known]
+    return [(label, with_error(metrics, name)) for label, name in known_headlines(metrics)]
 
 
 def _filled(label: str, metrics: Metrics) -> str:

@@ -18,6 +18,7 @@ SMALL = {
     "iwae_k: 100": "iwae_k: 20",
     "fid_inception: auto": "fid_inception: skip",
 }
+KEPT = (".py", ".yaml", ".toml", "ignore", ".dvc/config", ".html", ".css", ".js")
 
 
 @pytest.hookimpl(tryfirst=True)  # before the workers look at the groups
@@ -46,9 +47,7 @@ class Clone:
         listed = subprocess.check_output(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=PROJECT, text=True
         )
-        for name in filter(
-            lambda n: n.endswith((".py", ".yaml", ".toml", "ignore", ".dvc/config")), listed.split()
-        ):
+        for name in filter(lambda n: n.endswith(KEPT), listed.split()):
             if (PROJECT / name).is_file():
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(PROJECT / name, root / name)

@@ -24,6 +24,13 @@ def test_bars_are_the_kl_of_each_dimension_and_grey_below_the_threshold():
     colours = [bar.get_facecolor() for bar in axes.patches]
     assert colours[0] == colours[1] != colours[2]
     assert axes.lines[0].get_ydata()[0] == 0.1
+    assert axes.get_title(loc="left") == "2 of 3 latent dimensions carry more than 0.1 nats"
+
+
+def test_a_kl_that_does_not_split_is_said_not_to():
+    table = pd.DataFrame({"dimension": [0, 1], "kl": [np.nan, np.nan]})
+    (axes,) = kl_per_dimension(table, 0.1).axes
+    assert axes.get_title(loc="left") == "This KL does not split into dimensions"
 
 
 def test_a_hundred_bars_are_not_all_named():
@@ -38,6 +45,7 @@ def test_the_band_is_two_standard_errors_wide():
     (axes,) = bounds_over_k(curve).axes
     assert axes.lines[0].get_ydata().tolist() == [-100.0, -98.0, -97.0]
     assert axes.get_xscale() == "log"
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "10", "100"]
     corners = axes.collections[0].get_paths()[0].vertices
     for k, mean, se in curve.itertuples(index=False):
         heights = corners[corners[:, 0] == k][:, 1]

@@ -38,10 +38,15 @@ def kl_per_dimension(table: pd.DataFrame, threshold: float) -> Figure:
     positions = np.arange(len(table))
     colours = [PALETTE[0] if kl > threshold else PALETTE[8] for kl in table["kl"]]
     axes.bar(positions, table["kl"], color=colours)
-    axes.axhline(threshold, color=PALETTE[5], linewidth=1, label=f"active above {threshold:g} nats")
+    axes.axhline(threshold, color=PALETTE[5], linewidth=1, label=f"{threshold:g} nats")
     every = max(1, len(table) // 25)
     axes.set_xticks(positions[::every], labels=table["dimension"][::every])
-    axes.set_xlabel("latent dimension")
+    axes.margins(x=0.01)
+    busy = int((table["kl"] > threshold).sum())
+    known = f"{busy} of {len(table)} latent dimensions carry more than {threshold:g} nats"
+    title = known if table["kl"].notna().any() else "This KL does not split into dimensions"
+    axes.set_title(title, fontsize=11, loc="left")
+    axes.set_xlabel("latent dimension, the busiest first")
     axes.set_ylabel("KL, nats")
     axes.legend()
     return fig
@@ -55,8 +60,11 @@ def bounds_over_k(curve: pd.DataFrame) -> Figure:
     axes.plot(curve["k"], curve["iwae"], marker="o", markersize=4)
     axes.fill_between(curve["k"], curve["iwae"] - 2 * curve["se"], curve["iwae"] + 2 * curve["se"], alpha=0.2)
     axes.set_xscale("log")
+    axes.set_xticks(curve["k"], labels=curve["k"])
+    axes.set_xticks([], minor=True)
+    axes.set_title("Bound over K (band: 2 standard errors over images)", fontsize=11, loc="left")
     axes.set_xlabel("K, importance samples")
-    axes.set_ylabel("IWAE-K, nats (band: 2 se over images)")
+    axes.set_ylabel("IWAE-K, nats")
     return fig
 
 

@@ -17,7 +17,8 @@ MARGIN = 2  # pixels between two images
 def grid(images: Tensor, columns: int, title: str, rows: Sequence[str] = ()) -> Figure:
     """Returns images [N, C, H, W] in [0, 1] as a grid of `columns`; `rows` names each row at its left."""
     sheet = tiled(images.detach().cpu(), columns).numpy()
-    fig = figure(7.0, 0.5 + 7.0 * sheet.shape[0] / sheet.shape[1])
+    names = 0.12 * max((len(row) for row in rows), default=0)  # inches
+    fig = figure(7.0, 0.4 + (6.9 - names) * sheet.shape[0] / sheet.shape[1])
     axes = fig.add_subplot()
     axes.imshow(np.clip(sheet, 0, 1), interpolation="nearest")
     axes.set_title(title, fontsize=11, loc="left")
