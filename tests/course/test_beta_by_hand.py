@@ -5,9 +5,9 @@ q(z|x) = N(ax, s²), and the loss E[(x − wz)²]/2σ² + β KL(q ‖ p), in exp
 
     [(1 − wa)²λ + w²s²]/2σ² + β[a²λ + s² − ln s² − 1]/2.
 
-Divided by β it is the loss of β = 1 with βσ² for σ², but for a constant: β is a larger noise. And that of β = 1
-has its minimum at probabilistic PCA's w² = max(0, λ − βσ²) (Tipping & Bishop 1999): the dimension is used where
-its variance λ exceeds βσ², and else w = a = 0 and s² = 1. It has collapsed.
+Divided by β it is the loss of β = 1 with βσ² for σ², but for a constant: β is a larger noise. Its minimum is
+that of probabilistic PCA (Tipping & Bishop 1999), w² = max(0, λ − βσ²): the dimension is used where its
+variance λ exceeds βσ². Else w = a = 0 and s² = 1: it has collapsed.
 """
 
 import math

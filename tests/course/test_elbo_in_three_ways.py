@@ -64,8 +64,8 @@ def test_by_the_divergence_from_the_exact_posterior(q, joint):
 def test_by_the_divergence_of_two_joints(q, joint):
     """Encoder and decoder each make a joint: r(x) q(z|x) from data r, and p(x, z).
 
-    KL(r(x) q(z|x) ‖ p(x, z)) = −H(r) − E_r[ELBO]: raising the mean ELBO draws the two together. By the chain rule
-    it is KL(r ‖ p(x)) + E_r KL(q ‖ p(z|x)), the misfit of the model and that of the encoder.
+    KL(r(x) q(z|x) ‖ p(x, z)) = −H(r) − E_r[ELBO]: raising the mean ELBO draws the two together. By the chain
+    rule it is KL(r ‖ p(x)) + E_r KL(q ‖ p(z|x)), the misfit of the model and that of the encoder.
     """
     data, evidence = distributions(OBSERVATIONS), joint.sum(1)
     divergence = kl((data[:, None] * q).flatten(), joint.flatten())

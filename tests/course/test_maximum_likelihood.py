@@ -59,7 +59,7 @@ def test_the_mle_of_a_bernoulli_is_the_share_and_what_another_loses_is_a_kl():
 
 
 def test_the_mean_image_is_a_model_too():
-    """What a model without z reaches on digits: each pixel a Bernoulli of its own, fitted by maximum likelihood.
+    """What a model without z reaches on digits: each pixel a Bernoulli of its own, by maximum likelihood.
 
     The mean over binarizations of grey pixels g is exact: E[−ln p] = −Σ[g ln p̂ + (1 − g) ln(1 − p̂)]. With g
     itself for p̂ it is the entropy of the binarization: what no model can explain that knows no more than the
