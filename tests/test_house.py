@@ -25,8 +25,8 @@ LEVELS = {
     4: "objectives estimators disentanglement fid plots",
     5: "verdicts training epoch gradients state records monitor checks diagnostics gallery history config "
     "evaluation ex_post neighbours findings trends symptoms",
-    6: "checkpoints scratch fingerprint provenance tracking report page compare showcase ui presets table1 zoo "
-    "on_sprites commands watching experiments launch sweep tables frontier seeds bench clinic",
+    6: "checkpoints scratch fingerprint provenance tracking report page compare showcase ui presets table1 "
+    "zoo on_sprites commands watching experiments launch sweep tables frontier seeds bench clinic",
 }
 LEVEL = {room: level for level, rooms in LEVELS.items() for room in rooms.split()}
 SOURCE = ROOT / "src" / "vaeline"
