@@ -46,11 +46,11 @@ class Trial:
 
 
 def trial(name: str, overrides: Sequence[str]) -> Trial:
-    """Returns what came of the experiment `name`, which is run unless it was at this code and these params.
+    """Returns what came of the experiment `name`, which is run unless one with these params was at this code.
 
     Raises VaelineError where it fails in another way than by a training that diverges.
     """
-    path = RESULTS / f"{name}-{_made_of(overrides)}.json"
+    path = RESULTS / f"{_made_of(overrides)}.json"
     if not path.is_file():
         write_json(path, _run(name, overrides))
     values = read_json(path)
