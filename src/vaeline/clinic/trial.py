@@ -1,4 +1,4 @@
-"""One training of the clinic: run as a DVC experiment up to diagnose, and remembered until code changes."""
+"""One training of the clinic: run as a DVC experiment up to diagnose, and measured once."""
 
 import hashlib
 import json
@@ -12,20 +12,21 @@ from typing import Any
 import dvc.api
 
 from vaeline.closure import stage_code
+from vaeline.commands import with_commands
 from vaeline.errors import VaelineError
 from vaeline.experiments import params_with
 from vaeline.files import read_json, write_json
-from vaeline.findings import finding
-from vaeline.findings.finding import Finding
+from vaeline.findings.finding import Finding, load, of
+from vaeline.findings.looking import look
 from vaeline.launch import failure, started, watch
 from vaeline.progress import bar
 from vaeline.watching import kept
 
 RESULTS = Path(".scratch/clinic")
 LAST = "diagnose"
-# Pictures and MLflow change nothing in what is found.
-SHOWN = re.compile(r"vaeline/(plots|tracking|gallery\.py)")
 STAGES = ("prepare", "check", "train", "fid_reference", LAST)
+# What is made of the measures, in words, pictures and MLflow, changes none of them.
+UNMEASURED = re.compile(r"vaeline/(findings/|commands|watching|plots/|gallery|tracking/)")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,6 @@ class Trial:
     `seconds` are those of its epochs, by the training's own clock.
     """
 
-    overrides: Sequence[str]
     findings: Sequence[Finding]
     measures: Mapping[str, float]
     seconds: float
@@ -46,26 +46,34 @@ class Trial:
 
 
 def trial(name: str, overrides: Sequence[str]) -> Trial:
-    """Returns what came of the experiment `name`, which is run unless one with these params was at this code.
+    """Returns what came of the experiment `name`, or of an earlier one of these params at this code.
 
-    Raises VaelineError where it fails in another way than by a training that diverges.
+    The measures are kept, and looked at with the detectors as they are today. Raises VaelineError where it
+    fails in another way than by a training that diverges.
     """
     path = RESULTS / f"{_made_of(overrides)}.json"
     if not path.is_file():
-        write_json(path, _run(name, overrides))
+        if not _run(name, overrides):
+            return Trial(load(kept(name)), {}, 0.0)
+        write_json(path, _measured(name, overrides))
     values = read_json(path)
-    findings = [finding.of(one) for one in values["findings"]]
-    return Trial(values["overrides"], findings, values["measures"], values["seconds"])
+    return Trial(_looked_at(values["measures"], overrides), values["measures"], values["seconds"])
 
 
 def _made_of(overrides: Sequence[str]) -> str:
-    code = sorted({file for stage in STAGES for file in stage_code(stage) if not SHOWN.search(file)})
+    code = sorted({file for stage in STAGES for file in stage_code(stage) if not UNMEASURED.search(file)})
     contents = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in code]
     params = json.dumps([params_with(overrides), contents], sort_keys=True)
     return hashlib.sha256(params.encode()).hexdigest()[:12]
 
 
-def _run(name: str, overrides: Sequence[str]) -> dict[str, Any]:
+def _looked_at(measures: Mapping[str, float], overrides: Sequence[str]) -> list[Finding]:
+    params = params_with(overrides)
+    return with_commands(look(measures, params), params)
+
+
+def _run(name: str, overrides: Sequence[str]) -> bool:
+    """Returns whether the training ended well; it diverged if not."""
     subprocess.run(["dvc", "exp", "remove", "--quiet", name], capture_output=True, check=False)
     kept(name).unlink(missing_ok=True)
     with (
@@ -73,21 +81,17 @@ def _run(name: str, overrides: Sequence[str]) -> dict[str, Any]:
         started(overrides, name, LAST) as process,
     ):
         watch(process, name, shown)
-    measures, seconds = {}, 0.0
-    if not process.returncode:
-        measures = _read(name, "outputs/train/metrics.json") | _read(name, "outputs/diagnose/metrics.json")
-        values = _read(name, "outputs/diagnose/findings.json")
-        seconds = _read(name, "outputs/train/run.json")["seconds"]
-    elif kept(name).is_file():
-        values = read_json(kept(name))
-    else:
+    if process.returncode and not kept(name).is_file():
         raise VaelineError(failure(name))
-    return {
-        "overrides": list(overrides),
-        "findings": values["findings"],
-        "measures": measures,
-        "seconds": seconds,
-    }
+    return not process.returncode
+
+
+def _measured(name: str, overrides: Sequence[str]) -> dict[str, Any]:
+    measures = _read(name, "outputs/train/metrics.json") | _read(name, "outputs/diagnose/metrics.json")
+    printed = [of(values) for values in _read(name, "outputs/diagnose/findings.json")["findings"]]
+    if printed != _looked_at(measures, overrides):
+        raise VaelineError(f"{name}: diagnose printed other findings than its own measures give")
+    return {"measures": measures, "seconds": _read(name, "outputs/train/run.json")["seconds"]}
 
 
 def _read(name: str, path: str) -> dict[str, Any]:
