@@ -10,6 +10,7 @@ import pytest
 
 from vaeline import report, sweep
 from vaeline.config import ExperimentConfig
+from vaeline.data.prepared import SPLITS
 from vaeline.priors import PRIORS
 from vaeline.provenance import flat, text
 
@@ -83,7 +84,15 @@ def test_the_mlflow_run_is_complete(reproduced):
              for a in reproduced.client.list_artifacts(run.info.run_id, folder)}  # fmt: skip
     assert {"checkpoints/best.pt", "checkpoints/last.pt", "plots/diagnose/samples.png"} <= files
     head = reproduced.run("git", "rev-parse", "HEAD~1").stdout.strip()
-    assert run.data.tags["git.commit"] == head
+    tags = run.data.tags
+    assert (tags["git.commit"], tags["data"], tags["prior"]) == (head, "digits", "standard_normal")
+    found = json.loads((reproduced.root / "outputs/report/findings.json").read_text())
+    assert found["verdict"] in tags["mlflow.note.content"] or tags["verdict"] != "healthy"
+    assert {i.dataset.name for i in run.inputs.dataset_inputs} == {f"digits {s}" for s in SPLITS}
+    images = reproduced.client.list_artifacts(run.info.run_id, "images")
+    assert [a.path for a in images if a.path.startswith("images/diagnose~samples+step+3+")]
+    (model,) = run.outputs.model_outputs
+    assert reproduced.client.get_logged_model(model.model_id).status == "READY"
 
 
 def test_a_bad_value_is_one_line_and_harms_nothing(reproduced):
