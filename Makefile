@@ -72,6 +72,9 @@ zoo: $(READY)  ## train what has no record yet of every part, and write docs/mod
 sprites: $(READY)  ## set β-VAE beside VAE on sprites, over seeds, and write docs/sprites.md
 	@python -m vaeline.on_sprites $(NAME)
 
+clinic: $(READY)  ## provoke each failure, find it, take the printed remedy, and write docs/clinic.md
+	@python -m vaeline.clinic $(NAME)
+
 deps: $(READY)  ## bring the code entries of dvc.yaml's deps up to date
 	@python -m vaeline.closure
 

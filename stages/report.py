@@ -5,8 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from vaeline import history, report
+from vaeline.checkpoints import DIRECTORY
 from vaeline.commands import with_commands
 from vaeline.config import ExperimentConfig
+from vaeline.data.prepared import Prepared
 from vaeline.files import read_json, write_json, write_text
 from vaeline.findings.finding import load, save, text
 from vaeline.page.report import page
@@ -14,6 +16,8 @@ from vaeline.page.run import Run
 from vaeline.params import Handed, validated
 from vaeline.provenance import changes, committed, experiment, tags
 from vaeline.stage import run
+from vaeline.tracking import describing
+from vaeline.tracking.inputs import inputs
 from vaeline.tracking.runs import complete
 from vaeline.tracking.store import Report
 
@@ -32,17 +36,21 @@ def main(params: Handed) -> None:
     log = (OUTPUTS / "train" / "training.log").read_text()
     written = report.summary(metrics, config, changes(config), found, pictures, log)
     write_text(OUTPUTS / "report" / "summary.md", written)
-    made = Run.read(OUTPUTS / "report", changes(config) or "baseline")
-    write_text(
-        OUTPUTS / "report" / "report.html", page(made, committed(), experiment().get("dvc.experiment", ""))
-    )
+    made = Run.read(OUTPUTS / "report", describing.name(config))
+    html = page(made, committed(), experiment().get("dvc.experiment", ""))
+    write_text(OUTPUTS / "report" / "report.html", html)
     row = Report(
-        name=changes(config) or "baseline",
+        name=describing.name(config),
         params=config,
-        tags=tags() | experiment() | report.words(metrics) | {"mlflow.note.content": params.notes},
+        tags=tags() | experiment() | describing.parts(config) | report.words(metrics),
         metrics=report.numbers(metrics) | {"train/seconds": training["seconds"]},
         curves=history.curves(pd.read_csv(OUTPUTS / "train" / "history.csv")),
         artifacts=report.artifacts(OUTPUTS),
+        pictures=report.pictures(OUTPUTS),
+        inputs=inputs(Prepared.open()),
+        checkpoint=DIRECTORY / f"{params.select}.pt",
+        verdict=describing.verdict(found),
+        note=describing.description(params.notes, config, found, report.headlines(metrics), tags()),
     )
     complete(params.experiment_name, training["run_id"], row)
     print(report.headline(metrics))

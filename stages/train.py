@@ -10,11 +10,13 @@ from vaeline.fingerprint import fingerprint
 from vaeline.models import MODELS
 from vaeline.objectives import OBJECTIVES
 from vaeline.params import Handed
-from vaeline.provenance import changes, tags
+from vaeline.provenance import tags
 from vaeline.scratch import Scratch
 from vaeline.seeding import rng_state, set_rng_state, set_seed
 from vaeline.stage import run, workspace
 from vaeline.state import Training
+from vaeline.tracking import describing
+from vaeline.tracking.inputs import inputs
 from vaeline.tracking.runs import TrainingRun
 from vaeline.tracking.store import Report
 from vaeline.training import fit
@@ -50,7 +52,12 @@ def main(params: Handed) -> None:
     with Scratch.open(place, fingerprint("train", params), made_of, params.checkpoint_every) as scratch:
         records = scratch.resume(training)
         processes.from_first((training.state_dict(), rng_state()))
-        report = Report(changes(params.to_dict()) or "baseline", params.to_dict(), tags())
+        report = Report(
+            name=describing.name(params.to_dict()),
+            params=params.to_dict(),
+            tags=tags() | describing.parts(params.to_dict()) | {"data": data.name},
+            inputs=inputs(data),
+        )
         with TrainingRun.open(params.experiment_name, report, scratch.run_id) as mlflow_run:
             scratch.run_id = mlflow_run.id
             epochs = fit(training, images, valid, params)

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import subprocess
+import sys
 from graphlib import TopologicalSorter
 
 import pytest
@@ -24,8 +25,8 @@ LEVELS = {
     4: "objectives estimators disentanglement fid plots",
     5: "verdicts training epoch gradients state records monitor checks diagnostics gallery history config "
     "evaluation ex_post neighbours findings trends symptoms",
-    6: "checkpoints scratch fingerprint provenance tracking report page compare showcase ui presets table1 zoo on_sprites "
-    "commands watching experiments launch sweep tables frontier seeds bench",
+    6: "checkpoints scratch fingerprint provenance tracking report page compare showcase ui presets table1 "
+    "zoo on_sprites commands watching experiments launch sweep tables frontier seeds bench clinic",
 }
 LEVEL = {room: level for level, rooms in LEVELS.items() for room in rooms.split()}
 SOURCE = ROOT / "src" / "vaeline"
@@ -95,6 +96,15 @@ def test_mlflow_is_spoken_to_from_one_place(at_the_root):
     assert importers("mlflow") == {"store", "ui"}
     of_tracking = {stage for stage in STAGES if "src/vaeline/tracking/store.py" in stage_code(stage)}
     assert of_tracking == {"train", "report"}
+
+
+def test_no_stage_imports_the_compiler_before_it_compiles(at_the_root):
+    """It takes two seconds, and of all stages train alone may want it."""
+    stages = ", ".join(f"stages.{stage}" for stage in sorted(STAGES))
+    said = subprocess.check_output(
+        [sys.executable, "-c", f"import sys, {stages}; print('torch._dynamo' in sys.modules)"], text=True
+    )
+    assert said == "False\n"
 
 
 def test_a_room_says_what_it_is_and_holds_its_table_only(at_the_root):

@@ -42,6 +42,7 @@ WRONG = {
     "ais_steps": [0],
     "fid_samples": [1],
     "fid_inception": ["yes", True],
+    "gate": [None, "all"],
 }
 
 
@@ -170,6 +171,11 @@ def test_a_missing_section_is_named(load, stage):
 def test_a_misspelt_section_is_named(load):
     with pytest.raises(VaelineError, match="unknown key 'rooom'"):
         load("train", {"beta": 2, "rooom": {"name": "large"}})
+
+
+def test_a_finding_that_no_detector_has_cannot_be_gated():
+    with pytest.raises(VaelineError, match=r"^params\.yaml: gate\.1 = 'collapse' is not allowed: .*'holes'"):
+        validated(Hyperparameters, {"gate": ["all", "collapse"]})
 
 
 @pytest.mark.parametrize("word", ["off", "no", "yes", "on"])

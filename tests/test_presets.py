@@ -15,6 +15,7 @@ from tests.conftest import ROOT
 from tests.small import digits, objective
 from tests.trainings import VALID
 from vaeline import commands, launch, on_sprites, presets, table1, zoo
+from vaeline.clinic import cases
 from vaeline.errors import VaelineError
 from vaeline.experiments import nested
 from vaeline.models import MODELS
@@ -67,6 +68,7 @@ def weights(config):
 def test_there_are_no_others_than_the_table_shows():
     shown = table1.cells(presets.names()) + [zoo.PREFIX + name for name in zoo.names()]
     shown += [on_sprites.PREFIX + name for name in on_sprites.names()]
+    shown += [cases.PREFIX + name for name in cases.names()]
     assert sorted(shown) == sorted(presets.names())
     assert len([name for name in presets.names() if name.startswith(("burda-", "fast-"))]) == 24
 

@@ -2,12 +2,27 @@ from pathlib import Path
 
 from vaeline import report
 from vaeline.files import write_json
+from vaeline.findings.finding import Evidence, Finding
 
 METRICS = {
     "evaluate/elbo": -98.76543, "evaluate/elbo_se": 0.4567, "evaluate/ess": 12.3456, "evaluate/ess_se": 3.0,
     "fid/fid_classifier": 0.0123456, "fid/fid_skipped": "no weights here", "diagnose/active_units": 17,
     "diagnose/latent_dims": 20,
 }  # fmt: skip
+
+FOUND = [
+    Finding(
+        "holes",
+        "Holes in the latent space",
+        "problem",
+        0.98,
+        "few are covered",
+        [Evidence("coverage_ratio", 0.05, 0.1, "below")],
+        cause="the KL weighs too little",
+        changes={"beta": 1.0},
+        command="dvc exp run -S beta=1",
+    )
+]
 
 
 def test_every_stages_metrics_are_gathered_under_its_name(tmp_path):
@@ -31,7 +46,9 @@ def test_a_verdict_stands_beside_the_published_number():
 
 def test_the_summary_shows_headlines_and_every_metric():
     params = {"beta": 4.0, "prior": {"name": "flow"}}
-    lines = report.summary(METRICS, params, "beta=4", ["plots/samples.png"], "epoch 1: fine\n").splitlines()
+    lines = report.summary(
+        METRICS, params, "beta=4", FOUND, ["plots/samples.png"], "epoch 1: fine\n"
+    ).splitlines()
     assert "Params that differ from the committed ones: beta=4" in lines
     assert "| ELBO, test (nats) | -98.77 ± 0.46 |" in lines
     assert "| Active units of 20 | 17 |" in lines
@@ -41,9 +58,21 @@ def test_the_summary_shows_headlines_and_every_metric():
     assert not [line for line in lines if line.startswith("| Fréchet distance, Inception")]
     for name, value in METRICS.items():
         assert f"| {name} | {value} |" in lines
-    assert (
-        "Params that differ from the committed ones: none" in report.summary({}, {}, "", [], "").splitlines()
-    )
+    nothing = report.summary({}, {}, "", [], [], "").splitlines()
+    assert "Params that differ from the committed ones: none" in nothing
+
+
+def test_the_summary_has_the_findings_above_the_figures():
+    text = report.summary(METRICS, {}, "", FOUND, [], "")
+    said = [
+        "Holes in the latent space (98% sure)",
+        "- Holes in the latent space: few are covered",
+        "likely cause: the KL weighs too little",
+        "dvc exp run -S beta=1",
+        "| Active units of 20 | 17 |",
+    ]
+    places = [text.index(part) for part in said]
+    assert places == sorted(places)
 
 
 def test_the_files_of_a_run_have_their_folders(tmp_path):
@@ -67,6 +96,12 @@ def test_the_files_of_a_run_have_their_folders(tmp_path):
         str(Path(path).relative_to(tmp_path)): folder for path, folder in report.artifacts(tmp_path).items()
     }
     assert found == made
+
+
+def test_pictures_are_named_by_stage_and_file(tmp_path):
+    (tmp_path / "diagnose/plots").mkdir(parents=True)
+    (tmp_path / "diagnose/plots/samples.png").write_text("x")
+    assert report.pictures(tmp_path) == {"diagnose/samples": str(tmp_path / "diagnose/plots/samples.png")}
 
 
 def test_the_pictures_of_all_stages_are_copied_and_a_second_time_the_same(tmp_path):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
 from vaeline.data.prepared import Split
-from vaeline.estimators.bounds import device_of, rows_of, shown, spread
+from vaeline.estimators.bounds import shown, spread
 from vaeline.observations import Observations
 
 COMPONENTS = 10  # as Ghosh et al.; they have full covariances too
@@ -38,7 +38,7 @@ class ExPost:
 @torch.no_grad()
 def drawn(model: nn.Module, images: Observations) -> Tensor:
     """Returns one z ~ q(z|x) for each of uint8 images [N, C, H, W]: [N, d], all layers side by side."""
-    inferences = (model.infer(x) for x in shown(images, rows_of(images.shape[1:]), device_of(model)))
+    inferences = (model.infer(x) for x in shown(model, images))
     return torch.cat([torch.cat([layer.sample[0] for layer in seen.layers], -1) for seen in inferences])
 
 

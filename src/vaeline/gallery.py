@@ -130,7 +130,7 @@ def mapped(seen: Latents, labels: np.ndarray, classes: Sequence[str]) -> Figure:
     from sklearn.manifold import TSNE  # a second or more: only where it is needed
 
     perplexity = min(30, len(means) / 4)
-    points = TSNE(perplexity=perplexity, random_state=0).fit_transform(means)
+    points = TSNE(perplexity=perplexity, max_iter=500, random_state=0).fit_transform(means)
     note = "t-SNE of the latent means (near stays near; other distances mean nothing)"
     return latent_map(points, labels, classes, (note, ""))
 

@@ -30,11 +30,14 @@ def stoppable(target: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def started(overrides: Sequence[str], name: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Yields DVC running the experiment; on an exception, as of Ctrl-C, DVC and its stage are stopped."""
+def started(overrides: Sequence[str], name: str, *targets: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Yields DVC running the experiment, whole or up to the stages `targets`.
+
+    On an exception, as of Ctrl-C, DVC and its stage are stopped.
+    """
     _can_run()
     flags = [flag for override in overrides for flag in ("-S", override)]
-    command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "-n", _free(name), *flags]
+    command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "-n", _free(name), *flags, *targets]
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     path = log(name)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -63,6 +63,15 @@ def artifacts(outputs: Path) -> dict[str, str]:
     return {str(path): folder for folder, paths in found.items() for path in sorted(paths)}
 
 
+def pictures(outputs: Path) -> dict[str, str]:
+    """Returns every stage's pictures, each under `<stage>/<name>`."""
+    return {
+        f"{stage}/{path.stem}": str(path)
+        for stage in STAGES
+        for path in sorted(outputs.glob(f"{stage}/plots/*.png"))
+    }
+
+
 def copy_pictures(outputs: Path) -> list[str]:
     """Copies every stage's pictures beside the summary, and returns their paths from there."""
     (outputs / "report" / "plots").mkdir(parents=True, exist_ok=True)

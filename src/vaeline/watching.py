@@ -71,4 +71,4 @@ def kept(experiment: str) -> Path:
 
 
 def _pasted(found: Sequence[Finding]) -> list[Finding]:
-    return with_commands(found, read_yaml("params.yaml"))
+    return with_commands(found, read_yaml("params.yaml")) if problems(found) else list(found)

@@ -1,11 +1,22 @@
+import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import torch
 from mlflow import MlflowClient
+from PIL import Image
 
+from tests.conftest import ROOT
+from tests.small import config, shown, vae
+from vaeline import checkpoints
+from vaeline.tracking.describing import OURS
+from vaeline.tracking.inputs import Input
 from vaeline.tracking.runs import TrainingRun, complete
-from vaeline.tracking.store import TRAINING_RUN, Report
+from vaeline.tracking.store import NOTE, TRAINING_RUN, Report
 
 CURVES = [{"epoch": epoch, "valid_elbo": -100.0 + epoch, "train_loss": 100.0 - epoch} for epoch in (1, 2, 3)]
 
@@ -41,8 +52,12 @@ def reported(**params):
     )
 
 
-def steps(client, run_id):
-    return [point.step for point in client.get_metric_history(run_id, "valid_elbo")]
+def steps(client, run_id, metric="valid_elbo"):
+    return [point.step for point in client.get_metric_history(run_id, metric)]
+
+
+def system_metrics(client, run_id):
+    return [name for name in client.get_run(run_id).data.metrics if name.startswith("system/")]
 
 
 def train(experiment="e", resume="", epochs=3):
@@ -120,6 +135,7 @@ def test_a_training_that_fails_leaves_a_failed_run(client):
 
 def test_without_a_server_nothing_fails_and_one_line_says_so(client, monkeypatch, capsys):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")  # the discard port: nobody listens
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with TrainingRun.open("e", trained()) as run:
         run.curves(CURVES)
         run.artifacts({__file__: "x"})
@@ -141,3 +157,121 @@ def test_runs_and_files_lie_at_the_repositorys_root_wherever_the_stage_runs(clie
         client.get_run(run_id).info.artifact_uri == (tmp_path / "mlartifacts" / run_id / "artifacts").as_uri()
     )
     assert list(elsewhere.iterdir()) == []
+
+
+def test_what_a_report_says_is_renewed_and_a_persons_words_above_it_stay(client):
+    run_id = train()
+    complete("e", run_id, replace(reported(), verdict="blur", note=f"mine\n{OURS}\nblurred"))
+    client.set_tag(run_id, NOTE, f"edited by hand\n{OURS}\nblurred")
+    complete("e", run_id, replace(reported(), verdict="healthy", note=f"mine\n{OURS}\nhealthy"))
+    tags = client.get_run(run_id).data.tags
+    assert tags["verdict"] == "healthy"
+    assert tags[NOTE] == f"edited by hand\n{OURS}\nhealthy"
+    assert [run.info.run_id for run in client.search_runs(["1"], "tags.verdict = 'healthy'")] == [run_id]
+
+
+TRAIN = Input("d train", "training", "ab" * 18, "local", '{"uri": "here"}', "{}", '{"num_rows": 3}')
+
+
+def test_a_run_has_its_data_sets_once(client):
+    report = replace(reported(), inputs=[TRAIN])
+    run_id = train()
+    for _ in range(2):
+        complete("e", run_id, report)
+    (found,) = client.get_run(run_id).inputs.dataset_inputs
+    assert (found.dataset.name, found.dataset.digest) == (TRAIN.name, TRAIN.digest)
+    assert {tag.key: tag.value for tag in found.tags} == {"mlflow.data.context": "training"}
+
+
+def test_pictures_stand_once_in_the_grid_at_the_last_epoch(client, tmp_path):
+    Image.new("RGB", (40, 30), "red").save(tmp_path / "a.png")
+    run_id = train()
+    for _ in range(2):
+        complete("e", run_id, replace(reported(), pictures={"diagnose/a": str(tmp_path / "a.png")}))
+    logged = [file.path for file in client.list_artifacts(run_id, "images")]
+    assert sorted(path.rpartition(".")[2] for path in logged) == ["png", "webp"]
+    assert all(path.startswith("images/diagnose~a+step+3+") for path in logged)
+
+
+@pytest.fixture
+def trained_model(tmp_path):
+    """A model, and the checkpoint that a training leaves of it."""
+    model, path = vae(), tmp_path / "best.pt"
+    facts = {"config": config().to_dict(), "shape": [1, 8, 8], "classes": 10}
+    checkpoints.save(path, {**facts, "training": {"model": model.state_dict(), "optimizer": {"large": 1}}})
+    return model.eval(), path
+
+
+def test_the_readmes_three_lines_load_the_final_model_in_a_fresh_process(client, tmp_path, trained_model):
+    model, path = trained_model
+    run_id = train()
+    for _ in range(2):
+        complete("e", run_id, replace(reported(), checkpoint=path))
+    (output,) = client.get_run(run_id).outputs.model_outputs
+    logged = client.get_logged_model(output.model_id)
+    assert (logged.name, logged.status, logged.source_run_id) == ("model", "READY", run_id)
+    assert {metric.key: metric.value for metric in logged.metrics} == {"evaluate/elbo": -99.5}
+    assert len(client.get_metric_history(run_id, "evaluate/elbo")) == 1
+
+    x = shown(5).numpy()
+    np.save(tmp_path / "x.npy", x)
+    said = subprocess.run(
+        [sys.executable, "-c", readme_lines().replace("RUN_ID", run_id) + USE.replace("RUN_ID", run_id)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, said.stderr
+    found = {key: torch.tensor(values) for key, values in json.loads(said.stdout.splitlines()[-1]).items()}
+    mean = model.encode(torch.from_numpy(x)).mean.detach()
+    torch.testing.assert_close(found["encoded"], mean)
+    torch.testing.assert_close(found["by_predict"], mean)
+    assert found["reconstructed"].shape == (5, 1, 8, 8)
+    assert found["sampled"].shape == (4, 1, 8, 8)
+    assert 0 <= found["sampled"].min() < found["sampled"].max() <= 1
+
+
+def readme_lines():
+    """The three lines of the README that load a model."""
+    block = (ROOT / "README.md").read_text().partition("```python\nimport mlflow\n")[2].partition("```")[0]
+    assert len(block.splitlines()) == 2
+    return f"import mlflow\n{block}"
+
+
+USE = """
+import json
+import numpy as np
+
+x = np.load("x.npy")
+print(json.dumps({
+    "encoded": model.encode(x).tolist(),
+    "reconstructed": model.reconstruct(x).tolist(),
+    "sampled": model.sample(4).tolist(),
+    "by_predict": mlflow.pyfunc.load_model("runs:/RUN_ID/model").predict(x, {"method": "encode"}).tolist(),
+}))
+"""
+
+
+def test_the_machines_use_is_logged_while_it_trains_and_goes_on_after_a_kill(client, monkeypatch):
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
+    cpu, run_id, seen = "system/cpu_utilization_percentage", "", 0
+    for _ in range(2):
+        with TrainingRun.open("e", trained(), run_id) as run:
+            for _ in range(5000):  # of some milliseconds
+                if len(steps(client, run.id, cpu)) > seen:
+                    break
+        logged, run_id = steps(client, run.id, cpu), run.id
+        assert logged == list(range(len(logged)))
+        assert len(logged) > seen
+        seen = len(logged)
+
+
+def test_without_psutil_the_run_is_logged_all_the_same(client, monkeypatch, capsys):
+    for module in [name for name in sys.modules if name.startswith("mlflow.system_metrics")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    run_id = train()
+    assert steps(client, run_id) == [1, 2, 3]
+    assert system_metrics(client, run_id) == []
+    assert "not logged" not in capsys.readouterr().err

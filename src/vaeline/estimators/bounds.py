@@ -41,10 +41,10 @@ def as_shown(images: Observations, device: torch.device) -> Observations:
     return images.to(device, torch.float32) / 255
 
 
-def shown(images: Observations, rows: int, device: torch.device) -> Iterator[Observations]:
+def shown(model: nn.Module, images: Observations) -> Iterator[Observations]:
     """Yields images [N, C, H, W] in chunks, as the model is shown them."""
-    for chunk in images.split(rows):
-        yield as_shown(chunk, device)
+    for chunk in images.split(rows_of(images.shape[1:])):
+        yield as_shown(chunk, device_of(model))
 
 
 def rows_of(shape: Sequence[int]) -> int:

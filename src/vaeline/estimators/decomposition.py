@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from vaeline.estimators.bounds import device_of, rows_of, shown, spread
+from vaeline.estimators.bounds import shown, spread
 from vaeline.observations import Observations
 
 QUERIES = 1000  # images whose z is drawn; the aggregate posterior is over all images
@@ -33,7 +33,7 @@ def decompose(model: nn.Module, images: Observations, queries: int = QUERIES) ->
     Exact in the aggregate over these N images, up to the noise of z; the information is at most log N. None
     for a model whose posterior and prior are not one layer of diagonal Gaussians: it is not defined there.
     """
-    layers = [model.infer(x).layers for x in shown(images, rows_of(images.shape[1:]), device_of(model))]
+    layers = [model.infer(x).layers for x in shown(model, images)]
     if not all(len(layer) == 1 and layer[0].factorised for layer in layers):
         return None
     loc, scale = (

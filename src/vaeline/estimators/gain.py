@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
-from vaeline.estimators.bounds import as_shown, device_of, rows_of, spread
+from vaeline.estimators.bounds import as_shown, device_of, rows_of, shown, spread
 from vaeline.estimators.estimate import Estimate, means
 from vaeline.models.inference import Inference
 from vaeline.observations import Observations, pixels
@@ -25,8 +25,7 @@ def gain(model: nn.Module, images: Observations) -> dict[str, float]:
     whatever the rate is. Kingma & Welling's ELBO (2014, equation 3) cannot tell the two apart.
     """
     own, other = [], []
-    for chunk in images[spread(len(images), QUERIES)].split(rows_of(images.shape[1:])):
-        x = as_shown(chunk, device_of(model))
+    for x in shown(model, images[spread(len(images), QUERIES)]):
         z = torch.cat([layer.sample[0] for layer in model.infer(x).layers], -1)  # [B, d]
         own.append(_explained(model, x, z))
         other.append(_explained(model, x, z.roll(1, 0)))
@@ -39,7 +38,7 @@ def exchange_rate(model: nn.Module, images: Observations) -> dict[str, float]:
 
     −dD/dR along a common factor of the posterior's σ, at the same noise, for uint8 images [N, C, H, W]: 1
     where the ELBO is at its best in that direction, β where training weighed the KL by β (Alemi et al. 2018,
-    "Fixing a broken ELBO", section 3). With its standard error; nothing for a model whose posterior and
+    "Fixing a broken ELBO"). With its standard error; nothing for a model whose posterior and
     prior are not one layer of diagonal Gaussians.
     """
     rates, distortions = [], []

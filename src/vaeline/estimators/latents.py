@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from vaeline.estimators.bounds import device_of, rows_of, shown
+from vaeline.estimators.bounds import shown
 from vaeline.models.inference import Layer
 from vaeline.moments import stated
 from vaeline.observations import Observations
@@ -62,7 +62,7 @@ def latents(model: nn.Module, images: Observations) -> Latents:
     """
     found: tuple[list[Tensor], ...] = ([], [], [])
     kls = []
-    for x in shown(images, rows_of(images.shape[1:]), device_of(model)):
+    for x in shown(model, images):
         inference = model.infer(x)
         kls.append(inference.kl_terms().cpu())
         exact = all(_exact(layer) for layer in inference.layers)

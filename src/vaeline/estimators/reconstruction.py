@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from vaeline.estimators.bounds import device_of, rows_of, shown
+from vaeline.estimators.bounds import shown
 from vaeline.observations import Observations, pixels
 
 # float32 cannot tell probabilities nearer to 1 than this from 1 itself.
@@ -19,7 +19,7 @@ def reconstruction_errors(model: nn.Module, images: Observations) -> dict[str, T
     squared and absolute error, a pixel; pixel values in [0, 1].
     """
     errors: dict[str, list[Tensor]] = {"bce": [], "sse": [], "mse": [], "mae": []}
-    for x in shown(images, rows_of(images.shape[1:]), device_of(model)):
+    for x in shown(model, images):
         mean, x = model.infer(x).likelihood.mean[0], pixels(x)
         bce = binary_cross_entropy_with_logits(torch.logit(mean, eps=RESOLUTION), x, reduction="none")
         squared = (mean - x).square().flatten(1)

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vaeline.estimators.bounds import device_of, rows_of, shown
+from vaeline.estimators.bounds import shown
 from vaeline.observations import Observations
 
 FINE = 0.25  # cycles a pixel: half of the finest that pixels can show; what is below are shapes
@@ -26,10 +26,7 @@ def sharpness(model: nn.Module, images: Observations, originals: np.ndarray) -> 
     has less.
     """
     rebuilt = torch.cat(
-        [
-            fine_energy(model.infer(x).likelihood.mean[0].clamp(0, 1)).cpu()
-            for x in shown(images, rows_of(images.shape[1:]), device_of(model))
-        ]
+        [fine_energy(model.infer(x).likelihood.mean[0].clamp(0, 1)).cpu() for x in shown(model, images)]
     )
     real = fine_energy(torch.from_numpy(originals.copy()).float() / 255)
     ratio = (rebuilt.mean() / real.mean()).item()

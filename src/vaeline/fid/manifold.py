@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.metrics import pairwise_distances
 
-NEAREST = 5  # neighbours that span the manifold around a point, as Naeem et al. 2020, section 5
+NEAREST = 5  # neighbours that span the manifold around a point, as in Naeem et al. 2020
 
 
 def manifold(real: np.ndarray, generated: np.ndarray, source: str = "") -> dict[str, float]:

@@ -32,7 +32,9 @@ COLLAPSE = Detector(
     signs=((thresholds.RATE, thresholds.GAIN),),
     ill="the decoder does without z, whose rate is {kl:.2f} nats",
     well="the decoder needs z, whose rate is {kl:.1f} nats",
-    remedy=remedies.first(remedies.lighter_kl, remedies.learned_variance, remedies.slower, remedies.warm_up),
+    remedy=remedies.first(
+        remedies.lighter_kl, remedies.learned_variance, remedies.slower, remedies.shallower, remedies.warm_up
+    ),
 )
 DEAD = Detector(
     name="dead_dimensions",
@@ -102,9 +104,9 @@ UNSTABLE = Detector(
 OVERFITTING = Detector(
     name="overfitting",
     title="Overfitting",
-    signs=((thresholds.DECLINE,), (thresholds.GAP,)),
-    ill="the ELBO of unseen images fell by {decline:.4f} bits per dimension after its best, and lies "
-    "{generalisation_gap:.4f} below that of training images",
+    signs=((thresholds.DECLINE, thresholds.WIDE_GAP), (thresholds.GAP,)),
+    ill="the ELBO of unseen images lies {generalisation_gap:.4f} bits per dimension below that of training "
+    "images, and fell by {decline:.4f} after its best",
     well="the ELBO of unseen images was at its best at the end",
     note=_gap,
     remedy=remedies.first(remedies.fresh_binarization, remedies.moved_images, remedies.shorter),

@@ -71,10 +71,12 @@ def save(path: Path | str, findings: Sequence[Finding]) -> None:
 
 def load(path: Path | str) -> list[Finding]:
     """Returns the findings in a file that `save` wrote; raises VaelineError where it is damaged."""
-    return [
-        Finding(**{**values, "evidence": [Evidence(**one) for one in values["evidence"]]})
-        for values in read_json(path)["findings"]
-    ]
+    return [of(values) for values in read_json(path)["findings"]]
+
+
+def of(values: Mapping[str, Any]) -> Finding:
+    """Returns a finding from its plain values."""
+    return Finding(**{**values, "evidence": [Evidence(**one) for one in values["evidence"]]})
 
 
 def problems(findings: Iterable[Finding]) -> list[Finding]:

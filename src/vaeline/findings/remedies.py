@@ -14,9 +14,11 @@ Rule = Callable[[Config, Metrics], Remedy | None]
 
 RATE = 0.001  # a learning rate at which Adam trains every network here
 FAST, SLOW = 3 * RATE, RATE / 3
-FREE_BITS = 0.25  # nats a dimension: Kingma et al. 2016, appendix C, tried from 0.125 to 2
+LOG_VARIANCE = 20.0  # σ² of 5e8: of any use to nobody, and its square still a float32
+FREE_BITS = 0.25  # nats a dimension
 LATENTS = 20
-LONGER = 2, 10  # times the epochs, at least and at the most
+DEEP, DEPTH = 4, 2  # hidden layers of an mlp: more than trains without help, and the default
+LONGER = 4, 10  # times the epochs, at least and at the most
 
 
 def first(*rules: Rule) -> Callable[[Config, Metrics], Remedy]:
@@ -57,16 +59,23 @@ def slower(config: Config, _: Metrics) -> Remedy | None:
     """A learning rate above what Adam takes."""
     if config["learning_rate"] > FAST:
         cause = f"learning_rate = {config['learning_rate']:g}: steps overshoot, and units die"
-        return Remedy(cause, {"learning_rate": RATE, "grad_clip": _clip(config)})
+        return Remedy(cause, {"learning_rate": RATE} | _bounds(config))
     return None
 
 
 def slower_still(config: Config, _: Metrics) -> Remedy:
     """Steps that are too large at any rate."""
-    rate = config["learning_rate"] / 10
     cause = f"steps overshoot at learning_rate = {config['learning_rate']:g}"
-    narrow = {"posterior.diagonal.log_var_max": 10.0} if config["posterior"]["name"] == "diagonal" else {}
-    return Remedy(cause, {"learning_rate": rate, "grad_clip": _clip(config), **narrow})
+    return Remedy(cause, {"learning_rate": config["learning_rate"] / 10} | _bounds(config))
+
+
+def shallower(config: Config, _: Metrics) -> Remedy | None:
+    """Plain layers upon layers: warm-up and free bits do not cure them, the clinic has tried."""
+    network = config["network"]
+    if network["name"] == "mlp" and network["mlp"]["depth"] > DEEP:
+        cause = f"through {network['mlp']['depth']} plain layers neither image nor gradient gets to z"
+        return Remedy(cause, {"network.mlp.depth": DEPTH})
+    return None
 
 
 def warm_up(config: Config, _: Metrics) -> Remedy:
@@ -139,9 +148,9 @@ def faster(config: Config, _: Metrics) -> Remedy | None:
 
 
 def longer(config: Config, metrics: Metrics) -> Remedy:
-    """Too few epochs: the gain of the last quarter falls about as one over their number."""
+    """Too few epochs: the gain of a last quarter falls more slowly than one over their number."""
     least, most = LONGER
-    times = min(most, max(least, math.ceil(metrics["late_gain"] / PROGRESS.value)))
+    times = min(most, math.ceil(least * metrics["late_gain"] / PROGRESS.value))
     cause = f"{config['epochs']} epochs were not enough"
     return Remedy(cause, {"epochs": times * config["epochs"]})
 
@@ -154,5 +163,9 @@ def larger_networks(config: Config, _: Metrics) -> Remedy:
     return Remedy(cause, {"hidden_dim": 2 * config["hidden_dim"], "epochs": 2 * config["epochs"]})
 
 
-def _clip(config: Config) -> float:
-    return config["grad_clip"] or 1.0
+def _bounds(config: Config) -> dict[str, float]:
+    """Returns what keeps gradients and variances from growing without end, where the config does not."""
+    clip = {} if config["grad_clip"] else {"grad_clip": 1.0}
+    diagonal = config["posterior"]["diagonal"]
+    wide = diagonal["log_var_max"] > LOG_VARIANCE
+    return clip | ({"posterior.diagonal.log_var_max": LOG_VARIANCE} if wide else {})

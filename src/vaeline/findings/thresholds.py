@@ -85,6 +85,13 @@ GAP = Threshold(
     "bits per dimension",
     "as for the decline: a decline without it is no overfitting",
 )
+WIDE_GAP = Threshold(
+    "generalisation_gap",
+    0.02,
+    "above",
+    "bits per dimension",
+    "so much is learnt by heart that what moves the images, or more of them, brings the ELBO on",
+)
 PROGRESS = Threshold(
     "late_gain",
     0.005,

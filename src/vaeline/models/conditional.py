@@ -69,10 +69,6 @@ class ConditionalVAE(Decoding):
         counts = torch.bincount(torch.from_numpy(train.labels.copy()), minlength=self.classes)
         self.shares.copy_(counts / len(train))
 
-    def below(self, x: Tensor) -> Tensor:
-        """Returns what `encode` takes: x itself."""
-        return x
-
     def encode(self, x: Observations) -> Distribution:
         """Returns q(z|x, y) for x [B, C, H, W] with its labels: batch [B], event [latent_dim]."""
         images = pixels(x)

@@ -13,9 +13,8 @@ from vaeline.observations import Observations
 class Decoding(nn.Module):
     """Base of models with p(x|z) made of a `decoder`, built by `network`, and a `likelihood`.
 
-    `prior` is that of the uppermost layer, `below(x)` what its posterior is recognised from, and
-    `layers(x, k)` the stochastic layers with k draws of each, the one that the decoder sees first. `classes`
-    is how many labels the model is told of, beside the images.
+    `prior` is that of the uppermost layer, and `layers(x, k)` the stochastic layers with k draws of each, the
+    one that the decoder sees first. `classes` is how many labels the model is told of, beside the images.
     """
 
     classes = 0
@@ -24,6 +23,10 @@ class Decoding(nn.Module):
         """Returns all layers with k draws of each, and p(x|z), for x [B, C, H, W] in [0, 1]."""
         layers = self.layers(x, k)
         return Inference(layers, self.conditioned(x).decode(layers[0].sample))
+
+    def below(self, x: Tensor) -> Tensor:
+        """Returns what the posterior of the uppermost layer is recognised from: x itself."""
+        return x
 
     @torch.no_grad()
     def start_at(self, train: Split) -> None:

@@ -69,10 +69,6 @@ class LadderVAE(Decoding):
         outputs = self.likelihood.outputs(shape[0])
         self.decoder = self.network.decoder(self.sizes[0] + passing, (outputs, *shape[1:]))
 
-    def below(self, x: Tensor) -> Tensor:
-        """Returns what `encode` takes: x itself."""
-        return x
-
     def encode(self, x: Tensor) -> Distribution:
         """Returns q(z_L|x) for x [B, C, H, W]: batch [B], event [d_L]."""
         return self.posterior(self._upwards(x)[-1])

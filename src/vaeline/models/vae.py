@@ -34,10 +34,6 @@ class VAE(Decoding):
         outputs = self.likelihood.outputs(shape[0])
         self.decoder = self.network.decoder(config.latent_dim, (outputs, *shape[1:]))
 
-    def below(self, x: Tensor) -> Tensor:
-        """Returns what `encode` takes: x itself."""
-        return x
-
     def encode(self, x: Tensor) -> Distribution:
         """Returns q(z|x) for x [B, C, H, W]: batch [B], event [latent_dim]."""
         return self.posterior(self.encoder(x))

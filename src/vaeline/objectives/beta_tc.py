@@ -7,9 +7,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from vaeline.errors import VaelineError
 from vaeline.models.inference import Layer
-from vaeline.objectives.limits import no_free_bits, no_lone_image, only_layer
+from vaeline.objectives.limits import no_free_bits, no_lone_image, only_factorised_layer
 from vaeline.objectives.terms import Terms
 from vaeline.observations import Observations
 from vaeline.params import Options
@@ -49,12 +48,7 @@ class BetaTC:
         Raises VaelineError for models whose posterior and prior are not one layer of diagonal Gaussians.
         """
         inference = model.infer(x, self.k)
-        layer = only_layer("beta_tc", inference)
-        if not layer.factorised:
-            raise VaelineError(
-                "objective.name=beta_tc needs posterior and prior to be diagonal Gaussians: "
-                "use objective.name=elbo"
-            )
+        layer = only_factorised_layer("beta_tc", inference)
         distortion, kl = inference.distortion(x).mean(0), inference.kl_terms()
         joint, marginals = aggregate(layer, self.images)
         correlation = (joint - marginals).mean()

@@ -6,9 +6,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from vaeline.errors import VaelineError
 from vaeline.models.inference import Layer
-from vaeline.objectives.limits import no_free_bits, no_lone_image, only_layer
+from vaeline.objectives.limits import no_free_bits, no_lone_image, only_factorised_layer
 from vaeline.objectives.terms import Terms
 from vaeline.observations import Observations
 from vaeline.params import Options
@@ -47,12 +46,7 @@ class DIP:
         Raises VaelineError for models whose posterior and prior are not one layer of diagonal Gaussians.
         """
         inference = model.infer(x, self.k)
-        layer = only_layer("dip", inference)
-        if not layer.factorised:
-            raise VaelineError(
-                "objective.name=dip needs posterior and prior to be diagonal Gaussians: "
-                "use objective.name=elbo"
-            )
+        layer = only_factorised_layer("dip", inference)
         distortion, kl = inference.distortion(x).mean(0), inference.kl_terms()
         covariance = aggregate_covariance(layer, self.whole)
         own = covariance.diagonal()

@@ -30,3 +30,14 @@ def only_layer(name: str, inference: Inference) -> Layer:
             "use model.name=vae, or objective.name=elbo or iwae"
         )
     return inference.layers[0]
+
+
+def only_factorised_layer(name: str, inference: Inference) -> Layer:
+    """Returns the same where it is of diagonal Gaussians; raises VaelineError where it is not."""
+    layer = only_layer(name, inference)
+    if not layer.factorised:
+        raise VaelineError(
+            f"objective.name={name} needs posterior and prior to be diagonal Gaussians: "
+            "use objective.name=elbo"
+        )
+    return layer

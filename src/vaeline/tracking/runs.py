@@ -9,6 +9,7 @@ import contextlib
 import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from vaeline.tracking.store import TRAINING_RUN, Report, Store, holds_another
 
@@ -24,6 +25,7 @@ class TrainingRun:
     def __init__(self, resume: str) -> None:
         self.id = resume or uuid.uuid4().hex
         self._store: Store | None = None
+        self._watching: Any = None
 
     @classmethod
     @contextlib.contextmanager
@@ -37,6 +39,7 @@ class TrainingRun:
                 run._store.client.update_run(resume, status="RUNNING")
             else:
                 run.id = run._store.create(report, {})
+            run._watching = run._store.watch(run.id)
         try:
             yield run
         except BaseException:
@@ -58,6 +61,8 @@ class TrainingRun:
 
     def _end(self, status: str) -> None:
         with self._tolerant():
+            if self._watching:
+                self._watching.finish()
             if self._store:
                 self._store.client.set_terminated(self.id, status)
 

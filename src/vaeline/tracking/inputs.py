@@ -1,0 +1,58 @@
+"""The data sets of a run, as MLflow shows them: which arrays, and where they came from."""
+
+import json
+import math
+from dataclasses import dataclass
+
+from vaeline.data.prepared import SPLITS, Prepared
+
+LONGEST_DIGEST = 36  # characters, in MLflow
+CONTEXTS = {"train": "training", "valid": "validation", "test": "testing"}
+PUBLISHED = {
+    "mnist": "https://yann.lecun.com/exdb/mnist/",
+    "fashion_mnist": "https://github.com/zalandoresearch/fashion-mnist",
+    "kmnist": "https://codh.rois.ac.jp/kmnist/",
+    "omniglot": "https://github.com/brendenlake/omniglot",
+    "cifar10": "https://www.cs.toronto.edu/~kriz/cifar.html",
+    "svhn": "http://ufldl.stanford.edu/housenumbers/",
+    "celeba": "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+    "digits": "https://archive.ics.uci.edu/dataset/80/",
+    "photo_patches": "https://scikit-learn.org/stable/modules/generated/sklearn.datasets.load_sample_images.html",
+}
+"""Where their makers publish what is published; any other lies where it was prepared."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One split of a data set; `source`, `schema` and `profile` are JSON in the form that MLflow reads."""
+
+    name: str
+    context: str
+    digest: str
+    source_type: str
+    source: str
+    schema: str
+    profile: str
+
+
+def inputs(data: Prepared) -> list[Input]:
+    """Returns the three splits, each under the data set's name and its own: `mnist train`."""
+    return [_input(data, split) for split in SPLITS]
+
+
+def _input(data: Prepared, split: str) -> Input:
+    facts = data.description["arrays"][f"{split}_images.npy"]
+    count, *sides = facts["shape"]
+    published = PUBLISHED.get(data.name, "")
+    came_from = {"url": published} if published else {"uri": str(data.directory)}
+    spec = {"dtype": facts["dtype"], "shape": [-1, *sides]}
+    features = json.dumps([{"name": "images", "type": "tensor", "tensor-spec": spec}])
+    return Input(
+        name=f"{data.name} {split}",
+        context=CONTEXTS[split],
+        digest=facts["sha256"][:LONGEST_DIGEST],
+        source_type="http" if published else "local",
+        source=json.dumps(came_from | {"sha256": facts["sha256"]}),
+        schema=json.dumps({"mlflow_tensorspec": {"features": features, "targets": None}}),
+        profile=json.dumps({"num_rows": count, "num_elements": count * math.prod(sides)}),
+    )
