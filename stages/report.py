@@ -36,10 +36,9 @@ def main(params: Handed) -> None:
     log = (OUTPUTS / "train" / "training.log").read_text()
     written = report.summary(metrics, config, changes(config), found, pictures, log)
     write_text(OUTPUTS / "report" / "summary.md", written)
-    made = Run.read(OUTPUTS / "report", changes(config) or "baseline")
-    write_text(
-        OUTPUTS / "report" / "report.html", page(made, committed(), experiment().get("dvc.experiment", ""))
-    )
+    made = Run.read(OUTPUTS / "report", describing.name(config))
+    html = page(made, committed(), experiment().get("dvc.experiment", ""))
+    write_text(OUTPUTS / "report" / "report.html", html)
     row = Report(
         name=describing.name(config),
         params=config,
