@@ -19,6 +19,8 @@ FREE_BITS = 0.25  # nats a dimension
 LATENTS = 20
 DEEP, DEPTH = 4, 2  # hidden layers of an mlp: more than trains without help, and the default
 LONGER = 4, 10  # times the epochs, at least and at the most
+TAKE_FREE_BITS = ("elbo", "perceptual")  # objectives that can leave a part of the KL free
+TAKE_GAUSSIANS = ("beta_tc", "dip")  # … that need posterior and prior to be diagonal Gaussians
 
 
 def first(*rules: Rule) -> Callable[[Config, Metrics], Remedy]:
@@ -80,10 +82,13 @@ def shallower(config: Config, _: Metrics) -> Remedy | None:
 
 def warm_up(config: Config, _: Metrics) -> Remedy:
     """The KL in full before the decoder has a use for z."""
-    epochs = max(1, config["epochs"] // 3)
-    bits = max(FREE_BITS, 2 * config["free_bits"])
     cause = "the KL weighs in full before the decoder has a use for z"
-    return Remedy(cause, {"kl_warmup_epochs": epochs, "free_bits": bits})
+    epochs = max(1, config["epochs"] // 3)
+    linear = {} if config["kl_schedule"] == "linear" else {"kl_schedule": "linear"}
+    if config["objective"]["name"] in TAKE_FREE_BITS:
+        bits = max(FREE_BITS, 2 * config["free_bits"])
+        return Remedy(cause, linear | {"kl_warmup_epochs": epochs, "free_bits": bits})
+    return Remedy(cause, linear | {"kl_warmup_epochs": max(epochs, 2 * config["kl_warmup_epochs"])})
 
 
 def no_free_bits(config: Config, _: Metrics) -> Remedy | None:
@@ -99,7 +104,8 @@ def no_free_bits(config: Config, _: Metrics) -> Remedy | None:
 
 def more_latents(config: Config, metrics: Metrics) -> Remedy | None:
     """Dimensions that are all full."""
-    if config["latent_dim"] < LATENTS and metrics["crowding"] > CROWDED.value:
+    counts = config["model"]["name"] != "vq"  # whose codes have dimensions of their own
+    if counts and config["latent_dim"] < LATENTS and metrics["crowding"] > CROWDED.value:
         cause = (
             f"latent_dim = {config['latent_dim']}: each carries {metrics['crowding']:.1f} nats, all are full"
         )
@@ -109,7 +115,8 @@ def more_latents(config: Config, metrics: Metrics) -> Remedy | None:
 
 def better_prior(config: Config, _: Metrics) -> Remedy | None:
     """A prior that cannot be where q(z) is."""
-    if config["prior"]["name"] == "standard_normal" and config["model"]["name"] != "vq":
+    bound = config["model"]["name"] == "vq" or config["objective"]["name"] in TAKE_GAUSSIANS
+    if config["prior"]["name"] == "standard_normal" and not bound:
         cause = "a standard normal prior cannot follow the aggregate posterior to where it is"
         return Remedy(cause, {"prior.name": "flow"})
     return None
@@ -136,7 +143,11 @@ def moved_images(config: Config, _: Metrics) -> Remedy | None:
 def shorter(config: Config, metrics: Metrics) -> Remedy:
     """Training on past the best epoch."""
     cause = f"training went on past its best at epoch {metrics['best_epoch']} of {config['epochs']}"
-    return Remedy(cause, {"epochs": metrics["best_epoch"]})
+    epochs = max(1, min(metrics["best_epoch"], config["epochs"] - 1))
+    if config["kl_schedule"] == "linear":
+        return Remedy(cause, {"epochs": epochs})
+    cycle = min(config["kl_warmup_epochs"], epochs / config["kl_cycles"])
+    return Remedy(cause, {"epochs": epochs, "kl_warmup_epochs": cycle})
 
 
 def faster(config: Config, _: Metrics) -> Remedy | None:
