@@ -70,7 +70,7 @@ def test_a_problem_is_told_once_when_it_is_first_there(place, capsys):
     said = capsys.readouterr().err
     assert said.count("- Unstable training: 1 updates were not finite") == 1
     assert said.count("-S learning_rate=0.0001") == 1
-    assert [one.name for one in problems(load(OUTPUT))][0] == "unstable_training"
+    assert next(one.name for one in problems(load(OUTPUT))) == "unstable_training"
 
 
 def test_a_collapse_is_told_of_when_some_epochs_together_have_no_rate(place, capsys):
