@@ -1,4 +1,4 @@
-"""Shows the MLflow UI in the docs: `python -m tests.screenshots`, with the runs that are recorded here."""
+"""Shows report and MLflow UI in the docs: `python -m tests.screenshots`, with what is recorded here."""
 
 import json
 import re
@@ -21,8 +21,11 @@ def columns(runs: str) -> str:
 
 
 def main() -> None:
-    """Writes the table of runs and their comparison as PNG."""
+    """Writes the report's page, the table of runs and their comparison as PNG."""
     with ui(ROOT) as addresses, chromium() as browser:
+        page = (ROOT / "outputs/report/report.html").as_uri()
+        with visit(browser, page, viewport={"width": 1280, "height": 1500}) as seen:
+            seen.page.screenshot(path=PICTURES / "report.png")
         for name, ready in (("Runs", "matching run"), ("Compare", "Parallel Coordinates Plot")):
             first = QUIET + columns(addresses["Runs"])
             with visit(browser, addresses[name], first, **SCREEN) as seen:

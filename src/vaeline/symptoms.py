@@ -16,7 +16,7 @@ from vaeline.ex_post import ExPost
 from vaeline.fid.classifier import Classifier
 from vaeline.fid.features import features
 from vaeline.fid.images import drawn, generated
-from vaeline.fid.manifold import manifold
+from vaeline.fid.manifold import NEAREST, manifold
 from vaeline.fid.scores import EX_POST, PRIOR
 
 IMAGES = 1000  # of each kind, in the classifier's features
@@ -51,9 +51,12 @@ def of_samples(model: nn.Module, ex_post: ExPost, classifier: Classifier, data: 
 
     At z from the prior, from the mixture fitted to the encoder's z (`…_ex_post`), and, of `coverage`, by
     training images (`coverage_real`). `coverage_ratio` is that from the prior over that of the mixture, and
-    `diversity` that of the mixture over that of training images, with errors to first order.
+    `diversity` that of the mixture over that of training images, with errors to first order. Nothing where
+    there are too few images.
     """
     n = min(IMAGES, len(data.valid), len(data.train))
+    if n <= NEAREST:  # nothing lies around anything
+        return {}
     real = features(classifier, drawn(data.valid.images, n))
     of_real = manifold(real, features(classifier, drawn(data.train.images, n)))
     found = manifold(real, features(classifier, generated(model.sample, n)), PRIOR)

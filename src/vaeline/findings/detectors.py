@@ -35,6 +35,7 @@ COLLAPSE = Detector(
     remedy=remedies.first(
         remedies.lighter_kl, remedies.learned_variance, remedies.slower, remedies.shallower, remedies.warm_up
     ),
+    follows_from=("underfitting",),
 )
 DEAD = Detector(
     name="dead_dimensions",
@@ -115,13 +116,13 @@ OVERFITTING = Detector(
 UNDERFITTING = Detector(
     name="underfitting",
     title="Underfitting",
-    signs=((thresholds.PROGRESS,),),
+    signs=((thresholds.PROGRESS,), (thresholds.RISING,)),
     ill="still improving at the last epoch: the last quarter brought {late_gain:.4f} bits per dimension",
     well="the ELBO has levelled off: the last quarter brought {late_gain:.4f} bits per dimension",
     note=_small_gain,
     remedy=remedies.first(remedies.faster, remedies.longer),
     follows_from=("unstable_training",),
 )
-DETECTORS = (UNSTABLE, COLLAPSE, UNDERFITTING, OVERFITTING, DEAD, BLUR, HOLES, DIVERSITY)
+DETECTORS = (UNSTABLE, UNDERFITTING, COLLAPSE, OVERFITTING, DEAD, BLUR, HOLES, DIVERSITY)
 DURING = (UNSTABLE, COLLAPSE)
 """Those that can tell before training has ended."""

@@ -92,6 +92,13 @@ WIDE_GAP = Threshold(
     "bits per dimension",
     "so much is learnt by heart that what moves the images, or more of them, brings the ELBO on",
 )
+RISING = Threshold(
+    "decline",
+    0.003,
+    "below",
+    "bits per dimension",
+    "the end is about the best that there was: a curve that only swings does not improve",
+)
 PROGRESS = Threshold(
     "late_gain",
     0.005,
