@@ -59,6 +59,13 @@ def test_the_latent_map_shows_two_latents_as_they_are():
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("z0", "z1")
 
 
+def test_a_collapsed_posterior_has_a_map_too():
+    """All means are one point, which t-SNE cannot be given."""
+    _, _, seen, _ = drawn(5)
+    (axes,) = gallery.mapped(replace(seen, mean=torch.full((N, 5), 0.25)), LABELS, CLASSES).axes
+    assert np.concatenate([c.get_offsets() for c in axes.collections]).tolist() == N * [[0.25, 0.25]]
+
+
 def test_the_map_of_more_latents_keeps_neighbours():
     """Two groups of latents, far apart in 5 dimensions, must not be mixed in 2."""
     _, _, seen, _ = drawn(5)

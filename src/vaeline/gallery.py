@@ -27,6 +27,7 @@ PAIRS = 4  # of images with a way from one to the other
 POINTS = 11  # on each way
 ROWS, ROW = 20, 10  # classes with samples at the most, and samples of each
 MAPPED = 2000  # points of the latent map
+RESOLUTION = 1e-6  # of the latent map
 
 
 @torch.inference_mode()
@@ -119,11 +120,13 @@ def neighbours(samples: Tensor, found: Nearest, train: np.ndarray) -> Figure:
 def mapped(seen: Latents, labels: np.ndarray, classes: Sequence[str]) -> Figure:
     """Returns the latent means in two dimensions: as they are where there are two, else by t-SNE.
 
-    The first principal axes of a well-used latent space show little: all have about the same variance.
+    The first principal axes of a well-used latent space show little: all have about the same variance. Of a
+    collapsed one, whose means lie all in one point, the first two are shown.
     """
     means, labels = seen.mean[:MAPPED].double().numpy(), labels[:MAPPED]
-    if means.shape[1] == 2:
-        return latent_map(means, labels, classes, ("z0", "z1"))
+    collapsed = np.ptp(means, axis=0).max() < RESOLUTION  # t-SNE divides by the spread
+    if means.shape[1] == 2 or (collapsed and means.shape[1] > 2):
+        return latent_map(means[:, :2], labels, classes, ("z0", "z1"))
     if means.shape[1] == 1:
         points = np.column_stack([means[:, 0], seen.variance[:MAPPED, 0].sqrt().numpy()])
         return latent_map(points, labels, classes, ("z0, mean", "z0, standard deviation"))

@@ -76,10 +76,21 @@ def test_a_threshold_that_is_crossed_is_reported_by_its_detector_alone(detector,
 @pytest.mark.parametrize(
     ("detector", "signs"), SEVERAL, ids=lambda x: getattr(x, "name", None) or "+".join(s.measure for s in x)
 )
-def test_where_several_signs_are_needed_one_alone_is_no_problem(detector, signs):
-    for sign in signs:
-        assert names(look(crossed(sign), CONFIG)) == []
-    assert names(look(crossed(*signs), CONFIG)) == [detector.name]
+def test_where_several_signs_are_needed_all_of_them_are_a_problem(detector, signs):
+    # The other way round: the wide gap is wider than the gap that is asked for as well.
+    assert names(look(crossed(*reversed(signs)), CONFIG)) == [detector.name]
+
+
+@pytest.mark.parametrize(
+    ("detector", "sound"),
+    [(d, i) for d in DETECTORS if len(d.signs) > 1 for i in range(len(d.signs))],
+    ids=lambda x: getattr(x, "name", str(x)),
+)
+def test_where_several_signs_are_needed_one_that_is_sound_is_enough_against_all(detector, sound):
+    others = [sign for i, group in enumerate(detector.signs) for sign in group if i != sound]
+    well = crossed(*detector.signs[sound], by=-10.0)
+    kept = {sign.measure: well[sign.measure] for sign in detector.signs[sound]}
+    assert detector.name not in names(look(crossed(*others) | kept, CONFIG))
 
 
 WITH_ERROR = [(d, sign) for d, sign in SINGLE if f"{sign.measure}_se" in HEALTHY and len(d.signs[0]) == 1]

@@ -154,7 +154,7 @@ def test_experiments_share_what_they_can_and_never_each_others_runs(reproduced, 
     log = (reproduced.root / ".scratch/experiments/beta=4.log").read_text()
     assert sorted(reproduced.stages_run(log)) == sorted(set(STAGES) - {"prepare", "fid_reference"})
     longer = reproduced.run("dvc", "exp", "run", "-n", "longer", "-S", "beta=4", "-S", "iwae_k=50")
-    assert reproduced.stages_run(longer.stdout) == ["evaluate", "report"]
+    assert reproduced.stages_run(longer.stdout) == ["evaluate", "report", "gate"]
 
     runs = {run.info.run_name: run for run in reproduced.runs() if run.info.run_id not in swept.before}
     assert set(runs) == {"beta=4", "beta=4 iwae_k=50"}
