@@ -64,7 +64,7 @@ def _run(changes: tuple) -> tuple[list, float]:
     return look(metrics, params.to_dict()), max(record.valid_elbo for record in records)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_a_sound_training_is_healthy(seed):
     found, _ = run(seed=seed)
     assert [one.name for one in problems(found)] == []

@@ -12,9 +12,12 @@ from vaeline.clinic import __main__ as clinic
 from vaeline.clinic import cases, page
 from vaeline.clinic import trial as trials
 from vaeline.clinic.trial import Trial
+from vaeline.commands import with_commands
 from vaeline.errors import VaelineError
+from vaeline.experiments import params_with
 from vaeline.findings.detectors import DETECTORS
-from vaeline.findings.finding import Evidence, Finding
+from vaeline.findings.finding import Evidence, Finding, save
+from vaeline.findings.looking import look
 
 NAME = "holes-beta"
 KEYS = {"mode", "provoked_with", "evidence", "found", "remedy", "after", "cured"}
@@ -38,7 +41,7 @@ def made(level, value, elbo=None, name="holes", command="dvc exp run -S beta=1 -
         command=command if level == "problem" else "",
     )
     measures = {} if elbo is None else {"best_valid_elbo": elbo, "valid_elbo_se": 0.5}
-    return Trial((), [found], measures, 60.0)
+    return Trial([found], measures, 60.0)
 
 
 def row_of(monkeypatch, before, after):
@@ -161,25 +164,55 @@ def test_named_cases_alone_write_nothing(monkeypatch, tmp_path):
         clinic.main(["hole"])
 
 
-def test_what_ran_at_this_code_and_these_params_is_not_run_again(monkeypatch, tmp_path):
-    ran, code = [], tmp_path / "code.py"
+MEASURES = {"kl": 0.2, "z_gain": 0.1}
+
+
+@pytest.fixture
+def code(monkeypatch, tmp_path):
+    """A file that stands for all code that measures."""
+    code = tmp_path / "code.py"
     code.write_text("one")
-
-    def run(name, overrides):
-        ran.append(list(overrides))
-        found = [asdict(one) for one in made("problem", 0.05).findings]
-        return {"overrides": list(overrides), "findings": found, "measures": {"kl": 1.0}, "seconds": 2.0}
-
-    monkeypatch.setattr(trials, "_run", run)
-    monkeypatch.setattr(trials, "stage_code", lambda stage: [str(code)])
+    monkeypatch.setattr(trials, "stage_code", lambda stage: [str(code), "src/vaeline/findings/not_there.py"])
     monkeypatch.setattr(trials, "RESULTS", tmp_path / "results")
-    first, second = (trials.trial("a", ["beta=4"]) for _ in range(2))
+    return code
+
+
+def test_what_ran_at_this_code_and_these_params_is_not_run_again(monkeypatch, code):
+    ran = []
+    monkeypatch.setattr(trials, "_run", lambda name, overrides: ran.append(list(overrides)) or True)
+    monkeypatch.setattr(trials, "_measured", lambda name, overrides: {"measures": MEASURES, "seconds": 2.0})
+    first, second = (trials.trial(name, ["beta=4"]) for name in "ab")
     assert first == second
-    assert first.findings == made("problem", 0.05).findings
-    assert first.found("holes").level == "problem"
+    assert first.found("posterior_collapse").command == "dvc exp run -S beta=1"
     assert first.found("overfitting") is None
     assert ran == [["beta=4"]]
     trials.trial("a", ["beta=5"])
     code.write_text("two")
     trials.trial("a", ["beta=4"])
     assert ran == [["beta=4"], ["beta=5"], ["beta=4"]]
+
+
+def test_a_training_that_diverged_has_the_findings_it_left_and_runs_again(monkeypatch, code, tmp_path):
+    left, ran = tmp_path / "left.json", []
+    save(left, made("problem", 0.05).findings)
+    monkeypatch.setattr(trials, "kept", lambda name: left)
+    monkeypatch.setattr(trials, "_run", lambda name, overrides: bool(ran.append(name)))
+    for _ in range(2):
+        trial = trials.trial("a", ["beta=4"])
+        assert trial == Trial(made("problem", 0.05).findings, {}, 0.0)
+    assert ran == ["a", "a"]
+
+
+def test_findings_that_were_printed_must_be_those_of_the_measures(monkeypatch):
+    printed = with_commands(look(MEASURES, params_with(["beta=4"])), params_with(["beta=4"]))
+    files = {
+        "outputs/train/metrics.json": {"kl": 0.2},
+        "outputs/diagnose/metrics.json": {"z_gain": 0.1},
+        "outputs/diagnose/findings.json": {"findings": [asdict(one) for one in printed]},
+        "outputs/train/run.json": {"seconds": 3.0},
+    }
+    monkeypatch.setattr(trials, "_read", lambda name, path: files[path])
+    assert trials._measured("a", ["beta=4"]) == {"measures": MEASURES, "seconds": 3.0}
+    files["outputs/diagnose/metrics.json"] = {"z_gain": 0.2}
+    with pytest.raises(VaelineError, match="a: diagnose printed other findings"):
+        trials._measured("a", ["beta=4"])
