@@ -235,7 +235,7 @@ def test_the_readmes_three_lines_load_the_final_model_in_a_fresh_process(client,
 def readme_lines():
     """The three lines of the README that load a model."""
     block = (ROOT / "README.md").read_text().partition("```python\nimport mlflow\n")[2].partition("```")[0]
-    assert len(block.split("\n\n")[-1].splitlines()) == 2
+    assert len(block.strip().splitlines()) == 2
     return f"import mlflow\n{block}"
 
 
