@@ -40,7 +40,7 @@ def made(level, value, elbo=None, name="holes", command="dvc exp run -S beta=1 -
         changes={"beta": 1.0} if level == "problem" else {},
         command=command if level == "problem" else "",
     )
-    measures = {} if elbo is None else {"best_valid_elbo": elbo, "valid_elbo_se": 0.5}
+    measures = {} if elbo is None else {"best_valid_elbo": elbo, "best_valid_elbo_se": 0.5}
     return Trial([found], measures, 60.0)
 
 
@@ -206,13 +206,15 @@ def test_a_training_that_diverged_has_the_findings_it_left_and_runs_again(monkey
 def test_findings_that_were_printed_must_be_those_of_the_measures(monkeypatch):
     printed = with_commands(look(MEASURES, params_with(["beta=4"])), params_with(["beta=4"]))
     files = {
-        "outputs/train/metrics.json": {"kl": 0.2},
-        "outputs/diagnose/metrics.json": {"z_gain": 0.1},
-        "outputs/diagnose/findings.json": {"findings": [asdict(one) for one in printed]},
-        "outputs/train/run.json": {"seconds": 3.0},
+        "train/metrics.json": '{"kl": 0.2, "best_epoch": 2}',
+        "diagnose/metrics.json": '{"z_gain": 0.1}',
+        "diagnose/findings.json": json.dumps({"findings": [asdict(one) for one in printed]}),
+        "train/history.csv": "epoch,valid_elbo_se\n1,0.7\n2,0.6\n3,0.5\n",
+        "train/run.json": '{"seconds": 3.0}',
     }
-    monkeypatch.setattr(trials, "_read", lambda name, path: files[path])
-    assert trials._measured("a", ["beta=4"]) == {"measures": MEASURES, "seconds": 3.0}
-    files["outputs/diagnose/metrics.json"] = {"z_gain": 0.2}
+    monkeypatch.setattr(trials, "_text", lambda name, path: files[path])
+    measures = MEASURES | {"best_epoch": 2, "best_valid_elbo_se": 0.6}
+    assert trials._measured("a", ["beta=4"]) == {"measures": measures, "seconds": 3.0}
+    files["diagnose/metrics.json"] = '{"z_gain": 0.2}'
     with pytest.raises(VaelineError, match="a: diagnose printed other findings"):
         trials._measured("a", ["beta=4"])

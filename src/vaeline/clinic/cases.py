@@ -55,7 +55,7 @@ def case(name: str) -> Row:
         "evidence": _evidence(found),
         "seconds": provoked.seconds,
         "elbo": provoked.measures.get(ELBO),
-        "elbo_se": provoked.measures.get("valid_elbo_se"),
+        "elbo_se": provoked.measures.get(f"{ELBO}_se"),
         "cause": found.cause if found else "",
         "changes": dict(found.changes) if found else {},
         "remedy": found.command if found else "",
@@ -85,7 +85,7 @@ def _outcome(name: str, settings: Sequence[str], provoked: Trial, found: Finding
         "evidence": _evidence(now),
         "seconds": cured.seconds,
         "elbo": cured.measures.get(ELBO),
-        "elbo_se": cured.measures.get("valid_elbo_se"),
+        "elbo_se": cured.measures.get(f"{ELBO}_se"),
         "found": [one.name for one in problems(cured.findings)],
     }
     return {"after": after, "cured": bool(gone and _improved(provoked, cured, found, now))}

@@ -1,6 +1,7 @@
 """One training of the clinic: run as a DVC experiment up to diagnose, and measured once."""
 
 import hashlib
+import io
 import json
 import re
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import dvc.api
+import pandas as pd
 
 from vaeline.closure import stage_code
 from vaeline.commands import with_commands
@@ -87,12 +89,18 @@ def _run(name: str, overrides: Sequence[str]) -> bool:
 
 
 def _measured(name: str, overrides: Sequence[str]) -> dict[str, Any]:
-    measures = _read(name, "outputs/train/metrics.json") | _read(name, "outputs/diagnose/metrics.json")
-    printed = [of(values) for values in _read(name, "outputs/diagnose/findings.json")["findings"]]
+    measures = _json(name, "train/metrics.json") | _json(name, "diagnose/metrics.json")
+    printed = [of(values) for values in _json(name, "diagnose/findings.json")["findings"]]
     if printed != _looked_at(measures, overrides):
         raise VaelineError(f"{name}: diagnose printed other findings than its own measures give")
-    return {"measures": measures, "seconds": _read(name, "outputs/train/run.json")["seconds"]}
+    history = pd.read_csv(io.StringIO(_text(name, "train/history.csv"))).set_index("epoch")
+    measures["best_valid_elbo_se"] = float(history["valid_elbo_se"][measures["best_epoch"]])
+    return {"measures": measures, "seconds": _json(name, "train/run.json")["seconds"]}
 
 
-def _read(name: str, path: str) -> dict[str, Any]:
-    return json.loads(dvc.api.read(path, rev=name))
+def _json(name: str, path: str) -> dict[str, Any]:
+    return json.loads(_text(name, path))
+
+
+def _text(name: str, path: str) -> str:
+    return dvc.api.read(f"outputs/{path}", rev=name)

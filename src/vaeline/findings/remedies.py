@@ -15,6 +15,7 @@ Rule = Callable[[Config, Metrics], Remedy | None]
 RATE = 0.001  # a learning rate at which Adam trains every network here
 FAST, SLOW = 3 * RATE, RATE / 3
 LOG_VARIANCE = 20.0  # σ² of 5e8: of any use to nobody, and its square still a float32
+SCALE = 0.1  # σ of pixels: from 1, it is still on its way down after thousands of steps
 FREE_BITS = 0.25  # nats a dimension
 LATENTS = 20
 DEEP, DEPTH = 4, 2  # hidden layers of an mlp: more than trains without help, and the default
@@ -53,7 +54,8 @@ def learned_variance(config: Config, _: Metrics) -> Remedy | None:
     if likelihood["name"] == "gaussian" and likelihood["gaussian"]["variance"] == "fixed":
         scale = likelihood["gaussian"]["scale"]
         cause = f"σ is fixed at {scale:g}: against it, errors of pixels weigh too little for z to mend them"
-        return Remedy(cause, {"likelihood.gaussian.variance": "shared"})
+        near = {"likelihood.gaussian.scale": SCALE} if scale > SCALE else {}  # where it starts learning
+        return Remedy(cause, {"likelihood.gaussian.variance": "shared"} | near)
     return None
 
 
