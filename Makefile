@@ -11,7 +11,7 @@ export GOMP_SPINCOUNT ?= 2000
 # Without bytecode every stage would compile torch anew, which doubles the time of all imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help repro test lint report ui frontier seeds bench docs preset table1 zoo sprites deps requirements clean
+.PHONY: help repro test lint report ui frontier seeds bench docs preset table1 zoo sprites clinic deps requirements clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "make %-14s %s\n", $$1, $$2}'

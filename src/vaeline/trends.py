@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
-from scipy.stats import norm
 
 SMOOTHED = 10  # windows of a training: the ELBO is averaged over a tenth of the epochs
 LATE = 0.25  # the last part of a training, in which progress is looked for
@@ -51,4 +51,4 @@ def _wobble(elbo: np.ndarray) -> float:
     if len(elbo) < 4:
         return 0.0
     bends = np.diff(elbo, 2)[len(elbo) // 2 - 1 :]
-    return float(np.median(np.abs(bends)) / norm.ppf(0.75) / math.sqrt(6))
+    return float(np.median(np.abs(bends)) / NormalDist().inv_cdf(0.75) / math.sqrt(6))

@@ -115,7 +115,7 @@ def test_the_first_rule_whose_cause_is_there_is_taken():
     gaussian = {"likelihood": {"name": "gaussian", "gaussian": {"variance": "fixed", "scale": 3.0}}}
     for spoilt, changes in (
         ({"beta": 100.0, **gaussian}, {"beta": 1.0}),
-        (gaussian, {"likelihood.gaussian.variance": "shared"}),
+        (gaussian, {"likelihood.gaussian.variance": "shared", "likelihood.gaussian.scale": 0.1}),
         ({"learning_rate": 0.1}, {"learning_rate": 0.001, "grad_clip": 1.0}),
         ({"learning_rate": 0.1, "grad_clip": 5.0}, {"learning_rate": 0.001}),
         ({}, {"kl_warmup_epochs": 10, "free_bits": 0.25}),

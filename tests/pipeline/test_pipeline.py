@@ -1,6 +1,7 @@
 """The pipeline as a person uses it, on real digits: `dvc repro`, `dvc exp run`, and MLflow read back."""
 
 import json
+import os
 import shutil
 import sys
 from types import SimpleNamespace
@@ -47,6 +48,12 @@ PROMISED = {
 
 def read(clone, stage):
     return json.loads(clone.metrics()[stage])
+
+
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="one process has all tests")
+def test_tests_that_share_a_clone_share_a_worker(reproduced, request):
+    """Or each worker would make a clone of its own, which takes minutes; and nothing would say so."""
+    assert request.node.nodeid.endswith("@reproduced")
 
 
 def test_repro_runs_every_stage_and_writes_what_others_read(reproduced):

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any, Literal
-
-from scipy.stats import norm
 
 from vaeline.files import read_json, write_json
 
@@ -38,7 +37,7 @@ class Evidence:
         distance = self.value - self.threshold if self.beyond == "above" else self.threshold - self.value
         if self.se == 0:
             return float(distance > 0)
-        return float(norm.cdf(distance / self.se))
+        return NormalDist().cdf(distance / self.se)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 
 from vaeline.findings.finding import Config, Metrics, Remedy
-from vaeline.findings.thresholds import CROWDED, PROGRESS
+from vaeline.findings.thresholds import PROGRESS
 
 Rule = Callable[[Config, Metrics], Remedy | None]
 
@@ -105,12 +105,11 @@ def no_free_bits(config: Config, _: Metrics) -> Remedy | None:
 
 
 def more_latents(config: Config, metrics: Metrics) -> Remedy | None:
-    """Dimensions that are all full."""
+    """Dimensions that are all in use."""
     counts = config["model"]["name"] != "vq"  # whose codes have dimensions of their own
-    if counts and config["latent_dim"] < LATENTS and metrics["crowding"] > CROWDED.value:
-        cause = (
-            f"latent_dim = {config['latent_dim']}: each carries {metrics['crowding']:.1f} nats, all are full"
-        )
+    if counts and config["latent_dim"] < LATENTS and metrics["unused_units"] == 0:
+        each = f"each carries {metrics['crowding']:.1f} nats"
+        cause = f"latent_dim = {config['latent_dim']}: all are in use, and {each}"
         return Remedy(cause, {"latent_dim": LATENTS})
     return None
 
