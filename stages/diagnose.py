@@ -41,7 +41,7 @@ def main(params: Handed) -> None:
     history = pd.read_csv("outputs/train/history.csv")
     classifier = Classifier.load(Path("outputs/fid_reference/features/classifier.pt")).to(target)
     metrics |= symptoms.of_history(history, math.prod(data.shape)) | symptoms.of_model(model, data)
-    metrics |= symptoms.of_samples(model, mixture, classifier, data)
+    metrics |= symptoms.of_samples(model, classifier, data)
     found = with_commands(look(metrics, model.config), read_yaml("params.yaml"))
     pictures = gallery.pictures(model, images, seen, dimensions, data.valid.labels, data.classes, mixture)
     pictures |= gallery.of_classes(model, data.classes)

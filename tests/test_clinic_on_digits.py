@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests import small
-from vaeline import diagnostics, ex_post, history, symptoms
+from vaeline import diagnostics, history, symptoms
 from vaeline.config import ExperimentConfig
 from vaeline.data.prepared import Prepared
 from vaeline.estimators.latents import latents
@@ -60,7 +60,7 @@ def _run(changes: tuple) -> tuple[list, float]:
     metrics = diagnostics.summary(latents(model, valid))
     metrics |= symptoms.of_history(history.table(records), math.prod(small.SHAPE))
     metrics |= symptoms.of_model(model, data())
-    metrics |= symptoms.of_samples(model, ex_post.fitted(model, data().train), judge(), data())
+    metrics |= symptoms.of_samples(model, judge(), data())
     return look(metrics, params.to_dict()), max(record.valid_elbo for record in records)
 
 

@@ -28,11 +28,16 @@ class ExPost:
     model: nn.Module
     mixture: MixtureSameFamily
 
-    @torch.no_grad()
     def sample(self, n: int) -> Tensor:
         """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z) at z from the mixture."""
-        _, likelihood = self.model.joint(self.mixture.sample((n,)))
-        return likelihood.mean.clamp(0, 1)
+        return decoded(self.model, self.mixture.sample((n,)))
+
+
+@torch.no_grad()
+def decoded(model: nn.Module, z: Tensor) -> Tensor:
+    """Returns images [n, C, H, W] in [0, 1]: the mean of p(x|z) at each of z [n, d]."""
+    _, likelihood = model.joint(z)
+    return likelihood.mean.clamp(0, 1)
 
 
 @torch.no_grad()

@@ -3,7 +3,9 @@
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
+import torch
 from torch import nn
 
 from vaeline import trends
@@ -12,15 +14,16 @@ from vaeline.estimators.bounds import elbo_terms, spread
 from vaeline.estimators.estimate import Estimate
 from vaeline.estimators.gain import exchange_rate, gain
 from vaeline.estimators.sharpness import sharpness
-from vaeline.ex_post import ExPost
+from vaeline.ex_post import decoded, drawn
 from vaeline.fid.classifier import Classifier
 from vaeline.fid.features import features
-from vaeline.fid.images import drawn, generated
+from vaeline.fid.images import BATCH, generated, some, to_uint8
 from vaeline.fid.manifold import NEAREST, manifold
-from vaeline.fid.scores import EX_POST, PRIOR
+from vaeline.observations import Observations
 
 IMAGES = 1000  # of each kind, in the classifier's features
 SCORED = 2000  # images that reconstructions and bounds are compared on
+EXTREME = 1 / 16  # of the range of a pixel: so near to black or to white it might as well be binary
 
 
 def of_history(history: pd.DataFrame, dimensions: int) -> dict[str, float]:
@@ -34,7 +37,10 @@ def of_history(history: pd.DataFrame, dimensions: int) -> dict[str, float]:
 
 
 def of_model(model: nn.Module, data: Prepared) -> dict[str, float]:
-    """Returns what z is worth, how sharp reconstructions are, and how far valid lies behind train."""
+    """Returns what z is worth, how sharp reconstructions are, and how far valid lies behind train.
+
+    And, of the images themselves, `binary_share`: how many of their pixels are all but black or white.
+    """
     rows, others = _some(data.valid), _some(data.train)
     valid, train = model.evaluation_set(rows), model.evaluation_set(others)
     seen, unseen = (Estimate.of(elbo_terms(model, images).elbo) for images in (train, valid))
@@ -43,27 +49,45 @@ def of_model(model: nn.Module, data: Prepared) -> dict[str, float]:
         "generalisation_gap": (seen.mean - unseen.mean) / bits,
         "generalisation_gap_se": math.hypot(seen.se, unseen.se) / bits,
     }
-    return gain(model, valid) | exchange_rate(model, valid) | sharpness(model, valid, rows.images) | gap
+    found = gain(model, valid) | exchange_rate(model, valid) | sharpness(model, valid, rows.images)
+    return found | gap | {"binary_share": _binary(rows.images)}
 
 
-def of_samples(model: nn.Module, ex_post: ExPost, classifier: Classifier, data: Prepared) -> dict[str, float]:
+def of_samples(model: nn.Module, classifier: Classifier, data: Prepared) -> dict[str, float]:
     """Returns precision, recall, density and coverage of validation images by samples.
 
-    At z from the prior, from the mixture fitted to the encoder's z (`…_ex_post`), and, of `coverage`, by
-    training images (`coverage_real`). `coverage_ratio` is that from the prior over that of the mixture, and
-    `diversity` that of the mixture over that of training images, with errors to first order. Nothing where
-    there are too few images.
+    At z from the prior, from the aggregate posterior of as many training images (`…_aggregate`), and, of
+    `coverage`, by those training images themselves (`coverage_real`). `coverage_ratio` is the coverage from
+    the prior over that from the aggregate posterior, and `diversity` the latter over that by training images,
+    with errors to first order. Nothing where there are too few images.
     """
     n = min(IMAGES, len(data.valid), len(data.train))
     if n <= NEAREST:  # nothing lies around anything
         return {}
-    real = features(classifier, drawn(data.valid.images, n))
-    of_real = manifold(real, features(classifier, drawn(data.train.images, n)))
-    found = manifold(real, features(classifier, generated(model.sample, n)), PRIOR)
-    found |= manifold(real, features(classifier, generated(ex_post.sample, n)), EX_POST)
+    real, train = (
+        features(classifier, data.valid[some(len(data.valid), n)].images),
+        data.train[some(len(data.train), n)],
+    )
+    of_real = manifold(real, features(classifier, train.images))
+    found = manifold(real, features(classifier, generated(model.sample, n)))
+    found |= manifold(
+        real, features(classifier, _aggregate(model, model.evaluation_set(train))), "_aggregate"
+    )
     found |= {"coverage_real": of_real["coverage"], "coverage_real_se": of_real["coverage_se"]}
-    found |= _ratio("coverage_ratio", found, "coverage", "coverage_ex_post")
-    return found | _ratio("diversity", found, "coverage_ex_post", "coverage_real")
+    found |= _ratio("coverage_ratio", found, "coverage", "coverage_aggregate")
+    return found | _ratio("diversity", found, "coverage_aggregate", "coverage_real")
+
+
+def _aggregate(model: nn.Module, images: Observations) -> np.ndarray:
+    """Returns uint8 [N, C, H, W]: what is decoded at one z ~ q(z|x) for each of N images."""
+    z = drawn(model, images)
+    return torch.cat([to_uint8(decoded(model, part)).cpu() for part in z.split(BATCH)]).numpy()
+
+
+def _binary(images: np.ndarray) -> float:
+    """Returns the share of pixels of uint8 images that are all but black or white."""
+    reach = int(255 * EXTREME)
+    return float(np.mean((images <= reach) | (images >= 255 - reach)))
 
 
 def _ratio(name: str, found: Mapping[str, float], above: str, below: str) -> dict[str, float]:

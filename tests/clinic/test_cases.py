@@ -28,12 +28,19 @@ def _at_the_root(at_the_root):
     pass
 
 
-def made(level, value, elbo=None, name="holes", command="dvc exp run -S beta=1 -S 'notes='\"'\"'a b'\"'\"''"):
+def made(
+    level,
+    value,
+    elbo=None,
+    name="holes",
+    sure=0.99,
+    command="dvc exp run -S beta=1 -S 'notes='\"'\"'a b'\"'\"''",
+):
     found = Finding(
         name,
         name,
         level,
-        0.99,
+        sure,
         "said",
         [Evidence("coverage_ratio", value, 0.1, "below", se=0.01, reason="so it is")],
         cause="a cause" if level == "problem" else "",
@@ -84,6 +91,13 @@ def test_a_cure_takes_the_finding_away_and_makes_something_better(monkeypatch, l
     assert row["cured"] is cured
     assert row["after"]["elbo"] == elbo
     assert row["after"]["found"] == (["holes"] if level == "problem" else [])
+
+
+def test_what_is_rather_there_than_not_is_not_cured(monkeypatch):
+    """A measure beyond its threshold by less than its error: too unsure to report, and no cure."""
+    for sure, cured in ((0.4, False), (0.6, True)):
+        row, _ = row_of(monkeypatch, made("problem", 0.05, -120.0), made("healthy", 0.1, -110.0, sure=sure))
+        assert row["cured"] is cured
 
 
 def test_what_diverged_is_cured_by_a_training_that_ends(monkeypatch):
@@ -149,7 +163,8 @@ def test_the_page_shows_what_was_measured(written):
     assert "12 sound trainings" in text
     assert "**1 with a finding** (holes in the latent space)" in text
     assert f"below\n{page.bound(1, 12):.0%}" in text
-    assert "| `coverage_ratio` | 0.050 ± 0.010 | 0.500 ± 0.010 | ≥ 0.1" in text
+    assert "| `coverage_ratio` | **0.050 ± 0.010** | 0.500 ± 0.010 | ≥ 0.1" in text
+    assert "### Holes in the latent space: `beta=0.01`" in text
     assert "The epochs of its 3 trainings took 4 minutes" in text  # 65, 110 and 90 s, some looked at twice
     assert "dvc exp run -S beta=1" in text
     assert "{" not in text

@@ -15,8 +15,8 @@ from vaeline.objectives import OBJECTIVES
 from vaeline.params import Handed
 from vaeline.provenance import flat
 
-ILL = {"crowding": 4.0, "late_gain": 0.02, "best_epoch": 7}
-HEALTHY = ILL | {"crowding": 1.0}
+ILL = {"unused_units": 0, "crowding": 4.0, "late_gain": 0.02, "best_epoch": 7, "binary_share": 0.9}
+HEALTHY = ILL | {"unused_units": 2, "binary_share": 0.1}
 ROWS = [{table.section: {"name": name}} for table in TABLES for name in table]
 WEIGHTS = {"objective": {"name": "perceptual"}}  # VGG's, which are not everywhere
 SPOILT = [
@@ -107,6 +107,21 @@ def test_free_bits_are_for_objectives_that_can_leave_a_part_of_the_kl_free(objec
 def test_the_larger_the_gain_the_longer_the_training(gain, times):
     changes = remedies.longer(configured({"epochs": 3}), {"late_gain": gain}).changes
     assert changes == {"epochs": 3 * times}
+
+
+@pytest.mark.parametrize(("share", "changes"), [(0.9, {"likelihood.name": "bernoulli"}), (0.7, None)])
+def test_a_gaussian_is_for_pixels_that_are_grey(share, changes):
+    config = configured({"likelihood": {"name": "gaussian"}})
+    remedy = remedies.binary_pixels(config, {"binary_share": share})
+    assert (remedy and remedy.changes) == changes
+    assert remedies.binary_pixels(configured({}), {"binary_share": 1.0}) is None
+
+
+def test_dimensions_are_added_where_all_are_in_use():
+    config = configured({"latent_dim": 2})
+    assert remedies.more_latents(config, ILL).changes == {"latent_dim": 20}
+    assert remedies.more_latents(config, HEALTHY) is None
+    assert remedies.more_latents(configured({}), ILL) is None
 
 
 def test_the_first_rule_whose_cause_is_there_is_taken():

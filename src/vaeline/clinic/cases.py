@@ -38,8 +38,8 @@ def healthy(seed: int) -> Trial:
 def case(name: str) -> Row:
     """Returns a case: what provoked the failure, what was found, the remedy as printed, and what it did.
 
-    `cured` says that the remedy ran, that the failure is then found no more, and that the ELBO of validation
-    images at β = 1, or else the measure that told of the failure, is better.
+    `cured` says that the remedy ran, that the failure is then more likely gone than not, and that the ELBO of
+    validation images at β = 1, or else the measure that told of the failure, is better.
     """
     mode = name.partition("-")[0]
     provoked = trial(PREFIX + name, changes(PREFIX + name))
@@ -80,7 +80,7 @@ def _outcome(name: str, settings: Sequence[str], provoked: Trial, found: Finding
     """Returns what a remedy came to."""
     cured = trial(name, settings)
     now = cured.found(found.name)
-    gone = now is not None and now.level != "problem"
+    gone = now is not None and now.level != "problem" and now.sure > 0.5
     after = {
         "evidence": _evidence(now),
         "seconds": cured.seconds,

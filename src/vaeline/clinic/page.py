@@ -11,7 +11,7 @@ from vaeline.clinic.trial import Trial
 from vaeline.commands import overrides
 from vaeline.estimators.estimate import with_error
 from vaeline.findings.detectors import DETECTORS
-from vaeline.findings.finding import problems
+from vaeline.findings.finding import Evidence, problems
 
 TITLES = {detector.name: detector.title for detector in DETECTORS}
 LEVEL = 0.95
@@ -21,8 +21,8 @@ INTRODUCTION = """# The clinic
 
 Each failure is provoked by a configuration of its own on {train:,} MNIST images. What diagnose finds of it is
 read, exactly the command that it prints is run, and the same is looked at again. *Cured* says that the
-failure is found no more, and that the ELBO of {valid:,} validation images at β = 1, or else the measure that
-told of the failure, is better than before.
+failure is more likely gone than not, and that the ELBO of {valid:,} validation images at β = 1, or else the
+measure that told of the failure, is better than before.
 
 """
 BETWEEN = """
@@ -37,7 +37,9 @@ and compare among themselves alone. *Remedy*: what the printed command adds; the
 
 ## Evidence
 
-What told of each failure, beside its threshold, before the remedy and after it.
+What told of each failure, before the remedy and after it, beside what is sound, and the command as it was
+printed. **Bold** is what is not sound. Some failures take two measures: overfitting a gap besides the
+decline, underfitting a curve that still rises, dead dimensions others that are crowded or cost too much.
 
 """
 MADE = """
@@ -97,12 +99,13 @@ def _elbo(values: Mapping[str, Any]) -> str:
 
 
 def _evidence(row: Row) -> str:
-    after = {one["name"]: one for one in (row["after"] or {}).get("evidence", [])}
-    lines = [[TITLES[row["mode"]], "before", "after", "threshold", ""]]
+    after = {(one["name"], one["threshold"]): one for one in (row["after"] or {}).get("evidence", [])}
+    heading = f"### {TITLES[row['mode']]}: `{' '.join(overrides(row['provoked_with']))}`"
+    lines = [["measure", "before", "after", "sound", "why there"]]
     for one in row["evidence"]:
-        then = after.get(one["name"])
+        then = after.get((one["name"], one["threshold"]))
         sign = {"above": "≤", "below": "≥"}[one["beyond"]]
-        sound = f"{sign} {one['threshold']:g} {one['unit']}"
+        sound = f"{sign} {one['threshold']:g} {one['unit']}".strip()
         lines.append([f"`{one['name']}`", _value(one), _value(then), sound, one["reason"]])
     others = f"\nAlso found: {', '.join(row['others_found'])}.\n" if row["others_found"] else ""
     left = (row["after"] or {}).get("found")
@@ -111,10 +114,11 @@ def _evidence(row: Row) -> str:
         done = "cures as well" if advised["cured"] else "does **not** cure"
         settings = " ".join(overrides(advised["changes"]))
         others += f"\nWhat is commonly advised, `{settings}`, {done}: ELBO {_elbo(advised['after'])}.\n"
-    return f"{tables.markdown(lines)}\n\n```\n{row['remedy'] or 'no remedy'}\n```\n{others}\n"
+    return f"{heading}\n\n{tables.markdown(lines)}\n\n```\n{row['remedy'] or 'no remedy'}\n```\n{others}\n"
 
 
 def _value(one: Mapping[str, Any] | None) -> str:
     if one is None:
         return "–"
-    return with_error({"v": one["value"], **({"v_se": one["se"]} if one["se"] else {})}, "v")
+    value = with_error({"v": one["value"], **({"v_se": one["se"]} if one["se"] else {})}, "v")
+    return f"**{value}**" if Evidence(**one).sure > 0.5 else value

@@ -42,5 +42,10 @@ def sample_size(wanted: int, *available: int) -> int:
 
 def drawn(images: np.ndarray, n: int) -> np.ndarray:
     """Returns n of `images` [N, C, H, W], always the same ones, drawn without replacement."""
+    return images[some(len(images), n)]
+
+
+def some(count: int, n: int) -> np.ndarray:
+    """Returns n of the numbers below `count`, ascending, always the same ones."""
     # Not the first n: MNIST's test set begins with its neater writers, and digits goes writer by writer.
-    return images[np.sort(np.random.default_rng(DRAW_SEED).permutation(len(images))[:n])]
+    return np.sort(np.random.default_rng(DRAW_SEED).permutation(count)[:n])

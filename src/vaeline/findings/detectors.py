@@ -66,10 +66,8 @@ HOLES = Detector(
     name="holes",
     title="Holes in the latent space",
     signs=((thresholds.REACHED,),),
-    ill="samples at z from the prior cover {coverage:.1%} of the images, at z from the encoder's own "
-    "{coverage_ex_post:.1%}",
-    well="samples at z from the prior cover {coverage:.0%} of the images, at z from the encoder's own "
-    "{coverage_ex_post:.0%}",
+    ill="samples at z ~ p(z) cover {coverage:.1%} of the images, at z ~ q(z) {coverage_aggregate:.1%}",
+    well="samples at z ~ p(z) cover {coverage:.0%} of the images, at z ~ q(z) {coverage_aggregate:.0%}",
     remedy=remedies.first(
         remedies.heavier_kl, remedies.no_free_bits, remedies.better_prior, remedies.larger_networks
     ),
@@ -79,11 +77,12 @@ DIVERSITY = Detector(
     name="low_diversity",
     title="Low diversity",
     signs=((thresholds.DIVERSITY,),),
-    ill="even at z from the encoder's own, samples cover {coverage_ex_post:.1%} of the images; real images "
-    "cover {coverage_real:.1%}",
-    well="at z from the encoder's own, samples cover {coverage_ex_post:.0%} of the images; real images cover "
+    ill="even at z ~ q(z), samples cover {coverage_aggregate:.1%} of the images; real images cover "
+    "{coverage_real:.1%}",
+    well="at z ~ q(z), samples cover {coverage_aggregate:.0%} of the images; real images cover "
     "{coverage_real:.0%}",
     remedy=remedies.first(
+        remedies.binary_pixels,
         remedies.learned_variance,
         remedies.lighter_kl,
         remedies.more_latents,

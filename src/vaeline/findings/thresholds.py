@@ -50,8 +50,8 @@ REACHED = Threshold(
     0.1,
     "below",
     "of the coverage from z ~ q(z)",
-    "what p(z) draws misses nine tenths of what the same decoder makes of the encoder's own z; a healthy "
-    "model's misses about half",
+    "what p(z) draws misses nine tenths of what the same decoder makes at z ~ q(z); a healthy model's misses "
+    "about half",
 )
 DIVERSITY = Threshold(
     "diversity",
