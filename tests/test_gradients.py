@@ -5,7 +5,8 @@ import torch
 
 from tests.small import config, objective, shown, vae
 from tests.trainings import equal, trained, weights
-from vaeline.gradients import COMPILED_FROM, CompiledGradients, Gradients, gradients
+from vaeline.errors import VaelineError
+from vaeline.gradients import COMPILED_FROM, CompiledGradients, Gradients, ShardedGradients, gradients
 from vaeline.objectives.terms import Terms
 
 BATCH = 40
@@ -80,6 +81,22 @@ def test_what_cannot_be_compiled_runs_uncompiled_and_says_so(capsys):
     assert equal(found(plain, BATCH, BATCH), found(compiled, BATCH, BATCH))
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("train: the step is not compiled (")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"objective": {"name": "beta_tc"}}, "objective.name = 'beta_tc' compares the examples of a whole"),
+        ({"network": {"batch_norm": True}}, "BatchNorm's statistics are of a whole batch"),
+        ({"model": {"name": "vq"}}, "BatchNorm's statistics are of a whole batch, as are"),
+    ],
+    ids=["beta_tc", "batch_norm", "vq"],
+)
+def test_what_looks_at_a_whole_batch_is_not_for_several_processes(monkeypatch, changes, reason):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "one")  # as torchrun tells a process of the others
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(VaelineError, match=f"^NPROC = 2: {reason}"):
+        built(ShardedGradients, **changes)
 
 
 @pytest.mark.parametrize(

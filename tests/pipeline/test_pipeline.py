@@ -186,16 +186,21 @@ def test_experiments_share_what_they_can_and_never_each_others_runs(reproduced, 
     reproduced.restore()
 
 
-# Imports once what DVC's eight processes import eight times.
-ALL_STAGES = f"""\
-import importlib
-for name in {STAGES}:
-    stage = importlib.import_module("stages." + name)
-    stage.run(name, stage.main)
-"""
+def test_a_gate_fails_when_all_is_written(reproduced):
+    params = reproduced.root / "params.yaml"
+    params.write_text(params.read_text().replace("gate: []", "gate: [underfitting]"))
+    failed = reproduced.run("dvc", "repro", ok=False)
+    assert failed.returncode != 0
+    assert reproduced.stages_run(failed.stdout) == ["report", "gate"]
+    (line,) = (said for said in failed.stderr.splitlines() if said.startswith("gate: "))
+    assert line.startswith("gate: underfitting (still improving at the last epoch: ")
+    assert "`dvc exp run -S epochs=" in line
+    assert "gate: [underfitting]" in reproduced.run("git", "diff").stdout
+    assert json.loads((reproduced.root / "outputs/report/summary.json").read_text())["params"]["gate"]
+    reproduced.restore()
 
 
 def test_the_same_params_in_another_place_and_process_agree_bit_for_bit(reproduced, clone_of):
     other = clone_of("again")
-    other.run(sys.executable, "-c", ALL_STAGES)
+    other.run_stages(*STAGES)
     assert other.metrics() == reproduced.metrics()

@@ -11,6 +11,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from vaeline.findings.finding import load, problems
+
 pytestmark = pytest.mark.pipeline
 
 EPOCHS = 20  # so that it can be killed on the way
@@ -85,9 +87,13 @@ def test_a_training_that_diverges_stops_with_advice(prepared):
         "max_skipped_updates: 20", "max_skipped_updates: 2"
     )
     (prepared.root / "params.yaml").write_text(broken)
-    failed = prepared.run(sys.executable, "-m", "stages.train", ok=False)
+    failed = prepared.run(sys.executable, "-m", "stages.train", ok=False, DVC_EXP_NAME="too-fast")
     (prepared.root / "params.yaml").write_text(params)
     assert failed.returncode == 1
     assert failed.stderr.strip().splitlines()[-1].startswith("train: 9 updates up to step 10 were NaN")
     assert "lower learning_rate" in failed.stderr
     assert "Traceback" not in failed.stderr
+    for left in ("outputs/train/findings.json", ".scratch/experiments/too-fast.findings.json"):
+        found = load(prepared.root / left)
+        assert [one.name for one in problems(found)] == ["unstable_training"]
+        assert "-S learning_rate=0.001" in found[0].command
