@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vaeline import checkpoints, diagnostics, ex_post, gallery, neighbours, symptoms
+from vaeline import checkpoints, diagnostics, gallery, neighbours, symptoms
 from vaeline.commands import with_commands
 from vaeline.data.prepared import Prepared
 from vaeline.devices import device
@@ -37,13 +37,12 @@ def main(params: Handed) -> None:
     metrics = diagnostics.summary(seen) | diagnostics.errors(model, images) | model.measures(seen.mean)
     metrics |= neighbours.copying(near, held_out) | scores(seen.mean.numpy(), data.valid.factors)
     dimensions = diagnostics.dimensions(seen)
-    mixture = ex_post.fitted(model, data.train)
     history = pd.read_csv("outputs/train/history.csv")
     classifier = Classifier.load(Path("outputs/fid_reference/features/classifier.pt")).to(target)
     metrics |= symptoms.of_history(history, math.prod(data.shape)) | symptoms.of_model(model, data)
     metrics |= symptoms.of_samples(model, classifier, data)
     found = with_commands(look(metrics, model.config), read_yaml("params.yaml"))
-    pictures = gallery.pictures(model, images, seen, dimensions, data.valid.labels, data.classes, mixture)
+    pictures = gallery.pictures(model, images, seen, dimensions, data.valid.labels, data.classes)
     pictures |= gallery.of_classes(model, data.classes)
     pictures |= gallery.of_factors(seen, data.valid.factors, data.factors)
     pictures["neighbours"] = gallery.neighbours(samples, near, data.train.images)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import torch
+
 from vaeline import checkpoints, ex_post, processes
 from vaeline.data.prepared import Prepared
 from vaeline.devices import device
@@ -9,12 +11,15 @@ from vaeline.fid.classes import conditional_accuracy
 from vaeline.fid.images import generated
 from vaeline.fid.reference import Reference
 from vaeline.fid.scores import EX_POST, PRIOR, summary
-from vaeline.files import write_json
+from vaeline.files import write_figure, write_json
 from vaeline.params import Handed
+from vaeline.plots.images import grid
 from vaeline.seeding import set_seed
 from vaeline.stage import run
 
 OUTPUT = Path("outputs/fid")
+SHOWN = 100
+TITLE = "Samples: E[x|z] at z from a mixture fitted to training images' z"
 
 
 def main(params: Handed) -> None:
@@ -29,6 +34,8 @@ def main(params: Handed) -> None:
     metrics |= conditional_accuracy(model, reference.classifier, reference.samples)
     if not processes.leads():
         return
+    picture = grid(torch.from_numpy(images_ex_post[:SHOWN]) / 255, 10, TITLE)
+    write_figure(OUTPUT / "plots" / "samples_ex_post.png", picture)
     write_json(OUTPUT / "metrics.json", metrics)
     print(summary(metrics))
 

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from tests.small import digits, shown, vae
-from vaeline import ex_post, gallery
-from vaeline.data.prepared import Split
+from vaeline import gallery
 from vaeline.diagnostics import dimensions
 from vaeline.estimators.latents import latents
 from vaeline.neighbours import nearest
@@ -27,19 +26,14 @@ def drawn(latent_dim: int) -> tuple:
     return model, images, seen, dimensions(seen)
 
 
-def fitted(model) -> ex_post.ExPost:
-    return ex_post.fitted(model, Split(digits(N).numpy(), LABELS))
-
-
 @pytest.mark.parametrize("latent_dim", [1, 2, 3])
 def test_every_picture_is_drawn_whatever_the_latent_dimension(latent_dim):
     model, images, seen, table = drawn(latent_dim)
     before = torch.get_rng_state()
-    figures = gallery.pictures(model, images, seen, table, LABELS, CLASSES, fitted(model))
+    figures = gallery.pictures(model, images, seen, table, LABELS, CLASSES)
     assert set(figures) == {
         "reconstructions",
         "samples",
-        "samples_ex_post",
         "interpolations",
         "traversals",
         "kl_per_dimension",
@@ -137,7 +131,7 @@ def test_a_collapsed_model_has_a_traversal_as_well():
 def test_drawing_leaves_the_style_of_others_alone():
     before = dict(mpl.rcParams)
     model, images, seen, table = drawn(2)
-    gallery.pictures(model, images, seen, table, LABELS, CLASSES, fitted(model))
+    gallery.pictures(model, images, seen, table, LABELS, CLASSES)
     assert dict(mpl.rcParams) == before
 
 

@@ -12,7 +12,6 @@ from vaeline.diagnostics import ACTIVE_KL
 from vaeline.disentanglement.information import entropies, mutual_information
 from vaeline.estimators.bounds import as_shown, device_of
 from vaeline.estimators.latents import Latents
-from vaeline.ex_post import ExPost
 from vaeline.interpolation import linear, spherical
 from vaeline.neighbours import Nearest
 from vaeline.observations import Observations, pixels
@@ -38,7 +37,6 @@ def pictures(
     dimensions: pd.DataFrame,
     labels: np.ndarray,
     classes: Sequence[str],
-    ex_post: ExPost,
 ) -> dict[str, Figure]:
     """Returns the figures by name, for uint8 images [N, C, H, W] and what `latents` saw in them."""
     x = as_shown(images[:SHOWN], device_of(model))
@@ -50,9 +48,6 @@ def pictures(
             "Validation images and their reconstructions, E[x|z] at a drawn z",
         ),
         "samples": grid(model.sample(SAMPLES), 10, "Samples: E[x|z] at z ~ p(z)"),
-        "samples_ex_post": grid(
-            ex_post.sample(SAMPLES), 10, "Samples: E[x|z] at z from a mixture fitted to training images' z"
-        ),
         "interpolations": interpolations(model, x, seen),
         "traversals": traversals(model, x, seen, dimensions),
         "kl_per_dimension": kl_per_dimension(dimensions, ACTIVE_KL),

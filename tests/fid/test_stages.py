@@ -1,5 +1,6 @@
 """Both stages on real digits, with a model that is known to be perfect, or to copy."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -83,6 +84,7 @@ def test_a_perfect_model_reaches_the_floor_and_a_copier_goes_below(prepared: Pre
     assert noisy["fid_classifier"] > 5 * perfect["fid_classifier"]
     # The fit is to training images, whatever the prior samples.
     assert noisy["fid_classifier_ex_post"] < noisy["fid_classifier"] / 3
+    assert Path("outputs/fid/plots/samples_ex_post.png").stat().st_size > 1000
     assert "cannot be downloaded" in perfect["fid_skipped"]
     assert "no fid: Inception's weights cannot be downloaded" in capsys.readouterr().out
 
