@@ -51,7 +51,7 @@ REACHED = Threshold(
     "below",
     "of the coverage from z ~ q(z)",
     "what p(z) draws misses nine tenths of what the same decoder makes at z ~ q(z); a healthy model's misses "
-    "about half",
+    "between a half and two thirds",
 )
 DIVERSITY = Threshold(
     "diversity",
