@@ -39,44 +39,44 @@ lint: $(READY)  ## check the style of the code
 	@ruff check . && ruff format --check .
 
 report: $(READY)  ## set runs side by side in one page: RUNS="HEAD workspace", experiments or revisions
-	@python -m vaeline.compare $(RUNS)
+	@python -m vaeline.experiments.compare $(RUNS)
 
 ui: $(READY)  ## open the MLflow UI on every recorded run
-	@python -m vaeline.ui
+	@python -m vaeline.tracking.ui
 
 frontier: $(READY)  ## run and tabulate BETA="0.25 0.5 1 2 4", with SET="epochs=10 data.name=digits" for all
-	@python -m vaeline.frontier
+	@python -m vaeline.experiments.studies.frontier
 
 seeds: $(READY)  ## run and tabulate SEEDS="1 2 3 4 5", with SET="…" for all
-	@python -m vaeline.seeds
+	@python -m vaeline.experiments.studies.seeds
 
 # The peers (pythae, pytorch-fid, torchvision) are pinned in requirements.txt, where tests need them too.
 bench: $(READY)  ## measure speed beside others, in at most 15 minutes, or a part: WORK="epoch iwae"
-	@python -m vaeline.bench
+	@python -m benchmarks
 
 docs: $(READY)  ## show the last run in the README: its pictures and figures
-	@python -m vaeline.showcase
+	@python -m vaeline.reporting.readme
 
 clean:  ## remove half-finished trainings and DVC's pages; data, results and runs stay
 	@rm -rf .scratch dvc_plots
 
 preset: $(READY)  ## train and evaluate a published protocol: make preset NAME=fast-1l-vae-k1
-	@python -m vaeline.presets $(NAME)
+	@python -m vaeline.experiments.presets $(NAME)
 
 table1: $(READY)  ## write docs/table1.md from the presets that were run
-	@python -m vaeline.table1
+	@python -m vaeline.experiments.studies.table1
 
 zoo: $(READY)  ## train what has no record yet of every part, and write docs/models.md; NAME="vamp iaf"
-	@python -m vaeline.zoo $(NAME)
+	@python -m vaeline.experiments.studies.zoo $(NAME)
 
 sprites: $(READY)  ## set β-VAE beside VAE on sprites, over seeds, and write docs/sprites.md
-	@python -m vaeline.on_sprites $(NAME)
+	@python -m vaeline.experiments.studies.sprites $(NAME)
 
 clinic: $(READY)  ## provoke each failure, find it, take the printed remedy, and write docs/clinic.md
-	@python -m vaeline.clinic $(NAME)
+	@python -m vaeline.experiments.clinic $(NAME)
 
 deps: $(READY)  ## bring the code entries of dvc.yaml's deps up to date
-	@python -m vaeline.closure
+	@python -m vaeline.runtime.closure
 
 requirements: $(READY)  ## pin requirements.in anew into requirements.txt
 	@uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \

@@ -4,8 +4,8 @@ import tempfile
 
 import numpy as np
 
+from vaeline.data.catalog import DATASETS
 from vaeline.data.dataset import DataSet, Examples
-from vaeline.data.datasets import DATASETS
 from vaeline.data.storing import store
 
 

@@ -6,11 +6,11 @@ import torch
 from torch import nn
 from torch.distributions import Distribution
 
-from vaeline.divergences import diagonal_gaussian
-from vaeline.models import MODELS
-from vaeline.params import Handed, read_yaml
-from vaeline.priors import PRIORS
-from vaeline.priors.prior import Prior
+from vaeline.core.params import Handed, read_yaml
+from vaeline.models.catalog import MODELS
+from vaeline.models.distributions.gaussians import diagonal_gaussian
+from vaeline.models.priors.catalog import PRIORS
+from vaeline.models.priors.prior import Prior
 
 
 class Scaled(Prior):

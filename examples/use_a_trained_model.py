@@ -4,10 +4,10 @@ import sys
 
 import torch
 
-from vaeline import checkpoints
 from vaeline.data.prepared import Prepared
-from vaeline.estimators.bounds import as_shown, compute_elbo
-from vaeline.moments import moments
+from vaeline.evaluation.estimators.bounds import as_shown, compute_elbo
+from vaeline.models import checkpoints
+from vaeline.models.distributions.moments import moments
 
 
 @torch.no_grad()

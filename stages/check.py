@@ -2,16 +2,16 @@
 
 import torch
 
-from vaeline.checks import Check, pre_training_checks
+from vaeline.core.errors import VaelineError
+from vaeline.core.files import write_json
+from vaeline.core.params import Handed
 from vaeline.data.prepared import Prepared
-from vaeline.devices import device
-from vaeline.errors import VaelineError
-from vaeline.files import write_json
-from vaeline.models import MODELS
-from vaeline.objectives import OBJECTIVES
-from vaeline.params import Handed
-from vaeline.seeding import set_seed
-from vaeline.stage import run
+from vaeline.models.catalog import MODELS
+from vaeline.runtime.devices import device
+from vaeline.runtime.seeding import set_seed
+from vaeline.runtime.stage import run
+from vaeline.training.checks import Check, pre_training_checks
+from vaeline.training.objectives.catalog import OBJECTIVES
 
 
 def main(params: Handed) -> None:

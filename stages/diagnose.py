@@ -5,20 +5,23 @@ from pathlib import Path
 
 import pandas as pd
 
-from vaeline import checkpoints, diagnostics, gallery, neighbours, symptoms
-from vaeline.commands import with_commands
+from vaeline.core.files import write_csv, write_figure, write_json
+from vaeline.core.params import Handed, read_yaml
 from vaeline.data.prepared import Prepared
-from vaeline.devices import device
-from vaeline.disentanglement.scores import scores
-from vaeline.estimators.latents import latents
-from vaeline.fid.classifier import Classifier
-from vaeline.files import write_csv, write_figure, write_json
-from vaeline.findings.finding import save, text
-from vaeline.findings.looking import look
-from vaeline.params import Handed, read_yaml
-from vaeline.plots.curves import training_curves
-from vaeline.seeding import set_seed
-from vaeline.stage import run
+from vaeline.diagnosis import symptoms
+from vaeline.diagnosis.finding import save, text
+from vaeline.diagnosis.looking import look
+from vaeline.evaluation import latent_use, neighbours
+from vaeline.evaluation.disentanglement.scores import scores
+from vaeline.evaluation.estimators.latents import latents
+from vaeline.evaluation.fid.classifier import Classifier
+from vaeline.models import checkpoints
+from vaeline.reporting import gallery
+from vaeline.reporting.plots.curves import training_curves
+from vaeline.runtime.commands import with_commands
+from vaeline.runtime.devices import device
+from vaeline.runtime.seeding import set_seed
+from vaeline.runtime.stage import run
 
 OUTPUT = Path("outputs/diagnose")
 
@@ -34,9 +37,9 @@ def main(params: Handed) -> None:
     samples = neighbours.sampled(model, data.shape)
     near = neighbours.nearest(samples, data.train.images)
     held_out = neighbours.held_out(data)
-    metrics = diagnostics.summary(seen) | diagnostics.errors(model, images) | model.measures(seen.mean)
+    metrics = latent_use.summary(seen) | latent_use.errors(model, images) | model.measures(seen.mean)
     metrics |= neighbours.copying(near, held_out) | scores(seen.mean.numpy(), data.valid.factors)
-    dimensions = diagnostics.dimensions(seen)
+    dimensions = latent_use.dimensions(seen)
     history = pd.read_csv("outputs/train/history.csv")
     classifier = Classifier.load(Path("outputs/fid_reference/features/classifier.pt")).to(target)
     metrics |= symptoms.of_history(history, math.prod(data.shape)) | symptoms.of_model(model, data)

@@ -3,21 +3,23 @@
 import math
 from pathlib import Path
 
-from vaeline import checkpoints, evaluation, processes
+from vaeline.core.files import write_csv, write_figure, write_json
+from vaeline.core.params import Handed
 from vaeline.data.prepared import Prepared
-from vaeline.devices import device
-from vaeline.estimators.annealed import beside
-from vaeline.estimators.bounds import elbo_terms, importance_bounds, k_grid
-from vaeline.estimators.decomposition import decompose
-from vaeline.estimators.estimate import means
-from vaeline.estimators.latents import ACTIVITY_IMAGES, activity
-from vaeline.estimators.reconstruction import reconstruction_errors
-from vaeline.files import write_csv, write_figure, write_json
-from vaeline.params import Handed
-from vaeline.plots.curves import bounds_over_k
-from vaeline.seeding import set_seed
-from vaeline.stage import run
-from vaeline.verdicts import verdict
+from vaeline.evaluation import looseness
+from vaeline.evaluation.estimators.annealed import beside
+from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds, k_grid
+from vaeline.evaluation.estimators.decomposition import decompose
+from vaeline.evaluation.estimators.estimate import means
+from vaeline.evaluation.estimators.latents import ACTIVITY_IMAGES, activity
+from vaeline.evaluation.estimators.reconstruction import reconstruction_errors
+from vaeline.evaluation.target import verdict
+from vaeline.models import checkpoints
+from vaeline.reporting.plots.curves import bounds_over_k
+from vaeline.runtime import processes
+from vaeline.runtime.devices import device
+from vaeline.runtime.seeding import set_seed
+from vaeline.runtime.stage import run
 
 OUTPUT = Path("outputs/evaluate")
 
@@ -41,13 +43,13 @@ def main(params: Handed) -> None:
     if not processes.leads():
         return
     metrics = {"iwae_k": params.iwae_k, "images": len(images), "ais_images": len(annealed.get("ais", ()))}
-    metrics |= means(values | annealed) | evaluation.looseness(bounds)
+    metrics |= means(values | annealed) | looseness.looseness(bounds)
     metrics |= verdict(metrics, params) | activity(model, seen)
-    curve = evaluation.curve(bounds)
+    curve = looseness.curve(bounds)
     write_csv(OUTPUT / "iwae_over_k.csv", curve)
     write_figure(OUTPUT / "plots" / "iwae_over_k.png", bounds_over_k(curve))
     write_json(OUTPUT / "metrics.json", metrics)
-    print("\n".join(evaluation.lines(metrics)))
+    print("\n".join(looseness.lines(metrics)))
 
 
 if __name__ == "__main__":

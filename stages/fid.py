@@ -4,18 +4,20 @@ from pathlib import Path
 
 import torch
 
-from vaeline import checkpoints, ex_post, processes
+from vaeline.core.files import write_figure, write_json
+from vaeline.core.params import Handed
 from vaeline.data.prepared import Prepared
-from vaeline.devices import device
-from vaeline.fid.classes import conditional_accuracy
-from vaeline.fid.images import generated
-from vaeline.fid.reference import Reference
-from vaeline.fid.scores import EX_POST, PRIOR, summary
-from vaeline.files import write_figure, write_json
-from vaeline.params import Handed
-from vaeline.plots.images import grid
-from vaeline.seeding import set_seed
-from vaeline.stage import run
+from vaeline.evaluation import ex_post
+from vaeline.evaluation.fid.classes import conditional_accuracy
+from vaeline.evaluation.fid.images import generated
+from vaeline.evaluation.fid.reference import Reference
+from vaeline.evaluation.fid.scores import EX_POST, PRIOR, summary
+from vaeline.models import checkpoints
+from vaeline.reporting.plots.images import grid
+from vaeline.runtime import processes
+from vaeline.runtime.devices import device
+from vaeline.runtime.seeding import set_seed
+from vaeline.runtime.stage import run
 
 OUTPUT = Path("outputs/fid")
 SHOWN = 100

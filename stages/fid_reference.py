@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from vaeline import processes
+from vaeline.core.files import write_json
+from vaeline.core.params import Handed
 from vaeline.data.prepared import Prepared
-from vaeline.devices import device
-from vaeline.fid.classifier import SEED, accuracy, train
-from vaeline.fid.images import drawn, sample_size
-from vaeline.fid.inception import inception_or_reason
-from vaeline.fid.reference import Reference
-from vaeline.files import write_json
-from vaeline.params import Handed
-from vaeline.seeding import set_seed
-from vaeline.stage import run
+from vaeline.evaluation.fid.classifier import SEED, accuracy, train
+from vaeline.evaluation.fid.images import drawn, sample_size
+from vaeline.evaluation.fid.inception import inception_or_reason
+from vaeline.evaluation.fid.reference import Reference
+from vaeline.runtime import processes
+from vaeline.runtime.devices import device
+from vaeline.runtime.seeding import set_seed
+from vaeline.runtime.stage import run
 
 OUTPUT = Path("outputs/fid_reference")
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from vaeline.errors import VaelineError
-from vaeline.findings.finding import load, problems
-from vaeline.params import Handed
-from vaeline.stage import run
+from vaeline.core.errors import VaelineError
+from vaeline.core.params import Handed
+from vaeline.diagnosis.finding import load, problems
+from vaeline.runtime.stage import run
 
 FINDINGS = Path("outputs/report/findings.json")
 EVERY = "all"

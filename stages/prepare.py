@@ -1,10 +1,10 @@
 """Downloads, verifies, splits and stores the data set → data/prepared/."""
 
-from vaeline.data.datasets import DATASETS
+from vaeline.core.files import write_json
+from vaeline.core.params import Handed
+from vaeline.data.catalog import DATASETS
 from vaeline.data.storing import store, summary
-from vaeline.files import write_json
-from vaeline.params import Handed
-from vaeline.stage import run, workspace
+from vaeline.runtime.stage import run, workspace
 
 
 def main(params: Handed) -> None:

@@ -4,22 +4,23 @@ from pathlib import Path
 
 import pandas as pd
 
-from vaeline import history, report
-from vaeline.checkpoints import DIRECTORY
-from vaeline.commands import with_commands
 from vaeline.config import ExperimentConfig
+from vaeline.core.files import read_json, write_json, write_text
+from vaeline.core.params import Handed, validated
 from vaeline.data.prepared import Prepared
-from vaeline.files import read_json, write_json, write_text
-from vaeline.findings.finding import load, save, text
-from vaeline.page.report import page
-from vaeline.page.run import Run
-from vaeline.params import Handed, validated
-from vaeline.provenance import changes, committed, experiment, tags
-from vaeline.stage import run
+from vaeline.diagnosis.finding import load, save, text
+from vaeline.models.checkpoints import DIRECTORY
+from vaeline.reporting import summary as report
+from vaeline.reporting.page.report import page
+from vaeline.reporting.page.run import Run
+from vaeline.runtime.commands import with_commands
+from vaeline.runtime.provenance import changes, committed, experiment, tags
+from vaeline.runtime.stage import run
 from vaeline.tracking import describing
 from vaeline.tracking.inputs import inputs
 from vaeline.tracking.runs import complete
 from vaeline.tracking.store import Report
+from vaeline.training import history
 
 OUTPUTS = Path("outputs")
 

@@ -2,25 +2,27 @@
 
 from pathlib import Path
 
-from vaeline import checkpoints, history, processes
+from vaeline.core.files import write_json
+from vaeline.core.params import Handed
 from vaeline.data.prepared import Prepared
-from vaeline.devices import device
-from vaeline.files import write_json
-from vaeline.fingerprint import fingerprint
-from vaeline.models import MODELS
-from vaeline.objectives import OBJECTIVES
-from vaeline.params import Handed
-from vaeline.provenance import tags
-from vaeline.scratch import Scratch
-from vaeline.seeding import rng_state, set_rng_state, set_seed
-from vaeline.stage import run, workspace
-from vaeline.state import Training
+from vaeline.diagnosis.watching import watched
+from vaeline.models import checkpoints
+from vaeline.models.catalog import MODELS
+from vaeline.runtime import processes
+from vaeline.runtime.devices import device
+from vaeline.runtime.fingerprint import fingerprint
+from vaeline.runtime.provenance import tags
+from vaeline.runtime.seeding import rng_state, set_rng_state, set_seed
+from vaeline.runtime.stage import run, workspace
 from vaeline.tracking import describing
 from vaeline.tracking.inputs import inputs
 from vaeline.tracking.runs import TrainingRun
 from vaeline.tracking.store import Report
-from vaeline.training import fit
-from vaeline.watching import watched
+from vaeline.training import history
+from vaeline.training.fit import fit
+from vaeline.training.objectives.catalog import OBJECTIVES
+from vaeline.training.resume import Scratch
+from vaeline.training.state import Training
 
 OUTPUT = Path("outputs/train")
 

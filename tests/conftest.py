@@ -41,7 +41,7 @@ def at_the_root(monkeypatch) -> Path:
 
 @pytest.fixture
 def full_disk(monkeypatch, tmp_path) -> None:
-    """Makes every file that vaeline.files opens one that has no space left, by the kernel's own word."""
+    """Makes every file that vaeline.core.files opens one that has no space left, by the kernel's own word."""
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     numbers = iter(range(1000))
@@ -51,13 +51,13 @@ def full_disk(monkeypatch, tmp_path) -> None:
         link.symlink_to("/dev/full")
         return os.open(link, os.O_WRONLY), str(link)
 
-    monkeypatch.setattr("vaeline.files.tempfile.mkstemp", without_space)
+    monkeypatch.setattr("vaeline.core.files.tempfile.mkstemp", without_space)
 
 
 @pytest.fixture
 def committed(tmp_path, monkeypatch) -> None:
     """Runs the test in a small repository, with the results of a run committed."""
-    from tests.committed import results  # imports torch
+    from tests.support.committed import results  # imports torch
 
     monkeypatch.chdir(tmp_path)
     results()

@@ -4,9 +4,9 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.small import merged
+from tests.support.small import merged
 from vaeline.config import TABLES, ExperimentConfig
-from vaeline.errors import VaelineError
+from vaeline.core.errors import VaelineError
 
 CHANGED = merged(
     ExperimentConfig().to_dict(),
@@ -104,7 +104,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     def fails(*_: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("vaeline.files.os.fsync", fails)
+    monkeypatch.setattr("vaeline.core.files.os.fsync", fails)
     with pytest.raises(OSError, match="Input/output"):
         ExperimentConfig(beta=2.0).save(path)
     assert path.read_text() == before

@@ -9,10 +9,10 @@ from graphlib import TopologicalSorter
 import pytest
 
 from tests.conftest import ROOT
-from tests.small import merged
-from vaeline.closure import imported, is_code, stage_code
+from tests.support.small import merged
 from vaeline.config import ExperimentConfig
-from vaeline.params import Handed, read_yaml
+from vaeline.core.params import Handed, read_yaml
+from vaeline.runtime.closure import imported, is_code, stage_code
 
 # From words that everyone uses up to the outside world; a room is named by its package.
 LEVELS = {
@@ -168,7 +168,7 @@ def read(tmp_path_factory) -> dict[str, set[str]]:
         patch.chdir(root)
         patch.setenv("DVC_ROOT", str(root))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.setattr("vaeline.fid.classifier.STEPS", 5)
+        patch.setattr("vaeline.evaluation.fid.classifier.STEPS", 5)
         seen = {stage: run_stage(stage) for stage in PIPELINE}
         seen["train"] |= run_stage("train", **CYCLICAL)
     return seen

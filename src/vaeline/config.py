@@ -6,17 +6,17 @@ from typing import Any, Self
 
 from ruamel.yaml import YAML
 
-from vaeline.data.datasets import DATASETS
-from vaeline.errors import VaelineError
-from vaeline.files import replacing, write_json
-from vaeline.likelihoods import LIKELIHOODS
-from vaeline.models import MODELS
-from vaeline.networks import NETWORKS
-from vaeline.objectives import OBJECTIVES
-from vaeline.optimizers import OPTIMIZERS
-from vaeline.params import Hyperparameters, read_yaml, validated
-from vaeline.posteriors import POSTERIORS
-from vaeline.priors import PRIORS
+from vaeline.core.errors import VaelineError
+from vaeline.core.files import replacing, write_json
+from vaeline.core.params import Hyperparameters, read_yaml, validated
+from vaeline.data.catalog import DATASETS
+from vaeline.models.catalog import MODELS
+from vaeline.models.likelihoods.catalog import LIKELIHOODS
+from vaeline.models.networks.catalog import NETWORKS
+from vaeline.models.posteriors.catalog import POSTERIORS
+from vaeline.models.priors.catalog import PRIORS
+from vaeline.training.objectives.catalog import OBJECTIVES
+from vaeline.training.optimizers.catalog import OPTIMIZERS
 
 TABLES = (DATASETS, MODELS, NETWORKS, POSTERIORS, PRIORS, LIKELIHOODS, OBJECTIVES, OPTIMIZERS)
 

@@ -8,7 +8,7 @@ import torch
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from vaeline.divergences import diagonal_gaussian, kl_terms
+from vaeline.models.distributions.gaussians import diagonal_gaussian, kl_terms
 
 # (μ, σ) of q and of p, and KL(q ‖ p) in nats as one writes it down.
 EXAMPLES = [

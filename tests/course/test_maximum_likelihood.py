@@ -8,7 +8,7 @@ import torch
 from scipy.stats import norm
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from vaeline.data.datasets import DATASETS
+from vaeline.data.catalog import DATASETS
 
 X = torch.tensor([2.0, -1.0, 0.5, 3.0, 1.5, -0.5, 4.0], dtype=torch.float64)
 MEAN, SPREAD = X.mean(), X.var(correction=0).sqrt()

@@ -5,11 +5,11 @@ import pytest
 from gdown.exceptions import DownloadError
 from torchvision import datasets
 
-from tests.data import archives
-from tests.data.published import files, served
-from vaeline.data import svhn
-from vaeline.data.datasets import DATASETS
-from vaeline.errors import VaelineError
+from tests.support import archives
+from tests.support.published import files, served
+from vaeline.core.errors import VaelineError
+from vaeline.data.catalog import DATASETS
+from vaeline.data.sets import svhn
 
 
 @pytest.fixture

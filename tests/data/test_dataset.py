@@ -1,7 +1,7 @@
 import pytest
 
-from vaeline.data.datasets import DATASETS
-from vaeline.errors import VaelineError
+from vaeline.core.errors import VaelineError
+from vaeline.data.catalog import DATASETS
 
 
 @pytest.mark.parametrize("size", ["many", 0, -5, 2.5, True, None])

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from torchvision.datasets.mnist import read_image_file, read_label_file
 
-from tests.data.published import compressed, idx
+from tests.support.published import compressed, idx
+from vaeline.core.errors import VaelineError
 from vaeline.data.idx import read
-from vaeline.errors import VaelineError
 
 IMAGES = np.arange(3 * 5 * 4).reshape(3, 5, 4)
 

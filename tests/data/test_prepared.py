@@ -3,11 +3,11 @@ import hashlib
 import numpy as np
 import pytest
 
-from tests.data.published import Numbered
+from tests.support.published import Numbered
+from vaeline.core.errors import VaelineError
 from vaeline.data.dataset import DataOptions
 from vaeline.data.prepared import Prepared
 from vaeline.data.storing import store
-from vaeline.errors import VaelineError
 
 FILES = [f"{split}_{field}.npy" for split in ("train", "valid", "test") for field in ("images", "labels")]
 

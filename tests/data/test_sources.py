@@ -7,8 +7,8 @@ import time
 import pytest
 from torchvision import datasets
 
-from tests.data.published import compressed, files, idx_files, md5, served
-from vaeline import downloads
+from tests.support.published import compressed, files, idx_files, md5, served
+from vaeline.core import downloads
 from vaeline.data import sources
 from vaeline.data.sources import DeliveryError, Mirrors, NpmPackage
 

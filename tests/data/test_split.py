@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from tests.data.published import Numbered
+from tests.support.published import Numbered
+from vaeline.core.errors import VaelineError
 from vaeline.data.dataset import DataOptions
 from vaeline.data.split import split
-from vaeline.errors import VaelineError
 
 
 def drawn(available=100, **options):

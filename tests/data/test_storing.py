@@ -4,12 +4,12 @@ import io
 import numpy as np
 import pytest
 
-from tests.data.published import Numbered
+from tests.support.published import Numbered
+from vaeline.core.errors import VaelineError
 from vaeline.data import storing
 from vaeline.data.dataset import DataOptions, Examples
 from vaeline.data.prepared import Prepared
 from vaeline.data.storing import store, summary
-from vaeline.errors import VaelineError
 
 
 def numbered(**options):

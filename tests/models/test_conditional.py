@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from tests.small import CLASSES, SHAPE, config, digits, labels, objective, shown, shown_to, split, vae
-from vaeline.augmentation import Augmentation
-from vaeline.checks import pre_training_checks
-from vaeline.errors import VaelineError
-from vaeline.estimators.bounds import compute_elbo, elbo_terms
-from vaeline.gallery import of_classes
-from vaeline.models import MODELS
-from vaeline.observations import Labelled, pixels
+from tests.support.small import CLASSES, SHAPE, config, digits, labels, objective, shown, shown_to, split, vae
+from vaeline.core.errors import VaelineError
+from vaeline.data.augmentation import Augmentation
+from vaeline.data.observations import Labelled, pixels
+from vaeline.evaluation.estimators.bounds import compute_elbo, elbo_terms
+from vaeline.models.catalog import MODELS
+from vaeline.reporting.gallery import of_classes
+from vaeline.training.checks import pre_training_checks
 
 N = 300
 

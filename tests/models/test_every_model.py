@@ -1,11 +1,11 @@
 import pytest
 import torch
 
-from tests.small import objective, shown_to, split, vae
+from tests.support.small import objective, shown_to, split, vae
 from vaeline.data.prepared import Split
-from vaeline.estimators.latents import activity, latents
-from vaeline.models import MODELS
-from vaeline.networks import NETWORKS
+from vaeline.evaluation.estimators.latents import activity, latents
+from vaeline.models.catalog import MODELS
+from vaeline.models.networks.catalog import NETWORKS
 
 K, B = 3, 5
 EVERY = [(model, network) for model in MODELS for network in NETWORKS]

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from tests.small import SHAPE, config, digits, objective, shown, vae
+from tests.support.small import SHAPE, config, digits, objective, shown, vae
 from vaeline.data.prepared import Split
-from vaeline.estimators.bounds import elbo_terms, importance_bounds
-from vaeline.posteriors import POSTERIORS
-from vaeline.priors import PRIORS
+from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds
+from vaeline.models.posteriors.catalog import POSTERIORS
+from vaeline.models.priors.catalog import PRIORS
 
 STEPS = 30
 COMBINED = [

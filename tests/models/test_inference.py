@@ -1,7 +1,7 @@
 import torch
 from torch.distributions import Bernoulli, Independent, MultivariateNormal, kl_divergence
 
-from vaeline.divergences import diagonal_gaussian
+from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.inference import Inference, Layer
 
 K, B = 4, 3

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.distributions import Normal
 
-from tests.small import digits, objective, shown, vae
-from vaeline.estimators.latents import latents
+from tests.support.small import digits, objective, shown, vae
+from vaeline.evaluation.estimators.latents import latents
 
 DRAWS = 20_000
 SKIP = pytest.mark.parametrize("skip", [False, True])

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.small import digits, shown, vae
-from vaeline.estimators.latents import latents
+from tests.support.small import digits, shown, vae
+from vaeline.evaluation.estimators.latents import latents
 from vaeline.models.inference import Inference
 
 DRAWS = 20_000

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from tests.small import shown, vae
-from vaeline.errors import VaelineError
+from tests.support.small import shown, vae
+from vaeline.core.errors import VaelineError
 
 
 @pytest.mark.parametrize("batch", [(), (4,), (2, 4)])

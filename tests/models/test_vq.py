@@ -4,15 +4,15 @@ import pytest
 import torch
 
 from tests import small
-from tests.small import config, digits, shown, split, vae
-from tests.trainings import VALID, N, failing, started
-from vaeline.codebook import nearest
-from vaeline.errors import VaelineError
-from vaeline.estimators.annealed import annealed
-from vaeline.estimators.bounds import elbo_terms, importance_bounds
-from vaeline.estimators.latents import latents
-from vaeline.gradients import Gradients
-from vaeline.training import fit
+from tests.support.small import config, digits, shown, split, vae
+from tests.support.trainings import VALID, N, failing, started
+from vaeline.core.errors import VaelineError
+from vaeline.evaluation.estimators.annealed import annealed
+from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds
+from vaeline.evaluation.estimators.latents import latents
+from vaeline.models.distributions.codebook import nearest
+from vaeline.training.fit import fit
+from vaeline.training.gradients import Gradients
 
 TINY = {"codes": 3, "side": 2, "embedding_dim": 2}
 

@@ -6,9 +6,9 @@ from urllib.parse import urlparse
 
 import pytest
 
-from tests.browser import MISSING, QUIET, Visit, chromium, installed, ui, visit
-from vaeline import report
-from vaeline.files import read_json
+from tests.support.browser import MISSING, QUIET, Visit, chromium, installed, ui, visit
+from vaeline.core.files import read_json
+from vaeline.reporting import summary as report
 from vaeline.tracking import describing
 from vaeline.tracking.runs import complete
 from vaeline.tracking.store import Report

@@ -9,11 +9,12 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from vaeline import report, sweep
 from vaeline.config import ExperimentConfig
 from vaeline.data.prepared import SPLITS
-from vaeline.priors import PRIORS
-from vaeline.provenance import flat, text
+from vaeline.experiments import sweep
+from vaeline.models.priors.catalog import PRIORS
+from vaeline.reporting import summary
+from vaeline.runtime.provenance import flat, text
 
 pytestmark = pytest.mark.pipeline
 
@@ -82,7 +83,7 @@ def test_the_mlflow_run_is_complete(reproduced):
     config = ExperimentConfig.load(reproduced.root / "params.yaml")
     assert run.info.status == "FINISHED"
     assert run.data.params == {key: text(value) for key, value in flat(config.to_dict()).items()}
-    for stage in report.STAGES:
+    for stage in summary.STAGES:
         numbers = {k: v for k, v in read(reproduced, stage).items() if not isinstance(v, str)}
         assert {name: run.data.metrics[f"{stage}/{name}"] for name in numbers} == pytest.approx(numbers)
     history = reproduced.client.get_metric_history(run.info.run_id, "valid_elbo")
@@ -128,7 +129,12 @@ def swept(reproduced):
     """β = 1 is what is committed, β = 4 runs in a copy of the repository, and 1e38 breaks its check."""
     before = {run.info.run_id: run.data.to_dictionary() for run in reproduced.runs()}
     done = reproduced.run(
-        sys.executable, "-m", "vaeline.frontier", ok=False, PYTHONPATH="src", BETA="4 1 1e38"
+        sys.executable,
+        "-m",
+        "vaeline.experiments.studies.frontier",
+        ok=False,
+        PYTHONPATH="src",
+        BETA="4 1 1e38",
     )
     yield SimpleNamespace(before=before, done=done)
     shutil.rmtree(reproduced.root / "docs")

@@ -1,13 +1,13 @@
-"""A preset as a person runs it: `python -m vaeline.presets NAME`, on real digits."""
+"""A preset as a person runs it: `python -m vaeline.experiments.presets NAME`, on real digits."""
 
 import json
 import sys
 
 import pytest
 
-from vaeline import presets
-from vaeline.errors import VaelineError
-from vaeline.estimators.estimate import with_error
+from vaeline.core.errors import VaelineError
+from vaeline.evaluation.estimators.estimate import with_error
+from vaeline.experiments import presets
 
 pytestmark = pytest.mark.pipeline
 
@@ -29,7 +29,7 @@ def with_preset(reproduced):
 
 def test_a_preset_leaves_its_verdict_in_a_record_and_in_mlflow(with_preset):
     params = (with_preset.root / "params.yaml").read_bytes()
-    done = with_preset.run(sys.executable, "-m", "vaeline.presets", "tiny", PYTHONPATH="src")
+    done = with_preset.run(sys.executable, "-m", "vaeline.experiments.presets", "tiny", PYTHONPATH="src")
     log = (with_preset.root / ".scratch/experiments/tiny.log").read_text()
     assert with_preset.stages_run(log) == ["evaluate", "report", "gate"]
     record = json.loads((with_preset.root / "docs/records/tiny.json").read_text())

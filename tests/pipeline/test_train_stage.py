@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vaeline.findings.finding import load, problems
+from vaeline.diagnosis.finding import load, problems
 
 pytestmark = pytest.mark.pipeline
 

@@ -1,7 +1,7 @@
 import pytest
 
-from tests.committed import git
-from vaeline.findings.finding import Evidence, Finding
+from tests.support.committed import git
+from vaeline.diagnosis.finding import Evidence, Finding
 from vaeline.tracking.describing import LONGEST_NAME, OURS, description, name, parts, renewed, verdict
 
 COMMITTED = {"notes": "", "beta": 1.0, "seed": 42, "prior": {"name": "standard_normal"}}

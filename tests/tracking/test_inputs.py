@@ -2,7 +2,7 @@ import json
 
 from mlflow.data.schema import TensorDatasetSchema
 
-from vaeline.data.datasets import DATASETS
+from vaeline.data.catalog import DATASETS
 from vaeline.data.storing import store
 from vaeline.tracking.inputs import PUBLISHED, inputs
 

@@ -11,8 +11,8 @@ from mlflow import MlflowClient
 from PIL import Image
 
 from tests.conftest import ROOT
-from tests.small import config, shown, vae
-from vaeline import checkpoints
+from tests.support.small import config, shown, vae
+from vaeline.models import checkpoints
 from vaeline.tracking.describing import OURS
 from vaeline.tracking.inputs import Input
 from vaeline.tracking.runs import TrainingRun, complete

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from tests.small import config, labels, shown, vae
-from vaeline import checkpoints
-from vaeline.models import MODELS
+from tests.support.small import config, labels, shown, vae
+from vaeline.models import checkpoints
+from vaeline.models.catalog import MODELS
 from vaeline.tracking.trained import TrainedModel
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from vaeline.params import Options
+from vaeline.core.params import Options
 
 
 def _size(value: Any) -> int | Literal["auto"]:

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from vaeline.core.errors import VaelineError
+from vaeline.core.progress import bar
 from vaeline.data.encoded import Encoded
-from vaeline.errors import VaelineError
-from vaeline.progress import bar
 
 Shape = tuple[int, int, int]
 Broken = dict[int, str]

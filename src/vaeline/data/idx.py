@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from vaeline.core.errors import VaelineError
 from vaeline.data.dataset import DataSet, Examples
 from vaeline.data.raw_files import obtain
 from vaeline.data.sources import Mirrors, Source
-from vaeline.errors import VaelineError
 
 UNSIGNED_BYTES = b"\x00\x00\x08"
 

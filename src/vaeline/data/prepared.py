@@ -8,8 +8,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from vaeline.errors import VaelineError
-from vaeline.files import read_json
+from vaeline.core.errors import VaelineError
+from vaeline.core.files import read_json
 
 SPLITS = ("train", "valid", "test")
 DESCRIPTION = "description.json"

@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from vaeline.core.errors import VaelineError
 from vaeline.data.sources import DeliveryError, Source
-from vaeline.errors import VaelineError
 
 
 def obtain(folder: Path, digests: Mapping[str, str], sources: Sequence[Source]) -> dict[str, Path]:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from vaeline.core.errors import VaelineError
 from vaeline.data.dataset import DataSet
-from vaeline.errors import VaelineError
 
 
 def split(dataset: DataSet, available: int) -> tuple[np.ndarray, np.ndarray]:

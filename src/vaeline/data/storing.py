@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
+from vaeline.core.files import replacing, write_json
 from vaeline.data.dataset import DataSet, Examples
 from vaeline.data.prepared import DESCRIPTION, SPLITS, Prepared
 from vaeline.data.split import split
-from vaeline.files import replacing, write_json
 
 PIECE = 4096
 """Images read and written at a time, if they are small …"""

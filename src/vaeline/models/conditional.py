@@ -9,16 +9,16 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.nn.functional import one_hot
 
+from vaeline.core.errors import VaelineError
+from vaeline.core.numerics import in_full
+from vaeline.data.observations import Labelled, Observations, pixels
 from vaeline.data.prepared import Split
-from vaeline.errors import VaelineError
-from vaeline.likelihoods import LIKELIHOODS
-from vaeline.models.decoding import Decoding, over_rows
+from vaeline.models.base import Decoding, over_rows
 from vaeline.models.inference import Layer
-from vaeline.networks import NETWORKS
-from vaeline.numerics import in_full
-from vaeline.observations import Labelled, Observations, pixels
-from vaeline.posteriors import POSTERIORS
-from vaeline.priors import PRIORS
+from vaeline.models.likelihoods.catalog import LIKELIHOODS
+from vaeline.models.networks.catalog import NETWORKS
+from vaeline.models.posteriors.catalog import POSTERIORS
+from vaeline.models.priors.catalog import PRIORS
 
 
 class ConditionalVAE(Decoding):

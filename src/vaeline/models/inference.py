@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaeline.divergences import detached, drawn_terms, is_diagonal_gaussian, kl_terms
-from vaeline.moments import stated
-from vaeline.observations import Observations, pixels
+from vaeline.data.observations import Observations, pixels
+from vaeline.models.distributions.gaussians import detached, drawn_terms, is_diagonal_gaussian, kl_terms
+from vaeline.models.distributions.moments import stated
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ from pydantic import Field
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaeline.likelihoods import LIKELIHOODS
-from vaeline.models.decoding import Decoding, over_rows
+from vaeline.core.params import Options
+from vaeline.models.base import Decoding, over_rows
+from vaeline.models.distributions.moments import moments
 from vaeline.models.inference import Layer
-from vaeline.moments import moments
-from vaeline.networks import NETWORKS
-from vaeline.networks.mlp import MLP
-from vaeline.params import Options
-from vaeline.posteriors import POSTERIORS
-from vaeline.posteriors.diagonal import DiagonalGaussian
-from vaeline.priors import PRIORS
+from vaeline.models.likelihoods.catalog import LIKELIHOODS
+from vaeline.models.networks.catalog import NETWORKS
+from vaeline.models.networks.mlp import MLP
+from vaeline.models.posteriors.catalog import POSTERIORS
+from vaeline.models.posteriors.diagonal import DiagonalGaussian
+from vaeline.models.priors.catalog import PRIORS
 
 
 class TwoLayerVAE(Decoding):

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaeline.likelihoods import LIKELIHOODS
-from vaeline.models.decoding import Decoding
+from vaeline.models.base import Decoding
 from vaeline.models.inference import Layer
-from vaeline.networks import NETWORKS
-from vaeline.posteriors import POSTERIORS
-from vaeline.priors import PRIORS
+from vaeline.models.likelihoods.catalog import LIKELIHOODS
+from vaeline.models.networks.catalog import NETWORKS
+from vaeline.models.posteriors.catalog import POSTERIORS
+from vaeline.models.priors.catalog import PRIORS
 
 
 class VAE(Decoding):

@@ -7,20 +7,20 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaeline.codebook import nearest, usage
-from vaeline.codes import Assigned
+from vaeline.core.errors import VaelineError
+from vaeline.core.numerics import in_full
+from vaeline.core.params import Options
 from vaeline.data.prepared import Split
-from vaeline.errors import VaelineError
-from vaeline.likelihoods import LIKELIHOODS
-from vaeline.models.decoding import Decoding
+from vaeline.models.base import Decoding
+from vaeline.models.distributions.codebook import nearest, usage
+from vaeline.models.distributions.codes import Assigned
 from vaeline.models.inference import Layer
-from vaeline.networks import NETWORKS
-from vaeline.networks.init import init_weights
-from vaeline.numerics import in_full
-from vaeline.params import Options
-from vaeline.posteriors import POSTERIORS
-from vaeline.priors import PRIORS
-from vaeline.priors.codes import CodePrior
+from vaeline.models.likelihoods.catalog import LIKELIHOODS
+from vaeline.models.networks.catalog import NETWORKS
+from vaeline.models.networks.init import init_weights
+from vaeline.models.posteriors.catalog import POSTERIORS
+from vaeline.models.priors.catalog import PRIORS
+from vaeline.models.priors.codes import CodePrior
 
 STARTED_FROM = 1000  # training images, whose vectors the codebook starts at
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vaeline.commands import exp_run
-from vaeline.findings.finding import Finding, problems
-from vaeline.findings.finding import verdict as in_one_line
-from vaeline.provenance import differing, text
+from vaeline.diagnosis.finding import Finding, problems
+from vaeline.diagnosis.finding import verdict as in_one_line
+from vaeline.runtime.commands import exp_run
+from vaeline.runtime.provenance import differing, text
 
 LONGEST_NAME = 80  # characters: what MLflow's tables show of a name, and below what its databases hold
 LONGEST_NOTES = 3000  # characters of a description, of which MLflow keeps 8,000

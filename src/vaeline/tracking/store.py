@@ -16,10 +16,10 @@ import numpy as np
 from filelock import FileLock
 from PIL import Image
 
-from vaeline import checkpoints
-from vaeline.files import write_text
-from vaeline.provenance import flat, text
-from vaeline.stage import workspace
+from vaeline.core.files import write_text
+from vaeline.models import checkpoints
+from vaeline.runtime.provenance import flat, text
+from vaeline.runtime.stage import workspace
 from vaeline.tracking.describing import renewed
 from vaeline.tracking.inputs import Input
 

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaeline import checkpoints
-from vaeline.moments import moments
-from vaeline.observations import Labelled, Observations
+from vaeline.data.observations import Labelled, Observations
+from vaeline.models import checkpoints
+from vaeline.models.distributions.moments import moments
 
 Array = np.ndarray | Tensor
 

@@ -1,0 +1,105 @@
+"""What is trained here, and the train stage's loop as a contestant."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor, nn
+
+from vaeline.config import ExperimentConfig
+from vaeline.core.errors import VaelineError
+from vaeline.core.params import Handed
+from vaeline.data.prepared import Prepared
+from vaeline.models.catalog import MODELS
+from vaeline.runtime.devices import device
+from vaeline.runtime.seeding import set_seed
+from vaeline.tracking.runs import TrainingRun
+from vaeline.tracking.store import Report
+from vaeline.training import history
+from vaeline.training.fit import fit
+from vaeline.training.objectives.catalog import OBJECTIVES
+from vaeline.training.resume import Scratch
+from vaeline.training.state import Training
+
+ENDLESS = 1_000_000
+SHAPE = (1, 28, 28)
+MLP = {"hidden_dim": 400, "latent_dim": 20, "network": {"name": "mlp", "mlp": {"depth": 1}}}
+
+
+def params(**changes: Any) -> Handed:
+    """Returns the default params with `changes`; a section in them has its other options by default."""
+    return Handed(ExperimentConfig().to_dict() | {"epochs": ENDLESS} | changes)
+
+
+def vae(changes: Mapping[str, Any], shape: tuple[int, int, int] = SHAPE) -> nn.Module:
+    """Returns an untrained model of the default params with `changes`, where the stages would put it."""
+    config = params(**changes)
+    return MODELS.build(config.model, config=config, shape=shape).to(device(config.device))
+
+
+def mnist() -> tuple[Tensor, Tensor]:
+    """Returns MNIST's training and validation images, uint8 [N, 1, 28, 28].
+
+    Raises VaelineError where another data set, or none, is prepared.
+    """
+    data = Prepared.open()
+    if data.name != "mnist":
+        raise VaelineError(f"data/prepared holds {data.name}: run `dvc repro prepare` with data.name: mnist")
+    return torch.from_numpy(data.train.images.copy()), torch.from_numpy(data.valid.images.copy())
+
+
+@contextlib.contextmanager
+def stage_loop(images: Tensor, valid: Tensor, folder: Path, **changes: Any) -> Iterator[Iterator[None]]:
+    """Yields an iterator that trains one epoch a step, as the train stage does.
+
+    Its record, the history, MLflow's curves and the state on the disk are all part of it.
+    """
+    handed = params(**changes)
+    with contextlib.ExitStack() as stack:
+        with patch.dict(os.environ, {"DVC_ROOT": str(folder)}), _as_in_a_stage():
+            os.environ.pop("MLFLOW_TRACKING_URI", None)
+            set_seed(handed.seed)
+            model = MODELS.build(handed.model, config=handed, shape=tuple(images.shape[1:]))
+            model.to(device(handed.device))
+            objective = OBJECTIVES.build(
+                handed.objective,
+                free_bits=handed.free_bits,
+                latent_dim=model.latent_dim,
+                images=len(images),
+                batch_size=handed.batch_size,
+            )
+            sets = model.likelihood.training_set(images), model.likelihood.evaluation_set(valid)
+            training = Training.start(model, objective, handed, len(images))
+            made_of = {"config": handed.to_dict(), "shape": images.shape[1:], "classes": 0}
+            scratch = stack.enter_context(Scratch.open(folder / "scratch", "bench", made_of, ENDLESS))
+            report = Report("bench", handed.to_dict(), {})
+            run = stack.enter_context(TrainingRun.open("bench", report))
+        yield _epochs(training, *sets, handed, scratch, run)
+
+
+def _epochs(
+    training: Training, images: Tensor, valid: Tensor, handed: Handed, scratch: Scratch, run: TrainingRun
+) -> Iterator[None]:
+    records = []
+    epochs = fit(training, images, valid, handed)
+    while True:
+        with _as_in_a_stage():
+            records.append(next(epochs))
+            scratch.save(training, records)
+            run.curves(history.curves(history.table(records)))
+        yield
+
+
+@contextlib.contextmanager
+def _as_in_a_stage() -> Iterator[None]:
+    """Deterministic algorithms alone, as `set_seed` asks for; the others at the work are not held to it."""
+    before = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(before)

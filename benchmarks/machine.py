@@ -1,0 +1,35 @@
+"""What the arithmetic runs on, in words and by its own rates."""
+
+import os
+
+import torch
+
+from benchmarks.harness import Contestant, race
+from vaeline.runtime.devices import device
+from vaeline.runtime.hardware import processor
+
+SIDE = 4096
+COPIED = 1 << 28  # bytes
+
+
+def described() -> str:
+    """Returns the device, its threads, and its measured rates of copying and of fp32 products."""
+    where = device("auto")
+    name = torch.cuda.get_device_name() if where.type == "cuda" else processor()
+    threads = "" if where.type == "cuda" else f", {torch.get_num_threads()} threads of {os.cpu_count()} cores"
+    copies, flops = rates(where)
+    return f"{name}{threads}, copying {copies:.3g} GB/s, fp32 products {flops:.3g} GFLOP/s"
+
+
+def rates(where: torch.device) -> tuple[float, float]:
+    """Returns GB copied a second (read and written), and 10⁹ operations of an fp32 product a second."""
+    source = torch.zeros(COPIED, dtype=torch.uint8, device=where)
+    target = torch.empty_like(source)
+    matrix = torch.randn(SIDE, SIDE, device=where)
+    product = torch.empty_like(matrix)
+    contestants = {
+        "copies": Contestant(lambda: target.copy_(source), 2 * COPIED / 1e9),
+        "products": Contestant(lambda: torch.mm(matrix, matrix, out=product), 2 * SIDE**3 / 1e9),
+    }
+    times = race("rates", contestants, rounds=3)
+    return 1 / times.median("copies"), 1 / times.median("products")

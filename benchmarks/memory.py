@@ -1,0 +1,60 @@
+"""The most memory that one work takes in a new process: `python -m benchmarks.memory iwae 5000`."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+
+from benchmarks.loop import MLP, mnist, stage_loop, vae
+from benchmarks.pictures import stored, write
+from vaeline.data.prepared import Prepared
+from vaeline.evaluation.estimators.bounds import importance_bounds
+
+IWAE_IMAGES = 32
+
+
+def peak(work: str, size: int) -> float:
+    """Returns the largest resident set in MB of a new process that does `work` at `size`."""
+    command = [sys.executable, "-m", "benchmarks.memory", work, str(size)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(done.stdout.split()[-1])
+
+
+def iwae(k: int) -> None:
+    """IWAE-K of a few images."""
+    model = vae(MLP).eval()
+    importance_bounds(model, model.likelihood.evaluation_set(mnist()[1][:IWAE_IMAGES]), (k,))
+
+
+def epoch(images: int) -> None:
+    """An epoch of that many images."""
+    with tempfile.TemporaryDirectory() as folder, stage_loop(*of_size(images), Path(folder), **MLP) as epochs:
+        next(epochs)
+
+
+def prepare(images: int) -> None:
+    """An image folder of that many, 48 KiB each when they are stored; without what its workers need."""
+    train = Prepared.open().train
+    with tempfile.TemporaryDirectory() as name:
+        write(train.images[:images], train.labels[:images], Path(name) / "images")
+        stored(Path(name) / "images", Path(name), size=128, mode="rgb")
+
+
+def of_size(n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns n training images, up to all 60,000 of MNIST's, and a sixth as many to validate on."""
+    train, valid = mnist()
+    return torch.cat([train, valid])[:n].clone(), valid[: n // 6].clone()
+
+
+def resident() -> float:
+    """Returns the largest resident set of this process so far, in MB."""
+    # Not getrusage: its maximum starts at what the parent had.
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+if __name__ == "__main__":
+    {"iwae": iwae, "epoch": epoch, "prepare": prepare}[sys.argv[1]](int(sys.argv[2]))
+    print(resident())

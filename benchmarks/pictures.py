@@ -1,0 +1,45 @@
+"""An image folder of MNIST's images, and what makes arrays of it."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vaeline.data.catalog import DATASETS
+from vaeline.data.prepared import Prepared
+from vaeline.data.storing import store
+
+WORKERS = 2
+
+
+def write(images: np.ndarray, labels: np.ndarray, folder: Path) -> None:
+    """Writes images, uint8 [N, 1, H, W], as grey PNGs into a folder for each label."""
+    from PIL import Image
+
+    for label in np.unique(labels):
+        (folder / str(label)).mkdir(parents=True)
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+        Image.fromarray(image[0]).save(folder / str(label) / f"{number:05}.png")
+
+
+def stored(folder: Path, workspace: Path, size: int = 28, mode: str = "grey") -> Prepared:
+    """Returns what the prepare stage makes of `folder` in `workspace`: split, hashed and on the disk."""
+    options = {"folder": str(folder.resolve()), "size": size, "mode": mode}
+    section = {"name": "image_folder", "image_folder": options}
+    return store(DATASETS.build(section, raw=workspace / "data" / "raw"), workspace / "data" / "prepared")
+
+
+def loaded(folder: Path) -> list[torch.Tensor]:
+    """Returns torchvision's batches of grey images, uint8 [B, 1, H, W], by two workers."""
+    from torchvision.datasets import ImageFolder
+    from torchvision.transforms import Compose, Grayscale, PILToTensor
+
+    dataset = ImageFolder(str(folder), Compose([Grayscale(), PILToTensor()]))
+    return [images for images, _ in torch.utils.data.DataLoader(dataset, 128, num_workers=WORKERS)]
+
+
+def same(prepared: Prepared, batches: list[torch.Tensor]) -> bool:
+    """Returns whether the splits together hold the images of the batches, in any order."""
+    ours = [image for part in (prepared.train, prepared.valid, prepared.test) for image in part.images]
+    theirs = torch.cat(batches).numpy()
+    return sorted(image.tobytes() for image in ours) == sorted(image.tobytes() for image in theirs)

@@ -1,0 +1,1 @@
+"""Words that every room uses: errors, params, tables of parts, files, numbers, progress."""

@@ -1,0 +1,88 @@
+"""Writing files so that a reader never sees half of one, and a full disk harms nothing that was good."""
+
+import contextlib
+import errno
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vaeline.core.errors import VaelineError
+
+if TYPE_CHECKING:  # half a second that stages without tables or pictures do not spend
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+
+@contextlib.contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Yields a temporary path beside `path`, moved onto it only if the block ends well."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        if error.errno == errno.ENOSPC and error.filename is None:
+            error.filename = str(path)  # a failed write does not say where it wrote
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Writes `text` whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text)
+
+
+def write_json(path: Path | str, values: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Writes `values` as sorted JSON; raises ValueError on NaN or infinity, which JSON cannot hold."""
+    write_text(path, json.dumps(values, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_json(path: Path | str) -> dict[str, Any]:
+    """Returns the mapping in a JSON file; raises VaelineError if it holds none."""
+    try:
+        values = json.loads(Path(path).read_text())
+    except ValueError as error:
+        raise VaelineError(
+            f"{path}: damaged, not readable as JSON ({error}): `dvc checkout` or `dvc repro`"
+        ) from None
+    if not isinstance(values, dict):
+        raise VaelineError(
+            f"{path}: damaged, it holds a {type(values).__name__}: `dvc checkout` or `dvc repro`"
+        )
+    return values
+
+
+def write_tensors(path: Path | str, content: Mapping[str, Any]) -> None:
+    """Writes what torch saves: equal contents are equal bytes, and a full disk is an OSError."""
+    # Given a path, torch would write its (temporary) name into the file; given a file, it would turn a full
+    # disk into an error of its own.
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+
+
+def write_csv(path: Path | str, table: "DataFrame") -> None:
+    """Writes a table's columns, without its index."""
+    write_text(path, table.to_csv(index=False))
+
+
+def write_figure(path: Path | str, figure: "Figure") -> None:
+    """Writes a matplotlib figure as PNG, the same bytes for the same figure."""
+    with replacing(path) as temporary:
+        figure.savefig(temporary, metadata={"Software": None})

@@ -1,0 +1,189 @@
+"""The hyperparameters of params.yaml: typed, frozen, and refused in one line where they are wrong.
+
+The flat keys live here. A section (`prior:`, `data:` …) belongs to its room's table, see `registry`;
+`config.ExperimentConfig` joins both into the typed form of the whole file.
+"""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from vaeline.core.errors import VaelineError
+
+
+class Options(BaseModel):
+    """Base of everything read from params.yaml: frozen, strict, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _none_or_several(value: int) -> int:
+    if value == 1:
+        raise PydanticCustomError("images", "should be 0, or at least 2, so that their mean has an error")
+    return value
+
+
+Images = Annotated[int, Field(ge=0), AfterValidator(_none_or_several)]
+
+
+Finding = Literal[
+    "all",
+    "unstable_training",
+    "posterior_collapse",
+    "underfitting",
+    "overfitting",
+    "dead_dimensions",
+    "blurry_reconstructions",
+    "holes",
+    "low_diversity",
+]
+"""What a gate may hold back, see `findings.detectors`."""
+
+
+class Hyperparameters(Options):
+    """The keys that stand at the top level of params.yaml, so that `dvc exp run -S beta=4` works."""
+
+    experiment_name: str = Field("vae_mnist", min_length=1)
+    notes: str = ""
+    seed: int = Field(42, ge=0, lt=2**63)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    hidden_dim: int = Field(400, ge=1)
+    latent_dim: int = Field(20, ge=1)
+
+    batch_size: int = Field(128, ge=1)
+    epochs: int = Field(30, ge=1)
+    learning_rate: float = Field(1e-3, gt=0)
+    lr_schedule: Literal["constant", "cosine", "one_cycle", "linear", "burda"] = "constant"
+    weight_decay: float = Field(0.0, ge=0)
+    batch_reduction: Literal["mean", "sum"] = "mean"
+    shuffle: bool = True
+    grad_clip: float = Field(0.0, ge=0)
+    max_skipped_updates: int = Field(20, ge=0)
+    precision: Literal["float32", "bfloat16"] = "float32"
+    compile: Literal["auto", "always", "never"] = "auto"
+
+    augment_flip: float = Field(0.0, ge=0, le=1)
+    augment_shift: int = Field(0, ge=0)
+    augment_crop: int = Field(0, ge=0)
+
+    beta: float = Field(1.0, ge=0)
+    kl_warmup_epochs: float = Field(0.0, ge=0)
+    kl_schedule: Literal["linear", "cyclical"] = "linear"
+    kl_cycles: int = Field(4, ge=1)
+    free_bits: float = Field(0.0, ge=0)
+
+    checkpoint_every: int = Field(10, ge=1)
+    select: Literal["best", "last"] = "best"
+
+    elbo_samples: int = Field(10, ge=1)
+    iwae_k: int = Field(100, ge=1)
+    target_nll: float | None = None
+    target_rule: Literal["within", "at_most"] = "within"
+    target_tolerance: float = Field(0.3, ge=0)
+    ais_images: Images = 0
+    ais_steps: int = Field(1000, ge=1)
+    fid_samples: int = Field(2048, ge=2)
+    fid_inception: Literal["auto", "require", "skip"] = "auto"
+
+    gate: list[Finding] = []
+
+    @model_validator(mode="after")
+    def _cycles_reach_beta(self) -> Self:
+        if self.kl_schedule == "cyclical" and not 0 < self.kl_warmup_epochs <= self.epochs / self.kl_cycles:
+            raise ValueError(
+                f"kl_schedule = 'cyclical' needs kl_warmup_epochs above 0 and at most epochs / kl_cycles = "
+                f"{self.epochs / self.kl_cycles:g}, found {self.kl_warmup_epochs:g}"
+            )
+        return self
+
+
+OptionsT = TypeVar("OptionsT", bound=Options)
+
+
+def validated(model: type[OptionsT], values: Any, where: str = "params.yaml", section: str = "") -> OptionsT:
+    """Returns `model` filled with `values`; raises VaelineError naming key, value and what is allowed."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise VaelineError(f"{where}: {_one_line(model, error, section)}") from None
+
+
+def _one_line(model: type[BaseModel], error: ValidationError, section: str) -> str:
+    first = error.errors()[0]
+    key = ".".join([*([section] if section else []), *map(str, first["loc"])])
+    if first["type"] == "extra_forbidden":
+        return f"unknown key '{key}'{_nearest(model, first['loc'])}"
+    if not key:
+        return first["msg"].removeprefix("Value error, ")
+    return f"{key} = {first['input']!r} is not allowed: {first['msg'].lower()}"
+
+
+def _nearest(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    for part in location[:-1]:
+        annotation = model.model_fields[str(part)].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return ""
+        model = annotation
+    close = difflib.get_close_matches(str(location[-1]), model.model_fields, n=1)
+    return f" (did you mean '{close[0]}'?)" if close else f" (known: {', '.join(model.model_fields)})"
+
+
+def parse_yaml(text: str) -> Any:
+    """Returns what YAML 1.2 says, as DVC reads it: `off` is a word, and 1e-4 a number."""
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def read_yaml(path: Path | str) -> dict[str, Any]:
+    """Returns the mapping in a YAML (or JSON) file; raises VaelineError if it holds none."""
+    try:
+        values = parse_yaml(Path(path).read_text())
+    except FileNotFoundError:
+        raise VaelineError(f"{path}: no such file; run from the repository's root") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise VaelineError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise VaelineError(f"{path}: expected 'key: value' lines, found {type(values).__name__}")
+    return values
+
+
+class Handed:
+    """The params that one stage may read: those that its dvc.yaml entry names, and nothing else.
+
+    What is handed is also what a checkpoint carries (`to_dict`), so that a model is rebuilt from the
+    values that it was trained with.
+    """
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = dict(values)
+
+    def __getattr__(self, key: str) -> Any:
+        if key.startswith("_") or key not in self._values:
+            raise AttributeError(f"'{key}' was not handed to this stage: name it under params: in dvc.yaml")
+        return self._values[key]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the params as plain values."""
+        return dict(self._values)
+
+    @classmethod
+    def load(cls, stage: str, params: Path | str = "params.yaml", pipeline: Path | str = "dvc.yaml") -> Self:
+        """Reads params.yaml, checks its flat keys, and keeps what dvc.yaml lists for `stage`.
+
+        A section that no stage names is refused here; what is inside one is checked by its room's table.
+        """
+        values = read_yaml(params)
+        handed = {name: entry.get("params", []) for name, entry in read_yaml(pipeline)["stages"].items()}
+        sections = set().union(*handed.values()) - set(Hyperparameters.model_fields)
+        blocks = {key: value for key, value in values.items() if key in sections}
+        flat = validated(Hyperparameters, {k: v for k, v in values.items() if k not in blocks}, str(params))
+        known = flat.model_dump() | blocks
+        if absent := [key for key in handed[stage] if key not in known]:
+            raise VaelineError(f"{params}: the section '{absent[0]}' is missing")
+        return cls({key: known[key] for key in handed[stage]})

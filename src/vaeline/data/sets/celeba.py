@@ -1,0 +1,95 @@
+"""CelebA (Liu, Luo, Wang, Tang 2015): 202,599 aligned photographs of faces, with 40 attributes each."""
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field
+
+from vaeline.core.errors import VaelineError
+from vaeline.core.params import Options
+from vaeline.data.addresses import GoogleDrive
+from vaeline.data.dataset import DataSet, Examples
+from vaeline.data.decoding import decoded
+from vaeline.data.encoded import members
+from vaeline.data.raw_files import obtain
+
+IMAGES, ATTRIBUTES, PARTITION = "img_align_celeba.zip", "list_attr_celeba.txt", "list_eval_partition.txt"
+FILES = GoogleDrive(
+    "CelebA",
+    lambda known: {
+        name: (file_id, md5)
+        for file_id, md5, name in known.file_list
+        if name in (IMAGES, ATTRIBUTES, PARTITION)
+    },
+    page="https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+)
+TEST = "2"  # in the partition; 0 is the training and 1 the validation set
+
+
+class CelebA(DataSet):
+    """Faces of 10,177 people; 182,637 training images (162,770 / 19,867 by default) and 19,962 test images.
+
+    Of each image of 178×218 the centred square of `crop` pixels is resized to `size`; 148 and 64 are common.
+    The label is whether it has `attribute`.
+
+    With `data.split: tail` train and valid are those published, which share no person; a random split, the
+    default, does not keep people together.
+
+    The three files lie in data/raw/celeba, where torchvision puts them; the images stay packed.
+    """
+
+    name = "celeba"
+    train_size = 162_770
+    valid_size = 19_867
+
+    class Options(Options):
+        """Options of `data.celeba`."""
+
+        size: int = Field(64, ge=8, le=178)
+        crop: int = Field(148, ge=8, le=178)
+        attribute: str = "Smiling"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Without the attribute, and with it."""
+        return f"not {self.options.celeba.attribute}", self.options.celeba.attribute
+
+    def training(self) -> Examples:
+        """Returns the published training set, and the validation set behind it; raises VaelineError."""
+        return self._examples([name for name, part in self._partition.items() if part != TEST])
+
+    def test(self) -> Examples:
+        """Returns the published test set; raises VaelineError."""
+        return self._examples([name for name, part in self._partition.items() if part == TEST])
+
+    @cached_property
+    def _files(self) -> dict[str, Path]:
+        return obtain(self.raw / "celeba", FILES.digests(), [FILES])
+
+    @cached_property
+    def _partition(self) -> dict[str, str]:
+        lines = self._files[PARTITION].read_text().splitlines()
+        return dict(line.split() for line in lines)
+
+    @cached_property
+    def _labels(self) -> dict[str, int]:
+        """Whether each image has the attribute; raises VaelineError where there is none of its name."""
+        _, header, *lines = self._files[ATTRIBUTES].read_text().splitlines()
+        names, asked = header.split(), self.options.celeba.attribute
+        if asked not in names:
+            raise VaelineError(
+                f"data.celeba.attribute = {asked!r} is not allowed: should be one of {', '.join(names)}"
+            )
+        column = names.index(asked)
+        return {name: int(values[column] == "1") for name, *values in map(str.split, lines)}
+
+    def _examples(self, names: list[str]) -> Examples:
+        labels, options = [self._labels[name] for name in names], self.options.celeba
+        archive = self._files[IMAGES]
+        packed = members(archive)
+        files = {name: packed[f"img_align_celeba/{name}"] for name in names}
+        images, broken = decoded(files, (3, options.size, options.size), self.raw, options.crop)
+        if broken:
+            raise VaelineError(f"{archive}: {next(iter(broken.values()))}")
+        return Examples(images, np.array(labels, np.int64))

@@ -1,0 +1,132 @@
+"""A folder of the user's own images."""
+
+import hashlib
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from vaeline.core.errors import VaelineError
+from vaeline.core.params import Options
+from vaeline.data.dataset import DataSet, Examples
+from vaeline.data.decoding import Broken, decoded
+from vaeline.data.encoded import File
+from vaeline.data.image_files import Part, found
+
+FEWEST = {"train": 4, "test": 2}
+SHOWN = 3
+
+
+class ImageFolder(DataSet):
+    """The images below `data.image_folder.folder`, of any size; what is no image by its extension is ignored.
+
+    Folders in it are classes, and what lies deeper in one belongs to it; without folders all images are of
+    one class. Where there are a `train` and a `test` folder, each is such a folder and they are the two sets;
+    else `test_share` of the images is the test set, always the same ones. Links are followed, hidden files
+    are not read, and the order is that of the sorted paths. A tenth of the training images is valid.
+
+    Each image is turned as its EXIF data says, its largest centred square is resized to `size`, and it is
+    made grey or RGB (transparency is dropped). Files that cannot be decoded are listed and left out.
+
+    DVC does not watch a folder outside of the pipeline: after changing what is in it, run
+    `dvc repro --force --single-item prepare`, and then `dvc repro`, which compares the arrays by content.
+    """
+
+    name = "image_folder"
+
+    class Options(Options):
+        """Options of `data.image_folder`; a relative `folder` starts at the repository's root."""
+
+        folder: str = ""
+        size: int = Field(64, ge=8, le=1024)
+        mode: Literal["grey", "rgb"] = "rgb"
+        test_share: float = Field(0.1, gt=0, lt=1)
+        max_broken: float = Field(0.01, ge=0, lt=1)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the class folders, sorted."""
+        return tuple(sorted({name for part in self._parts.values() for name in part.classes}))
+
+    @property
+    def train_size(self) -> int:
+        """All training images that are not valid."""
+        return len(self.training().images) - self.valid_size
+
+    @property
+    def valid_size(self) -> int:
+        """A tenth of the training images, and at least 2."""
+        return max(2, len(self.training().images) // 10)
+
+    def training(self) -> Examples:
+        """Returns the images of `train`, or those that are not in the test set; raises VaelineError."""
+        return self._training
+
+    def test(self) -> Examples:
+        """Returns the images of `test`, or a share of all; raises VaelineError."""
+        return self._test
+
+    @cached_property
+    def _training(self) -> Examples:
+        return self._examples("train")
+
+    @cached_property
+    def _test(self) -> Examples:
+        return self._examples("test")
+
+    @cached_property
+    def _folder(self) -> Path:
+        given = self.options.image_folder.folder
+        if not given:
+            raise VaelineError("data.image_folder.folder is empty: set it to the path of your images")
+        folder = self.raw.parents[1] / Path(given).expanduser()  # data/raw lies in the repository's root
+        if not folder.is_dir():
+            raise VaelineError(f"data.image_folder.folder: there is no folder {folder}")
+        return folder
+
+    @cached_property
+    def _parts(self) -> dict[str, Part]:
+        if all((self._folder / name).is_dir() for name in FEWEST):
+            return {name: found(self._folder, f"{name}/") for name in FEWEST}
+        whole = found(self._folder, "")
+        # By the paths' hashes, so that a new file moves hardly any other from one set to the other.
+        order = sorted(
+            range(len(whole.files)), key=lambda i: hashlib.sha256(os.fsencode(whole.files[i])).digest()
+        )
+        count = max(FEWEST["test"], round(self.options.image_folder.test_share * len(order)))
+        chosen = {"train": sorted(order[count:]), "test": sorted(order[:count])}
+        return {
+            name: Part([whole.files[i] for i in indices], [whole.classes[i] for i in indices])
+            for name, indices in chosen.items()
+        }
+
+    def _examples(self, name: str) -> Examples:
+        part, options = self._parts[name], self.options.image_folder
+        channels = 1 if options.mode == "grey" else 3
+        shape = (channels, options.size, options.size)
+        files = {file: File(f"{self._folder}/{file}") for file in part.files}
+        images, broken = decoded(files, shape, self.raw)
+        self._tolerate(broken, len(part.files))
+        if len(images) < FEWEST[name]:
+            raise VaelineError(
+                f"{self._folder}: {len(images)} images for {name}, at least {FEWEST[name]} needed"
+            )
+        numbers = {label: number for number, label in enumerate(self.classes)}
+        labels = np.array([numbers[label] for label in part.classes], np.int64)
+        return Examples(images, np.delete(labels, sorted(broken)))
+
+    def _tolerate(self, broken: Broken, count: int) -> None:
+        """Lists the files that are broken; raises VaelineError where they are too many."""
+        allowed = self.options.image_folder.max_broken
+        lines = list(broken.values())
+        if len(lines) > allowed * count:
+            more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+            raise VaelineError(
+                f"{self._folder}: {len(lines)} of {count} images are broken, more than "
+                f"data.image_folder.max_broken = {allowed:g} allows: {'; '.join(lines[:SHOWN])}{more}"
+            )
+        for line in lines:
+            print(f"left out, broken: {line}")

@@ -1,0 +1,63 @@
+"""Patches of the two photographs that scikit-learn ships: colour, and there without a download."""
+
+from functools import cached_property
+
+import numpy as np
+from pydantic import Field
+
+from vaeline.core.params import Options
+from vaeline.data.dataset import DataSet, Examples
+
+TEST_SHARE = 5
+"""A fifth of each photograph, at its right, is the test set."""
+
+
+class PhotoPatches(DataSet):
+    """Squares cut side by side out of china.jpg and flower.jpg (427x640 each); no two overlap.
+
+    The label is the photograph. Of the columns of squares the last fifth is the test set; a tenth of the
+    others is valid. With 32x32 that is 375 / 41 / 104 squares: to try colour on, not to learn much from.
+    """
+
+    name = "photo_patches"
+    classes = ("china", "flower")
+
+    class Options(Options):
+        """Options of `data.photo_patches`."""
+
+        side: int = Field(32, ge=8, le=64)
+
+    @property
+    def train_size(self) -> int:
+        """All training patches that are not valid."""
+        return len(self._columns(test=False).labels) - self.valid_size
+
+    @property
+    def valid_size(self) -> int:
+        """A tenth of the training patches."""
+        return len(self._columns(test=False).labels) // 10
+
+    def training(self) -> Examples:
+        """Returns the patches of the left four fifths."""
+        return self._columns(test=False)
+
+    def test(self) -> Examples:
+        """Returns the patches of the right fifth."""
+        return self._columns(test=True)
+
+    def _columns(self, test: bool) -> Examples:
+        first = self._patches.shape[2] * (TEST_SHARE - 1) // TEST_SHARE
+        chosen = self._patches[:, :, slice(first, None) if test else slice(first)]
+        labels = np.broadcast_to(np.arange(2)[:, None, None], chosen.shape[:3])
+        return Examples(chosen.reshape(-1, *chosen.shape[3:]), labels.flatten().astype(np.int64))
+
+    @cached_property
+    def _patches(self) -> np.ndarray:
+        """The photographs as uint8 [2, rows, columns, C = 3, side, side], cut off at the right and below."""
+        from sklearn.datasets import load_sample_images  # seconds: only where it is needed
+
+        side = self.options.photo_patches.side
+        photographs = np.stack(load_sample_images().images)  # [2, height, width, 3]
+        rows, columns = (length // side for length in photographs.shape[1:3])
+        cut = photographs[:, : rows * side, : columns * side]
+        return cut.reshape(2, rows, side, columns, side, 3).transpose(0, 1, 3, 5, 2, 4)

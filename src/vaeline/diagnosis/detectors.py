@@ -1,0 +1,127 @@
+"""The detectors, one for each failure: what they look at, and the remedies in the order they are tried."""
+
+from vaeline.diagnosis import remedies, thresholds
+from vaeline.diagnosis.detector import Detector
+from vaeline.diagnosis.finding import Metrics
+
+
+def _unused(metrics: Metrics) -> str:
+    if metrics["unused_units"] == 0:
+        return ""
+    return "{unused_units} of {latent_dims} units are unused, and the others carry {crowding:.2f} nats each"
+
+
+def _small_gain(metrics: Metrics) -> str:
+    if metrics["late_gain"] > 0.5 * thresholds.PROGRESS.value:
+        return "still improving a little: the last quarter brought {late_gain:.4f} bits per dimension"
+    return ""
+
+
+def _gap(metrics: Metrics) -> str:
+    if metrics.get("generalisation_gap", 0) > thresholds.GAP.value:
+        return (
+            "training images are explained better by {generalisation_gap:.4f} bits per dimension; the ELBO "
+            "of unseen ones has not fallen for it"
+        )
+    return ""
+
+
+COLLAPSE = Detector(
+    name="posterior_collapse",
+    title="Posterior collapse",
+    signs=((thresholds.RATE, thresholds.GAIN),),
+    ill="the decoder does without z, whose rate is {kl:.2f} nats",
+    well="the decoder needs z, whose rate is {kl:.1f} nats",
+    remedy=remedies.first(
+        remedies.lighter_kl, remedies.learned_variance, remedies.slower, remedies.shallower, remedies.warm_up
+    ),
+    follows_from=("underfitting",),
+)
+DEAD = Detector(
+    name="dead_dimensions",
+    title="Dead dimensions",
+    signs=((thresholds.UNUSED,), (thresholds.BOUGHT, thresholds.CROWDED)),
+    ill="{unused_units} of {latent_dims} units are unused, and the others carry {crowding:.2f} nats each",
+    well="all {latent_dims} units are active",
+    note=_unused,
+    remedy=remedies.first(remedies.lighter_kl, remedies.slower, remedies.warm_up),
+    follows_from=("posterior_collapse",),
+)
+BLUR = Detector(
+    name="blurry_reconstructions",
+    title="Blurry reconstructions",
+    signs=((thresholds.SHARPNESS,),),
+    ill="reconstructions keep {sharpness:.1%} of the fine energy of the originals",
+    well="reconstructions keep {sharpness:.0%} of the fine energy of the originals",
+    remedy=remedies.first(
+        remedies.learned_variance,
+        remedies.lighter_kl,
+        remedies.more_latents,
+        remedies.slower,
+        remedies.larger_networks,
+    ),
+    follows_from=("posterior_collapse", "unstable_training", "underfitting"),
+)
+HOLES = Detector(
+    name="holes",
+    title="Holes in the latent space",
+    signs=((thresholds.REACHED,),),
+    ill="samples at z ~ p(z) cover {coverage:.1%} of the images, at z ~ q(z) {coverage_aggregate:.1%}",
+    well="samples at z ~ p(z) cover {coverage:.0%} of the images, at z ~ q(z) {coverage_aggregate:.0%}",
+    remedy=remedies.first(
+        remedies.heavier_kl, remedies.no_free_bits, remedies.better_prior, remedies.larger_networks
+    ),
+    follows_from=("posterior_collapse", "unstable_training"),
+)
+DIVERSITY = Detector(
+    name="low_diversity",
+    title="Low diversity",
+    signs=((thresholds.DIVERSITY,),),
+    ill="even at z ~ q(z), samples cover {coverage_aggregate:.1%} of the images; real images cover "
+    "{coverage_real:.1%}",
+    well="at z ~ q(z), samples cover {coverage_aggregate:.0%} of the images; real images cover "
+    "{coverage_real:.0%}",
+    remedy=remedies.first(
+        remedies.binary_pixels,
+        remedies.learned_variance,
+        remedies.lighter_kl,
+        remedies.more_latents,
+        remedies.slower,
+        remedies.larger_networks,
+    ),
+    follows_from=("posterior_collapse", "unstable_training", "underfitting"),
+)
+UNSTABLE = Detector(
+    name="unstable_training",
+    title="Unstable training",
+    signs=((thresholds.SKIPPED, thresholds.SPIKES, thresholds.VARIANCE),),
+    ill="{skipped_updates} updates were not finite, the loss spiked in {spike_share:.2%} of the steps, and "
+    "the largest posterior variance was {largest_variance:.3g}",
+    well="every update was finite, the loss spiked in {spike_share:.2%} of the steps, and the largest "
+    "posterior variance was {largest_variance:.3g}",
+    remedy=remedies.first(remedies.slower, remedies.slower_still),
+)
+OVERFITTING = Detector(
+    name="overfitting",
+    title="Overfitting",
+    signs=((thresholds.DECLINE, thresholds.WIDE_GAP), (thresholds.GAP,)),
+    ill="the ELBO of unseen images lies {generalisation_gap:.4f} bits per dimension below that of training "
+    "images, and fell by {decline:.4f} after its best",
+    well="the ELBO of unseen images was at its best at the end",
+    note=_gap,
+    remedy=remedies.first(remedies.fresh_binarization, remedies.moved_images, remedies.shorter),
+    follows_from=("unstable_training",),
+)
+UNDERFITTING = Detector(
+    name="underfitting",
+    title="Underfitting",
+    signs=((thresholds.PROGRESS,), (thresholds.RISING,)),
+    ill="still improving at the last epoch: the last quarter brought {late_gain:.4f} bits per dimension",
+    well="the ELBO has levelled off: the last quarter brought {late_gain:.4f} bits per dimension",
+    note=_small_gain,
+    remedy=remedies.first(remedies.faster, remedies.longer),
+    follows_from=("unstable_training",),
+)
+DETECTORS = (UNSTABLE, UNDERFITTING, COLLAPSE, OVERFITTING, DEAD, BLUR, HOLES, DIVERSITY)
+DURING = (UNSTABLE, COLLAPSE)
+"""Those that can tell before training has ended."""

@@ -1,0 +1,83 @@
+"""pytorch-fid's InceptionV3 as an extractor, and where its weights come from.
+
+Seitzer, pytorch-fid 0.3.0, with the weights of Heusel et al. (2017), 95 MB.
+"""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from vaeline.core.pretrained import WeightsUnavailableError, damaged, weights
+from vaeline.runtime import processes
+
+FILE = "pt_inception-2015-12-05-6726825d.pth"
+FID_WEIGHTS_URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{FILE}"
+PUBLISHED = "6726825d"
+COMMAND = "dvc exp run -S fid_inception=require"
+
+
+class Inception(nn.Module):
+    """From grey or RGB uint8 images [B, C, H, W] to the features [B, dims] that pytorch-fid takes of PNGs.
+
+    `dims` is pytorch-fid's --dims: 64, 192, 768 or 2048. Raises WeightsUnavailableError with the reason.
+    """
+
+    def __init__(self, device: torch.device, dims: int = 2048) -> None:
+        super().__init__()
+        path = weights("Inception's", FID_WEIGHTS_URL, PUBLISHED)
+        self.weights = _digest(path)
+        from pytorch_fid.inception import InceptionV3  # two seconds: not before the weights are there
+
+        block = InceptionV3.BLOCK_INDEX_BY_DIM[dims]
+        try:
+            network = InceptionV3([block])  # reads the file that `weights` found
+        except Exception as error:  # a damaged pickle raises anything
+            raise damaged(path, error) from error
+        fold(network.eval())
+        self.network = network.to(device, memory_format=torch.channels_last)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Returns float32 [B, dims]; a grey image is repeated to three channels, as PIL does."""
+        pixels = (images.float() / 255).expand(-1, 3, -1, -1)
+        (maps,) = self.network(pixels.contiguous(memory_format=torch.channels_last))
+        return adaptive_avg_pool2d(maps, 1).flatten(1)
+
+
+def fold(network: nn.Module) -> None:
+    """Folds each BatchNorm of `network`, in eval mode, into the convolution before it."""
+    from torchvision.models.inception import BasicConv2d
+
+    for module in network.modules():
+        if isinstance(module, BasicConv2d):
+            module.conv, module.bn = fuse_conv_bn_eval(module.conv, module.bn), nn.Identity()
+
+
+def inception_or_reason(mode: str, device: torch.device) -> tuple[Inception | None, str]:
+    """Returns Inception and "", or None and why it is left out, for a `fid_inception` mode.
+
+    The modes are auto, skip and require; the last raises WeightsUnavailableError instead.
+    """
+    if mode == "skip":
+        return None, f"left out as told (fid_inception: skip); to compute it: `{COMMAND}`"
+    # Of several processes the first fetches the weights, and so decides for all.
+    inception, reason = _inception_or_reason(mode, device) if processes.leads() else (None, "")
+    reason = processes.from_first(reason)
+    return (None, reason) if reason else (inception or Inception(device), "")
+
+
+def _inception_or_reason(mode: str, device: torch.device) -> tuple[Inception | None, str]:
+    try:
+        return Inception(device), ""
+    except WeightsUnavailableError as error:
+        if mode == "require":
+            raise
+        return None, f"{error}; then: `{COMMAND}`"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[: len(PUBLISHED)]

@@ -1,0 +1,63 @@
+"""The distances between two halves, under the names that the metrics have."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from vaeline.evaluation.fid.frechet import frechet_distance, frechet_standard_error, statistics
+from vaeline.evaluation.fid.inception import PUBLISHED
+from vaeline.evaluation.fid.kid import kid
+
+CLASSIFIER, INCEPTION = "classifier", "inception"
+# What z was drawn from, at the end of a metric's name: the prior, or a density fitted after training.
+PRIOR, EX_POST = "", "_ex_post"
+SUFFIXES = {CLASSIFIER: "_classifier", INCEPTION: ""}
+
+
+def distance(features1: np.ndarray, features2: np.ndarray) -> float:
+    """Returns the Fréchet distance between features [N, D] and [M, D]."""
+    return frechet_distance(*statistics(features1), *statistics(features2))
+
+
+def scores(extractor: str, generated: np.ndarray, real: np.ndarray, source: str = PRIOR) -> dict[str, float]:
+    """Returns fid and kid, each with its standard error, for features [N, D] of both halves."""
+    suffix = SUFFIXES[extractor] + source
+    kernel_distance, kernel_error = kid(generated, real)
+    return {
+        f"fid{suffix}": distance(generated, real),
+        f"fid{suffix}_se": frechet_standard_error(generated, real),
+        f"kid{suffix}": kernel_distance,
+        f"kid{suffix}_se": kernel_error,
+    }
+
+
+def floors(halves: Mapping[str, Sequence[np.ndarray]]) -> dict[str, float]:
+    """Returns the Fréchet distance between two real halves, from the features of each by extractor."""
+    return {f"fid{SUFFIXES[name]}_floor": distance(*both) for name, both in halves.items()}
+
+
+def caveats(features: np.ndarray, weights: str) -> dict[str, str]:
+    """Returns what a reader of `fid` must know, as `fid_note`, or nothing."""
+    n, dims = features.shape
+    notes = []
+    if n < dims:
+        notes.append(f"{n} images for {dims} features: biased upwards, compare at this fid_samples only")
+    if weights != PUBLISHED:
+        notes.append(f"the weights are not the published ones (SHA-256 {weights}, not {PUBLISHED})")
+    return {"fid_note": "; ".join(notes)} if notes else {}
+
+
+def summary(metrics: Mapping[str, float | str]) -> str:
+    """Returns fid's metrics in one line: each Fréchet distance with its error and floor."""
+    computed = [suffix for suffix in SUFFIXES.values() if f"fid{suffix}" in metrics]
+    parts = [
+        f"fid{suffix} {metrics[f'fid{suffix}']:.3g} ± {metrics[f'fid{suffix}_se']:.1g} "
+        f"({_ex_post(metrics, suffix)}real against real {metrics[f'fid{suffix}_floor']:.3g})"
+        for suffix in computed
+    ]
+    return "; ".join([*parts, *([f"no fid: {metrics['fid_skipped']}"] if "fid_skipped" in metrics else [])])
+
+
+def _ex_post(metrics: Mapping[str, float | str], suffix: str) -> str:
+    name = f"fid{suffix}{EX_POST}"
+    return f"ex post {metrics[name]:.3g}, " if name in metrics else ""

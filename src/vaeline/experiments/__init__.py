@@ -1,0 +1,1 @@
+"""Many trainings: experiments, sweeps, presets, studies, and the clinic."""

@@ -1,0 +1,1 @@
+"""Studies: presets that together answer one question, each with its page of results."""

@@ -1,0 +1,1 @@
+"""Distributions beyond those of torch, and divergences between them."""

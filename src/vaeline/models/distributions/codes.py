@@ -1,0 +1,79 @@
+"""Distributions over codes, by the vectors that stand for them: d = positions · dim numbers side by side."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from vaeline.models.distributions.codebook import nearest
+from vaeline.models.distributions.gaussians import Termwise
+
+
+class Assigned(Termwise):
+    """q(z|x) with one code a position: all of it at `at` [B, positions, dim], the vectors nearest to `seen`.
+
+    Draws are `at`, and their gradient goes straight through to `seen`. log q is 0 there, a probability and no
+    density. Its gradient is that of the commitment loss, `commitment` · ‖seen − at‖² (van den Oord et al.
+    2017, equation 3): it enters wherever log q does, and changes no value.
+    """
+
+    has_rsample = True
+
+    def __init__(self, seen: Tensor, at: Tensor, commitment: float) -> None:
+        self.seen, self.at, self.commitment = seen, at.detach(), commitment
+        super().__init__(seen.shape[:1], seen.flatten(1).shape[1:], validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        """The vectors, [B, d]."""
+        return self.at.flatten(1)
+
+    @property
+    def variance(self) -> Tensor:
+        """Zeros, [B, d]."""
+        return torch.zeros_like(self.mean)
+
+    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+        """Returns the vectors for each of `sample_shape`, one memory for all, with a gradient to `seen`."""
+        through = self.at + (self.seen - self.seen.detach())
+        return through.flatten(1).expand(*sample_shape, *self.batch_shape, *self.event_shape)
+
+    def terms(self, value: Tensor) -> Tensor:
+        """Returns log q of each position's vector, 0 or −∞, [..., B, positions]."""
+        cost = self.commitment * (self.seen - self.at).square().sum(-1)
+        there = (value.unflatten(-1, self.at.shape[1:]) == self.at).all(-1)
+        return torch.where(there, cost - cost.detach(), -torch.inf)
+
+
+class Coded(Termwise):
+    """p(z) = Π_i p(c_i | c_1 … c_{i−1}), where the vectors of z are rows c_i of `table` [codes, dim].
+
+    `logits` takes codes [N, positions] to the unnormalised log-probabilities of each, [N, positions, codes],
+    of which those of position i depend on the codes before it alone; `draw(n)` returns codes [n, positions].
+    """
+
+    def __init__(
+        self,
+        table: Tensor,
+        positions: int,
+        logits: Callable[[Tensor], Tensor],
+        draw: Callable[[int], Tensor],
+    ) -> None:
+        self.table, self.positions, self.logits, self.draw = table, positions, logits, draw
+        super().__init__(torch.Size(), torch.Size([positions * table.shape[1]]), validate_args=False)
+
+    def terms(self, value: Tensor) -> Tensor:
+        """Returns log p(c_i | c_1 … c_{i−1}) in nats, [..., positions]; −∞ for what is in no row."""
+        if value.dim() > 2 and value.stride(0) == 0:  # one draw, many times
+            once = self.terms(value[0])
+            return once.expand(len(value), *once.shape)
+        codes, distance = nearest(value.unflatten(-1, (self.positions, -1)), self.table)
+        log_p = self.logits(codes.reshape(-1, self.positions)).log_softmax(-1)
+        log_p = log_p.gather(-1, codes.reshape(-1, self.positions, 1)).reshape(codes.shape)
+        return torch.where(distance == 0, log_p, -torch.inf)
+
+    @torch.no_grad()
+    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+        """Returns draws [*sample_shape, d], code by code."""
+        shape = torch.Size(sample_shape)
+        return self.table[self.draw(shape.numel())].reshape(*shape, *self.event_shape)

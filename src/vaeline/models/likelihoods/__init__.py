@@ -1,0 +1,1 @@
+"""p(x|z): modules that turn the decoder's output into a distribution over images."""

@@ -1,0 +1,52 @@
+"""Likelihoods of grey values 0 … 255: their masses, or densities of the values dequantized."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from vaeline.models.likelihoods.likelihood import Likelihood
+
+LEVELS = 256
+SEED = 0  # of the one dequantization that bounds are scored on
+CHUNK = 4096
+
+
+class EightBit(Likelihood):
+    """P(g|z) of the grey values themselves; the model is shown g/255."""
+
+    unit = 1.0  # the width of what log p(x) is a density of, as a share of one level's own
+
+    def observe(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Returns g/255 of a minibatch: uint8 [B, C, H, W] → float32 in [0, 1]."""
+        return images.to(generator.device).float() / (LEVELS - 1)
+
+    def measures(self, log_likelihood: Tensor, dimensions: int) -> dict[str, Tensor]:
+        """Returns `bits_per_dim` [N], −log₂ P(g) over `dimensions`, of log p(x) [N] of images, in nats."""
+        return {"bits_per_dim": -log_likelihood / (dimensions * math.log(2)) + math.log2(self.unit)}
+
+
+class Dequantized(EightBit):
+    """p(x|z) of x = (g + u)/256, with u uniform in [0, 1) (Theis, van den Oord & Bethge 2016, section 3.1).
+
+    A density of the 256 values alone has no lower bound on its negative logarithm: with spikes upon them it
+    exceeds any number. Of x it has, for E_u log p(x) − log 256 ≤ log P(g), the mass that the density leaves
+    each level. So `bits_per_dim` is an upper bound on the bits of a level, comparable with those of a mass.
+    """
+
+    unit = float(LEVELS)
+
+    def observe(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Returns (g + u)/256 of a minibatch: uint8 [B, C, H, W] → float32 in [0, 1], u anew at each use."""
+        return _dequantized(images.to(generator.device), generator) / LEVELS
+
+    def evaluation_set(self, images: Tensor) -> Tensor:
+        """Returns 255 (g + u)/256, float32 [N, C, H, W]: the one dequantization that bounds are scored on."""
+        generator = torch.Generator().manual_seed(SEED)
+        chunks = [_dequantized(chunk, generator) for chunk in images.split(CHUNK)]
+        return torch.cat(chunks).mul_((LEVELS - 1) / LEVELS)
+
+
+def _dequantized(images: Tensor, generator: torch.Generator) -> Tensor:
+    uniform = torch.rand(images.shape, generator=generator, device=generator.device)
+    return uniform.add_(images)

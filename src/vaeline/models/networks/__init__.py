@@ -1,0 +1,1 @@
+"""Deterministic networks: image to features, and latent to pixel parameters."""

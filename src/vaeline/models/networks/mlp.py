@@ -1,0 +1,64 @@
+"""Fully connected encoder and decoder: 784 → 400 → 200 → latent by default, and mirrored back."""
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from vaeline.core.params import Options
+from vaeline.models.networks.init import init_weights
+from vaeline.models.networks.options import ACTIVATIONS
+
+Shape = tuple[int, int, int]
+
+
+class MLP:
+    """The fully connected architecture: builds encoders and decoders.
+
+    Hidden layer i has hidden_dim · taper^i units. The decoder mirrors that; with `mirrored` off all of its
+    hidden layers are hidden_dim wide, which makes it the stronger of the two.
+    """
+
+    class Options(Options):
+        """Options of `network.mlp`."""
+
+        depth: int = Field(2, ge=1)
+        taper: float = Field(0.5, gt=0, le=1)
+        mirrored: bool = True
+
+    def __init__(self, section: Any, *, hidden_dim: int) -> None:
+        self.section = section
+        self.widths = [max(1, round(hidden_dim * section.mlp.taper**i)) for i in range(section.mlp.depth)]
+
+    def encoder(self, shape: Shape) -> tuple[nn.Module, int]:
+        """Returns a module [B, C, H, W] → [B, features], and the number of features."""
+        return nn.Sequential(nn.Flatten(), self._hidden([math.prod(shape), *self.widths])), self.widths[-1]
+
+    def decoder(self, latent_dim: int, shape: Shape) -> nn.Module:
+        """Returns a module [B, latent_dim] → [B, *shape], linear at its end."""
+        widths = self.widths[::-1] if self.section.mlp.mirrored else [self.widths[0]] * len(self.widths)
+        last = nn.Linear(widths[-1], math.prod(shape))
+        if self.section.init == "vae":
+            init_weights(last)
+        return nn.Sequential(self._hidden([latent_dim, *widths]), last, nn.Unflatten(1, shape))
+
+    @torch.no_grad()
+    def start_at(self, decoder: nn.Module, parameters: Tensor) -> None:
+        """Sets the bias of `decoder` to `parameters` [C, H, W], if `output_bias` says so."""
+        if self.section.output_bias == "data_mean":
+            decoder[1].bias.copy_(parameters.flatten())
+
+    def _hidden(self, widths: list[int]) -> nn.Sequential:
+        layers: list[nn.Module] = []
+        for fan_in, fan_out in pairwise(widths):
+            layers.append(nn.Linear(fan_in, fan_out))
+            if self.section.batch_norm:
+                layers.append(nn.BatchNorm1d(fan_out))
+            layers.append(ACTIVATIONS[self.section.activation]())
+        hidden = nn.Sequential(*layers)
+        if self.section.init == "vae":
+            init_weights(hidden, self.section.activation)
+        return hidden

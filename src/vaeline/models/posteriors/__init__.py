@@ -1,0 +1,1 @@
+"""q(z|x): modules that turn features into a distribution over latents."""

@@ -1,0 +1,14 @@
+"""q(z|x): modules that turn features into a distribution over latents."""
+
+from vaeline.core.registry import Table
+from vaeline.models.posteriors.diagonal import DiagonalGaussian
+from vaeline.models.posteriors.flows import Coupling, InverseAutoregressive
+from vaeline.models.posteriors.full import FullCovariance
+
+POSTERIORS = (
+    Table("posterior")
+    .add("diagonal", DiagonalGaussian)
+    .add("full", FullCovariance)
+    .add("iaf", InverseAutoregressive)
+    .add("coupling", Coupling)
+)

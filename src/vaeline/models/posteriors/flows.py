@@ -1,0 +1,92 @@
+"""Posteriors that a flow bends."""
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from vaeline.core.numerics import in_full
+from vaeline.core.params import Options
+from vaeline.models.distributions.flows import Flow
+from vaeline.models.networks.init import init_weights
+from vaeline.models.posteriors.diagonal import DiagonalGaussian
+
+CONTEXT = 32  # numbers about the image that every step sees
+
+
+class FlowOptions(Options):
+    """Options of a flow: how many steps, and the units of the two hidden layers of each."""
+
+    steps: int = Field(2, ge=1)
+    hidden_dim: int = Field(64, ge=1)
+
+
+class FlowPosterior(nn.Module):
+    """q(z|x): a diagonal Gaussian (with the options of `posterior.diagonal`), then steps that see the image.
+
+    The steps begin near the identity, so that training starts at the diagonal posterior. Their networks are
+    zuko's.
+    """
+
+    Options = FlowOptions
+    name: str
+
+    def __init__(self, section: Any, *, features: int, latent_dim: int) -> None:
+        super().__init__()
+        self.diagonal = DiagonalGaussian(section, features=features, latent_dim=latent_dim)
+        options = getattr(section, self.name)
+        self.fc_context = nn.Linear(features, CONTEXT)
+        init_weights(self.fc_context)
+        hidden = [options.hidden_dim] * 2
+        self.steps = nn.ModuleList(self.step(latent_dim, i, hidden) for i in range(options.steps))
+        for step in self.steps:
+            nn.init.zeros_(step.hyper[-1].bias)
+            step.hyper[-1].weight.data.mul_(0.01)
+
+    @staticmethod
+    @abstractmethod
+    def step(latent_dim: int, number: int, hidden: list[int]) -> nn.Module:
+        """Returns a module from context [B, CONTEXT] to a transform of z; odd ones are reversed."""
+
+    def forward(self, h: Tensor) -> Distribution:
+        """Returns q(z|x) for features h [B, features]: batch [B], event [latent_dim]."""
+        context = in_full(self.fc_context(h))
+        return Flow(self.diagonal(h), [step(context) for step in self.steps])
+
+
+class InverseAutoregressive(FlowPosterior):
+    """Each dimension is scaled and shifted by a function of those before it (Kingma et al. 2016, section 3).
+
+    Drawing takes one pass a step; the density of a z that was not drawn takes one a dimension.
+    """
+
+    name = "iaf"
+
+    @staticmethod
+    def step(latent_dim: int, number: int, hidden: list[int]) -> nn.Module:
+        """Returns a masked autoregressive transform."""
+        from zuko.flows.autoregressive import MaskedAutoregressiveTransform  # only where it is needed
+
+        order = torch.arange(latent_dim)
+        order = order.flip(0) if number % 2 else order
+        return MaskedAutoregressiveTransform(latent_dim, CONTEXT, order=order, hidden_features=hidden)
+
+
+class Coupling(FlowPosterior):
+    """RealNVP: one half of the dimensions is scaled and shifted by a function of the other.
+
+    Dinh et al. (2017). Drawing and density take one pass a step.
+    """
+
+    name = "coupling"
+
+    @staticmethod
+    def step(latent_dim: int, number: int, hidden: list[int]) -> nn.Module:
+        """Returns an affine coupling."""
+        from zuko.flows.coupling import GeneralCouplingTransform  # only where it is needed
+
+        mask = (torch.arange(latent_dim) + number) % 2 == 1
+        return GeneralCouplingTransform(latent_dim, CONTEXT, mask=mask, hidden_features=hidden)

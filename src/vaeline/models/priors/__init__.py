@@ -1,0 +1,1 @@
+"""p(z): modules that return a distribution over latents."""

@@ -1,0 +1,15 @@
+"""p(z): modules that return a distribution over latents."""
+
+from vaeline.core.registry import Table
+from vaeline.models.priors.flow import FlowPrior
+from vaeline.models.priors.mixture import Mixture
+from vaeline.models.priors.standard_normal import StandardNormal
+from vaeline.models.priors.vamp import Vamp
+
+PRIORS = (
+    Table("prior")
+    .add("standard_normal", StandardNormal)
+    .add("mixture", Mixture)
+    .add("vamp", Vamp)
+    .add("flow", FlowPrior)
+)

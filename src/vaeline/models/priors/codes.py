@@ -1,0 +1,55 @@
+"""The prior of discrete latents: autoregressive over a grid of codes."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from vaeline.core.numerics import in_full
+from vaeline.models.distributions.codebook import Codebook
+from vaeline.models.distributions.codes import Coded
+from vaeline.models.networks.pixelcnn import GatedPixelCNN
+from vaeline.models.priors.prior import Prior
+
+
+class CodePrior(Prior):
+    """p(z) of a VQ-VAE: its codebook, and a gated PixelCNN over the grid of codes.
+
+    Each code depends on all before it: the kernels are as wide as that takes. `options` are those of
+    `model.vq`.
+    """
+
+    def __init__(self, options: Any) -> None:
+        super().__init__(options)
+        self.codebook = Codebook(options.codes, options.embedding_dim, options.decay)
+        self.codes, self.side = options.codes, options.side
+        radius = max(1, math.ceil((options.side - 1) / options.prior_layers))
+        self.network = GatedPixelCNN(
+            options.codes,
+            options.codes,
+            channels=options.prior_channels,
+            layers=options.prior_layers,
+            kernel=2 * radius + 1,
+        )
+
+    def forward(self) -> Distribution:
+        """Returns p(z): batch [], event [side² · embedding_dim]."""
+        return Coded(self.codebook.table, self.side**2, self.logits, self.draw)
+
+    def logits(self, codes: Tensor) -> Tensor:
+        """Returns log p(c_i | c_1 … c_{i−1}), unnormalised, [N, side², codes], for codes [N, side²]."""
+        grid = self._shown(codes).unflatten(1, (self.side, self.side)).movedim(-1, 1)
+        return in_full(self.network(grid)).flatten(2).mT
+
+    def draw(self, n: int) -> Tensor:
+        """Returns codes [n, side²], one after the other."""
+        shape = n, self.side, self.side
+        grid = self.network.sample(lambda out: self._shown(out.softmax(-1).multinomial(1)[:, 0]), shape)
+        return grid.argmax(1).flatten(1)
+
+    def _shown(self, codes: Tensor) -> Tensor:
+        """Returns codes [...] as the network is shown them: 1 for the one, 0 for all others, [..., codes]."""
+        every = torch.arange(self.codes, device=codes.device)
+        return (codes.unsqueeze(-1) == every).to(self.network.head[1].weight.dtype)

@@ -1,0 +1,37 @@
+"""A learned mixture of Gaussians as prior."""
+
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import nn
+from torch.distributions import Distribution
+
+from vaeline.core.params import Options
+from vaeline.models.distributions.mixtures import GaussianMixture
+from vaeline.models.priors.prior import Prior
+
+
+class Mixture(Prior):
+    """p(z) = Σ_m π_m N(μ_m, diag σ_m²), with all of π, μ and σ learned.
+
+    The mixture-of-Gaussians baseline of Tomczak & Welling (2018), with free weights.
+
+    It starts with equal weights, μ_m ~ N(0, I) and σ_m = 1: wide enough that each component meets the data.
+    """
+
+    class Options(Options):
+        """Options of `prior.mixture`."""
+
+        components: int = Field(10, ge=1)
+
+    def __init__(self, section: Any, *, latent_dim: int, **context: Any) -> None:
+        super().__init__(section, **context)
+        components = section.mixture.components
+        self.loc = nn.Parameter(torch.randn(components, latent_dim))
+        self.log_scale = nn.Parameter(torch.zeros(components, latent_dim))
+        self.log_weights = nn.Parameter(torch.zeros(components))
+
+    def forward(self) -> Distribution:
+        """Returns p(z): batch [], event [latent_dim]."""
+        return GaussianMixture(self.loc, self.log_scale.exp(), self.log_weights)

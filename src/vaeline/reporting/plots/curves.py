@@ -1,0 +1,104 @@
+"""Pictures with axes: training curves, KL per dimension, bounds over K, maps of latents."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from vaeline.reporting.plots.style import PALETTE, figure, styled
+
+
+@styled
+def training_curves(history: pd.DataFrame) -> Figure:
+    """Returns loss, reconstruction and KL over epochs, training beside validation, in nats an image."""
+    fig = figure(9.0, 3.2)
+    for axes, name in zip(fig.subplots(1, 3), ("loss", "recon", "kl"), strict=True):
+        for split, colour in zip(("train", "valid"), PALETTE, strict=False):
+            axes.plot(
+                history["epoch"],
+                history[f"{split}_{name}"],
+                label=split,
+                color=colour,
+                marker=".",
+                markersize=3,
+            )
+        axes.set_title({"loss": "Loss", "recon": "Reconstruction", "kl": "KL"}[name], fontsize=11, loc="left")
+        axes.set_xlabel("epoch")
+    fig.axes[0].set_ylabel("nats per image")
+    fig.axes[0].legend()
+    return fig
+
+
+@styled
+def kl_per_dimension(table: pd.DataFrame, threshold: float) -> Figure:
+    """Returns a bar for the KL of each dimension in nats, with the threshold of activity."""
+    fig = figure(7.0, 3.2)
+    axes = fig.add_subplot()
+    positions = np.arange(len(table))
+    colours = [PALETTE[0] if kl > threshold else PALETTE[8] for kl in table["kl"]]
+    axes.bar(positions, table["kl"], color=colours)
+    axes.axhline(threshold, color=PALETTE[5], linewidth=1, label=f"{threshold:g} nats")
+    every = max(1, len(table) // 25)
+    axes.set_xticks(positions[::every], labels=table["dimension"][::every])
+    axes.margins(x=0.01)
+    busy = int((table["kl"] > threshold).sum())
+    known = f"{busy} of {len(table)} latent dimensions carry more than {threshold:g} nats"
+    title = known if table["kl"].notna().any() else "This KL does not split into dimensions"
+    axes.set_title(title, fontsize=11, loc="left")
+    axes.set_xlabel("latent dimension, the busiest first")
+    axes.set_ylabel("KL, nats")
+    axes.legend()
+    return fig
+
+
+@styled
+def bounds_over_k(curve: pd.DataFrame) -> Figure:
+    """Returns IWAE-K over K with a band of two standard errors over images, in nats."""
+    fig = figure()
+    axes = fig.add_subplot()
+    axes.plot(curve["k"], curve["iwae"], marker="o", markersize=4)
+    axes.fill_between(curve["k"], curve["iwae"] - 2 * curve["se"], curve["iwae"] + 2 * curve["se"], alpha=0.2)
+    axes.set_xscale("log")
+    axes.set_xticks(curve["k"], labels=curve["k"])
+    axes.set_xticks([], minor=True)
+    axes.set_title("Bound over K (band: 2 standard errors over images)", fontsize=11, loc="left")
+    axes.set_xlabel("K, importance samples")
+    axes.set_ylabel("IWAE-K, nats")
+    return fig
+
+
+@styled
+def latent_map(
+    points: np.ndarray, labels: np.ndarray, classes: Sequence[str], axis_names: Sequence[str]
+) -> Figure:
+    """Returns points [N, 2] coloured by label [N], each class named at its median."""
+    fig = figure(6.5, 6.0)
+    axes = fig.add_subplot()
+    size = float(np.clip(20_000 / len(points), 4, 30))
+    for label, name in enumerate(classes):
+        mine = points[labels == label]
+        if len(mine) == 0:
+            continue
+        colour = PALETTE[label % len(PALETTE)]
+        axes.scatter(*mine.T, s=size, alpha=0.5, color=colour, linewidths=0)
+        axes.annotate(
+            name, np.median(mine, axis=0), ha="center", va="center", fontweight="bold",
+            bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": colour, "alpha": 0.85},
+        )  # fmt: skip
+    axes.set_xlabel(axis_names[0])
+    axes.set_ylabel(axis_names[1])
+    return fig
+
+
+@styled
+def factor_map(information: np.ndarray, factors: Sequence[str]) -> Figure:
+    """Returns information [d, F], as shares of the factors' entropies: dimensions down, factors across."""
+    fig = figure(1.5 + 0.8 * len(factors), 1.2 + 0.28 * len(information))
+    axes = fig.add_subplot()
+    shown = axes.imshow(information, vmin=0, vmax=1, cmap="viridis", aspect="auto")
+    axes.grid(visible=False)
+    axes.set_xticks(range(len(factors)), labels=factors)
+    axes.set_yticks(range(len(information)), labels=[f"z{j}" for j in range(len(information))])
+    fig.colorbar(shown, ax=axes, label="I(z; factor) / H(factor)")
+    return fig

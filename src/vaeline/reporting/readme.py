@@ -1,0 +1,30 @@
+"""The last run, shown in the README: its pictures and its headline figures (`make docs`)."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from vaeline.core.files import read_json, write_text
+from vaeline.reporting.summary import headlines
+
+START, END = "<!-- figures of the last run: make docs -->\n", "<!-- end of figures -->"
+OUTPUTS = Path("outputs")
+
+
+def main(readme: Path = Path("README.md"), pictures: Path = Path("docs/pictures")) -> None:
+    """Copies the pictures of the report to `pictures`, and writes the figures between the README's marks."""
+    try:
+        metrics = read_json(OUTPUTS / "report" / "summary.json")["metrics"]
+    except FileNotFoundError as error:
+        sys.exit(f"docs: {error.filename}: no such file; `make repro` writes it")
+    pictures.mkdir(parents=True, exist_ok=True)
+    for picture in sorted(OUTPUTS.glob("report/plots/*.png")):
+        shutil.copyfile(picture, pictures / picture.name)
+    before, rest = readme.read_text().split(START)
+    after = rest.split(END)[1]
+    table = "\n".join(["| | mean ± standard error |", "|---|---|", *headlines(metrics)])
+    write_text(readme, f"{before}{START}{table}\n{END}{after}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Where a result comes from: commit, experiment, versions, machine, and params beside the committed ones."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from vaeline.core.params import parse_yaml
+from vaeline.runtime.hardware import hardware
+
+# The code of a result; its params are recorded whole, and results are rewritten by every run.
+SOURCES = ("src", "stages", "dvc.yaml", "requirements.txt")
+PACKAGES = ("torch", "torchvision", "numpy", "dvc", "mlflow", "pytorch-fid")
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns nested params with dotted keys, as `dvc exp run -S` takes them."""
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        result |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return result
+
+
+def text(value: Any) -> str:
+    """Returns a param's value as text, the same for 4 and 4.0."""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
+    return str(int(value)) if whole else str(value)
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def unsaved_sources(*more: str) -> list[str]:
+    """Returns which files of the code, and of `more`, differ from what is committed."""
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", *SOURCES, *more)
+    return [line.split()[-1] for line in changed.splitlines()]
+
+
+def tags() -> dict[str, str]:
+    """Returns what leads back to the code: git commit, whether it was changed since, versions, machine."""
+    known = {
+        "git.commit": _git("rev-parse", "HEAD"),
+        "git.dirty": str(bool(unsaved_sources())).lower(),
+        "dvc.baseline": os.environ.get("DVC_EXP_BASELINE_REV", ""),
+    }
+    versions = {f"version.{package}": version(package) for package in PACKAGES}
+    return {key: value for key, value in known.items() if value} | versions | hardware()
+
+
+def experiment() -> dict[str, str]:
+    """Returns the name of the DVC experiment that is running, if one is.
+
+    A training that goes on after a kill, or is shared, belongs to several: only a report has one.
+    """
+    name = os.environ.get("DVC_EXP_NAME", "")
+    return {"dvc.experiment": name} if name else {}
+
+
+def committed() -> dict[str, Any]:
+    """Returns the params committed at the baseline, with dotted keys; nothing where none are known."""
+    params = _git("show", f"{os.environ.get('DVC_EXP_BASELINE_REV', 'HEAD')}:./params.yaml")
+    return flat(parse_yaml(params)) if params else {}
+
+
+def differing(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what `params` change of those committed at the baseline, with dotted keys."""
+    before, now = committed(), flat(params)
+    return {key: value for key, value in now.items() if key in before and text(before[key]) != text(value)}
+
+
+def changes(params: Mapping[str, Any]) -> str:
+    """Returns how `params` differ from those committed at the baseline: `beta=4 seed=1`, or ``."""
+    return " ".join(f"{key}={text(value)}" for key, value in differing(params).items())

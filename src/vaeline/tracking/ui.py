@@ -1,0 +1,51 @@
+"""The MLflow UI on the project's runs: `make ui`."""
+
+import json
+import os
+import sys
+from urllib.parse import quote
+
+from vaeline.runtime.stage import workspace
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+from mlflow import MlflowClient
+
+PORT = os.environ.get("PORT", "5000")
+COMPARED = 5  # runs, at most, that the link to the comparison sets side by side
+# The front page shows traces, of which there are none.
+TRAINING = "workflowType=machine_learning"
+
+
+def links(store: str, port: str) -> dict[str, str]:
+    """Returns the addresses of the table with the newest run, and of its newest runs side by side."""
+    client, ui = MlflowClient(store), f"http://127.0.0.1:{port}/#"
+    ids = [experiment.experiment_id for experiment in client.search_experiments()]
+    newest = client.search_runs(ids, order_by=["attributes.start_time DESC"], max_results=1)
+    experiment = newest[0].info.experiment_id if newest else ids[0]
+    runs = client.search_runs([experiment], order_by=["attributes.start_time DESC"], max_results=COMPARED)
+    found = {"Runs": f"{ui}/experiments/{experiment}/runs?{TRAINING}"}
+    if len(runs) > 1:
+        chosen, where = json.dumps([run.info.run_id for run in runs]), json.dumps([experiment])
+        found["Compare"] = f"{ui}/compare-runs?runs={quote(chosen)}&experiments={quote(where)}&{TRAINING}"
+    return found
+
+
+def main() -> None:
+    """Prints where to look, and becomes the server."""
+    if server := os.environ.get("MLFLOW_TRACKING_URI"):
+        sys.exit(f"ui: the runs are at MLFLOW_TRACKING_URI = {server}: open its own address in a browser")
+    database = workspace() / "mlflow.db"
+    if not database.is_file():
+        sys.exit("ui: no run is recorded here yet: `make repro` records the first")
+    store = f"sqlite:///{database}"
+    for name, address in links(store, PORT).items():
+        print(f"{name}: {address}")
+    print("(up in about 15 s, Ctrl-C ends it)", flush=True)
+    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # halves the time to start
+    serve = ["-m", "mlflow", "ui", "--backend-store-uri", store, "--workers", "1", "--port", PORT]
+    os.execv(sys.executable, [sys.executable, *serve])
+
+
+if __name__ == "__main__":
+    main()

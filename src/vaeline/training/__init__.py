@@ -1,0 +1,1 @@
+"""How a model is trained: objectives, optimizers, steps, epochs, and resuming."""

@@ -1,0 +1,144 @@
+"""The checks before training: each has a verdict, and none leaves a trace on what it checked."""
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from vaeline.data.observations import Observations, pixels
+from vaeline.models.distributions.moments import moments
+from vaeline.runtime.seeding import own_noise, rng_state, set_rng_state
+from vaeline.training.objectives.learned import beside, learned
+
+LEARNING_STEPS = 20  # updates on one batch, after which the loss must be lower than before
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check's name, whether it passed, and what was seen."""
+
+    name: str
+    passed: bool
+    seen: str
+
+
+def pre_training_checks(
+    model: nn.Module, objective: Any, x: Observations, beta: float, learning_rate: float
+) -> list[Check]:
+    """Returns the verdicts on `model` and `objective` for one real batch x [B, C, H, W] in [0, 1].
+
+    They run in order, each on what the one before it made, and stop at the first that fails. They run on
+    copies: weights, gradients, BatchNorm statistics, mode and random generators are left as found.
+    """
+    state = rng_state()
+    trial = _Trial(copy.deepcopy(model).train(), copy.deepcopy(objective), x, beta, learning_rate)
+    results = []
+    try:
+        for name, check in trial.checks():
+            results.append(_verdict(name, check))
+            if not results[-1].passed:
+                break
+    finally:
+        set_rng_state(state)
+    return results
+
+
+def _verdict(name: str, check: Callable[[], tuple[bool, str]]) -> Check:
+    try:
+        passed, seen = check()
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        passed, seen = False, f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return Check(name, passed, seen)
+
+
+class _Trial:
+    """A copy of the model on trial; each check leaves what the next one needs."""
+
+    def __init__(
+        self, model: nn.Module, objective: Any, x: Observations, beta: float, learning_rate: float
+    ) -> None:
+        self.model, self.objective, self.x, self.beta = model, beside(model, objective), x, beta
+        self.trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self.trained |= {f"objective.{name}": p for name, p in learned(objective).items()}
+        self.optimizer = torch.optim.Adam(self.trained.values(), lr=learning_rate)
+
+    def checks(self) -> Iterator[tuple[str, Callable[[], tuple[bool, str]]]]:
+        yield "input", self.input
+        yield "forward", self.forward
+        yield "ranges", self.ranges
+        yield "loss", self.loss
+        yield "backward", self.backward
+        yield "gradients", self.gradients
+        yield "sampling", self.sampling
+        yield "learning", self.learning
+
+    def input(self) -> tuple[bool, str]:
+        low, high = (bound.item() for bound in pixels(self.x).aminmax())
+        inside = 0 <= low < high <= 1
+        return (
+            inside,
+            f"{tuple(self.x.shape)}, values in [{low:.3g}, {high:.3g}] (expected: more than one, in [0, 1])",
+        )
+
+    def forward(self) -> tuple[bool, str]:
+        self.inference = self.model.infer(self.x)
+        output = self.inference.likelihood.mean.shape[1:]
+        latents = [tuple(layer.sample.shape[1:]) for layer in self.inference.layers]
+        return (
+            output == self.x.shape,
+            f"output {tuple(output)}, latents {latents}, input {tuple(self.x.shape)}",
+        )
+
+    def ranges(self) -> tuple[bool, str]:
+        values = {"output": self.inference.likelihood.mean}
+        for i, layer in enumerate(self.inference.layers):
+            mean, variance = moments(layer.posterior)
+            values |= {f"mean {i}": mean, f"variance {i}": variance}
+        seen = ", ".join(f"{name} in [{v.min():.3g}, {v.max():.3g}]" for name, v in values.items())
+        return all(torch.isfinite(v).all() for v in values.values()), seen
+
+    def loss(self) -> tuple[bool, str]:
+        self.terms = self.objective(self.model, self.x, self.beta)
+        parts = self.terms.loss, self.terms.distortion.mean(), self.terms.kl.sum(-1).mean()
+        seen = "loss {:.1f}, distortion {:.1f}, KL {:.2f} nats".format(*(part.item() for part in parts))
+        return all(math.isfinite(part.item()) for part in parts), seen
+
+    def backward(self) -> tuple[bool, str]:
+        self.optimizer.zero_grad()
+        self.terms.loss.backward()
+        count = sum(p.numel() for p in self.trained.values())
+        return bool(self.trained), f"{count:,} parameters to train"
+
+    def gradients(self) -> tuple[bool, str]:
+        gradients = {name: p.grad for name, p in self.trained.items()}
+        missing = [name for name, gradient in gradients.items() if gradient is None]
+        broken = [n for n, g in gradients.items() if g is not None and not torch.isfinite(g).all()]
+        seen = [f"no gradient reaches {', '.join(missing)}"] * bool(missing)
+        seen += [f"NaN or infinite in {', '.join(broken)}"] * bool(broken)
+        return not seen, "; ".join(seen) or f"finite in all {len(gradients)} tensors"
+
+    def sampling(self) -> tuple[bool, str]:
+        samples = self.model.sample(4)
+        inside = bool((samples >= 0).all() and (samples <= 1).all())
+        return inside and samples.shape[1:] == self.x.shape[
+            1:
+        ], f"{tuple(samples.shape)}, pixels in [0, 1]: {inside}"
+
+    def learning(self) -> tuple[bool, str]:
+        before = self._steps(1)
+        after = self._steps(LEARNING_STEPS)
+        return after < before, f"loss {before:.1f} → {after:.1f} after {LEARNING_STEPS} updates on this batch"
+
+    def _steps(self, n: int) -> float:
+        for _ in range(n):
+            # The same noise each time, or a careful learning rate would drown in it.
+            with own_noise(0):
+                loss = self.objective(self.model, self.x, self.beta).loss
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+        return loss.item()

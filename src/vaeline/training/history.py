@@ -1,0 +1,65 @@
+"""The records of a training in the forms that people and tools read."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+
+from vaeline.core.files import write_csv, write_json, write_text
+from vaeline.training.record import Record, best
+
+
+def table(records: Sequence[Record]) -> pd.DataFrame:
+    """Returns one row an epoch: losses, reconstruction and KL in nats an image, β, learning rate, alerts."""
+    rows = [asdict(record) | {"alerts": len(record.alerts)} for record in records]
+    return pd.DataFrame(rows).drop(columns="kl_per_dim")
+
+
+def kl_table(records: Sequence[Record]) -> pd.DataFrame:
+    """Returns one row an epoch with the mean training KL of each latent dimension, in nats."""
+    rows = [dict(enumerate(record.kl_per_dim)) for record in records]
+    return pd.DataFrame(rows, index=pd.Index([r.epoch for r in records], name="epoch")).reset_index()
+
+
+def log(records: Sequence[Record]) -> str:
+    """Returns the training log: a line an epoch, with its alerts below it."""
+    lines = []
+    for r in records:
+        lines.append(
+            f"epoch {r.epoch}: train loss {r.train_loss:.2f} "
+            f"(recon {r.train_recon:.2f}, KL {r.train_kl:.2f}), "
+            f"valid ELBO {r.valid_elbo:.2f} ± {r.valid_elbo_se:.2f}, beta {r.beta:.3g}"
+        )
+        lines += [f"  ! {alert}" for alert in r.alerts]
+    return "\n".join(lines) + "\n"
+
+
+def metrics(records: Sequence[Record]) -> dict[str, float]:
+    """Returns the last epoch's figures, and the best validation ELBO with its epoch."""
+    last, chosen = records[-1], best(records)
+    return {
+        "epochs": last.epoch,
+        "train_loss": last.train_loss,
+        "train_recon": last.train_recon,
+        "train_kl": last.train_kl,
+        "valid_elbo": last.valid_elbo,
+        "valid_elbo_se": last.valid_elbo_se,
+        "best_valid_elbo": chosen.valid_elbo,
+        "best_epoch": chosen.epoch,
+        "skipped_updates": last.skipped_updates,
+        "alerts": sum(len(record.alerts) for record in records),
+    }
+
+
+def curves(table: pd.DataFrame) -> list[dict[str, float]]:
+    """Returns the rows of a history as mappings, which MLflow shows as curves over epochs."""
+    return table.drop(columns="step").to_dict("records")
+
+
+def write(directory: Path, records: Sequence[Record]) -> None:
+    """Writes history.csv, kl_per_dim.csv, training.log and metrics.json into `directory`."""
+    write_csv(directory / "history.csv", table(records))
+    write_csv(directory / "kl_per_dim.csv", kl_table(records))
+    write_text(directory / "training.log", log(records))
+    write_json(directory / "metrics.json", metrics(records))

@@ -1,0 +1,1 @@
+"""What training minimises. Tricks live here; estimators report the truth."""

@@ -1,0 +1,46 @@
+"""The evidence lower bound, with the tricks of training it."""
+
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from vaeline.core.params import Options
+from vaeline.data.observations import Observations
+from vaeline.models.inference import Inference
+from vaeline.runtime.shards import batch_mean
+from vaeline.training.objectives.terms import Terms
+
+
+class ELBO:
+    """−ELBO with β on the KL (Higgins et al. 2017, equation 4) and free bits, averaged over k draws of z.
+
+    loss = mean distortion + β · Σ_j max(λ, KL_j), with KL_j averaged over the batch before it is clamped
+    (Kingma et al. 2016, section on free bits). `free_bits` = λ is in nats a dimension; where the KL
+    does not split into dimensions, of the whole. The KL is in closed
+    form where one is known, or `drawn`: log q(z) − log p(z) at the same z as the distortion.
+    """
+
+    class Options(Options):
+        """Options of `objective.elbo`."""
+
+        kl: Literal["closed_form", "drawn"] = "closed_form"
+
+    per_example = True  # but for free bits, for which `batch_mean` is over all shards
+
+    def __init__(
+        self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
+    ) -> None:
+        self.k, self.free_bits, self.drawn = section.k, free_bits, section.elbo.kl == "drawn"
+
+    def __call__(self, model: nn.Module, x: Observations, beta: float | Tensor) -> Terms:
+        """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`."""
+        return self.of(model.infer(x, self.k), x, beta)
+
+    def of(self, inference: Inference, x: Observations, beta: float | Tensor) -> Terms:
+        """Returns the same of an `inference` for x."""
+        distortion = inference.distortion(x).mean(0)
+        kl = inference.kl_terms()
+        rate = batch_mean(inference.kl_terms(drawn=True) if self.drawn else kl)
+        if self.free_bits > 0:
+            rate = rate.clamp(min=self.free_bits)
+        return Terms(distortion.mean() + beta * rate.sum(), distortion, kl, inference.max_variance())

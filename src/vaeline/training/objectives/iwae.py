@@ -1,0 +1,55 @@
+"""The importance-weighted bound, and three estimators of its gradient."""
+
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from vaeline.core.errors import VaelineError
+from vaeline.core.numerics import log_mean_exp
+from vaeline.core.params import Options
+from vaeline.data.observations import Observations
+from vaeline.models.inference import Inference
+from vaeline.training.objectives.limits import no_free_bits
+from vaeline.training.objectives.terms import Terms
+
+
+class IWAE:
+    """−IWAE-k: −log (1/k) Σ w, with β on the log-ratio of prior and posterior in w.
+
+    `estimator` is how its gradient reaches the encoder. `standard`: reparameterized, through the logarithm
+    of the sum (Burda et al. 2016, section 3). `stl`: through z alone, sticking the landing (Roeder et al.
+    2017); biased for k > 1. `dreg`: doubly reparameterized (Tucker et al. 2019), unbiased at β = 1, with a
+    signal that does not vanish in k. The last two are for one stochastic layer.
+    """
+
+    class Options(Options):
+        """Options of `objective.iwae`."""
+
+        estimator: Literal["standard", "stl", "dreg"] = "standard"
+
+    per_example = True
+
+    def __init__(
+        self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
+    ) -> None:
+        no_free_bits("iwae", free_bits)
+        self.k, self.estimator = section.k, section.iwae.estimator
+
+    def __call__(self, model: nn.Module, x: Observations, beta: float | Tensor) -> Terms:
+        """Returns the loss and its terms for x [B, C, H, W], with the log-ratio weighted by `beta`."""
+        inference = model.infer(x, self.k)
+        if self.estimator != "standard" and len(inference.layers) > 1:
+            raise VaelineError(
+                f"objective.iwae.estimator = '{self.estimator}' is for one stochastic layer: use 'standard'"
+            )
+        log_weights = inference.log_weights(x, beta, path_only=self.estimator != "standard")
+        if self.estimator == "dreg":
+            _weight_path(inference, log_weights)
+        loss = -log_mean_exp(log_weights).mean()
+        return Terms(loss, inference.distortion(x).mean(0), inference.kl_terms(), inference.max_variance())
+
+
+def _weight_path(inference: Inference, log_weights: Tensor) -> None:
+    """Lets the gradient on its way through z into the encoder carry the normalised weight once more."""
+    weights = log_weights.detach().softmax(0).unsqueeze(-1)  # [K, B, 1]
+    inference.layers[0].sample.register_hook(lambda gradient: weights * gradient)

@@ -1,0 +1,124 @@
+"""Where a training keeps its state while it runs, so that one that was killed goes on where it stood.
+
+DVC empties a stage's outs before it runs the stage; this place is outside of them, is found again by what
+determines the training, and is gone once the training is done.
+"""
+
+import contextlib
+import itertools
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
+
+from vaeline.core.files import write_text
+from vaeline.models import checkpoints
+from vaeline.models.checkpoints import CheckpointError
+from vaeline.runtime.seeding import rng_state, set_rng_state
+from vaeline.training.record import Record, best
+from vaeline.training.state import Training
+
+KEPT = 2  # states: should the newest be damaged, the one before it serves
+
+
+class Scratch:
+    """A directory of one training; `checkpoints/` in it holds what will be published."""
+
+    def __init__(self, directory: Path, made_of: dict[str, Any], every: int) -> None:
+        self.directory, self.made_of, self.every = directory, made_of, every
+        self.checkpoints = directory / "checkpoints"
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, root: Path, key: str, made_of: dict[str, Any], every: int) -> Iterator[Self]:
+        """Yields the scratch of the training that `key` determines, and removes it if the block ends well.
+
+        `made_of` is what a checkpoint builds its model from; each `every`-th epoch's is kept.
+
+        A lock keeps two runs of the very same training apart: the second gets a directory of its own.
+        """
+        root.mkdir(parents=True, exist_ok=True)
+        for place in (root / f"{key}.{i}" for i in itertools.count()):
+            lock = FileLock(f"{place}.lock")
+            with contextlib.suppress(Timeout):
+                lock.acquire(timeout=0)
+                break
+        try:
+            yield cls(place, made_of, every)
+            shutil.rmtree(place)
+        finally:
+            lock.release()
+
+    @property
+    def run_id(self) -> str:
+        """The MLflow run of this training, `` where there is none yet."""
+        path = self.directory / "run_id"
+        return path.read_text() if path.is_file() else ""
+
+    @run_id.setter
+    def run_id(self, run_id: str) -> None:
+        write_text(self.directory / "run_id", run_id)
+
+    def resume(self, training: Training) -> list[Record]:
+        """Puts `training` to where the newest sound state stood, and returns the records up to there."""
+        for path in sorted(self.directory.glob("state_*.pt"), reverse=True):
+            try:
+                content = checkpoints.read(path)
+            except CheckpointError as error:
+                print(f"train: {error}; going back to the state before it", file=sys.stderr)
+                continue
+            training.load_state_dict(content["training"])
+            training.seconds = self._seconds()
+            set_rng_state(content["rng"])
+            print(f"train: going on after epoch {training.epoch}, from {path.name}", file=sys.stderr)
+            records = [Record(**record) for record in content["records"]]
+            self._keep(path, records)  # the kill may have come between the state and this
+            return records
+        return []
+
+    def _seconds(self) -> float:
+        path = self.directory / "seconds"
+        return float(path.read_text()) if path.is_file() else 0.0
+
+    def save(self, training: Training, records: list[Record]) -> None:
+        """Writes the state, and keeps it as the last, as the best if it is, and as every n-th checkpoint."""
+        path = self.directory / f"state_{training.epoch:05d}.pt"
+        content = {
+            **self.made_of,
+            "training": training.state_dict(),
+            "rng": rng_state(),
+            "records": [asdict(record) for record in records],
+        }
+        checkpoints.save(path, content)
+        write_text(self.directory / "seconds", repr(training.seconds))
+        self._keep(path, records)
+        for old in sorted(self.directory.glob("state_*.pt"))[:-KEPT]:
+            old.unlink()
+
+    def _keep(self, state: Path, records: list[Record]) -> None:
+        epoch = records[-1].epoch
+        self._link(state, "last.pt")
+        if best(records) is records[-1]:
+            self._link(state, "best.pt")
+        if epoch % self.every == 0:
+            self._link(state, f"epoch_{epoch:04d}.pt")
+
+    def _link(self, state: Path, name: str) -> None:
+        linked = self.directory / f".{name}"
+        linked.unlink(missing_ok=True)
+        os.link(state, linked)  # the same bytes under another name: nothing is written twice
+        linked.replace(self.checkpoints / name)
+
+    def publish(self, directory: Path) -> None:
+        """Copies the checkpoints to `directory`, in place of what is there."""
+        fresh = directory.with_name(f".{directory.name}")
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.copytree(self.checkpoints, fresh)
+        shutil.rmtree(directory, ignore_errors=True)
+        fresh.replace(directory)

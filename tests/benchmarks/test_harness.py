@@ -1,0 +1,66 @@
+import pytest
+
+from benchmarks.harness import OURS, Contestant, Row, race
+
+
+class Clock:
+    """A clock that moves only when somebody works."""
+
+    def __init__(self):
+        self.now, self.order = 0.0, []
+
+    def __call__(self):
+        return self.now
+
+    def work(self, name, *seconds):
+        calls = iter(seconds)
+
+        def run():
+            self.order.append(name)
+            self.now += next(calls)
+
+        return run
+
+
+def raced(clock, ours, theirs, units=1.0):
+    contestants = {
+        OURS: Contestant(clock.work(OURS, *ours)),
+        "peer": Contestant(clock.work("peer", *theirs), units),
+    }
+    return race("work", contestants, len(ours) - 1, clock)
+
+
+def test_everyone_works_once_a_round_in_turns_and_the_first_call_does_not_count():
+    clock = Clock()
+    times = raced(clock, (9, 1, 2, 1), (8, 3, 3, 5))
+    assert times.first == {OURS: 9, "peer": 8}
+    assert times.rounds == {OURS: [1, 2, 1], "peer": [3, 3, 5]}
+    assert clock.order == [OURS, "peer", "peer", OURS] * 2
+    assert times.extra_of_the_first() == 8
+
+
+def test_a_row_is_the_median_of_ratios_paired_by_round():
+    row = raced(Clock(), (0, 1, 2, 4, 1, 1), (0, 3, 4, 4, 4, 5)).row("work", "peer", goal=3.0, images=7)
+    assert (row.ratio, row.spread) == (3, (2, 4))  # of 3, 2, 1, 4, 5
+    assert row.to_dict() == {
+        "work": "work", "against": "peer", "ratio": 3, "spread": [2, 4], "goal": 3, "met": True,
+        "rounds": 5, "seconds": 1, "seconds_against": 4, "images": 7,
+    }  # fmt: skip
+
+
+def test_times_are_for_a_unit_of_work():
+    times = raced(Clock(), (0, 1), (0, 6), units=2)
+    assert times.row("work", "peer").ratio == 3
+    assert times.plus(OURS, 2).row("work", "peer").ratio == 1
+
+
+@pytest.mark.parametrize(
+    ("goal", "same", "met"), [(2, True, True), (2.1, True, False), (2, False, False), (None, True, None)]
+)
+def test_a_goal_is_met_by_the_median_if_both_came_to_the_same(goal, same, met):
+    assert Row("work", "peer", 2.0, (1, 3), goal, same=same).met is met
+
+
+def test_what_contestants_print_is_not_shown(capsys):
+    race("work", {OURS: Contestant(lambda: print("noise"))}, 1)
+    assert "noise" not in "".join(capsys.readouterr())

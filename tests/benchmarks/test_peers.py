@@ -1,0 +1,98 @@
+"""That all contestants do the same work."""
+
+import pytest
+import torch
+from torch import nn
+
+from benchmarks.loop import MLP, SHAPE, stage_loop, vae
+from benchmarks.peers import Eager, Examples, Plain, Pythae, guide_iwae, loss, pythae_vae
+from benchmarks.products import products, replay
+from benchmarks.training import CONV, CONV_SHAPE, PAPERS
+from vaeline.evaluation.estimators.bounds import compute_iwae_bound
+from vaeline.training.objectives.catalog import OBJECTIVES
+
+CPU = {"device": "cpu"}
+
+
+def without_noise(changes, shape):
+    """Returns a model whose posterior is so narrow that it does not matter who draws from it, and how."""
+    model = vae(changes, shape)
+    model.posterior.fc_log_var.weight.data.zero_()
+    model.posterior.fc_log_var.bias.data.fill_(-20.0)
+    return model
+
+
+def size(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def images(n, shape=SHAPE):
+    return torch.randint(256, (n, *shape), dtype=torch.uint8)
+
+
+@pytest.mark.parametrize(("changes", "shape"), [(MLP, SHAPE), (PAPERS, SHAPE), (CONV, CONV_SHAPE)])
+def test_layers_and_loss_are_the_same(changes, shape):
+    x = images(8, shape).float() / 255
+    model = without_noise({**changes, **CPU}, shape)
+    plain, peer = Plain(model), pythae_vae(model, shape)
+    assert size(model) == size(plain) == size(peer)
+    elbo = OBJECTIVES.build({"name": "elbo"}, free_bits=0.0, latent_dim=20, images=8, batch_size=8)
+    own = elbo(model, x, 1.0).loss.item()
+    assert loss(*plain(x), x).item() / len(x) == pytest.approx(own, rel=1e-4)
+    assert peer({"data": x}).loss.item() == pytest.approx(own, rel=1e-4)
+
+
+def test_the_examples_have_the_layers_and_the_loss_of_the_mlp():
+    x = images(8).float() / 255
+    plain = Plain(without_noise({**MLP, **CPU}, SHAPE))
+    network = Examples(images(8), images(4), 4).model.cpu()
+    assert size(network) == size(plain)
+    layers = (plain.encoder[1][0], plain.fc_mu, plain.fc_log_var, plain.decoder[0][0], plain.decoder[1])
+    for name, layer in zip(("fc1", "fc21", "fc22", "fc3", "fc4"), layers, strict=True):
+        getattr(network, name).load_state_dict(layer.state_dict())
+    assert Examples.loss(*network(x), x).item() == pytest.approx(loss(*plain(x), x).item(), rel=1e-4)
+
+
+def test_every_loop_learns(tmp_path):
+    shown, valid = images(40) // 128 * 255, images(8)
+    model = vae(MLP)
+    peers = {
+        "eager": Eager(model, shown, valid, 10),
+        "examples": Examples(shown, valid, 10),
+        "pythae": Pythae(model, shown, valid, 10, tmp_path),
+    }
+    for name, peer in peers.items():
+        trained = peer.trainer.model if name == "pythae" else peer.model
+        before = nn.utils.parameters_to_vector(trained.parameters()).clone()
+        peer.epoch()
+        assert not torch.equal(before, nn.utils.parameters_to_vector(trained.parameters())), name
+
+
+def test_our_loop_is_that_of_the_stage(tmp_path):
+    torch.set_deterministic_debug_mode("default")
+    changes = {**MLP, **CPU, "batch_size": 10, "compile": "never"}
+    with stage_loop(images(20), images(5), tmp_path, **changes) as epochs:
+        next(epochs)
+        next(epochs)
+        assert torch.get_deterministic_debug_mode() == 0  # else the others would be held to it
+        assert len(list((tmp_path / "scratch").glob("bench.0/state_*.pt"))) == 2
+    assert (tmp_path / "mlflow.db").is_file()
+
+
+@torch.no_grad()
+def test_the_guides_loop_comes_to_our_bound():
+    model = vae(MLP | CPU).eval()
+    x = (images(10) > 127).to(torch.uint8) * 255
+    theirs = guide_iwae(Plain(model), (x.float() / 255).split(5), 200)
+    assert theirs == pytest.approx(compute_iwae_bound(model, x, 200).mean, rel=5e-3)
+
+
+@pytest.mark.parametrize(("changes", "shape"), [(MLP, SHAPE), (CONV, CONV_SHAPE)])
+def test_products_are_those_of_the_layers_but_for_the_first_inputs_gradient(changes, shape):
+    plain, x = Plain(vae({**changes, **CPU}, shape)), torch.rand(2, *shape)
+    layers = [m for m in plain.modules() if isinstance(m, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)]
+    linear = sum(isinstance(layer, nn.Linear) for layer in layers)
+    assert len(products(plain, x, backward=False)) == len(layers)
+    runs = products(plain, x, backward=True)
+    assert len(runs) == 3 * linear + 2 * (len(layers) - linear) - isinstance(layers[0], nn.Linear)
+    replay(runs, 2)

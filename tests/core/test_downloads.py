@@ -1,0 +1,13 @@
+import contextlib
+import socket
+
+from vaeline.core.downloads import SILENCE_SECONDS, silence_limited
+
+
+def test_a_silent_host_is_given_up_on_within_the_block_and_only_there():
+    before = socket.getdefaulttimeout()
+    with contextlib.suppress(ValueError), silence_limited():
+        with socket.socket() as opened:
+            assert opened.gettimeout() == SILENCE_SECONDS
+        raise ValueError
+    assert socket.getdefaulttimeout() == before

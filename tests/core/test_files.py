@@ -1,0 +1,125 @@
+import contextlib
+import errno
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from vaeline.core.files import (
+    read_json,
+    replacing,
+    write_csv,
+    write_figure,
+    write_json,
+    write_tensors,
+    write_text,
+)
+from vaeline.reporting.plots.style import figure
+
+
+def drawn():
+    fig = figure(2.0, 2.0)
+    fig.add_subplot().plot([1, 2], [3, 4])
+    return fig
+
+
+WRITERS = {
+    "text": lambda path: write_text(path, "new"),
+    "json": lambda path: write_json(path, {"a": 1}),
+    "tensors": lambda path: write_tensors(path, {"a": torch.zeros(3)}),
+    "csv": lambda path: write_csv(path, pd.DataFrame({"a": [1]})),
+}
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    values = {"b": 1.5, "a": "ä", "n": 3}
+    write_json(tmp_path / "deep" / "er" / "m.json", values)
+    assert read_json(tmp_path / "deep" / "er" / "m.json") == values
+    write_csv(tmp_path / "t.csv", pd.DataFrame({"x": [0.1, 1 / 3], "y": [1, 2]}))
+    assert (tmp_path / "t.csv").read_text().splitlines()[0] == "x,y"
+    assert pd.read_csv(tmp_path / "t.csv")["x"].tolist() == [0.1, 1 / 3]
+
+
+def test_json_is_sorted_and_ends_with_a_line(tmp_path):
+    for values in ({"b": 1, "a": 2}, {"a": 2, "b": 1}):
+        write_json(tmp_path / "m.json", values)
+        assert (tmp_path / "m.json").read_text() == '{\n  "a": 2,\n  "b": 1\n}\n'
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_json_refuses_what_it_cannot_hold_and_leaves_the_old_file(tmp_path, value):
+    write_json(tmp_path / "m.json", {"a": 1})
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "m.json", {"a": value})
+    assert json.loads((tmp_path / "m.json").read_text()) == {"a": 1}
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt(), OSError(errno.EIO, "no")])
+def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path, error):
+    path = tmp_path / "kept.txt"
+    path.write_text("old")
+    with contextlib.suppress(type(error)), replacing(path) as temporary:
+        temporary.write_text("half of the new")
+        raise error
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_until_the_block_ends_a_reader_sees_the_old_file(tmp_path):
+    path = tmp_path / "read.txt"
+    path.write_text("old")
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+        assert temporary.parent == path.parent  # on the same disk, so that the move is one step
+        assert temporary.suffix == path.suffix
+    assert path.read_text() == "new"
+
+
+def test_a_reader_who_has_the_old_file_open_reads_on_in_it(tmp_path):
+    path = tmp_path / "read.txt"
+    write_text(path, "old and long")
+    with path.open("rb", buffering=0) as reader:
+        assert reader.read(3) == b"old"
+        write_text(path, "new")
+        assert reader.read() == b" and long"
+
+
+def test_everyone_may_read_what_was_written(tmp_path):
+    write_text(tmp_path / "shared.txt", "x")
+    assert (tmp_path / "shared.txt").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_full_disk_names_the_file_and_leaves_the_old_one(tmp_path, kind, full_disk):
+    path = tmp_path / "outputs" / "file"
+    path.parent.mkdir()
+    path.write_text("old")
+    with pytest.raises(OSError, match="No space left") as caught:
+        WRITERS[kind](path)
+    assert caught.value.errno == errno.ENOSPC
+    assert Path(caught.value.filename) == path
+    assert path.read_text() == "old"
+
+
+def test_the_same_tensors_are_the_same_bytes_under_any_name(tmp_path):
+    content = {"weight": torch.arange(5.0), "epoch": 3, "shape": (1, 8)}
+    for name in ("best.pt", "another_name.pt"):
+        write_tensors(tmp_path / name, content)
+    assert (tmp_path / "best.pt").read_bytes() == (tmp_path / "another_name.pt").read_bytes()
+    read = torch.load(tmp_path / "best.pt", weights_only=True)
+    assert torch.equal(read.pop("weight"), content["weight"])
+    assert read == {"epoch": 3, "shape": (1, 8)}
+
+
+def test_the_same_figure_is_the_same_bytes(tmp_path):
+    for name in ("one.png", "other.png"):
+        write_figure(tmp_path / name, drawn())
+    one, other = ((tmp_path / name).read_bytes() for name in ("one.png", "other.png"))
+    assert one == other
+    assert one.startswith(b"\x89PNG")
+    assert np.frombuffer(one, np.uint8).size > 1000

@@ -1,0 +1,113 @@
+"""What holds for every row of DATASETS; a new row is tested by itself."""
+
+import numpy as np
+import pytest
+
+from tests.support.archives import PLACED
+from tests.support.published import compressed, idx_files, image_files, md5, sha256
+from vaeline.core.errors import VaelineError
+from vaeline.data.catalog import DATASETS
+from vaeline.data.idx import IdxSet
+from vaeline.data.split import split
+from vaeline.data.storing import store
+
+IDX_SETS = [name for name in DATASETS if issubclass(DATASETS[name], IdxSet)]
+
+
+@pytest.fixture(params=list(DATASETS))
+def dataset(request, tmp_path, monkeypatch):
+    """Each data set, with small files in data/raw where the real ones would have to be downloaded."""
+    part = DATASETS[request.param]
+    if issubclass(part, IdxSet):
+        contents, _ = idx_files()
+        folder = tmp_path / "raw" / part.mirrors.dataset / "raw"
+        folder.mkdir(parents=True)
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+        monkeypatch.setattr(part, "digests", lambda _: {name: sha256(c) for name, c in contents.items()})
+    if request.param in PLACED:
+        PLACED[request.param](tmp_path / "raw", monkeypatch)
+    section = {"name": request.param, "train_size": 20, "valid_size": 6}
+    if request.param == "image_folder":
+        image_files(tmp_path / "mine", [f"{'ab'[i % 2]}/{i}.png" for i in range(40)])
+        section["image_folder"] = {"folder": str(tmp_path / "mine"), "size": 12}
+    return DATASETS.build(section, raw=tmp_path / "raw")
+
+
+def test_examples_keep_the_contract(dataset):
+    for images, labels, factors in (dataset.training(), dataset.test()):
+        assert images.dtype == np.uint8
+        assert images.ndim == 4
+        assert labels.dtype == np.int64
+        assert labels.shape == images.shape[:1]
+        assert labels.min() >= 0
+        assert labels.max() < len(dataset.classes)
+        assert (factors is None) == (not dataset.factors)
+        if factors is not None:
+            assert factors.dtype == np.int64
+            assert factors.shape == (len(images), len(dataset.factors))
+            assert (factors.min(0) == 0).all()
+            assert (factors.max(0) == np.array(list(dataset.factors.values())) - 1).all()
+
+
+def test_prepared_is_the_data_split_and_nothing_else(dataset, tmp_path):
+    prepared = store(dataset, tmp_path / "prepared")
+    training = dataset.training()
+    train, valid = split(dataset, len(training.images))
+
+    for stored, source, indices in (
+        (prepared.train, training, train),
+        (prepared.valid, training, valid),
+        (prepared.test, dataset.test(), slice(None)),
+    ):
+        np.testing.assert_array_equal(stored.images, source.images[indices])
+        np.testing.assert_array_equal(stored.labels, source.labels[indices])
+        assert (stored.factors is None) == (source.factors is None)
+        if source.factors is not None:
+            np.testing.assert_array_equal(stored.factors, source.factors[indices])
+    assert (len(prepared.train), len(prepared.valid)) == (20, 6)
+    assert prepared.name == dataset.name
+    assert prepared.classes == dataset.classes
+    assert list(prepared.factors.items()) == list(dataset.factors.items())  # that of the columns
+
+
+@pytest.mark.parametrize("name", list(DATASETS))
+def test_a_row_is_called_what_its_data_set_is_called(name):
+    assert DATASETS[name].name == name
+
+
+def test_mnist_is_the_default():
+    assert DATASETS.parse({}).name == "mnist"
+
+
+@pytest.mark.parametrize("name", IDX_SETS)
+def test_idx_sets_agree_with_torchvision(name):
+    from torchvision import datasets
+
+    part = DATASETS[name]
+    theirs = getattr(datasets, part.mirrors.dataset)
+    assert part.classes == tuple(c.split(" - ")[0] for c in theirs.classes)  # theirs: "0 - zero"
+    ours = part(DATASETS.parse({"name": name}), raw=None).digests()
+    assert [n.removesuffix(".gz") for n in ours] == [n.removesuffix(".gz") for n, _ in theirs.resources]
+
+
+def test_idx_sets_without_known_sha256_are_verified_by_torchvisions_md5(tmp_path, monkeypatch):
+    from torchvision import datasets
+
+    contents, arrays = idx_files()
+    files = {f"{name}.gz": compressed(content) for name, content in contents.items()}
+    digests = [(name, md5(content).removeprefix("md5:")) for name, content in files.items()]
+    monkeypatch.setattr(datasets.KMNIST, "resources", digests)
+    monkeypatch.setattr(datasets.KMNIST, "mirrors", [])
+    folder = tmp_path / "KMNIST" / "raw"
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+
+    images = DATASETS.build({"name": "kmnist"}, raw=tmp_path).training().images
+    np.testing.assert_array_equal(images[:, 0], arrays["train-images-idx3-ubyte"])
+
+    damaged = folder / "t10k-labels-idx1-ubyte.gz"
+    damaged.write_bytes(compressed(b"something else"))
+    with pytest.raises(VaelineError, match=rf"{damaged}: damaged .* delete it and put"):
+        DATASETS.build({"name": "kmnist"}, raw=tmp_path).training()

@@ -1,0 +1,39 @@
+from decimal import ROUND_HALF_UP, Decimal
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+from vaeline.data.catalog import DATASETS
+from vaeline.data.split import split
+
+DIGITS = DATASETS.build({"name": "digits"}, raw=None)
+
+
+def test_every_grey_level_is_rounded_to_the_nearest():
+    images = np.concatenate([DIGITS.training().images, DIGITS.test().images])
+    levels = load_digits().images
+    for level in range(17):
+        expected = (Decimal(level) * 255 / 16).quantize(Decimal(1), ROUND_HALF_UP)
+        assert set(images[:, 0][levels == level]) == {int(expected)}
+
+
+def test_images_and_labels_stay_together_in_the_order_of_scikit_learn():
+    theirs = load_digits()
+    np.testing.assert_array_equal(
+        np.concatenate([DIGITS.training().labels, DIGITS.test().labels]), theirs.target
+    )
+    brightest = DIGITS.test().images.reshape(-1, 64) == 255
+    np.testing.assert_array_equal(brightest, theirs.data[1415:] == 16)
+
+
+def test_the_test_set_begins_with_a_form_and_the_training_set_holds_the_default_sizes():
+    # A form begins with the ten digits, three times over.
+    np.testing.assert_array_equal(DIGITS.test().labels[:30], np.tile(np.arange(10), 3))
+    train, valid = split(DIGITS, len(DIGITS.training().labels))
+    assert (len(train), len(valid), len(DIGITS.test().labels)) == (1200, 215, 382)
+    assert len(train) + len(valid) == len(DIGITS.training().labels)
+
+
+def test_every_class_is_in_the_test_set_in_about_equal_number():
+    counts = np.bincount(DIGITS.test().labels, minlength=10)
+    assert counts.min() >= 30

@@ -1,0 +1,56 @@
+import zipfile
+
+import numpy as np
+import pytest
+from torchvision import datasets
+from torchvision.transforms import functional
+
+from tests.support import archives
+from vaeline.core.errors import VaelineError
+from vaeline.data.catalog import DATASETS
+
+
+@pytest.fixture
+def raw(tmp_path, monkeypatch):
+    archives.omniglot(tmp_path / "raw", monkeypatch)
+    return tmp_path / "raw"
+
+
+def build(raw, **options):
+    return DATASETS.build({"name": "omniglot", "omniglot": options}, raw=raw)
+
+
+@pytest.mark.parametrize("size", [28, 105])
+def test_drawings_are_torchvisions_resized_and_inverted(raw, size):
+    ours = build(raw, size=size)
+    for part, background in ((ours.training(), True), (ours.test(), False)):
+        name = "images_background" if background else "images_evaluation"
+        with zipfile.ZipFile(raw / "omniglot-py" / f"{name}.zip") as packed:
+            packed.extractall(raw / "omniglot-py")
+        theirs = datasets.Omniglot(str(raw), background)
+        expected = sorted((255 - np.asarray(functional.resize(image, size))).tobytes() for image, _ in theirs)
+        assert sorted(image.tobytes() for image in part.images) == expected
+
+
+def test_most_of_a_drawing_is_black(raw):
+    """Nine pixels in ten of the archive's are white, which is paper."""
+    assert build(raw).training().images.mean() == pytest.approx(25.5, rel=0.1)
+
+
+def test_the_label_is_the_alphabet_and_the_test_set_has_others(raw):
+    ours = build(raw)
+    assert ours.classes == ("Greek", "Gurmukhi", "Latin")
+    assert ours.training().labels.tolist() == [0] * 16 + [2] * 16
+    assert ours.test().labels.tolist() == [1] * 16
+
+
+def test_a_drawing_that_cannot_be_decoded_is_one_line(raw, monkeypatch):
+    archive = raw / "omniglot-py" / "images_background.zip"
+    with zipfile.ZipFile(archive, "a") as packed:
+        packed.writestr("images_background/Greek/character03/0009_01.png", b"no image")
+    digests = datasets.Omniglot.zips_md5 | {"images_background": archives.md5_of(archive)}
+    monkeypatch.setattr(datasets.Omniglot, "zips_md5", digests)
+    with pytest.raises(
+        VaelineError, match=rf"^{archive}: images_background/Greek/character03/0009_01.png \("
+    ):
+        build(raw).training()

@@ -1,0 +1,54 @@
+import json
+
+import pytest
+from scipy.stats import norm
+
+from vaeline.core.errors import VaelineError
+from vaeline.diagnosis.finding import Evidence, Finding, load, problems, save, text, verdict
+
+HOLES = Finding(
+    "holes", "Holes in the latent space", "problem", 0.987, "few are covered",
+    [Evidence("coverage_ratio", 0.05, 0.1, "below", "of it", 0.01, "nine tenths are missed")],
+    cause="the KL weighs too little", changes={"beta": 1.0, "prior.name": "flow"},
+    command="dvc exp run -S beta=1",
+)  # fmt: skip
+SOUND = Finding("blur", "Blur", "healthy", 0.9, "sharp", [Evidence("sharpness", 0.4, 0.1, "below")])
+
+
+def test_what_is_saved_is_loaded_again(tmp_path):
+    save(tmp_path / "findings.json", [HOLES, SOUND])
+    assert load(tmp_path / "findings.json") == [HOLES, SOUND]
+    written = json.loads((tmp_path / "findings.json").read_text())
+    assert written["verdict"] == verdict([HOLES, SOUND])
+    assert written["findings"][0]["evidence"][0]["threshold"] == 0.1
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    (tmp_path / "findings.json").write_text('{"findings": [')
+    with pytest.raises(VaelineError, match=r"findings\.json"):
+        load(tmp_path / "findings.json")
+
+
+def test_the_verdict_is_the_problems_or_what_was_looked_for():
+    assert verdict([HOLES, SOUND]) == "Holes in the latent space (99% sure)"
+    assert verdict([SOUND]) == "Healthy: no sign of blur"
+    assert problems([SOUND, HOLES]) == [HOLES]
+
+
+def test_the_command_stands_on_a_line_of_its_own_to_be_pasted():
+    lines = text([HOLES, SOUND]).splitlines()
+    assert [line.strip() for line in lines] == [
+        verdict([HOLES]),
+        "- Holes in the latent space: few are covered",
+        "likely cause: the KL weighs too little",
+        "dvc exp run -S beta=1",
+        "- Blur: sharp",
+    ]
+
+
+@pytest.mark.parametrize("beyond", ["above", "below"])
+@pytest.mark.parametrize("errors", [-2.0, 0.0, 0.5, 4.0])
+def test_evidence_is_as_sure_as_its_distance_in_errors(beyond, errors):
+    value = 3.0 + (errors if beyond == "above" else -errors) * 0.2
+    assert Evidence("m", value, 3.0, beyond, se=0.2).sure == pytest.approx(norm.cdf(errors))
+    assert Evidence("m", value, 3.0, beyond).sure == float(errors > 0)

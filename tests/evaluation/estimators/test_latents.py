@@ -1,0 +1,174 @@
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Bernoulli, Distribution, Independent, MultivariateNormal
+
+from tests.support.small import digits, vae
+from vaeline.evaluation.estimators.latents import DRAWS, Latents, latents
+from vaeline.models.catalog import MODELS
+from vaeline.models.distributions.gaussians import diagonal_gaussian
+from vaeline.models.inference import Inference, Layer
+from vaeline.models.posteriors.catalog import POSTERIORS
+
+
+class Encoder(nn.Module):
+    """q(z|x) = N(pixel · gains, diag variances): every statistic of its latents can be worked out."""
+
+    def __init__(self, gains: list[float], variances: list[float], full: bool = False) -> None:
+        super().__init__()
+        self.gains = nn.Parameter(torch.tensor(gains))
+        self.variances, self.full = torch.tensor(variances), full
+
+    def infer(self, x: torch.Tensor, k: int = 1) -> Inference:
+        mean = x.flatten(1)[:, :1] * self.gains
+        q = diagonal_gaussian(mean, self.variances.sqrt().expand_as(mean))
+        if self.full:
+            q = MultivariateNormal(mean, torch.diag(self.variances))
+        d = len(self.variances)
+        p = diagonal_gaussian(torch.zeros(d), torch.ones(d))
+        likelihood = Independent(Bernoulli(logits=torch.zeros(k, *x.shape)), 3)
+        return Inference((Layer(q, p, q.rsample((k,))),), likelihood)
+
+
+ROUNDING = 1e-6  # of a mean of 4,000 equal numbers: codes are not drawn
+HALF_WHITE = torch.tensor([0, 255] * 50, dtype=torch.uint8).reshape(100, 1, 1, 1)
+UNBIASED = 100 / 99  # of the variance of a pixel that is 0 or 1 by halves: ¼ · 100/99
+
+
+def test_means_variances_and_kl_are_those_of_each_image():
+    seen = latents(Encoder([2.0, 0.0], [0.5, 1.0]), HALF_WHITE)
+    assert seen.mean[:2].tolist() == [[0.0, 0.0], [2.0, 0.0]]
+    torch.testing.assert_close(seen.variance, torch.tensor([0.5, 1.0]).expand(100, 2))
+    narrow = 0.5 * (0.5 - 1) - 0.5 * torch.tensor(0.5).log().item()
+    assert seen.kl[0].tolist() == pytest.approx([narrow, 0.0])
+    assert seen.kl[1].tolist() == pytest.approx([narrow + 2.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("gain", "active"), [(0.0, False), (0.1975, False), (0.2005, True), (5.0, True), (-5.0, True)]
+)
+def test_a_unit_is_active_where_its_mean_varies_by_more_than_a_hundredth(gain, active):
+    """The variance over images is gain²/4 · 100/99: the threshold of 0.01 lies at a gain of 0.199."""
+    seen = latents(Encoder([gain], [0.3]), HALF_WHITE)
+    assert seen.mean.var().item() == pytest.approx(gain**2 / 4 * UNBIASED)
+    assert seen.active_units.tolist() == [active]
+
+
+def test_the_aggregate_variance_is_the_variance_of_all_draws_together():
+    model = Encoder([1.0, 3.0], [0.75, 0.2])
+    seen = latents(model, HALF_WHITE)
+    assert seen.aggregate_variance.tolist() == pytest.approx([0.25 + 0.75, 9 / 4 + 0.2])
+    z = model.infer(HALF_WHITE / 255, 20_000).layers[0].sample.detach().flatten(0, 1)
+    assert z.var(0).tolist() == pytest.approx(seen.aggregate_variance.tolist(), rel=0.02)
+
+
+def test_the_aggregate_variance_averages_the_variances_of_all_images():
+    variance = torch.tensor([[0.1, 2.0], [0.3, 4.0]])
+    means, exact = torch.tensor([[1.0, 0.0], [3.0, 0.0]]), torch.zeros(2, 2)
+    seen = Latents(means, variance, noise=exact, kl=variance, sizes=(2,))
+    assert seen.aggregate_variance.tolist() == pytest.approx([1.0 + 0.2, 3.0])
+
+
+def test_every_image_is_seen_once_and_in_order_whatever_the_chunks(monkeypatch):
+    whole = latents(Encoder([1.0, 3.0], [0.75, 0.2]), HALF_WHITE)
+    monkeypatch.setattr("vaeline.evaluation.estimators.bounds.ROWS", 7)
+    chunked = latents(Encoder([1.0, 3.0], [0.75, 0.2]), HALF_WHITE)
+    for name in ("mean", "variance", "noise", "kl"):
+        assert torch.equal(getattr(whole, name), getattr(chunked, name))
+
+
+def test_without_a_closed_form_there_is_one_kl_term():
+    seen = latents(Encoder([1.0, 3.0], [0.75, 0.2], full=True), HALF_WHITE)
+    assert seen.mean.shape == (100, 2)
+    assert seen.kl.shape == (100, 1)
+
+
+class Chain(nn.Module):
+    """q(z₂|x) = N(a·x, s₂²) and q(z₁|x, z₂) = N(b·z₂ + c·x, s₁²): z₁ is N((ba + c)·x, s₁² + b²s₂²).
+
+    With `states` off, q is a distribution that does not tell its moments, as a flow does not.
+    """
+
+    def __init__(
+        self, a: float, b: float, c: float, scales: tuple[float, float], states: bool = True
+    ) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.tensor([a, b, c]))
+        self.scales, self.states = torch.tensor(scales), states
+
+    def layers(self, x: torch.Tensor, k: int = 1) -> tuple[Layer, ...]:
+        a, b, c = self.weights
+        pixel = x.flatten(1)[:, :1]
+        second = diagonal_gaussian(a * pixel, self.scales[1].expand_as(pixel))
+        z2 = second.rsample((k,))
+        mean = b * z2 + c * pixel
+        first = diagonal_gaussian(mean, self.scales[0].expand_as(mean))
+        return self._layer(first, first.rsample()), self._layer(second, z2)
+
+    def _layer(self, q: Distribution, z: torch.Tensor) -> Layer:
+        return Layer(q if self.states else Silent(q), diagonal_gaussian(torch.zeros(1), torch.ones(1)), z)
+
+    def infer(self, x: torch.Tensor, k: int = 1) -> Inference:
+        return Inference(self.layers(x, k), Independent(Bernoulli(logits=torch.zeros(k, *x.shape)), 3))
+
+
+class Silent(Distribution):
+    """A distribution that has a density, and no moments."""
+
+    def __init__(self, of: Distribution) -> None:
+        super().__init__(of.batch_shape, of.event_shape, validate_args=False)
+        self.log_prob = of.log_prob
+
+
+MANY = HALF_WHITE.repeat(20, 1, 1, 1)
+N = len(MANY)
+
+
+@pytest.mark.parametrize("states", [True, False])
+@pytest.mark.parametrize(("a", "b", "c"), [(1.0, 2.0, 0.5), (0.0, 3.0, 1.0), (1.0, 1.0, -1.0)])
+def test_a_layer_that_hangs_on_a_draw_has_the_moments_of_all_its_draws(a, b, c, states):
+    """By the law of total variance; within four standard errors of each estimate over 2,000 images."""
+    seen = latents(Chain(a, b, c, (0.7, 0.5), states), MANY)
+    between = torch.tensor([b**2 * 0.25 + (0 if states else 0.49), 0 if states else 0.25])  # z₁, z₂
+    total = torch.tensor([0.49 + b**2 * 0.25, 0.25])
+    pixel = MANY.flatten(1) / 255
+    errors = seen.mean - torch.cat([(b * a + c) * pixel, a * pixel], dim=1)
+    assert (errors.mean(0).abs() <= 4 * (between / DRAWS / N).sqrt() + 1e-6).all()
+    spread = 4 * (2 / (DRAWS - 1) / N) ** 0.5
+    torch.testing.assert_close(seen.variance.mean(0), total, rtol=spread, atol=0)
+    torch.testing.assert_close(seen.noise.mean(0), between / DRAWS, rtol=spread, atol=0)
+    torch.testing.assert_close(errors.var(0), between / DRAWS, rtol=4 * (2 / N) ** 0.5, atol=1e-9)
+
+
+@pytest.mark.parametrize("states", [True, False])
+def test_the_noise_of_a_draw_makes_no_unit_active(states):
+    """The mean of z₁ over 256 draws still varies by 25/256 > 0.01, though it says nothing of x."""
+    seen = latents(Chain(0.0, 5.0, 0.0, (1.0, 1.0), states), MANY)
+    assert seen.mean.var(0)[0] > 0.05
+    assert seen.mean_variance.abs().max() < 4 * 26 / DRAWS * (2 / N) ** 0.5
+    assert seen.active_units_by_layer == (0, 0)
+    assert seen.aggregate_variance.tolist() == pytest.approx([26.0, 1.0], rel=0.02)
+
+
+@pytest.mark.parametrize("states", [True, False])
+def test_what_a_unit_says_is_seen_through_the_noise_of_a_draw(states):
+    """Var over x of E[z₁|x] is 0.3²/4 = 0.0225, and of E[z₂|x] nothing."""
+    seen = latents(Chain(0.0, 2.0, 0.3, (1.0, 1.0), states), MANY)
+    assert seen.mean_variance[0].item() == pytest.approx(0.0225, abs=4 * 5 / DRAWS * (2 / N) ** 0.5)
+    assert seen.active_units_by_layer == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "posterior"),
+    [(name, posterior) for name in MODELS for posterior in POSTERIORS if name != "vq"] + [("vq", "diagonal")],
+)
+@torch.no_grad()
+def test_the_moments_of_every_model_are_those_of_what_it_draws(name, posterior):
+    """The mean of each image within five standard errors, those of both; the variance within a half."""
+    built, count = vae(model={"name": name}, posterior={"name": posterior}).eval(), 4000
+    seen = latents(built, digits(6))
+    drawn = torch.cat([layer.sample for layer in built.layers(digits(6) / 255, count)], dim=-1)
+    error = (seen.noise + drawn.var(0) / count).sqrt()
+    assert ((seen.mean - drawn.mean(0)).abs() < 5 * error + ROUNDING).all()
+    assert ((seen.variance - drawn.var(0)).abs() < 0.5 * drawn.var(0) + ROUNDING).all()
+    assert (seen.noise <= seen.variance / DRAWS * 1.0001).all()

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+import torch
+
+import vaeline.evaluation.fid.classifier
+from vaeline.data.dataset import DataOptions
+from vaeline.data.sets.digits import Digits
+from vaeline.evaluation.fid.classifier import Classifier, Turned, accuracy, train
+from vaeline.evaluation.fid.features import extract
+from vaeline.evaluation.fid.scores import distance
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    return Digits(DataOptions(), tmp_path_factory.mktemp("raw"))
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vaeline.evaluation.fid.classifier, "STEPS", 200)
+        return train(*digits.training()[:2], 10, CPU)
+
+
+def test_tells_digits_of_unseen_hands_apart(trained, digits):
+    share, error = accuracy(trained, *digits.test()[:2], 10)
+    assert share > 0.9
+    assert error == pytest.approx(np.sqrt(share * (1 - share) / len(digits.test().labels)))
+
+
+def test_the_accuracy_counts(digits):
+    class Threes(Classifier):
+        def logits(self, images):
+            return torch.nn.functional.one_hot(torch.full((len(images),), 3), 10)
+
+    images, labels, _ = digits.test()
+    assert accuracy(Threes(1, 10), images, labels, 10)[0] == pytest.approx(np.mean(labels == 3))
+
+
+def test_features_have_unit_variance_and_tell_classes_apart(trained, digits):
+    images, labels, _ = digits.training()
+    (features,) = extract("classifier", trained, images)
+    assert features.std(0) == pytest.approx(np.ones(64), abs=0.15)
+    zeros, ones = features[labels == 0], features[labels == 1]
+    assert distance(zeros, ones) > 10 * distance(zeros[::2], zeros[1::2])
+
+
+def test_training_neither_heeds_nor_disturbs_the_seed_of_the_run(digits, monkeypatch):
+    monkeypatch.setattr(vaeline.evaluation.fid.classifier, "STEPS", 10)
+    weights, draws = [], []
+    for _ in range(2):
+        torch.manual_seed(1)
+        torch.rand(len(weights))
+        before = torch.get_rng_state()
+        weights.append(train(*digits.training()[:2], 10, CPU).state_dict())
+        draws.append(torch.equal(torch.get_rng_state(), before))
+    assert all(draws)
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_is_stored_as_the_same_bytes_under_any_name_and_read_back(trained, digits, tmp_path):
+    trained.save(tmp_path / "one.pt")
+    Classifier.load(tmp_path / "one.pt").save(tmp_path / "another.pt")
+    assert (tmp_path / "one.pt").read_bytes() == (tmp_path / "another.pt").read_bytes()
+    images = torch.tensor(digits.test().images[:5])
+    assert torch.equal(Classifier.load(tmp_path / "another.pt")(images), trained(images))
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (1, 9, 13)])
+def test_takes_any_image_from_8x8(shape):
+    images = torch.zeros(2, *shape, dtype=torch.uint8)
+    assert Classifier(shape[0], 4).eval().logits(images).shape == (2, 4)
+
+
+def test_without_classes_it_learns_to_tell_how_an_image_is_turned(digits, monkeypatch):
+    monkeypatch.setattr(vaeline.evaluation.fid.classifier, "STEPS", 200)
+    images, _, _ = digits.training()
+    classifier = train(images, np.zeros(len(images), np.int64), 1, CPU)
+    held_out, _, _ = digits.test()
+    share, error = accuracy(classifier, held_out, np.zeros(len(held_out), np.int64), 1)
+    assert share - 4 * error > 0.5  # a quarter by chance
+
+
+def test_turned_images_are_read_in_pieces():
+    images = np.arange(6 * 4, dtype=np.uint8).reshape(6, 1, 2, 2)
+    turned = Turned(images)
+    assert (len(turned), turned.shape) == (6, (6, 1, 2, 2))
+    assert np.array_equal(turned[np.array([5, 2])][0, 0], np.rot90(images[5, 0]))
+    assert np.array_equal(turned[2:3][0, 0], images[2, 0, ::-1, ::-1])
+
+
+def test_a_test_set_of_one_of_several_classes_is_still_told_by_class(trained, digits):
+    images, labels, _ = digits.training()
+    zeros = labels == 0
+    assert accuracy(trained, images[zeros], labels[zeros], 10)[0] > 0.9

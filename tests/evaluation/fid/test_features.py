@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from vaeline.evaluation.fid.features import BATCH, extract
+
+
+@pytest.fixture
+def extractor():
+    torch.manual_seed(0)
+    return nn.Sequential(Floats(), nn.Flatten(), nn.Linear(4, 3), nn.BatchNorm1d(3))
+
+
+class Floats(nn.Module):
+    def forward(self, images):
+        assert images.dtype == torch.uint8
+        return images.float()
+
+
+def test_batches_give_each_image_its_own_features(extractor):
+    halves = np.random.default_rng(0).integers(0, 256, (2, 2 * BATCH + 3, 1, 2, 2), dtype=np.uint8)
+    found = extract("test", extractor.train(), *halves)  # a BatchNorm left in train mode would mix images
+    linear = extractor[2]
+    for half, features in zip(halves, found, strict=True):
+        pixels = half.reshape(len(half), 4) @ linear.weight.detach().numpy().T + linear.bias.detach().numpy()
+        assert features == pytest.approx(pixels / np.sqrt(1 + 1e-5), rel=1e-4)
+        assert features.dtype == np.float32
+
+
+def test_says_how_long_it_will_take_before_it_starts(extractor, capsys):
+    images = np.zeros((10, 1, 2, 2), np.uint8)
+    extract("test", extractor, images, images)
+    assert capsys.readouterr().out.startswith("test: 20 images, about 0:00:00 (")

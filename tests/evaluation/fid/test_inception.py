@@ -1,0 +1,143 @@
+"""Against pytorch-fid itself, through its own loading of random weights in the real file's format."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import urllib.error
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pytorch_fid.fid_score import get_activations
+from pytorch_fid.inception import FID_WEIGHTS_URL, InceptionV3
+
+import vaeline.evaluation.fid.inception
+from vaeline.core.errors import VaelineError
+from vaeline.core.pretrained import WeightsUnavailableError
+from vaeline.evaluation.fid.features import extract
+from vaeline.evaluation.fid.inception import FILE, Inception, inception_or_reason
+from vaeline.evaluation.fid.scores import distance
+
+CPU = torch.device("cpu")
+
+
+def as_png(images, folder):
+    """Writes uint8 [n, C, H, W] as PNG files and returns their paths in the same order."""
+    folder.mkdir()
+    paths = [folder / f"{i:04}.png" for i in range(len(images))]
+    for image, path in zip(images, paths, strict=True):
+        Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0)).save(path)
+    return paths
+
+
+def test_the_distance_is_that_of_the_pytorch_fid_command(with_weights, pictures, tmp_path):
+    halves = [pictures(70, seed=seed) for seed in (0, 1)]
+    folders = [tmp_path / name for name in ("real", "generated")]
+    for half, folder in zip(halves, folders, strict=True):
+        as_png(half, folder)
+    command = [sys.executable, "-m", "pytorch_fid", *map(str, folders), "--dims", "64", "--device", "cpu"]
+    environment = os.environ | {"TORCH_HOME": str(with_weights)}
+    done = subprocess.run(
+        [*command, "--num-workers", "0"], env=environment, capture_output=True, text=True, check=True
+    )
+    peer = float(done.stdout.split("FID:")[1])
+    assert peer > 1e-3
+    assert distance(*extract("inception", Inception(CPU, dims=64), *halves)) == pytest.approx(peer, rel=1e-3)
+
+
+@pytest.mark.usefixtures("with_weights")
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_2048_features_are_those_of_pytorch_fid(pictures, tmp_path, channels):
+    images = pictures(5, channels)
+    paths = as_png(images, tmp_path / "images")
+    peer = get_activations(paths, InceptionV3([3]), dims=2048, num_workers=0)
+    (ours,) = extract("inception", Inception(CPU), images)
+    assert ours.shape == (5, 2048)
+    assert np.ptp(peer, axis=0).max() > 0.01  # else any features would pass
+    assert ours == pytest.approx(peer, rel=1e-4, abs=1e-6)
+
+
+def test_the_weights_are_those_of_pytorch_fid():
+    assert vaeline.evaluation.fid.inception.FID_WEIGHTS_URL == FID_WEIGHTS_URL
+    assert FID_WEIGHTS_URL.endswith(f"/{FILE}")
+
+
+def test_missing_weights_are_a_reason_or_an_error_as_asked(without_weights):
+    inception, reason = inception_or_reason("auto", CPU)
+    assert inception is None
+    assert "cannot be downloaded (No such file or directory)" in reason
+    assert f"{FILE} into $TORCH_HOME/hub/checkpoints; then: `dvc exp run -S fid_inception=require`" in reason
+    with pytest.raises(WeightsUnavailableError, match="cannot be downloaded") as required:
+        inception_or_reason("require", CPU)
+    assert isinstance(required.value, VaelineError)
+    assert list(without_weights.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (urllib.error.URLError(OSError(-2, "Name or service not known")), "Name or service not known"),
+        (urllib.error.HTTPError("https://host/", 404, "Not Found", None, None), "Not Found"),
+        (TimeoutError("timed out"), "timed out"),
+        (PermissionError(13, "Permission denied", "/home/somebody/.cache"), "Permission denied"),
+    ],
+)
+def test_the_reason_names_the_cause_and_no_path_of_this_machine(without_weights, monkeypatch, error, cause):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", fail)
+    _, reason = inception_or_reason("auto", CPU)
+    assert f"({cause})" in reason
+    assert str(without_weights.parent) not in reason
+    assert "somebody" not in reason
+
+
+def test_switched_off_looks_for_nothing(without_weights):
+    inception, reason = inception_or_reason("skip", CPU)
+    assert inception is None
+    assert (
+        reason
+        == "left out as told (fid_inception: skip); to compute it: `dvc exp run -S fid_inception=require`"
+    )
+    assert not without_weights.exists()
+
+
+@pytest.fixture
+def downloadable(without_weights, random_weights, monkeypatch):
+    """The random weights where the URL leads; returns the folder that they belong into."""
+    source = random_weights / "hub" / "checkpoints" / FILE
+    monkeypatch.setattr(vaeline.evaluation.fid.inception, "FID_WEIGHTS_URL", source.as_uri())
+    return without_weights
+
+
+def test_weights_are_downloaded_once_and_verified(downloadable, random_weights, monkeypatch):
+    content = (random_weights / "hub" / "checkpoints" / FILE).read_bytes()
+    digest = hashlib.sha256(content).hexdigest()[:8]
+    monkeypatch.setattr(vaeline.evaluation.fid.inception, "PUBLISHED", digest)
+    inception, reason = inception_or_reason("require", CPU)
+    assert (inception.weights, reason) == (digest, "")
+    stored = downloadable / FILE
+    before = stored.stat()
+    assert inception_or_reason("require", CPU)[0].weights == digest
+    assert stored.stat() == before
+
+
+def test_a_download_with_another_digest_is_not_kept(downloadable):
+    with pytest.raises(WeightsUnavailableError, match=r'invalid hash value \(expected "6726825d"'):
+        inception_or_reason("require", CPU)
+    assert list(downloadable.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda _: b"", lambda _: b"<html>no</html>"])
+def test_a_damaged_file_is_named_and_left_alone(without_weights, random_weights, damage):
+    stored = without_weights / FILE
+    stored.parent.mkdir(parents=True)
+    damaged = damage((random_weights / "hub" / "checkpoints" / FILE).read_bytes())
+    stored.write_bytes(damaged)
+    with pytest.raises(WeightsUnavailableError, match=f"{FILE} in .* is damaged .* delete it"):
+        inception_or_reason("require", CPU)
+    assert "is damaged" in inception_or_reason("auto", CPU)[1]
+    assert stored.read_bytes() == damaged

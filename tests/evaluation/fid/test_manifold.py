@@ -1,0 +1,100 @@
+"""Precision, recall, density and coverage against their definitions, written out point by point."""
+
+import math
+
+import numpy as np
+import pytest
+
+from vaeline.evaluation.fid.manifold import NEAREST, manifold
+
+FOUR = ("precision", "recall", "density", "coverage")
+
+
+def points(n: int, seed: int = 0, dimensions: int = 3, scale: float = 1.0) -> np.ndarray:
+    return scale * np.random.default_rng(seed).standard_normal((n, dimensions))
+
+
+def defined(real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
+    """Kynkäänniemi et al. 2019, equations 1 and 2; Naeem et al. 2020, equations 3 and 4."""
+    real, generated = real.tolist(), generated.tolist()
+
+    def radius(centre, among):
+        others = sorted(math.dist(centre, other) for other in among if other is not centre)
+        return others[NEAREST - 1]
+
+    def inside(point, centre, among):
+        return math.dist(point, centre) <= radius(centre, among)
+
+    n, m = len(real), len(generated)
+    return {
+        "precision": sum(any(inside(g, r, real) for r in real) for g in generated) / m,
+        "recall": sum(any(inside(r, g, generated) for g in generated) for r in real) / n,
+        "density": sum(inside(g, r, real) for g in generated for r in real) / (NEAREST * m),
+        "coverage": sum(any(inside(g, r, real) for g in generated) for r in real) / n,
+    }
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("n", "m"), [(6, 6), (20, 13), (11, 30)])
+def test_all_four_are_what_their_definitions_say(seed, n, m):
+    real, generated = points(n, seed), 0.4 + points(m, seed + 100, scale=1.3)
+    found = manifold(real, generated)
+    assert {name: found[name] for name in FOUR} == pytest.approx(defined(real, generated))
+
+
+def test_a_set_covers_itself_and_each_point_lies_in_six_balls_on_average():
+    """Its own, and those of the points that it is one of the five nearest to."""
+    real = points(200)
+    found = manifold(real, real)
+    assert [found[name] for name in FOUR] == [1.0, 1.0, pytest.approx((NEAREST + 1) / NEAREST), 1.0]
+    assert found["precision_se"] == found["recall_se"] == found["coverage_se"] == 0
+
+
+def test_sets_that_lie_apart_have_nothing_of_each_other():
+    found = manifold(points(50), 100 + points(50, 1))
+    assert found == dict.fromkeys(found, 0.0)
+
+
+def test_a_set_collapsed_on_one_point_is_precise_and_covers_next_to_nothing():
+    real = points(400)
+    found = manifold(real, np.repeat(real[:1], 400, axis=0))
+    assert found["precision"] == 1.0
+    assert found["coverage"] < 0.04
+    assert found["recall"] <= 1 / 400
+    holding = sum(
+        math.dist(real[0], centre) <= sorted(math.dist(centre, p) for p in real)[5] for centre in real
+    )
+    assert found["coverage"] == pytest.approx(holding / 400)
+    assert found["density"] == pytest.approx(holding / NEAREST)
+
+
+def test_half_of_the_modes_are_half_of_the_coverage():
+    real = np.concatenate([points(100), 100 + points(100, 1)])
+    found = manifold(real, points(200, 2))
+    assert found["precision"] > 0.9
+    assert found["coverage"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_one_far_point_stretches_recall_and_not_coverage():
+    """Why coverage is what the detectors read (Naeem et al. 2020, section 3)."""
+    real, spoilt = points(100), 50 + points(100, 1)
+    spoilt[:NEAREST] -= 200  # so far apart that each has a ball over everything
+    found = manifold(real, spoilt)
+    assert found["recall"] == 1.0
+    assert found["coverage"] == 0.0
+
+
+def test_its_errors_are_those_of_shares():
+    found = manifold(points(150), 1.5 + points(120, 1))
+    for name, n in (("precision", 120), ("recall", 150), ("coverage", 150)):
+        share = found[name]
+        assert 0 < share < 1
+        assert found[f"{name}_se"] == pytest.approx(math.sqrt(share * (1 - share) / (n - 1)))
+
+
+def test_a_source_ends_every_name():
+    plain, named = (manifold(points(20), points(20, 1), source) for source in ("", "_ex_post"))
+    assert named.keys() == {
+        name.removesuffix("_se") + "_ex_post" + ("_se" if name.endswith("_se") else "") for name in plain
+    }
+    assert list(named.values()) == list(plain.values())

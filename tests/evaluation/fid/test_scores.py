@@ -1,0 +1,33 @@
+import numpy as np
+
+from vaeline.evaluation.fid.inception import PUBLISHED
+from vaeline.evaluation.fid.scores import caveats, floors, summary
+
+
+def test_enough_images_and_the_published_weights_need_no_note():
+    assert caveats(np.zeros((64, 64)), PUBLISHED) == {}
+
+
+def test_each_caveat_is_noted():
+    few = caveats(np.zeros((63, 64)), PUBLISHED)["fid_note"]
+    assert few == "63 images for 64 features: biased upwards, compare at this fid_samples only"
+    assert "SHA-256 0badc0de, not 6726825d" in caveats(np.zeros((64, 64)), "0badc0de")["fid_note"]
+
+
+def test_floors_are_named_by_extractor():
+    real = np.random.default_rng(0).normal(size=(50, 3))
+    both = floors({"classifier": [real, real + 1], "inception": [real, real + 2]})
+    assert {name: round(value, 9) for name, value in both.items()} == {
+        "fid_classifier_floor": 3,
+        "fid_floor": 12,
+    }
+
+
+def test_the_summary_gives_each_distance_its_error_and_floor_or_the_reason():
+    classifier = {"fid_classifier": 8.125, "fid_classifier_se": 0.31, "fid_classifier_floor": 0.25}
+    line = "fid_classifier 8.12 ± 0.3 (real against real 0.25)"
+    assert summary(classifier | {"fid_skipped": "no weights"}) == f"{line}; no fid: no weights"
+    inception = {"fid": 20.0, "fid_se": 0.5, "fid_floor": 3.0}
+    assert summary(classifier | inception) == f"{line}; fid 20 ± 0.5 (real against real 3)"
+    ex_post = classifier | {"fid_classifier_ex_post": 3.5}
+    assert summary(ex_post) == "fid_classifier 8.12 ± 0.3 (ex post 3.5, real against real 0.25)"

@@ -1,0 +1,70 @@
+"""The mixture fitted after training, against an aggregate posterior that is known."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.support.linear_gaussian import LATENT, LinearGaussian, images
+from tests.support.small import SHAPE, digits, vae
+from vaeline.data.prepared import Split
+from vaeline.evaluation import ex_post
+from vaeline.models.catalog import MODELS
+from vaeline.models.posteriors.catalog import POSTERIORS
+
+N = 4000
+
+
+@pytest.fixture
+def train():
+    return Split(images(N).numpy(), np.zeros(N, np.int64))
+
+
+def test_it_has_the_moments_of_the_aggregate_posterior(train):
+    """E[z] = E[mu] and Cov[z] = Cov[mu] + E[Sigma]: means alone would lack the second term."""
+    model = LinearGaussian(diagonal=False, stretch=4.0)
+    model.evaluation_set = lambda shown: torch.from_numpy(shown.images)
+    q = model.q(torch.from_numpy(train.images) / 255)
+    expected = q.mean.T.cov(correction=0) + q.covariance_matrix.reshape(-1, LATENT, LATENT)[0]
+    z = ex_post.fitted(model, train).mixture.sample((200_000,))
+    found = z.T.cov()
+    error = 5 * (2 / N) ** 0.5 * expected.diagonal().max()
+    assert (found - expected).abs().max() < error
+    assert (z.mean(0) - q.mean.mean(0)).abs().max() < 5 * (expected.diagonal().max() / N) ** 0.5
+    assert (found - q.mean.T.cov()).abs().max() > 3 * error  # the test can tell them apart
+
+
+def test_two_clusters_are_two_and_the_hole_between_them_stays_empty():
+    model = vae(latent_dim=2).eval()
+    centres = torch.tensor([[-4.0, 0.0], [4.0, 0.0]])
+    z = centres[torch.arange(2000) % 2] + 0.2 * torch.randn(2000, 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ex_post, "drawn", lambda *_: z)
+        mixture = ex_post.fitted(model, Split(digits(20).numpy(), np.zeros(20))).mixture
+    samples = mixture.sample((5000,))
+    assert (samples[:, 0].abs() > 2).all()
+    assert abs((samples[:, 0] > 0).float().mean() - 0.5) < 5 * 0.5 / 2000**0.5
+    assert mixture.log_prob(torch.zeros(2)) < mixture.log_prob(centres).min() - 50
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_every_model_can_be_sampled_from_it(name):
+    model = vae(model={"name": name}).eval()
+    train = Split(digits(300).numpy(), np.zeros(300, int))
+    samples = ex_post.fitted(model, train).sample(7)
+    assert samples.shape == (7, *SHAPE)
+    assert 0 <= samples.min() <= samples.max() <= 1
+
+
+@pytest.mark.parametrize("name", list(POSTERIORS))
+def test_every_posterior_can_be_fitted(name):
+    model = vae(posterior={"name": name}).eval()
+    assert ex_post.drawn(model, digits(30)).shape == (30, 3)
+
+
+def test_the_same_noise_gives_the_same_mixture_and_few_images_will_do():
+    model, train = vae().eval(), Split(digits(6).numpy(), np.zeros(6))
+    found = []
+    for _ in range(2):
+        torch.manual_seed(1)
+        found.append(ex_post.fitted(model, train).sample(5))
+    assert torch.equal(*found)

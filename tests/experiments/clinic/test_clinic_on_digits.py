@@ -1,0 +1,90 @@
+"""The clinic in small: on real digits each failure is found, and what its remedy changes cures it."""
+
+import math
+from functools import cache
+
+import pytest
+import torch
+
+from tests import small
+from vaeline.config import ExperimentConfig
+from vaeline.core.params import Handed
+from vaeline.data.prepared import Prepared
+from vaeline.diagnosis import symptoms
+from vaeline.diagnosis.detectors import DETECTORS
+from vaeline.diagnosis.finding import problems
+from vaeline.diagnosis.looking import look
+from vaeline.evaluation import latent_use
+from vaeline.evaluation.estimators.latents import latents
+from vaeline.evaluation.fid import classifier
+from vaeline.experiments.find import varied
+from vaeline.models.catalog import MODELS
+from vaeline.training import history
+from vaeline.training.fit import fit
+from vaeline.training.state import Training
+
+N, VALID = 1000, 300
+SOUND = {
+    "device": "cpu", "compile": "never", "hidden_dim": 64, "latent_dim": 6, "batch_size": 50,
+    "epochs": 60, "learning_rate": 0.002,
+}  # fmt: skip
+
+
+@cache
+def data() -> Prepared:
+    everything = small.split(N + VALID)
+    described = {"name": "digits", "shape": small.SHAPE, "classes": [str(digit) for digit in range(10)]}
+    train, valid = everything[:N], everything[N:]
+    return Prepared(None, described, train, valid, valid)
+
+
+@cache
+def judge() -> classifier.Classifier:
+    train = data().train
+    return classifier.train(train.images, train.labels, small.CLASSES, torch.device("cpu"))
+
+
+def run(**changes: object) -> tuple[list, float]:
+    """Returns the findings of a training, as the stages make them, and its best ELBO of valid, in nats."""
+    return _run(tuple(sorted(changes.items())))
+
+
+@cache
+def _run(changes: tuple) -> tuple[list, float]:
+    params = Handed(varied(ExperimentConfig().to_dict(), SOUND | dict(changes)).to_dict())
+    torch.manual_seed(params.seed)
+    model = MODELS.build(params.model, config=params, shape=small.SHAPE, classes=small.CLASSES)
+    model.start_at(data().train)
+    images, valid = model.training_set(data().train), model.evaluation_set(data().valid)
+    training = Training.start(model, small.objective(params, N), params, len(images))
+    records = list(fit(training, images, valid, params))
+    model.eval()
+    metrics = latent_use.summary(latents(model, valid))
+    metrics |= symptoms.of_history(history.table(records), math.prod(small.SHAPE))
+    metrics |= symptoms.of_model(model, data())
+    metrics |= symptoms.of_samples(model, judge(), data())
+    return look(metrics, params.to_dict()), max(record.valid_elbo for record in records)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_sound_training_is_healthy(seed):
+    found, _ = run(seed=seed)
+    assert [one.name for one in problems(found)] == []
+    assert len(found) == len(DETECTORS)
+
+
+CASES = {
+    "posterior_collapse": {"beta": 100.0},
+    "unstable_training": {"learning_rate": 0.3},
+    "underfitting": {"epochs": 6},
+    "overfitting": {"likelihood.bernoulli.binarization": "static", "epochs": 120, "hidden_dim": 128},
+}
+
+
+@pytest.mark.parametrize("mode", CASES)
+def test_a_failure_is_found_and_its_remedy_cures_it(mode):
+    found, before = run(**CASES[mode])
+    (failure,) = (one for one in problems(found) if one.name == mode)
+    cured, after = run(**CASES[mode] | failure.changes)
+    assert mode not in [one.name for one in problems(cured)]
+    assert after > before + 0.5

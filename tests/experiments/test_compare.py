@@ -1,0 +1,111 @@
+"""Runs found by their names, and their reports read through git and DVC, in a small repository."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.committed import git
+from tests.support.pages import DEFAULT, ILL, MADE, METRICS, WELL, png
+from tests.support.small import merged
+from vaeline.core.errors import VaelineError
+from vaeline.core.files import write_json
+from vaeline.diagnosis.finding import save
+from vaeline.experiments import compare
+
+REPORT = Path("outputs/report")
+
+
+def left(beta: float, findings: list = WELL) -> None:
+    """Leaves in the workspace what the report stage leaves."""
+    params = merged(DEFAULT, {"beta": beta})
+    made = {"training": MADE | {"seconds": 1.0}, "evaluation": MADE}
+    metrics = METRICS | {"evaluate/elbo": -beta}
+    write_json(REPORT / "summary.json", {"metrics": metrics, "params": params, **made})
+    save(REPORT / "findings.json", findings)
+    (REPORT / "plots").mkdir(exist_ok=True)
+    (REPORT / "plots" / "samples.png").write_bytes(png())
+
+
+def keep(name: str) -> None:
+    """Makes an experiment of the workspace: its report in DVC's cache alone, as that of a pipeline is."""
+    head = git("rev-parse", "HEAD")
+    subprocess.run([sys.executable, "-m", "dvc", "add", "-q", str(REPORT)], check=True)
+    git("add", "-A")
+    rev = git("commit-tree", git("write-tree"), "-p", head, "-m", name)
+    git("update-ref", f"refs/exps/{head[:2]}/{head[2:]}/{name}", rev)
+    git("reset", "-q", "--hard")
+    shutil.rmtree(REPORT)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        git("init", "-q")
+        git("config", "user.name", "test")
+        git("config", "user.email", "test@example.com")
+        subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], check=True)
+        git("commit", "-qm", "nothing yet")
+        left(4.0, ILL)
+        keep("beta=4")
+        left(2.0)
+        keep("beta=2")
+        left(1.0)
+    return root
+
+
+@pytest.fixture
+def here(repository, monkeypatch):
+    monkeypatch.chdir(repository)
+
+
+def test_runs_are_read_from_the_cache_and_from_the_workspace(here):
+    found = [compare.read(name) for name in ("beta=4", "beta=2", "workspace")]
+    assert [run.params["beta"] for run in found] == [4.0, 2.0, 1.0]
+    assert [run.level for run in found] == ["problem", "healthy", "healthy"]
+    assert found[0].findings == ILL
+    assert found[0].pictures == {"samples": png()}
+
+
+def test_the_page_of_the_runs_is_written_and_its_place_printed(here, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["compare", "beta=4", "workspace"])
+    compare.main()
+    place = Path(capsys.readouterr().out.strip().removeprefix("file://"))
+    assert place == Path("reports/compare.html").resolve()
+    assert "difference +3.00 ± 0.36" in " ".join(
+        place.read_text().replace('<span class="apart">', "").split()
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("beta=5", "there is no run 'beta=5'; the nearest are beta="),
+        ("xyz", "there is no run 'xyz'; the nearest are workspace, HEAD, beta="),
+        ("--all", "there is no run '--all'"),
+        ("HEAD", "the run 'HEAD' has no report here (outputs/report): `dvc pull`"),
+    ],
+)
+def test_a_run_that_is_not_there_is_one_line(here, monkeypatch, name, line):
+    monkeypatch.setattr(sys, "argv", ["compare", "workspace", name])
+    with pytest.raises(SystemExit) as caught:
+        compare.main()
+    assert str(caught.value).startswith(f"report: {line}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_workspace_without_a_report_says_who_makes_one(here, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(VaelineError, match="make repro"):
+        compare.read("workspace")
+
+
+def test_a_run_alone_stands_beside_the_committed_one():
+    assert compare.chosen([]) == ["HEAD", "workspace"]
+    assert compare.chosen(["beta=4"]) == ["HEAD", "beta=4"]
+    assert compare.chosen(["HEAD"]) == ["HEAD", "workspace"]
+    assert compare.chosen(["b", "a", "b"]) == ["b", "a"]

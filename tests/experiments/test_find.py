@@ -1,0 +1,71 @@
+"""Finding and reading experiments, in a repository of git alone; tests/pipeline has DVC's own."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.committed import CODE, DEFAULT, dump, git, keep, ran
+from vaeline.core.errors import VaelineError
+from vaeline.experiments import find
+from vaeline.experiments.find import Experiment
+from vaeline.reporting.summary import STAGES
+
+
+def test_params_are_those_of_the_workspace_with_the_overrides(committed):
+    dump("params.yaml", DEFAULT | {"epochs": 7})
+    changed = find.params_with(["beta=0.5", "data.name=digits", "learning_rate=1e-4"])
+    assert changed == DEFAULT | {
+        "epochs": 7, "beta": 0.5, "learning_rate": 1e-4, "data": DEFAULT["data"] | {"name": "digits"}
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("betta=4", "params.yaml: unknown key 'betta' (did you mean 'beta'?)"),
+        ("beta=-4", "beta = -4 is not allowed"),
+        ("beta", "'beta' is no override: expected key=value"),
+        ("network=conv", "params.yaml: unknown key 'network'"),
+    ],
+)
+def test_a_wrong_override_is_one_line(committed, override, line):
+    with pytest.raises(VaelineError) as caught:
+        find.params_with([override])
+    assert line in str(caught.value)
+
+
+def test_the_committed_results_are_found_by_their_params(committed):
+    found = find.find(DEFAULT)
+    assert found == Experiment("HEAD", git("rev-parse", "HEAD"))
+    assert find.metrics(found.rev) == {f"{stage}/elbo": -1.0 for stage in STAGES}
+    assert find.find(DEFAULT | {"beta": 4.0}) is None
+
+
+def test_an_experiment_is_found_under_any_name_and_from_any_later_commit(committed):
+    ran(DEFAULT | {"beta": 4}, -4.0)
+    made = keep("by-hand")
+    Path("README.md").write_text("new")
+    git("add", "-A")
+    git("commit", "-qm", "no code")
+    assert find.find(DEFAULT | {"beta": 4.0}) == made
+    assert find.metrics(made.rev)["evaluate/elbo"] == -4.0
+    assert find.find(DEFAULT | {"beta": 4.0, "notes": "x"}) is None
+
+
+def test_what_other_code_has_made_does_not_count(committed):
+    ran(DEFAULT | {"beta": 4.0}, -4.0)
+    made = keep("old")
+    Path(CODE).write_text("one = 2\n")
+    assert find.find(DEFAULT | {"beta": 4.0}) is None
+    ran(DEFAULT | {"beta": 4.0}, -3.0)
+    newer = keep("new")
+    assert find.find(DEFAULT | {"beta": 4.0}) == made  # the code is back where it was
+    git("checkout", newer.rev, "--", CODE)
+    assert find.find(DEFAULT | {"beta": 4.0}) == newer
+
+
+def test_params_that_no_stage_has_run_with_do_not_count(committed):
+    """Such as after `dvc exp run -S beta=4 prepare`: the metrics are still those of the run before."""
+    dump("params.yaml", DEFAULT | {"beta": 4.0})
+    keep("half")
+    assert find.find(DEFAULT | {"beta": 4.0}) is None

@@ -1,0 +1,93 @@
+"""Starting and stopping experiments, and what is said of one that failed."""
+
+import contextlib
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.committed import CODE, git, keep
+from vaeline.core.errors import VaelineError
+from vaeline.experiments import launch
+
+
+def test_a_name_that_is_taken_gets_a_number(committed):
+    assert launch._free("beta=4") == "beta=4"
+    keep("beta=4")
+    assert launch._free("beta=4") == "beta=4-2"
+
+
+@pytest.mark.parametrize(
+    ("log", "reason"),
+    [
+        ("train: 9 updates were NaN\nERROR: failed to reproduce 'train'\n", "train: 9 updates were NaN"),
+        (
+            "train:  9%\rtrain: 10%\nTraceback\nRuntimeError: odd\nERROR: failed to reproduce 'train'\n",
+            "RuntimeError: odd",
+        ),
+        ("Reproducing\nERROR: the disk is full\n\nHaving any troubles?\n", "the disk is full"),
+        ("ERROR: failed to reproduce 'train'\n", "failed to reproduce 'train'"),
+        ("killed\n", "killed"),
+        ("", "it printed nothing"),
+    ],
+)
+def test_a_failure_is_told_by_the_line_that_says_most(tmp_path, monkeypatch, log, reason):
+    monkeypatch.chdir(tmp_path)
+    launch.log("one").parent.mkdir(parents=True)
+    launch.log("one").write_text(log)
+    assert launch.failure("one") == f"one failed: {reason} (all of it: .scratch/experiments/one.log)"
+
+
+def test_in_a_shallow_clone_nothing_is_started(committed, tmp_path, monkeypatch):
+    git("commit", "--allow-empty", "-qm", "another")
+    git("clone", "-q", "--depth", "1", tmp_path.as_uri(), "shallow")
+    monkeypatch.chdir("shallow")
+    with pytest.raises(VaelineError, match="git fetch --unshallow"), launch.started([], "one"):
+        pass
+
+
+def test_changed_files_without_an_identity_are_told(committed, monkeypatch):
+    git("config", "user.name", "")
+    Path(CODE).write_text("one = 2\n")
+    with pytest.raises(VaelineError, match="git config"), launch.started([], "one"):
+        pass
+
+
+def test_an_interruption_stops_what_was_started(committed, monkeypatch, tmp_path):
+    """A python that stands in for DVC, and starts a stage as DVC does: both must be gone."""
+    fake = tmp_path / "fake"
+    (fake / "dvc").mkdir(parents=True)
+    (fake / "dvc" / "__init__.py").touch()
+    (fake / "dvc" / "__main__.py").write_text(
+        "import subprocess, sys\n"
+        "stage = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)'])\n"
+        "print(stage.pid, *sys.argv[1:], flush=True)\n"
+        "stage.wait()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(fake))
+    with contextlib.suppress(KeyboardInterrupt), launch.started(["beta=4"], "one") as process:
+        deadline = time.monotonic() + 60
+        while not launch.log("one").read_text().endswith("\n"):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+    pid, *arguments = launch.log("one").read_text().splitlines()[0].split()
+    assert arguments == ["exp", "run", "--temp", "-n", "one", "-S", "beta=4"]
+    assert process.poll() is not None
+    status = Path(f"/proc/{pid}/stat")  # a child that nobody waits for stays as a zombie
+    assert sys.platform != "linux" or not status.exists() or status.read_text().split()[2] == "Z"
+
+
+def test_the_last_line_of_the_log_is_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr("vaeline.experiments.launch.LOGS", tmp_path)
+    launch.log("one").write_text("first\ntrain: 10%\rtrain: 20%\r")
+    shown = []
+
+    class Bar:
+        def set_postfix_str(self, text, refresh):
+            shown.append(text)
+
+    launch.watch(subprocess.Popen([sys.executable, "-c", ""]), "one", Bar())
+    assert shown[-1] == "one: train: 20%"

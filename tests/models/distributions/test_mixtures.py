@@ -1,0 +1,33 @@
+import torch
+from torch.distributions import Categorical, MixtureSameFamily
+
+from vaeline.models.distributions.gaussians import diagonal_gaussian
+from vaeline.models.distributions.mixtures import GaussianMixture
+
+COMPONENTS, DIM = 7, 4
+
+
+def both(scale: float = 1.0):
+    loc, log_weights = torch.randn(COMPONENTS, DIM), torch.randn(COMPONENTS)
+    scale = scale * torch.rand(COMPONENTS, DIM) + 1e-3
+    peer = MixtureSameFamily(Categorical(logits=log_weights), diagonal_gaussian(loc, scale))
+    return GaussianMixture(loc, scale, log_weights), peer
+
+
+def test_its_density_and_moments_are_those_of_torchs_mixture():
+    ours, peer = both()
+    z = 3 * torch.randn(5, 6, DIM)
+    torch.testing.assert_close(ours.log_prob(z), peer.log_prob(z))
+    torch.testing.assert_close(ours.mean, peer.mean)
+    torch.testing.assert_close(ours.variance, peer.variance)
+
+
+def test_narrow_components_keep_their_digits():
+    """Near a mean of 1 and with σ = 0.001, the squares subtracted are a million times what remains."""
+    ours, peer = both(scale=1e-3)
+    z = peer.sample((50,))
+    exact = MixtureSameFamily(
+        Categorical(logits=ours.log_weights.double()),
+        diagonal_gaussian(ours.loc.double(), ours.scale.double()),
+    ).log_prob(z.double())
+    torch.testing.assert_close(ours.log_prob(z).double(), exact, rtol=0, atol=1e-3)

@@ -1,0 +1,69 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from tests.support.small import config
+from vaeline.models.networks.catalog import NETWORKS
+from vaeline.models.networks.init import fans
+from vaeline.models.networks.options import ACTIVATIONS
+
+SHAPES = [(1, 28, 28), (3, 64, 64), (1, 8, 8), (2, 13, 9)]
+
+
+def network(name: str, **section: object):
+    return NETWORKS.build(config(network={"name": name, **section}).network, hidden_dim=32)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", list(NETWORKS))
+def test_an_image_becomes_features_and_a_latent_becomes_pixels(name, shape, batch_norm):
+    built = network(name, batch_norm=batch_norm)
+    encoder, features = built.encoder(shape)
+    decoder = built.decoder(5, (2 * shape[0], *shape[1:]))  # two parameters a pixel
+    assert encoder(torch.rand(3, *shape)).shape == (3, features)
+    assert decoder(torch.randn(3, 5)).shape == (3, 2 * shape[0], *shape[1:])
+
+
+@pytest.mark.parametrize("name", list(NETWORKS))
+@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+def test_the_activation_is_the_one_that_is_asked_for(name, activation):
+    built = network(name, activation=activation)
+    kinds = tuple(ACTIVATIONS.values())
+    for module in (built.encoder((1, 8, 8))[0], built.decoder(3, (1, 8, 8))):
+        used = [m for m in module.modules() if isinstance(m, kinds)]
+        assert used
+        assert {type(m) for m in used} == {ACTIVATIONS[activation]}
+
+
+@pytest.mark.parametrize("name", list(NETWORKS))
+def test_batch_norm_normalises_and_stands_nowhere_unless_asked_for(name):
+    norms = (nn.BatchNorm1d, nn.BatchNorm2d)
+    plain, normed = (network(name, batch_norm=b).encoder((1, 8, 8))[0] for b in (False, True))
+    assert not [m for m in plain.modules() if isinstance(m, norms)]
+    seen = []
+    for module in normed.modules():
+        if isinstance(module, norms):
+            module.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    normed(5 + torch.rand(64, 1, 8, 8))
+    assert seen
+    for output in seen:
+        over = [d for d in range(output.dim()) if d != 1]
+        assert output.mean(over).abs().max() < 1e-5
+        assert (output.var(over, correction=0) - 1).abs().max() < 1e-2
+
+
+@pytest.mark.parametrize("name", list(NETWORKS))
+def test_before_a_relu_every_layer_is_he_normal_and_the_last_is_glorot(name):
+    """The variance of each layer's weights: 2 / fan_in, and at the end 2 / (fan_in + fan_out)."""
+    built = NETWORKS.build(config(network={"name": name, "conv": {"channels": 16}}).network, hidden_dim=256)
+    weighted = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+    encoder = [m for m in built.encoder((1, 16, 16))[0].modules() if isinstance(m, weighted)]
+    *decoder, last = [m for m in built.decoder(16, (1, 16, 16)).modules() if isinstance(m, weighted)]
+    expected = [(layer, 2 / fans(layer)[0]) for layer in encoder + decoder] + [(last, 2 / sum(fans(last)))]
+    for layer, variance in expected:
+        error = 5 * math.sqrt(2 / layer.weight.numel())
+        assert layer.weight.var().item() == pytest.approx(variance, rel=error)
+        assert not layer.bias.any()

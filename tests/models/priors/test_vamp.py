@@ -1,0 +1,60 @@
+import pytest
+import torch
+from torch.distributions import Categorical, MixtureSameFamily
+
+from tests.support.small import digits, objective, shown, vae
+from vaeline.core.errors import VaelineError
+from vaeline.data.prepared import Split
+
+COMPONENTS = 20
+
+
+def model(**changes):
+    return vae(prior={"name": "vamp", "vamp": {"components": COMPONENTS}}, **changes)
+
+
+def train(n: int) -> Split:
+    return Split(digits(n).numpy(), torch.zeros(n).numpy())
+
+
+@torch.no_grad()
+def test_it_is_the_mixture_of_the_posteriors_at_its_pseudo_inputs():
+    built = model()
+    z = torch.randn(6, 3)
+    components = built.encode(built.prior.inputs)
+    peer = MixtureSameFamily(Categorical(torch.ones(COMPONENTS)), components)
+    torch.testing.assert_close(built.prior().log_prob(z), peer.log_prob(z))
+    torch.testing.assert_close(built.prior().mean, peer.mean)
+    torch.testing.assert_close(built.prior().variance, peer.variance)
+
+
+def test_it_starts_at_training_images():
+    built = model()
+    built.start_at(train(COMPONENTS))
+    assert torch.equal(built.prior.inputs, digits(COMPONENTS).float() / 255)
+
+
+def test_too_few_training_images_are_refused():
+    with pytest.raises(VaelineError, match=r"prior\.vamp\.components = 20 is too many: .* there are 5"):
+        model().start_at(train(5))
+
+
+@torch.no_grad()
+def test_in_two_layers_it_is_made_of_the_upper_posterior():
+    built = model(model={"name": "two_layer", "two_layer": {"latent_dim": 2}}).eval()
+    built.start_at(train(COMPONENTS))
+    z1 = built.posterior(built.encoder(digits(COMPONENTS).float() / 255)).mean
+    torch.testing.assert_close(built.prior.inputs, z1)
+    expected = built.encode2(z1).log_prob(torch.zeros(2)).logsumexp(0) - torch.tensor(COMPONENTS).log()
+    torch.testing.assert_close(built.prior().log_prob(torch.zeros(2)), expected)
+
+
+def test_its_gradient_also_reaches_the_encoder_that_it_is_made_of():
+    built = model()
+    (gradient,) = torch.autograd.grad(built.prior().log_prob(torch.ones(3)), built.encoder[1][0].weight)
+    assert gradient.any()
+
+
+def test_another_posterior_is_refused():
+    with pytest.raises(VaelineError, match=r"prior\.name = 'vamp' needs posterior\.name = 'diagonal'"):
+        objective()(model(posterior={"name": "iaf"}), shown(3), 1.0)

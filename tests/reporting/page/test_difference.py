@@ -1,0 +1,71 @@
+"""Differences: their errors against simulation, and where there is none to be had."""
+
+import numpy as np
+import pytest
+
+from tests.support.pages import METRICS, run
+from vaeline.reporting.page.difference import difference, shown, unlike
+
+
+def test_the_error_of_a_difference_is_that_of_independent_estimates():
+    """Against a simulation: 20,000 pairs of means, each drawn with its own standard error."""
+    first, other = run(), run(metrics=METRICS | {"evaluate/elbo": -95.0, "evaluate/elbo_se": 0.4})
+    value, error = difference("evaluate/elbo", first, other)
+    assert value == pytest.approx(-95.0 - METRICS["evaluate/elbo"])
+    noise = np.random.default_rng(0)
+    drawn = noise.normal(-95.0, 0.4, 20_000) - noise.normal(-98.0, METRICS["evaluate/elbo_se"], 20_000)
+    spread = 1 / np.sqrt(2 * 20_000)  # of an estimated standard deviation, as a share of it
+    assert drawn.std() == pytest.approx(error, rel=4 * spread)
+
+
+def test_counts_have_no_error_and_words_no_difference():
+    more = run(metrics=METRICS | {"diagnose/active_units": 3})
+    assert difference("diagnose/active_units", run(), more) == (-16, 0)
+    assert difference("fid/fid_skipped", run(), more) is None
+    assert difference("fid/fid", run(), more) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "whole", "expected"),
+    [
+        (3.204, 0.3567, False, "+3.20 ± 0.36"),
+        (-3.204, 0.3567, False, "-3.20 ± 0.36"),
+        (-16, 0, True, "-16"),
+        (5, 0, True, "+5"),
+        (0, 0, True, "0"),
+        (0.01234567, 0, False, "+0.01235"),
+    ],
+)
+def test_a_difference_has_a_sign(value, error, whole, expected):
+    assert shown(value, error, whole) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "metrics", "params", "reason"),
+    [
+        ("evaluate/iwae", {"evaluate/iwae_k": 5000}, {}, "iwae_k: 100 / 5000"),
+        ("evaluate/elbo", {"evaluate/iwae_k": 5000}, {}, ""),
+        ("evaluate/elbo", {"prepare/data": "digits"}, {}, "data: mnist / digits"),
+        ("evaluate/rate", {"prepare/test_sha256": "u" * 64}, {}, "test images: tttttttt / uuuuuuuu"),
+        ("diagnose/active_units", {"prepare/test_sha256": "u" * 64}, {}, ""),
+        (
+            "train/valid_elbo", {"prepare/valid_sha256": "w" * 64}, {},
+            "validation images: vvvvvvvv / wwwwwwww",
+        ),
+        ("fid/fid", {"fid/fid_samples": 500}, {}, "fid_samples: 2048 / 500"),
+        (
+            "evaluate/elbo", {}, {"likelihood": {"name": "gaussian"}},
+            "likelihood of: pixels binarized with seed 0 / gaussian",
+        ),
+        ("evaluate/rate", {}, {"likelihood": {"name": "gaussian"}}, ""),
+        ("evaluate/elbo", {}, {"likelihood": {"name": "pixelcnn"}}, ""),
+        (
+            "evaluate/iwae", {}, {"likelihood": {"bernoulli": {"binarization": "grey"}}},
+            "likelihood of: pixels binarized with seed 0 / grey pixels",
+        ),
+        ("evaluate/iwae", {}, {"likelihood": {"bernoulli": {"binarization": "static"}}}, ""),
+        ("evaluate/elbo", {}, {"beta": 4.0, "seed": 1, "latent_dim": 64}, ""),
+    ],
+)  # fmt: skip
+def test_what_is_not_on_one_scale_is_not_subtracted(name, metrics, params, reason):
+    assert unlike(name, run(), run(params=params, metrics=METRICS | metrics)) == reason

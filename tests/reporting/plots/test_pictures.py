@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+import torch
+
+from vaeline.reporting.plots.images import beside, grid, tiled
+
+PADDING = 2
+
+
+def pasted(figure) -> np.ndarray:
+    """Returns the sheet of pixels that the figure shows, [H, W, 3]."""
+    return np.asarray(figure.axes[0].images[0].get_array())
+
+
+def tile(sheet: np.ndarray, row: int, column: int, side: int = 8) -> np.ndarray:
+    top, left = (PADDING + i * (side + PADDING) for i in (row, column))
+    return sheet[top : top + side, left : left + side]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_each_image_stands_at_its_place(channels):
+    images = torch.rand(7, channels, 8, 8)
+    sheet = pasted(grid(images, 3, "seven"))
+    for i, image in enumerate(images):
+        expected = image.expand(3, 8, 8).permute(1, 2, 0)
+        np.testing.assert_allclose(tile(sheet, *divmod(i, 3)), expected)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("n", [2, 3, 7])
+def test_the_sheet_is_torchvisions(n, channels):
+    from torchvision.utils import make_grid
+
+    images = torch.rand(n, channels, 8, 6)
+    peer = make_grid(images, nrow=3, padding=PADDING, pad_value=1.0).permute(1, 2, 0)
+    assert torch.equal(tiled(images, 3), peer)
+
+
+def test_what_is_outside_0_to_1_is_cut_and_the_title_stands_above():
+    figure = grid(torch.tensor([-1.0, 2.0]).reshape(2, 1, 1, 1).expand(2, 1, 8, 8), 2, "two")
+    assert (tile(pasted(figure), 0, 0) == 0).all()
+    assert (tile(pasted(figure), 0, 1) == 1).all()
+    assert figure.axes[0].get_title(loc="left") == "two"
+
+
+@pytest.mark.parametrize("n", [10, 20, 13])
+def test_a_reconstruction_stands_below_its_original(n):
+    """Also in a last row that is not full."""
+    originals = torch.rand(n, 1, 8, 8)
+    figure = beside(originals, 1 - originals, "both", columns=10)
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["shown", "rebuilt"] * (-(-n // 10))
+    for i in range(n):
+        row, column = 2 * (i // 10), i % 10
+        above, below = (tile(pasted(figure), r, column) for r in (row, row + 1))
+        np.testing.assert_allclose(above, originals[i].expand(3, 8, 8).permute(1, 2, 0))
+        assert above.shape == below.shape
+        np.testing.assert_allclose(above + below, 1.0, atol=1e-6)

@@ -1,0 +1,93 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from vaeline.runtime.provenance import changes, experiment, flat, tags, text, unsaved_sources
+
+
+def git(*arguments: str) -> str:
+    command = ["git", "-c", "user.name=test", "-c", "user.email=test@example.com", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for variable in ("DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):
+        monkeypatch.delenv(variable, raising=False)
+    Path("params.yaml").write_text("beta: 1.0\nseed: 42\nnetwork: {name: mlp, mlp: {depth: 2}}\n")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    return tmp_path
+
+
+def test_nested_params_have_dotted_keys():
+    values = {"beta": 1, "network": {"name": "mlp", "mlp": {"depth": 2}}, "empty": {}}
+    assert flat(values) == {"beta": 1, "network.name": "mlp", "network.mlp.depth": 2}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (4, "4"),
+        (4.0, "4"),
+        (0.0, "0"),
+        (0.001, "0.001"),
+        (1e-5, "1e-05"),
+        (True, "True"),
+        ("x", "x"),
+        (1e300, "1e+300"),
+    ],
+)
+def test_a_value_is_the_same_text_for_4_and_4_0(value, expected):
+    assert text(value) == expected
+
+
+def test_changes_are_named_as_one_types_them(repository):
+    params = {"beta": 4.0, "seed": 42.0, "network": {"name": "mlp", "mlp": {"depth": 3}}}
+    assert changes(params) == "beta=4 network.mlp.depth=3"
+    assert changes({"beta": 1, "seed": 42}) == ""
+
+
+def test_changes_are_those_from_the_baseline_of_the_experiment(repository, monkeypatch):
+    baseline = git("rev-parse", "HEAD")
+    Path("params.yaml").write_text("beta: 9.0\nseed: 42\n")
+    git("commit", "-qam", "second")
+    assert changes({"beta": 9.0}) == ""
+    monkeypatch.setenv("DVC_EXP_BASELINE_REV", baseline)
+    assert changes({"beta": 9.0}) == "beta=9"
+
+
+def test_a_param_that_was_not_there_yet_is_not_called_a_change(repository):
+    assert changes({"new": 1}) == ""
+
+
+def test_without_git_nothing_is_known_and_nothing_fails(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("DVC_EXP_NAME", raising=False)
+    assert changes({"beta": 4.0}) == ""
+    assert not {"git.commit", "dvc.experiment"} & tags().keys()
+
+
+def test_tags_lead_back_to_commit_experiment_versions_and_machine(repository, monkeypatch):
+    import torch
+
+    monkeypatch.setenv("DVC_EXP_NAME", "wide-mouse")
+    monkeypatch.setenv("DVC_EXP_BASELINE_REV", "abc")
+    seen = tags()
+    assert seen["git.commit"] == git("rev-parse", "HEAD")
+    assert seen["git.dirty"] == "false"
+    assert (experiment(), seen["dvc.baseline"]) == ({"dvc.experiment": "wide-mouse"}, "abc")
+    assert (
+        seen["version.torch"] == torch.__version__.split("+")[0] or seen["version.torch"] == torch.__version__
+    )
+    assert {"hardware.cpu", "hardware.cores", "hardware.memory"} <= seen.keys()
+    Path("params.yaml").write_text("beta: 2.0\n")  # recorded whole, and so not part of the question
+    assert tags()["git.dirty"] == "false"
+    assert unsaved_sources("params.yaml") == ["params.yaml"]
+    Path("dvc.yaml").write_text("stages: {}\n")
+    git("add", "dvc.yaml")
+    assert tags()["git.dirty"] == "true"

@@ -1,0 +1,104 @@
+"""A Chromium without a window, and the MLflow UI as `make ui` starts it."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import ROOT
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+MISSING = "no browser is here: `apt-get install chromium` (as root) installs one"
+SECONDS = 300  # that a page, or the server, may take on a busy machine
+# As after its first visit: the assistant, which opens by itself, is closed.
+QUIET = """
+localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
+localStorage.setItem("mlflow.assistant.panelOpen_v1", "false");
+"""
+
+
+def installed() -> str:
+    """Returns the path of a Chromium, `` where there is none."""
+    return next(filter(None, map(shutil.which, NAMES)), "")
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Yields the installed browser, driven by playwright."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=installed(), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visit:
+    """A page, the errors in its console, and the addresses that it asked for."""
+
+    page: Any
+    errors: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def visit(browser: Any, address: str, first: str = "", **screen: Any) -> Iterator[Visit]:
+    """Opens `address` in a fresh profile, with the script `first` run before the page's own."""
+    context = browser.new_context(**screen)
+    context.add_init_script(first)
+    page = context.new_page()
+    page.set_default_timeout(1000 * SECONDS)
+    seen = Visit(page)
+    page.on("console", lambda said: seen.errors.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: seen.errors.append(str(error)))
+    page.on("request", lambda request: seen.requests.append(request.url))
+    page.goto(address)
+    yield seen
+    context.close()  # or it would go on asking for news
+
+
+@contextmanager
+def ui(root: Path) -> Iterator[dict[str, str]]:
+    """Yields the addresses that `make ui` prints for the store in `root`, once its server answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_"))}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "vaeline.tracking.ui"],
+        cwd=root,
+        env=environment | {"PORT": str(port), "PYTHONPATH": str(ROOT / "src")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,  # so that its workers end with it
+    )
+    try:
+        printed = dict(server.stdout.readline().strip().split(": ") for _ in range(2))
+        _await(server, f"http://127.0.0.1:{port}/health")
+        yield printed
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)  # it only reads; asked to end, it waits for its visitors
+        server.wait()
+
+
+def _await(server: subprocess.Popen, address: str) -> None:
+    for _ in range(2 * SECONDS):
+        assert server.poll() is None, "the server ended"
+        try:
+            urllib.request.urlopen(address)
+            return
+        except urllib.error.URLError:
+            time.sleep(0.5)
+    raise TimeoutError(f"{address}: no answer in {SECONDS} s")

@@ -1,0 +1,60 @@
+"""A repository of git alone, with what runs of a small pipeline leave in it."""
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from vaeline.config import ExperimentConfig
+from vaeline.experiments.find import Experiment
+from vaeline.reporting.summary import STAGES
+
+CODE = "src/vaeline/model.py"
+DEFAULT = ExperimentConfig().to_dict()
+
+
+def git(*arguments: str) -> str:
+    return subprocess.check_output(["git", *arguments], text=True).strip()
+
+
+def dump(path: str, content: dict) -> None:
+    with Path(path).open("w") as file:
+        YAML().dump(content, file)
+
+
+def ran(params: dict, elbo: float) -> None:
+    """Leaves in the workspace what a run of the pipeline leaves: params, metrics and the lock file."""
+    dump("params.yaml", params)
+    for stage in STAGES:
+        Path(f"outputs/{stage}").mkdir(parents=True, exist_ok=True)
+        Path(f"outputs/{stage}/metrics.json").write_text(json.dumps({"elbo": elbo}))
+    md5 = hashlib.md5(Path(CODE).read_bytes()).hexdigest()
+    recorded = {"params.yaml": {"beta": params["beta"], "data": params["data"]}}
+    entry = {"cmd": "run me", "deps": [{"path": CODE, "md5": md5}], "params": recorded}
+    dump("dvc.lock", {"stages": {"train": entry}})
+
+
+def keep(name: str) -> Experiment:
+    """Makes an experiment of the workspace, as DVC does, and puts the workspace back."""
+    head = git("rev-parse", "HEAD")
+    git("add", "-A")
+    rev = git("commit-tree", git("write-tree"), "-p", head, "-m", name)
+    git("update-ref", f"refs/exps/{head[:2]}/{head[2:]}/{name}", rev)
+    git("reset", "-q", "--hard")
+    return Experiment(name, rev)
+
+
+def results() -> None:
+    """Makes the repository in the current folder, with the results of a first run committed."""
+    git("init", "-q")
+    git("config", "user.name", "test")
+    git("config", "user.email", "test@example.com")
+    Path(CODE).parent.mkdir(parents=True)
+    Path(CODE).write_text("one = 1\n")
+    stage = {"cmd": "run me", "deps": [CODE, "data"], "params": ["beta", "data"]}
+    dump("dvc.yaml", {"stages": {"train": stage}})
+    ran(DEFAULT, -1.0)
+    git("add", "-A")
+    git("commit", "-qm", "results")

@@ -1,0 +1,89 @@
+"""Small models and real images for tests that should take no time."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vaeline.config import ExperimentConfig
+from vaeline.core.params import Handed
+from vaeline.data.catalog import DATASETS
+from vaeline.data.observations import Observations
+from vaeline.data.prepared import Split
+from vaeline.evaluation.estimators.bounds import as_shown
+from vaeline.models.catalog import MODELS
+from vaeline.training.objectives.catalog import OBJECTIVES
+
+SHAPE = (1, 8, 8)
+CLASSES = 10
+SMALL = {
+    "device": "cpu",
+    "hidden_dim": 16,
+    "latent_dim": 3,
+    "batch_size": 50,
+    "epochs": 2,
+    "network": {"conv": {"channels": 4}, "residual": {"channels": 4}},
+    "likelihood": {"pixelcnn": {"channels": 4}},
+}
+
+
+def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns nested `values` with `changes` put into them at every depth."""
+    both = {k: merged(values[k], v) for k, v in changes.items() if isinstance(v, Mapping) and k in values}
+    return {**values, **changes, **both}
+
+
+def config(**changes: Any) -> Handed:
+    """Returns the default params with a small model and `changes`, such as network={"name": "conv"}."""
+    return Handed(merged(merged(ExperimentConfig().to_dict(), SMALL), changes))
+
+
+def vae(shape: tuple[int, int, int] = SHAPE, **changes: Any) -> nn.Module:
+    """Returns a small untrained model."""
+    params = config(**changes)
+    return MODELS.build(params.model, config=params, shape=shape, classes=CLASSES)
+
+
+def objective(params: Handed | None = None, images: int = 1000) -> Any:
+    """Returns the objective that `params` name, for a training on that many `images`."""
+    params = params or config()
+    return OBJECTIVES.build(
+        params.objective,
+        free_bits=params.free_bits,
+        latent_dim=params.latent_dim,
+        images=images,
+        batch_size=params.batch_size,
+    )
+
+
+@cache
+def _all_digits() -> Tensor:
+    return torch.from_numpy(DATASETS.build({"name": "digits"}, raw=None).training().images)
+
+
+def digits(n: int) -> Tensor:
+    """Returns `n` real digits, uint8 [n, 1, 8, 8]."""
+    return _all_digits()[:n].clone()
+
+
+def labels() -> np.ndarray:
+    """Returns the digit in each of the images that there are, int64 [N]."""
+    return DATASETS.build({"name": "digits"}, raw=None).training().labels
+
+
+def split(n: int) -> Split:
+    """Returns `n` real digits with their labels, as prepared data are."""
+    return Split(digits(n).numpy(), labels()[:n])
+
+
+def shown_to(model: nn.Module, n: int) -> Observations:
+    """Returns `n` real digits as that model is shown them: with their labels, where it is told of them."""
+    return as_shown(model.evaluation_set(split(n)), torch.device("cpu"))
+
+
+def shown(n: int) -> Tensor:
+    """Returns `n` real digits as a model is shown them: 0 or 1, float32 [n, 1, 8, 8]."""
+    return (digits(n) > 127).float()

@@ -1,0 +1,208 @@
+"""Every check can fail: for each there is a model, an objective or a batch with the fault it looks for."""
+
+import copy
+import random
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tests.support.small import objective, shown, vae
+from vaeline.models.inference import Inference
+from vaeline.training.checks import Check, pre_training_checks
+from vaeline.training.objectives.terms import Terms
+
+NAMES = ["input", "forward", "ranges", "loss", "backward", "gradients", "sampling", "learning"]
+OBJECTIVE = objective()
+
+
+def checked(
+    model=None, objective=OBJECTIVE, x=None, learning_rate: float = 1e-3, beta: float = 1.0
+) -> list[Check]:
+    x = shown(64) if x is None else x
+    return pre_training_checks(model or vae(), objective, x, beta, learning_rate)
+
+
+def failed(name: str, *arguments: object, **named: object) -> str:
+    """Asserts that the checks before `name` pass and that it fails; returns what it saw."""
+    *passed, last = checked(*arguments, **named)
+    assert [check.name for check in passed] == NAMES[: NAMES.index(name)]
+    assert all(check.passed for check in passed)
+    assert last.name == name
+    assert not last.passed
+    return last.seen
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+def test_a_sound_model_passes_all_of_them(network, batch_norm):
+    results = checked(vae(network={"name": network, "batch_norm": batch_norm}))
+    assert [check.name for check in results] == NAMES
+    assert all(check.passed for check in results), results
+
+
+@pytest.mark.parametrize(
+    "x",
+    [shown(8) * 255, shown(8) - 0.5, torch.zeros(8, 1, 8, 8), torch.full((8, 1, 8, 8), torch.nan)],
+    ids=["0…255", "negative", "constant", "NaN"],
+)
+def test_input_fails_on_a_batch_outside_0_to_1_or_without_content(x):
+    assert "(8, 1, 8, 8), values in [" in failed("input", x=x)
+
+
+class Cropping(nn.Module):
+    """A decoder that loses a row."""
+
+    def __init__(self, decoder: nn.Module) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return self.decoder(z)[..., :-1, :]
+
+
+def test_forward_fails_on_an_output_of_another_shape():
+    model = vae()
+    model.decoder = Cropping(model.decoder)
+    seen = failed("forward", model)
+    assert "output (64, 1, 7, 8)" in seen
+    assert "input (64, 1, 8, 8)" in seen
+
+
+def test_forward_fails_with_the_error_of_a_model_that_cannot_be_run():
+    seen = failed("forward", vae(shape=(1, 10, 10)))
+    assert seen.startswith("RuntimeError: ")
+    assert "(64x64 and 100x16)" in seen
+    assert "\n" not in seen
+
+
+@pytest.mark.parametrize("where", ["encoder.1.0.weight", "posterior.fc_mu.bias", "decoder.1.weight"])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_ranges_fail_on_weights_that_are_no_numbers(where, value):
+    model = vae()
+    with torch.no_grad():
+        model.get_parameter(where).flatten()[0] = value
+    x = torch.ones(4, 1, 8, 8)
+    x[0] = 0
+    results = checked(model, x=x)
+    assert results[-1].name in ("ranges", "loss")
+    assert not results[-1].passed
+
+
+def test_ranges_fail_and_name_the_values():
+    model = vae()
+    nn.init.constant_(model.posterior.fc_mu.bias, torch.nan)
+    assert "mean 0 in [nan, nan]" in failed("ranges", model)
+
+
+def altered(**changes):
+    """Returns the objective with some of its terms replaced, each by a function of the term."""
+
+    def objective(model: nn.Module, x: torch.Tensor, beta: float) -> Terms:
+        terms = OBJECTIVE(model, x, beta)
+        names = ("loss", "distortion", "kl", "max_variance")
+        return Terms(**{name: changes.get(name, lambda v: v)(getattr(terms, name)) for name in names})
+
+    return objective
+
+
+@pytest.mark.parametrize("term", ["loss", "distortion", "kl"])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_loss_fails_where_a_term_is_no_number(term, value):
+    assert str(value) in failed("loss", objective=altered(**{term: lambda v: v * value}))
+
+
+def test_backward_fails_where_the_loss_knows_nothing_of_the_weights():
+    assert "does not require grad" in failed("backward", objective=altered(loss=torch.Tensor.detach))
+
+
+def test_gradients_fail_where_none_arrives_and_name_the_weights():
+    model = vae()
+    model.forgotten = nn.Linear(2, 2)
+    assert failed("gradients", model) == "no gradient reaches forgotten.weight, forgotten.bias"
+
+
+def test_gradients_need_not_reach_what_is_frozen():
+    model = vae()
+    model.forgotten = nn.Linear(2, 2).requires_grad_(False)
+    assert all(check.passed for check in checked(model))
+
+
+def test_gradients_fail_where_they_are_no_numbers():
+    """√ has an infinite slope at 0: a finite loss with an infinite gradient, as a careless σ gives."""
+    model = vae()
+    model.shift = nn.Parameter(torch.zeros(()))
+    objective = lambda m, x, beta: altered(loss=lambda loss: loss + m.shift.sqrt())(m, x, beta)  # noqa: E731
+    assert failed("gradients", model, objective) == "NaN or infinite in shift"
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [torch.rand(4, 1, 7, 8), torch.full((4, 1, 8, 8), 1.5), torch.full((4, 1, 8, 8), torch.nan)],
+    ids=["another shape", "above 1", "NaN"],
+)
+def test_sampling_fails_on_what_is_no_image(samples):
+    class Wrong(type(vae())):
+        def sample(self, n: int) -> torch.Tensor:
+            return samples[:n]
+
+    model = vae()
+    model.__class__ = Wrong
+    failed("sampling", model)
+
+
+def test_learning_fails_where_updates_make_it_worse():
+    assert "after 20 updates" in failed("learning", learning_rate=1e4)
+
+
+def test_learning_fails_where_nothing_is_learnt():
+    class Still(type(vae())):
+        """Infers with its weights scaled by nothing: a gradient arrives, and changes no output."""
+
+        def infer(self, x: torch.Tensor, k: int = 1) -> Inference:
+            with torch.no_grad():
+                for parameter, start in zip(self.parameters(), START, strict=True):
+                    parameter.copy_(start)
+            torch.manual_seed(0)
+            return super().infer(x, k)
+
+    model = vae()
+    START = [p.detach().clone() for p in model.parameters()]
+    model.__class__ = Still
+    failed("learning", model)
+
+
+@pytest.mark.parametrize("learning_rate", [1e-6, 1e-5])
+def test_a_careful_learning_rate_is_no_fault(learning_rate):
+    """The loss falls by less than the noise of z then: only the same noise before and after can show it."""
+    x = shown(64)
+    for seed in range(4):
+        torch.manual_seed(seed)
+        assert all(check.passed for check in checked(vae(), x=x, learning_rate=learning_rate)), seed
+
+
+def generators() -> tuple:
+    return random.getstate(), str(np.random.get_state()), torch.get_rng_state().tolist()
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("fault", [None, "forward", "learning"])
+def test_no_trace_is_left(training, fault):
+    """Of weights, gradients, BatchNorm statistics, mode and generators nothing changes, pass or fail."""
+    model = vae(network={"batch_norm": True}).train(training)
+    model.infer(shown(64))
+    for parameter in model.parameters():
+        parameter.grad = torch.randn_like(parameter)
+    grads = [p.grad.clone() for p in model.parameters()]
+    state, before = copy.deepcopy(model.state_dict()), generators()
+    x = shown(64)
+    results = checked(
+        model, x=x[..., :7] if fault == "forward" else x, learning_rate=1e4 if fault == "learning" else 1e-3
+    )
+    assert results[-1].name == (fault or "learning")
+    assert generators() == before
+    assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())
+    assert all(torch.equal(p.grad, g) for p, g in zip(model.parameters(), grads, strict=True))
+    assert all(module.training is training for module in model.modules())
+    assert torch.equal(x, shown(64))

@@ -1,0 +1,146 @@
+"""The gradient that a step takes, plain and compiled."""
+
+import pytest
+import torch
+
+from tests.support.small import config, objective, shown, vae
+from tests.support.trainings import equal, trained, weights
+from vaeline.core.errors import VaelineError
+from vaeline.training.gradients import (
+    COMPILED_FROM,
+    CompiledGradients,
+    Gradients,
+    ShardedGradients,
+    gradients,
+)
+from vaeline.training.objectives.terms import Terms
+
+BATCH = 40
+
+
+def built(kind, change=None, **changes):
+    """Returns gradients of one kind, always of the same weights."""
+    params = config(batch_size=BATCH, **changes)
+    torch.manual_seed(0)
+    return kind(vae(**params.to_dict()), (change or (lambda terms: terms))(objective(params)), params)
+
+
+def found(of, *sizes, beta=0.5):
+    torch.manual_seed(1)
+    return [of(shown(size), beta) for size in sizes]
+
+
+def close(one, other):
+    for mine, its in zip(one, other, strict=True):
+        torch.testing.assert_close(mine.gradients, its.gradients, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(mine[1:], its[1:], rtol=1e-5, atol=1e-6)
+
+
+def test_it_is_the_gradient_of_the_loss_and_counts_the_batch():
+    of = built(Gradients)
+    (seen,) = found(of, 30)
+    torch.manual_seed(1)
+    terms = of.loss.objective(of.loss.model, shown(30), 0.5)
+    terms.loss.backward()
+    torch.testing.assert_close(seen.gradients, tuple(p.grad for p in of.loss.model.parameters()))
+    counted = torch.stack([torch.tensor(30.0), 30 * terms.loss, terms.distortion.sum()])
+    torch.testing.assert_close(seen.sums, torch.cat([counted, terms.kl.sum(0)]).double())
+    torch.testing.assert_close(seen.seen, torch.stack([terms.loss, terms.max_variance, torch.tensor(0.0)]))
+
+
+def test_compiled_it_is_the_same():
+    """Draws, sums and gradients; a smaller batch and another β meet no graph that was made for others."""
+    changes = {"network": {"batch_norm": True}, "grad_clip": 0.1, "free_bits": 0.05, "seed": 3}
+    plain, compiled = (built(kind, **changes) for kind in (Gradients, CompiledGradients))
+    sizes = (BATCH, BATCH, 7)
+    close(found(plain, *sizes), found(compiled, *sizes))
+    close(found(plain, *sizes, beta=2.0), found(compiled, *sizes, beta=2.0))
+    torch.testing.assert_close(
+        dict(plain.loss.model.named_buffers()), dict(compiled.loss.model.named_buffers())
+    )
+    other = built(CompiledGradients, objective={"k": 2}, latent_dim=2)
+    close(found(built(Gradients, objective={"k": 2}, latent_dim=2), BATCH), found(other, BATCH))
+    close(found(plain, *sizes), found(compiled, *sizes))
+    assert compiled.compiled is not None
+
+
+def test_a_compiled_training_is_the_plain_one_to_rounding_and_itself_bit_for_bit():
+    (_, plain), (first, records), (second, again) = (
+        trained(compile=kind) for kind in ("never", "always", "always")
+    )
+    assert records == again
+    assert equal(weights(first), weights(second))
+    for one, other in zip(plain, records, strict=True):
+        assert other.train_loss == pytest.approx(one.train_loss, rel=1e-4)
+        assert other.valid_elbo == pytest.approx(one.valid_elbo, rel=1e-4)
+
+
+def test_what_cannot_be_compiled_runs_uncompiled_and_says_so(capsys):
+    def branching(real):
+        def objective(model, x, beta) -> Terms:
+            terms = real(model, x, beta)
+            return terms if terms.loss.item() > 0 else None
+
+        return objective
+
+    plain, compiled = (built(kind, branching) for kind in (Gradients, CompiledGradients))
+    assert equal(found(plain, BATCH, BATCH), found(compiled, BATCH, BATCH))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("train: the step is not compiled (")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"objective": {"name": "beta_tc"}}, "objective.name = 'beta_tc' compares the examples of a whole"),
+        ({"network": {"batch_norm": True}}, "BatchNorm's statistics are of a whole batch"),
+        ({"model": {"name": "vq"}}, "BatchNorm's statistics are of a whole batch, as are"),
+    ],
+    ids=["beta_tc", "batch_norm", "vq"],
+)
+def test_what_looks_at_a_whole_batch_is_not_for_several_processes(monkeypatch, changes, reason):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "one")  # as torchrun tells a process of the others
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(VaelineError, match=f"^NPROC = 2: {reason}"):
+        built(ShardedGradients, **changes)
+
+
+@pytest.mark.parametrize(
+    ("when", "steps", "kind"),
+    [
+        ("auto", COMPILED_FROM - 1, Gradients),
+        ("auto", COMPILED_FROM, CompiledGradients),
+        ("always", 1, CompiledGradients),
+        ("never", 10 * COMPILED_FROM, Gradients),
+    ],
+)
+def test_long_trainings_are_compiled_unless_told_otherwise(when, steps, kind):
+    params = config(compile=when)
+    assert type(gradients(vae(), objective(params), params, steps)) is kind
+
+
+def test_in_bfloat16_the_objectives_own_products_are_not_coarse():
+    model, x = vae(), shown(BATCH)
+    info = objective(config(objective={"name": "info"}))
+    inference = model.infer(x)
+    model.infer = lambda _x, _k=1: inference
+    losses = []
+    for half in (False, True):
+        torch.manual_seed(0)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            losses.append(info(model, x, 1.0).loss)
+    torch.testing.assert_close(*losses)
+
+
+def test_in_bfloat16_only_the_products_are_coarse():
+    """The gradients are near those in float32, and not equal; likelihood and KL are in float32."""
+    of, half = built(Gradients), built(Gradients, precision="bfloat16")
+    (fine,), (coarse,) = found(of, BATCH), found(half, BATCH)
+    for one, other in zip(fine.gradients, coarse.gradients, strict=True):
+        assert other.dtype == torch.float32
+        assert not torch.equal(one, other)
+        assert torch.cosine_similarity(one.flatten(), other.flatten(), dim=0) > 0.99
+    torch.testing.assert_close(coarse.sums, fine.sums, rtol=1e-2, atol=1e-2)
+    with torch.autocast("cpu", torch.bfloat16):
+        inference = half.loss.model.infer(shown(5))
+    assert inference.likelihood.mean.dtype == inference.kl_terms().dtype == torch.float32

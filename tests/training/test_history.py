@@ -1,0 +1,90 @@
+import json
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from tests.support.trainings import record
+from vaeline.core.files import write_csv
+from vaeline.training import history
+
+RECORDS = [
+    replace(
+        record(epoch, elbo),
+        step=3 * epoch, beta=0.5, learning_rate=1e-3, train_loss=50.0 - epoch, train_recon=40.0, train_kl=7.0,
+        valid_elbo_se=0.25, skipped_updates=epoch, kl_per_dim=(4.0, 2.0 + epoch),
+        alerts=("one", "two")[:epoch],
+    )
+    for epoch, elbo in ((1, -45.0), (2, -40.0), (3, -42.0))
+]  # fmt: skip
+
+
+def test_the_table_has_a_row_an_epoch_and_survives_the_disk(tmp_path):
+    table = history.table(RECORDS)
+    assert table["epoch"].tolist() == [1, 2, 3]
+    assert table["valid_elbo"].tolist() == [-45.0, -40.0, -42.0]
+    assert table["alerts"].tolist() == [1, 2, 2]
+    promised = {
+        "train_loss",
+        "train_recon",
+        "train_kl",
+        "valid_loss",
+        "valid_recon",
+        "valid_kl",
+        "beta",
+        "learning_rate",
+    }
+    assert promised <= set(table.columns)
+    write_csv(tmp_path / "history.csv", table)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "history.csv"), table, check_exact=True)
+
+
+def test_the_kl_of_each_dimension_has_its_column():
+    table = history.kl_table(RECORDS)
+    assert table.columns.tolist() == ["epoch", 0, 1]
+    assert table.to_numpy().tolist() == [[1, 4, 3], [2, 4, 4], [3, 4, 5]]
+
+
+def test_the_log_has_a_line_an_epoch_with_its_alerts_below():
+    lines = history.log(RECORDS).splitlines()
+    assert lines[0] == (
+        "epoch 1: train loss 49.00 (recon 40.00, KL 7.00), valid ELBO -45.00 ± 0.25, beta 0.5"
+    )
+    assert lines[1:3] == ["  ! one", lines[2]]
+    assert lines[2].startswith("epoch 2: ")
+    assert lines[3:5] == ["  ! one", "  ! two"]
+
+
+def test_metrics_are_those_of_the_last_epoch_and_the_best():
+    metrics = history.metrics(RECORDS)
+    last = {"epochs": 3, "train_loss": 47.0, "train_recon": 40.0, "train_kl": 7.0, "valid_elbo": -42.0}
+    assert {name: metrics[name] for name in last} == last
+    assert (metrics["best_valid_elbo"], metrics["best_epoch"]) == (-40.0, 2)
+    assert metrics["skipped_updates"] == 3
+    assert metrics["alerts"] == 5
+
+
+def test_the_best_epoch_is_that_of_the_best_checkpoint():
+    """Also where an epoch before it had no ELBO at all."""
+    records = [replace(RECORDS[0], valid_elbo=float("nan")), *RECORDS[1:]]
+    assert history.metrics(records)["best_epoch"] == 2
+
+
+def test_curves_are_mappings_of_numbers_with_their_epoch():
+    curves = history.curves(history.table(RECORDS))
+    assert [row["epoch"] for row in curves] == [1, 2, 3]
+    assert curves[1]["valid_elbo"] == -40.0
+    assert all(isinstance(value, int | float) for row in curves for value in row.values())
+
+
+@pytest.mark.parametrize("of", [history.table, history.kl_table, history.metrics])
+def test_one_epoch_is_enough(of):
+    assert len(of(RECORDS[:1])) > 0
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    history.write(tmp_path, RECORDS)
+    assert pd.read_csv(tmp_path / "history.csv")["valid_elbo"].tolist() == [r.valid_elbo for r in RECORDS]
+    assert len(pd.read_csv(tmp_path / "kl_per_dim.csv")) == len(RECORDS)
+    assert (tmp_path / "training.log").read_text() == history.log(RECORDS)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == history.metrics(RECORDS)

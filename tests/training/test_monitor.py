@@ -1,0 +1,88 @@
+import json
+import math
+import random
+
+import pytest
+
+from vaeline.training.monitor import LARGE_VARIANCE, LOW_KL, WINDOW, Monitor
+
+
+def watched(losses: list[float], monitor: Monitor | None = None, first: int = 1) -> list[str]:
+    return (monitor or Monitor()).steps(first, losses, [1.0] * len(losses))
+
+
+def noise(n: int, around: float, spread: float) -> list[float]:
+    generator = random.Random(0)
+    return [generator.gauss(around, spread) for _ in range(n)]
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
+def test_a_loss_that_is_no_number_is_named_with_its_step(loss):
+    (alert,) = watched([1.0, loss, 1.0], first=7)
+    assert alert.startswith("step 8: the loss is ")
+    assert str(loss) in alert
+
+
+@pytest.mark.parametrize("around", [500.0, 0.0, -1200.0])
+def test_a_spike_is_told_from_noise_whatever_the_sign_of_the_loss(around):
+    losses = noise(5000, around, 3.0)
+    assert watched(losses) == []
+    losses[4000] = around + 60
+    (alert,) = watched(losses)
+    assert alert.startswith(f"step 4001: the loss spikes to {around + 60:.1f} (running median ")
+    assert float(alert.split()[-1].strip(")")) == pytest.approx(around, abs=1.5)
+    assert watched([*losses[:4000], around - 60]) == []
+
+
+def test_a_falling_loss_and_the_rise_of_a_warm_up_raise_nothing():
+    falling = [550 * math.exp(-step / 100) + 100 + n for step, n in enumerate(noise(2000, 0, 3))]
+    rising = [100 + 25 * min(1, step / 1000) + n for step, n in enumerate(noise(2000, 0, 3))]
+    assert watched(falling + rising) == []
+
+
+def test_nothing_is_called_a_spike_before_there_is_a_median():
+    assert watched([100.0] * (WINDOW - 1) + [1e6]) == []
+    assert len(watched([100.0] * WINDOW + [1e6])) == 1
+
+
+def test_a_loss_that_is_no_number_does_not_enter_the_median():
+    monitor = Monitor()
+    watched(noise(WINDOW, 100, 1) + [math.nan] * WINDOW, monitor)
+    assert watched([101.0], monitor) == []
+    assert len(watched([200.0], monitor)) == 1
+
+
+def test_a_large_variance_is_told_of_when_it_comes_and_when_it_comes_back():
+    large = 2 * LARGE_VARIANCE
+    alerts = Monitor().steps(1, [0.0] * 6, [1.0, large, large, LARGE_VARIANCE, large, 1.0])
+    assert [alert.split(":")[0] for alert in alerts] == ["step 2", "step 5"]
+    assert "200" in alerts[0]
+
+
+def test_dead_dimensions_are_told_of_once_and_again_when_there_are_more():
+    monitor, dead, live = Monitor(), LOW_KL / 2, LOW_KL * 2
+    assert monitor.epoch(1, [live, live, live]) == []
+    assert monitor.epoch(2, [dead, live, live]) == [
+        "epoch 2: 1 of 3 latent dimensions carry less than 0.01 nats each"
+    ]
+    assert monitor.epoch(3, [dead, live, live]) == []
+    assert monitor.epoch(4, [dead, dead, live])[0].startswith("epoch 4: 2 of 3")
+    assert monitor.epoch(5, [live, live, live]) == []
+
+
+def test_one_dead_dimension_is_seen_beside_a_busy_one():
+    assert len(Monitor().epoch(1, [50.0, 0.0])) == 1
+
+
+def test_it_goes_on_as_if_it_had_never_stopped():
+    losses, variances = noise(300, 100, 1), [1.0] * 300
+    losses[150] = losses[250] = 500.0
+    variances[120:180] = [1e3] * 60
+    whole, parts = Monitor(), Monitor()
+    expected = whole.steps(1, losses, variances) + whole.epoch(1, [0.0, 1.0]) + whole.epoch(2, [0.0, 1.0])
+    seen = parts.steps(1, losses[:130], variances[:130]) + parts.epoch(1, [0.0, 1.0])
+    again = Monitor()
+    again.load_state_dict(json.loads(json.dumps(parts.state_dict())))
+    seen += again.steps(131, losses[130:], variances[130:]) + again.epoch(2, [0.0, 1.0])
+    assert sorted(seen) == sorted(expected)
+    assert len(expected) == 4

@@ -1,0 +1,79 @@
+"""A training that is stopped and goes on elsewhere ends with the same bits."""
+
+import contextlib
+import copy
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from tests.support.small import config, digits
+from tests.support.trainings import VALID, N, equal, started, trained
+from vaeline.core.params import Handed
+from vaeline.runtime.seeding import rng_state, set_rng_state
+from vaeline.training.fit import fit
+from vaeline.training.record import Record
+from vaeline.training.resume import Scratch
+from vaeline.training.state import Training
+
+
+def resumed(params: Handed, stop: int) -> tuple[Training, list[Record]]:
+    """Returns a training that ended after `stop` epochs, and went on in objects of its own."""
+    first = started(params)
+    records: Iterator[Record] = fit(first, digits(N), VALID, params)
+    done = [next(records) for _ in range(stop)]
+    state, generators = copy.deepcopy((first.state_dict(), rng_state()))
+    torch.manual_seed(999)
+    second = started(Handed({**params.to_dict(), "seed": 77}))
+    second.load_state_dict(state)
+    set_rng_state(generators)
+    return second, done + list(fit(second, digits(N), VALID, params))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"network": {"batch_norm": True}},
+        {"network": {"name": "conv", "batch_norm": True}},
+        {"model": {"name": "vq"}},
+        {"lr_schedule": "cosine", "kl_warmup_epochs": 2.5},
+        {"lr_schedule": "one_cycle", "kl_schedule": "cyclical", "kl_warmup_epochs": 1, "kl_cycles": 2},
+        {"posterior": {"diagonal": {"log_var_bias": 8.0}}},  # raises an alert, once
+        {"grad_clip": 1.0, "weight_decay": 1e-2, "free_bits": 0.1},
+        {"objective": {"name": "factor"}},
+        {"augment_flip": 0.5, "augment_shift": 1, "augment_crop": 1},
+    ],
+    ids=lambda changes: "-".join(changes) or "default",
+)
+def test_a_resumed_training_ends_with_the_same_bits(changes):
+    params = config(epochs=4, **changes)
+    whole = started(params)
+    expected = list(fit(whole, digits(N), VALID, params))
+    for stop in (1, 3):
+        training, records = resumed(params, stop)
+        assert records == expected
+        assert equal(training.state_dict(), whole.state_dict())
+
+
+def test_the_state_is_read_back_without_running_code(tmp_path):
+    training, _ = trained(network={"batch_norm": True}, lr_schedule="one_cycle")
+    torch.save(training.state_dict(), tmp_path / "state.pt")
+    again = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert equal(again, training.state_dict())
+
+
+def test_the_time_spent_is_counted_over_pauses(tmp_path):
+    params = config(epochs=3)
+    made_of = {"config": params.to_dict(), "shape": (1, 8, 8), "classes": 10}
+    for stop in (1, 3):
+        with contextlib.suppress(InterruptedError), Scratch.open(tmp_path, "key", made_of, 10) as scratch:
+            training = started(params)
+            records = scratch.resume(training)
+            before = training.seconds
+            for record in fit(training, digits(N), VALID, params):
+                records.append(record)
+                scratch.save(training, records)
+                if training.epoch == stop < params.epochs:
+                    raise InterruptedError
+    assert 0 < before < training.seconds
