@@ -76,7 +76,7 @@ clinic: $(READY)  ## provoke each failure, find it, take the printed remedy, and
 	@python -m vaeline.experiments.clinic $(NAME)
 
 deps: $(READY)  ## bring the code entries of dvc.yaml's deps up to date
-	@python -m vaeline.runtime.closure
+	@python -m vaeline.provenance.closure
 
 requirements: $(READY)  ## pin requirements.in anew into requirements.txt
 	@uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \

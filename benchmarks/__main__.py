@@ -18,7 +18,7 @@ from benchmarks.pipeline import pipeline
 from benchmarks.preparing import prepare
 from benchmarks.training import conv, epoch, small_batch
 from vaeline.core.errors import VaelineError
-from vaeline.runtime.provenance import tags
+from vaeline.provenance.origin import tags
 
 WORKS: dict[str, Callable[[], list[Row]]] = {
     work.__name__: work

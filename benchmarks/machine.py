@@ -5,8 +5,8 @@ import os
 import torch
 
 from benchmarks.harness import Contestant, race
+from vaeline.provenance.hardware import processor
 from vaeline.runtime.devices import device
-from vaeline.runtime.hardware import processor
 
 SIDE = 4096
 COPIED = 1 << 28  # bytes

@@ -5,7 +5,7 @@ import tempfile
 import numpy as np
 
 from vaeline.data.catalog import DATASETS
-from vaeline.data.dataset import DataSet, Examples
+from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.storing import store
 
 

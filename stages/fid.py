@@ -8,7 +8,7 @@ from vaeline.core.files import write_figure, write_json
 from vaeline.core.params import Handed
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation import ex_post
-from vaeline.evaluation.fid.classes import conditional_accuracy
+from vaeline.evaluation.classes import conditional_accuracy
 from vaeline.evaluation.fid.images import generated
 from vaeline.evaluation.fid.reference import Reference
 from vaeline.evaluation.fid.scores import EX_POST, PRIOR, summary

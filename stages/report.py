@@ -10,11 +10,11 @@ from vaeline.core.params import Handed, validated
 from vaeline.data.prepared import Prepared
 from vaeline.diagnosis.finding import load, save, text
 from vaeline.models.checkpoints import DIRECTORY
+from vaeline.provenance.commands import with_commands
+from vaeline.provenance.origin import changes, committed, experiment, tags
 from vaeline.reporting import summary as report
 from vaeline.reporting.page.report import page
 from vaeline.reporting.page.run import Run
-from vaeline.runtime.commands import with_commands
-from vaeline.runtime.provenance import changes, committed, experiment, tags
 from vaeline.runtime.stage import run
 from vaeline.tracking import describing
 from vaeline.tracking.inputs import inputs

@@ -5,13 +5,13 @@ from pathlib import Path
 from vaeline.core.files import write_json
 from vaeline.core.params import Handed
 from vaeline.data.prepared import Prepared
-from vaeline.diagnosis.watching import watched
+from vaeline.experiments.watching import watched
 from vaeline.models import checkpoints
 from vaeline.models.catalog import MODELS
+from vaeline.provenance.fingerprint import fingerprint
+from vaeline.provenance.origin import tags
 from vaeline.runtime import processes
 from vaeline.runtime.devices import device
-from vaeline.runtime.fingerprint import fingerprint
-from vaeline.runtime.provenance import tags
 from vaeline.runtime.seeding import rng_state, set_rng_state, set_seed
 from vaeline.runtime.stage import run, workspace
 from vaeline.tracking import describing

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 from tests.support.small import merged
 from vaeline.config import ExperimentConfig
 from vaeline.core.params import Handed, read_yaml
-from vaeline.runtime.closure import imported, is_code, stage_code
+from vaeline.provenance.closure import imported, is_code, stage_code
 
 # From words that everyone uses up to the outside world; a room is named by its package.
 LEVELS = {

@@ -5,8 +5,8 @@ import pytest
 
 from tests.support.published import Numbered
 from vaeline.core.errors import VaelineError
-from vaeline.data.dataset import DataOptions
 from vaeline.data.prepared import Prepared
+from vaeline.data.reading.dataset import DataOptions
 from vaeline.data.storing import store
 
 FILES = [f"{split}_{field}.npy" for split in ("train", "valid", "test") for field in ("images", "labels")]

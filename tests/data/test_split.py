@@ -3,7 +3,7 @@ import pytest
 
 from tests.support.published import Numbered
 from vaeline.core.errors import VaelineError
-from vaeline.data.dataset import DataOptions
+from vaeline.data.reading.dataset import DataOptions
 from vaeline.data.split import split
 
 

@@ -7,8 +7,8 @@ import pytest
 from tests.support.published import Numbered
 from vaeline.core.errors import VaelineError
 from vaeline.data import storing
-from vaeline.data.dataset import DataOptions, Examples
 from vaeline.data.prepared import Prepared
+from vaeline.data.reading.dataset import DataOptions, Examples
 from vaeline.data.storing import store, summary
 
 

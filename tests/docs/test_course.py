@@ -14,7 +14,7 @@ from vaeline.data.storing import store
 from vaeline.experiments import presets
 from vaeline.experiments.find import params_with
 from vaeline.models import checkpoints
-from vaeline.runtime.provenance import flat
+from vaeline.provenance.origin import flat
 
 PAGE = (ROOT / "docs" / "course.md").read_text()
 WEEKS = re.findall(r"^## (Weeks .*)$", PAGE, flags=re.MULTILINE)

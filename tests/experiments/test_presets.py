@@ -21,8 +21,8 @@ from vaeline.experiments.clinic import cases
 from vaeline.experiments.find import nested
 from vaeline.experiments.studies import sprites, table1, zoo
 from vaeline.models.catalog import MODELS
-from vaeline.runtime import commands
-from vaeline.runtime.provenance import flat
+from vaeline.provenance import commands
+from vaeline.provenance.origin import flat
 from vaeline.training.fit import fit
 from vaeline.training.optimizers.adam_burda import AdamBurda
 from vaeline.training.state import Training

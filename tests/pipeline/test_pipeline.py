@@ -13,8 +13,8 @@ from vaeline.config import ExperimentConfig
 from vaeline.data.prepared import SPLITS
 from vaeline.experiments import sweep
 from vaeline.models.priors.catalog import PRIORS
+from vaeline.provenance.origin import flat, text
 from vaeline.reporting import summary
-from vaeline.runtime.provenance import flat, text
 
 pytestmark = pytest.mark.pipeline
 

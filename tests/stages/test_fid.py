@@ -12,8 +12,8 @@ from stages import fid, fid_reference
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import read_json
 from vaeline.core.params import Handed
-from vaeline.data.dataset import DataOptions
 from vaeline.data.prepared import Prepared
+from vaeline.data.reading.dataset import DataOptions
 from vaeline.data.sets.digits import Digits
 from vaeline.data.storing import store
 from vaeline.evaluation.fid.images import drawn

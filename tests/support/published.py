@@ -10,7 +10,7 @@ from threading import Thread
 import numpy as np
 from PIL import Image
 
-from vaeline.data.dataset import DataSet, Examples
+from vaeline.data.reading.dataset import DataSet, Examples
 
 
 def files(folder):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from vaeline.core.errors import VaelineError
-from vaeline.data.dataset import DataSet
+from vaeline.data.reading.dataset import DataSet
 
 
 def split(dataset: DataSet, available: int) -> tuple[np.ndarray, np.ndarray]:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.lib import format as npy
 
 from vaeline.core.files import replacing, write_json
-from vaeline.data.dataset import DataSet, Examples
 from vaeline.data.prepared import DESCRIPTION, SPLITS, Prepared
+from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.split import split
 
 PIECE = 4096

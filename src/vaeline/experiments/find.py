@@ -21,9 +21,9 @@ from typing import Any
 from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import parse_yaml, read_yaml, validated
+from vaeline.provenance.closure import is_code
+from vaeline.provenance.origin import flat, text
 from vaeline.reporting.summary import STAGES
-from vaeline.runtime.closure import is_code
-from vaeline.runtime.provenance import flat, text
 
 # refs/exps/<commit that it varies>/<name>; what else is there (queue, stash) is DVC's own.
 REF = re.compile(r"([0-9a-f]{40}) refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(\S+)")

@@ -21,8 +21,8 @@ from vaeline.core.progress import bar
 from vaeline.evaluation.estimators.estimate import with_error
 from vaeline.experiments.find import varied
 from vaeline.experiments.launch import failure, started, stoppable, watch
-from vaeline.runtime import commands
-from vaeline.runtime.provenance import flat, unsaved_sources
+from vaeline.provenance import commands
+from vaeline.provenance.origin import flat, unsaved_sources
 
 PRESETS = Path("presets")
 RECORDS = Path("docs/records")

@@ -8,7 +8,7 @@ import pandas as pd
 from vaeline.evaluation.estimators.estimate import with_error
 from vaeline.experiments.find import params_with
 from vaeline.experiments.sweep import Sweep
-from vaeline.runtime.provenance import changes, tags, text
+from vaeline.provenance.origin import changes, tags, text
 
 HEADINGS = {
     "elbo": "ELBO",

@@ -9,7 +9,7 @@ from typing import Any
 from vaeline.core.files import read_json
 from vaeline.diagnosis.finding import Finding, text
 from vaeline.evaluation.estimators.estimate import with_error
-from vaeline.runtime.provenance import flat
+from vaeline.provenance.origin import flat
 
 STAGES = ("prepare", "check", "train", "evaluate", "fid_reference", "fid", "diagnose")
 HEADLINES = (

@@ -5,8 +5,8 @@ from typing import Any
 
 from vaeline.diagnosis.finding import Finding, problems
 from vaeline.diagnosis.finding import verdict as in_one_line
-from vaeline.runtime.commands import exp_run
-from vaeline.runtime.provenance import differing, text
+from vaeline.provenance.commands import exp_run
+from vaeline.provenance.origin import differing, text
 
 LONGEST_NAME = 80  # characters: what MLflow's tables show of a name, and below what its databases hold
 LONGEST_NOTES = 3000  # characters of a description, of which MLflow keeps 8,000

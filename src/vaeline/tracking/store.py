@@ -18,7 +18,7 @@ from PIL import Image
 
 from vaeline.core.files import write_text
 from vaeline.models import checkpoints
-from vaeline.runtime.provenance import flat, text
+from vaeline.provenance.origin import flat, text
 from vaeline.runtime.stage import workspace
 from vaeline.tracking.describing import renewed
 from vaeline.tracking.inputs import Input

@@ -12,7 +12,7 @@ from torch import nn
 from vaeline.data.observations import Observations, pixels
 from vaeline.models.distributions.moments import moments
 from vaeline.runtime.seeding import own_noise, rng_state, set_rng_state
-from vaeline.training.objectives.learned import beside, learned
+from vaeline.training.learned import beside, learned
 
 LEARNING_STEPS = 20  # updates on one batch, after which the loss must be lower than before
 

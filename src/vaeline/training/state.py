@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from vaeline.core.errors import VaelineError
+from vaeline.training.learned import beside, learned
 from vaeline.training.monitor import Monitor
-from vaeline.training.objectives.learned import beside, learned
 from vaeline.training.optimizers.catalog import OPTIMIZERS
 from vaeline.training.schedules import LR_SCHEDULES
 

@@ -7,7 +7,7 @@ from tests.support.archives import PLACED
 from tests.support.published import compressed, idx_files, image_files, md5, sha256
 from vaeline.core.errors import VaelineError
 from vaeline.data.catalog import DATASETS
-from vaeline.data.idx import IdxSet
+from vaeline.data.reading.idx import IdxSet
 from vaeline.data.split import split
 from vaeline.data.storing import store
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 import vaeline.evaluation.fid.classifier
-from vaeline.data.dataset import DataOptions
+from vaeline.data.reading.dataset import DataOptions
 from vaeline.data.sets.digits import Digits
 from vaeline.evaluation.fid.classifier import Classifier, Turned, accuracy, train
 from vaeline.evaluation.fid.features import extract

@@ -15,10 +15,10 @@ from pytorch_fid.inception import FID_WEIGHTS_URL, InceptionV3
 
 import vaeline.evaluation.fid.inception
 from vaeline.core.errors import VaelineError
-from vaeline.core.pretrained import WeightsUnavailableError
 from vaeline.evaluation.fid.features import extract
 from vaeline.evaluation.fid.inception import FILE, Inception, inception_or_reason
 from vaeline.evaluation.fid.scores import distance
+from vaeline.evaluation.pretrained import WeightsUnavailableError
 
 CPU = torch.device("cpu")
 

@@ -17,7 +17,7 @@ from vaeline.experiments.clinic import cases, page
 from vaeline.experiments.clinic import trial as trials
 from vaeline.experiments.clinic.trial import Trial
 from vaeline.experiments.find import params_with
-from vaeline.runtime.commands import with_commands
+from vaeline.provenance.commands import with_commands
 
 NAME = "holes-beta"
 KEYS = {"mode", "provoked_with", "evidence", "found", "remedy", "after", "cured"}

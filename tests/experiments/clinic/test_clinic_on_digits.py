@@ -10,11 +10,10 @@ from tests import small
 from vaeline.config import ExperimentConfig
 from vaeline.core.params import Handed
 from vaeline.data.prepared import Prepared
-from vaeline.diagnosis import symptoms
 from vaeline.diagnosis.detectors import DETECTORS
 from vaeline.diagnosis.finding import problems
 from vaeline.diagnosis.looking import look
-from vaeline.evaluation import latent_use
+from vaeline.evaluation import latent_use, symptoms
 from vaeline.evaluation.estimators.latents import latents
 from vaeline.evaluation.fid import classifier
 from vaeline.experiments.find import varied

@@ -11,11 +11,11 @@ from PIL import Image
 from tests.conftest import ROOT
 from tests.support.pages import DEFAULT, ILL, MADE, METRICS, Read, run
 from vaeline.core.params import read_yaml
+from vaeline.provenance.origin import flat
 from vaeline.reporting.page.comparison import page as comparison
 from vaeline.reporting.page.rendering import ENVIRONMENT, TEMPLATES
 from vaeline.reporting.page.report import page
 from vaeline.reporting.plots.palette import PALETTE
-from vaeline.runtime.provenance import flat
 
 COMMITTED = flat(DEFAULT)
 

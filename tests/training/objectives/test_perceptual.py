@@ -5,7 +5,7 @@ from torchvision.models import VGG16_Weights, vgg16
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from tests.support.small import config, objective, shown, vae
-from vaeline.core.pretrained import WeightsUnavailableError
+from vaeline.evaluation.pretrained import WeightsUnavailableError
 from vaeline.training.objectives import perceptual
 
 B = 4

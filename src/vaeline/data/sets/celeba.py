@@ -8,11 +8,11 @@ from pydantic import Field
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import Options
-from vaeline.data.addresses import GoogleDrive
-from vaeline.data.dataset import DataSet, Examples
-from vaeline.data.decoding import decoded
-from vaeline.data.encoded import members
-from vaeline.data.raw_files import obtain
+from vaeline.data.reading.addresses import GoogleDrive
+from vaeline.data.reading.dataset import DataSet, Examples
+from vaeline.data.reading.decoding import decoded
+from vaeline.data.reading.encoded import members
+from vaeline.data.reading.raw_files import obtain
 
 IMAGES, ATTRIBUTES, PARTITION = "img_align_celeba.zip", "list_attr_celeba.txt", "list_eval_partition.txt"
 FILES = GoogleDrive(

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from vaeline.data.addresses import Files
-from vaeline.data.dataset import DataSet, Examples
-from vaeline.data.raw_files import obtain
+from vaeline.data.reading.addresses import Files
+from vaeline.data.reading.dataset import DataSet, Examples
+from vaeline.data.reading.raw_files import obtain
 
 ARCHIVE = Files("CIFAR10", lambda known: {known.filename: (known.url, known.tgz_md5)})
 TRAINING = tuple(f"data_batch_{i}" for i in range(1, 6))

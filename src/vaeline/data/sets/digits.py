@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from vaeline.data.dataset import DataSet, Examples
+from vaeline.data.reading.dataset import DataSet, Examples
 
 # The file goes from one form to the next (each of about 128 digits, in the same order), and a new form
 # begins here: the test images are the last three forms, whose hands the training set has not seen.

@@ -1,7 +1,7 @@
 """Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): 70,000 pictures of clothing of 28x28."""
 
-from vaeline.data.idx import IdxSet
-from vaeline.data.sources import Mirrors
+from vaeline.data.reading.idx import IdxSet
+from vaeline.data.reading.sources import Mirrors
 
 
 class FashionMnist(IdxSet):

@@ -11,10 +11,10 @@ from pydantic import Field
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import Options
-from vaeline.data.dataset import DataSet, Examples
-from vaeline.data.decoding import Broken, decoded
-from vaeline.data.encoded import File
-from vaeline.data.image_files import Part, found
+from vaeline.data.reading.dataset import DataSet, Examples
+from vaeline.data.reading.decoding import Broken, decoded
+from vaeline.data.reading.encoded import File
+from vaeline.data.reading.image_files import Part, found
 
 FEWEST = {"train": 4, "test": 2}
 SHOWN = 3

@@ -1,7 +1,7 @@
 """Kuzushiji-MNIST (Clanuwat et al. 2018): 70,000 cursive Japanese characters of 28x28."""
 
-from vaeline.data.idx import IdxSet
-from vaeline.data.sources import Mirrors
+from vaeline.data.reading.idx import IdxSet
+from vaeline.data.reading.sources import Mirrors
 
 
 class KMnist(IdxSet):

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from vaeline.data.idx import IdxSet
-from vaeline.data.sources import Mirrors, NpmPackage, Source
+from vaeline.data.reading.idx import IdxSet
+from vaeline.data.reading.sources import Mirrors, NpmPackage, Source
 
 SHA256 = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",

@@ -8,11 +8,11 @@ from pydantic import Field
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import Options
-from vaeline.data.addresses import Files
-from vaeline.data.dataset import DataSet, Examples
-from vaeline.data.decoding import decoded
-from vaeline.data.encoded import Member, members
-from vaeline.data.raw_files import obtain
+from vaeline.data.reading.addresses import Files
+from vaeline.data.reading.dataset import DataSet, Examples
+from vaeline.data.reading.decoding import decoded
+from vaeline.data.reading.encoded import Member, members
+from vaeline.data.reading.raw_files import obtain
 
 FILES = Files(
     "Omniglot",

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from vaeline.core.params import Options
-from vaeline.data.dataset import DataSet, Examples
+from vaeline.data.reading.dataset import DataSet, Examples
 
 TEST_SHARE = 5
 """A fifth of each photograph, at its right, is the test set."""

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from vaeline.core.params import Options
-from vaeline.data.dataset import DataSet, Examples
+from vaeline.data.reading.dataset import DataSet, Examples
 
 SIDE = 64
 GRID = {"shape": 3, "scale": 6, "orientation": 40, "x": 32, "y": 32}

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from vaeline.data.addresses import Files
-from vaeline.data.dataset import DataSet, Examples
-from vaeline.data.raw_files import obtain
+from vaeline.data.reading.addresses import Files
+from vaeline.data.reading.dataset import DataSet, Examples
+from vaeline.data.reading.raw_files import obtain
 
 FILES = Files(
     "SVHN",

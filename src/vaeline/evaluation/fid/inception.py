@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from vaeline.core.pretrained import WeightsUnavailableError, damaged, weights
+from vaeline.evaluation.pretrained import WeightsUnavailableError, damaged, weights
 from vaeline.runtime import processes
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"

@@ -8,7 +8,7 @@ from typing import Any
 from vaeline.diagnosis.finding import Finding, problems
 from vaeline.experiments import presets
 from vaeline.experiments.clinic.trial import Trial, trial
-from vaeline.runtime.commands import overrides
+from vaeline.provenance.commands import overrides
 
 PREFIX, BASE = "clinic-", "clinic"
 ELBO = "best_valid_elbo"

@@ -11,7 +11,7 @@ from vaeline.evaluation.estimators.estimate import with_error
 from vaeline.experiments import presets, tables
 from vaeline.experiments.clinic.cases import BASE, Row
 from vaeline.experiments.clinic.trial import Trial
-from vaeline.runtime.commands import overrides
+from vaeline.provenance.commands import overrides
 
 TITLES = {detector.name: detector.title for detector in DETECTORS}
 LEVEL = 0.95

@@ -10,9 +10,9 @@ import pandas as pd
 from vaeline.core.files import write_csv, write_figure, write_text
 from vaeline.evaluation.estimators.estimate import digits
 from vaeline.experiments import sweep, tables
+from vaeline.experiments.plots import seeds
 from vaeline.experiments.sweep import Sweep
-from vaeline.reporting.plots.sweeps import seeds
-from vaeline.runtime.provenance import text
+from vaeline.provenance.origin import text
 
 DOCS = Path("docs")
 HEADING = ["", "Mean", "Standard deviation over trainings", "Trainings", "Standard error of one training"]

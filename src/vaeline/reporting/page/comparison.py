@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from vaeline.provenance.commands import setting
+from vaeline.provenance.origin import flat
 from vaeline.reporting.page import figures
 from vaeline.reporting.page.difference import APART, difference, shown, unlike
 from vaeline.reporting.page.pictures import Picture, kinds
 from vaeline.reporting.page.rendering import render
 from vaeline.reporting.page.run import Run
 from vaeline.reporting.summary import HEADLINES, known_headlines
-from vaeline.runtime.commands import setting
-from vaeline.runtime.provenance import flat
 
 
 @dataclass(frozen=True)

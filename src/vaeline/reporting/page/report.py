@@ -4,12 +4,12 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vaeline.provenance.commands import exp_run, setting
+from vaeline.provenance.origin import flat, text
 from vaeline.reporting.page import figures
 from vaeline.reporting.page.pictures import sections
 from vaeline.reporting.page.rendering import render
 from vaeline.reporting.page.run import Run
-from vaeline.runtime.commands import exp_run, setting
-from vaeline.runtime.provenance import flat, text
 
 ORIGINS = {
     "git.commit": "Commit",

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from vaeline.core.params import Options
-from vaeline.core.pretrained import damaged, weights
 from vaeline.data.observations import Observations, pixels
+from vaeline.evaluation.pretrained import damaged, weights
 from vaeline.training.objectives.elbo import ELBO
 from vaeline.training.objectives.terms import Terms
 

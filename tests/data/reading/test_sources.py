@@ -8,9 +8,8 @@ import pytest
 from torchvision import datasets
 
 from tests.support.published import compressed, files, idx_files, md5, served
-from vaeline.core import downloads
-from vaeline.data import sources
-from vaeline.data.sources import DeliveryError, Mirrors, NpmPackage
+from vaeline.data.reading import downloads, sources
+from vaeline.data.reading.sources import DeliveryError, Mirrors, NpmPackage
 
 CONTENTS, _ = idx_files()
 PACKED = {f"{name}.gz": compressed(content) for name, content in CONTENTS.items()}

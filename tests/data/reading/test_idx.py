@@ -4,7 +4,7 @@ from torchvision.datasets.mnist import read_image_file, read_label_file
 
 from tests.support.published import compressed, idx
 from vaeline.core.errors import VaelineError
-from vaeline.data.idx import read
+from vaeline.data.reading.idx import read
 
 IMAGES = np.arange(3 * 5 * 4).reshape(3, 5, 4)
 

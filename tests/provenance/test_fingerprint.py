@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from vaeline.core.params import Handed
-from vaeline.runtime.fingerprint import fingerprint
+from vaeline.provenance.fingerprint import fingerprint
 
 PARAMS = {"beta": 1.0, "prior": {"name": "standard_normal"}}
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from vaeline.evaluation.fid.manifold import NEAREST, manifold
+from vaeline.evaluation.manifold import NEAREST, manifold
 
 FOUR = ("precision", "recall", "density", "coverage")
 

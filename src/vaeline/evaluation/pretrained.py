@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from vaeline.core.downloads import silence_limited
 from vaeline.core.errors import VaelineError
+from vaeline.data.reading.downloads import silence_limited
 
 FOLDER = "$TORCH_HOME/hub/checkpoints"  # said so in messages: where it lies differs between machines
 

@@ -11,8 +11,8 @@ from vaeline.models import checkpoints
 from vaeline.training.checks import pre_training_checks
 from vaeline.training.fit import fit
 from vaeline.training.gradients import CompiledGradients, Gradients
+from vaeline.training.learned import learned
 from vaeline.training.objectives.catalog import OBJECTIVES
-from vaeline.training.objectives.learned import learned
 from vaeline.training.optimizers.catalog import OPTIMIZERS
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import ROOT
 from vaeline.core.params import read_yaml
-from vaeline.runtime.closure import is_code, rewrite, stage_code
+from vaeline.provenance.closure import is_code, rewrite, stage_code
 
 SOURCES = {
     "stages/__init__.py": "",

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vaeline.runtime import hardware
+from vaeline.provenance import hardware
 
 
 def test_cores_are_those_that_the_process_may_use():

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.progress import bar
-from vaeline.data.encoded import Encoded
+from vaeline.data.reading.encoded import Encoded
 
 Shape = tuple[int, int, int]
 Broken = dict[int, str]

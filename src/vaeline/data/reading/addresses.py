@@ -5,8 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vaeline.core.downloads import silence_limited
-from vaeline.data.sources import LONGEST_REASON, MIRROR_FAILURES, DeliveryError, one_line, torchvisions
+from vaeline.data.reading.downloads import silence_limited
+from vaeline.data.reading.sources import (
+    LONGEST_REASON,
+    MIRROR_FAILURES,
+    DeliveryError,
+    one_line,
+    torchvisions,
+)
 
 Addresses = Mapping[str, tuple[str, str]]
 """The address and the MD5 of each file, by its name."""

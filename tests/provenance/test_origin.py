@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from vaeline.runtime.provenance import changes, experiment, flat, tags, text, unsaved_sources
+from vaeline.provenance.origin import changes, experiment, flat, tags, text, unsaved_sources
 
 
 def git(*arguments: str) -> str:

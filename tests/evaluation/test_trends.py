@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from vaeline.diagnosis import trends
-from vaeline.diagnosis.trends import LATE, SMOOTHED, progress, unsteadiness
+from vaeline.evaluation import trends
+from vaeline.evaluation.trends import LATE, SMOOTHED, progress, unsteadiness
 
 DIMENSIONS = 784
 BIT = math.log(2) * DIMENSIONS  # nats an image for one bit a dimension

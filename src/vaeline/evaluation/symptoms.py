@@ -10,7 +10,7 @@ from torch import nn
 
 from vaeline.data.observations import Observations
 from vaeline.data.prepared import Prepared, Split
-from vaeline.diagnosis import trends
+from vaeline.evaluation import trends
 from vaeline.evaluation.estimators.bounds import elbo_terms, spread
 from vaeline.evaluation.estimators.estimate import Estimate
 from vaeline.evaluation.estimators.gain import exchange_rate, gain
@@ -19,7 +19,7 @@ from vaeline.evaluation.ex_post import decoded, drawn
 from vaeline.evaluation.fid.classifier import Classifier
 from vaeline.evaluation.fid.features import features
 from vaeline.evaluation.fid.images import BATCH, generated, some, to_uint8
-from vaeline.evaluation.fid.manifold import NEAREST, manifold
+from vaeline.evaluation.manifold import NEAREST, manifold
 
 IMAGES = 1000  # of each kind, in the classifier's features
 SCORED = 2000  # images that reconstructions and bounds are compared on

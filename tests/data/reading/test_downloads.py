@@ -1,7 +1,7 @@
 import contextlib
 import socket
 
-from vaeline.core.downloads import SILENCE_SECONDS, silence_limited
+from vaeline.data.reading.downloads import SILENCE_SECONDS, silence_limited
 
 
 def test_a_silent_host_is_given_up_on_within_the_block_and_only_there():

@@ -9,7 +9,7 @@ from torch import nn
 
 from tests.support.small import CLASSES, SHAPE, split
 from vaeline.data.prepared import Prepared, Split
-from vaeline.diagnosis import symptoms
+from vaeline.evaluation import symptoms
 from vaeline.evaluation.fid import classifier
 
 TRAIN, VALID = split(600)[:400], split(600)[400:]

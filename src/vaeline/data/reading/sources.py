@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.error import URLError
 
-from vaeline.core.downloads import silence_limited
+from vaeline.data.reading.downloads import silence_limited
 
 PACK_SECONDS = 300
 LONGEST_REASON = 200

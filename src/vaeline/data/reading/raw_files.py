@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vaeline.core.errors import VaelineError
-from vaeline.data.sources import DeliveryError, Source
+from vaeline.data.reading.sources import DeliveryError, Source
 
 
 def obtain(folder: Path, digests: Mapping[str, str], sources: Sequence[Source]) -> dict[str, Path]:

@@ -10,9 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from vaeline.core.errors import VaelineError
-from vaeline.data.dataset import DataSet, Examples
-from vaeline.data.raw_files import obtain
-from vaeline.data.sources import Mirrors, Source
+from vaeline.data.reading.dataset import DataSet, Examples
+from vaeline.data.reading.raw_files import obtain
+from vaeline.data.reading.sources import Mirrors, Source
 
 UNSIGNED_BYTES = b"\x00\x00\x08"
 

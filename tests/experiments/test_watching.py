@@ -7,9 +7,9 @@ import pytest
 from tests.support.small import config, digits
 from tests.support.trainings import VALID, N, failing, started
 from vaeline.core.params import read_yaml
-from vaeline.diagnosis import watching
 from vaeline.diagnosis.finding import load, problems
-from vaeline.diagnosis.watching import OUTPUT, SETTLED, kept, of_training, watched
+from vaeline.experiments import watching
+from vaeline.experiments.watching import OUTPUT, SETTLED, kept, of_training, watched
 from vaeline.training.epoch import TrainingDivergedError
 from vaeline.training.fit import fit
 
@@ -21,7 +21,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.delenv("DVC_EXP_NAME", raising=False)
     (tmp_path / "params.yaml").write_text("beta: 1.0\n")
-    monkeypatch.setattr("vaeline.runtime.commands.differing", lambda params: {"seed": 7} if params else {})
+    monkeypatch.setattr("vaeline.provenance.commands.differing", lambda params: {"seed": 7} if params else {})
     return tmp_path
 
 

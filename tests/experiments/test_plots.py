@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from tests.support.sweeps import rows
+from vaeline.experiments.plots import frontier, seeds
 from vaeline.experiments.studies.seeds import statistics
 from vaeline.experiments.tables import columns
-from vaeline.reporting.plots.sweeps import frontier, seeds
 
 TABLE = rows("beta", [0.5, 1.0, 4.0], [-100.0, -98.0, -110.0])
 

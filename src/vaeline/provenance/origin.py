@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from vaeline.core.params import parse_yaml
-from vaeline.runtime.hardware import hardware
+from vaeline.provenance.hardware import hardware
 
 # The code of a result; its params are recorded whole, and results are rewritten by every run.
 SOURCES = ("src", "stages", "dvc.yaml", "requirements.txt")

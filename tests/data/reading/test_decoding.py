@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 from torchvision.transforms import functional
 
-from vaeline.data import decoding
-from vaeline.data.decoding import decoded
-from vaeline.data.encoded import File, members
+from vaeline.data.reading import decoding
+from vaeline.data.reading.decoding import decoded
+from vaeline.data.reading.encoded import File, members
 
 
 def picture(width, height, channels=3, seed=0):

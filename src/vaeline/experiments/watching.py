@@ -9,11 +9,11 @@ from typing import Any
 from tqdm import tqdm
 
 from vaeline.core.params import read_yaml
-from vaeline.diagnosis import trends
 from vaeline.diagnosis.detectors import DURING
 from vaeline.diagnosis.finding import Finding, problems, save, text
 from vaeline.diagnosis.looking import look
-from vaeline.runtime.commands import with_commands
+from vaeline.evaluation import trends
+from vaeline.provenance.commands import with_commands
 from vaeline.runtime.stage import workspace
 from vaeline.training.epoch import TrainingDivergedError
 from vaeline.training.record import Record

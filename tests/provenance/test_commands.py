@@ -5,7 +5,7 @@ from dvc.utils.hydra import apply_overrides
 
 from vaeline.core.params import read_yaml
 from vaeline.diagnosis.finding import Finding
-from vaeline.runtime import commands
+from vaeline.provenance import commands
 
 
 @pytest.mark.parametrize("value", [4, 0.25, 1e-5, True, None, "vamp", "a b, c=1: 'd'", ["x", "y"], []])

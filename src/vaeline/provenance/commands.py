@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from vaeline.diagnosis.finding import Finding
-from vaeline.runtime.provenance import differing, text
+from vaeline.provenance.origin import differing, text
 
 PLAIN = re.compile(r"[\w./-]*")  # what DVC's overrides take without quotes
 

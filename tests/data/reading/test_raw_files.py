@@ -2,8 +2,8 @@ import pytest
 
 from tests.support.published import compressed, md5, sha256
 from vaeline.core.errors import VaelineError
-from vaeline.data.raw_files import obtain
-from vaeline.data.sources import DeliveryError
+from vaeline.data.reading.raw_files import obtain
+from vaeline.data.reading.sources import DeliveryError
 
 CONTENTS = {"images": b"pixels" * 100, "labels": b"0123"}
 DIGESTS = {"images": sha256(CONTENTS["images"]), "labels": md5(CONTENTS["labels"])}

@@ -1,0 +1,1 @@
+"""From files and archives to images: addresses, checksums, decoding."""
