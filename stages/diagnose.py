@@ -10,12 +10,12 @@ from vaeline.core.params import Handed, read_yaml
 from vaeline.data.prepared import Prepared
 from vaeline.diagnosis.finding import save, text
 from vaeline.diagnosis.looking import look
+from vaeline.diagnosis.remedy_commands import with_commands
 from vaeline.evaluation import latent_use, neighbours, symptoms
 from vaeline.evaluation.disentanglement.scores import scores
 from vaeline.evaluation.estimators.latents import latents
 from vaeline.evaluation.fid.classifier import Classifier
 from vaeline.models import checkpoints
-from vaeline.provenance.commands import with_commands
 from vaeline.reporting import gallery
 from vaeline.reporting.plots.curves import training_curves
 from vaeline.runtime.devices import device

@@ -9,8 +9,8 @@ from vaeline.core.files import read_json, write_json, write_text
 from vaeline.core.params import Handed, validated
 from vaeline.data.prepared import Prepared
 from vaeline.diagnosis.finding import load, save, text
+from vaeline.diagnosis.remedy_commands import with_commands
 from vaeline.models.checkpoints import DIRECTORY
-from vaeline.provenance.commands import with_commands
 from vaeline.provenance.origin import changes, committed, experiment, tags
 from vaeline.reporting import summary as report
 from vaeline.reporting.page.report import page

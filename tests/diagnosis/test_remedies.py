@@ -7,12 +7,11 @@ from tests import small
 from tests.support.small import CLASSES, SHAPE, SMALL, merged, objective, shown_to
 from vaeline.config import TABLES, ExperimentConfig
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Handed
+from vaeline.core.params import Handed, flat
 from vaeline.diagnosis import remedies
 from vaeline.diagnosis.detectors import DETECTORS
 from vaeline.experiments import find
 from vaeline.models.catalog import MODELS
-from vaeline.provenance.origin import flat
 from vaeline.training.objectives.catalog import OBJECTIVES
 
 ILL = {"unused_units": 0, "crowding": 4.0, "late_gain": 0.02, "best_epoch": 7, "binary_share": 0.9}

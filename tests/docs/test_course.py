@@ -8,13 +8,12 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.support.small import config, vae
-from vaeline.core.params import read_yaml
+from vaeline.core.params import flat, read_yaml
 from vaeline.data.catalog import DATASETS
 from vaeline.data.storing import store
 from vaeline.experiments import presets
 from vaeline.experiments.find import params_with
 from vaeline.models import checkpoints
-from vaeline.provenance.origin import flat
 
 PAGE = (ROOT / "docs" / "course.md").read_text()
 WEEKS = re.findall(r"^## (Weeks .*)$", PAGE, flags=re.MULTILINE)

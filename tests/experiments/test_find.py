@@ -8,7 +8,7 @@ from tests.support.committed import CODE, DEFAULT, dump, git, keep, ran
 from vaeline.core.errors import VaelineError
 from vaeline.experiments import find
 from vaeline.experiments.find import Experiment
-from vaeline.reporting.summary import STAGES
+from vaeline.runtime.stage import MEASURED_STAGES
 
 
 def test_params_are_those_of_the_workspace_with_the_overrides(committed):
@@ -37,7 +37,7 @@ def test_a_wrong_override_is_one_line(committed, override, line):
 def test_the_committed_results_are_found_by_their_params(committed):
     found = find.find(DEFAULT)
     assert found == Experiment("HEAD", git("rev-parse", "HEAD"))
-    assert find.metrics(found.rev) == {f"{stage}/elbo": -1.0 for stage in STAGES}
+    assert find.metrics(found.rev) == {f"{stage}/elbo": -1.0 for stage in MEASURED_STAGES}
     assert find.find(DEFAULT | {"beta": 4.0}) is None
 
 

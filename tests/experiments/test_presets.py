@@ -15,14 +15,12 @@ from tests.conftest import ROOT
 from tests.support.small import digits, objective
 from tests.support.trainings import VALID
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Handed, read_yaml
+from vaeline.core.params import Handed, flat, nested, read_yaml
 from vaeline.experiments import launch, presets
 from vaeline.experiments.clinic import cases
-from vaeline.experiments.find import nested
 from vaeline.experiments.studies import sprites, table1, zoo
 from vaeline.models.catalog import MODELS
 from vaeline.provenance import commands
-from vaeline.provenance.origin import flat
 from vaeline.training.fit import fit
 from vaeline.training.optimizers.adam_burda import AdamBurda
 from vaeline.training.state import Training

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from vaeline.config import ExperimentConfig
+from vaeline.core.params import flat, text
 from vaeline.data.prepared import SPLITS
 from vaeline.experiments import sweep
 from vaeline.models.priors.catalog import PRIORS
-from vaeline.provenance.origin import flat, text
 from vaeline.reporting import summary
 
 pytestmark = pytest.mark.pipeline

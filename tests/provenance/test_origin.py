@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from vaeline.provenance.origin import changes, experiment, flat, tags, text, unsaved_sources
+from vaeline.core.params import flat, text
+from vaeline.provenance.origin import changes, experiment, tags, unsaved_sources
 
 
 def git(*arguments: str) -> str:

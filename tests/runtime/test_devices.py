@@ -5,9 +5,10 @@ from torchvision.models import vgg16
 
 from tests.support.small import SHAPE, config, objective, vae
 from vaeline.core.errors import VaelineError
+from vaeline.data.observations import resident
 from vaeline.models.catalog import MODELS
 from vaeline.models.likelihoods.bernoulli import brighter
-from vaeline.runtime.devices import device, resident
+from vaeline.runtime.devices import device
 from vaeline.training.objectives import perceptual
 from vaeline.training.objectives.catalog import OBJECTIVES
 

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 from vaeline.config import ExperimentConfig
 from vaeline.experiments.find import Experiment
-from vaeline.reporting.summary import STAGES
+from vaeline.runtime.stage import MEASURED_STAGES
 
 CODE = "src/vaeline/model.py"
 DEFAULT = ExperimentConfig().to_dict()
@@ -27,7 +27,7 @@ def dump(path: str, content: dict) -> None:
 def ran(params: dict, elbo: float) -> None:
     """Leaves in the workspace what a run of the pipeline leaves: params, metrics and the lock file."""
     dump("params.yaml", params)
-    for stage in STAGES:
+    for stage in MEASURED_STAGES:
         Path(f"outputs/{stage}").mkdir(parents=True, exist_ok=True)
         Path(f"outputs/{stage}/metrics.json").write_text(json.dumps({"elbo": elbo}))
     md5 = hashlib.md5(Path(CODE).read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""Shows report and MLflow UI in the docs: `python -m tests.support.screenshots`, with what is recorded here."""
+"""Takes the screenshots of report and MLflow UI in the docs: `python -m tests.support.screenshots`."""
 
 import json
 import re

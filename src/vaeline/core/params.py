@@ -153,6 +153,32 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
     return values
 
 
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns nested params with dotted keys, as `dvc exp run -S` takes them."""
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        result |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return result
+
+
+def text(value: Any) -> str:
+    """Returns a param's value as text, the same for 4 and 4.0."""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
+    return str(int(value)) if whole else str(value)
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns values with dotted keys as nested ones: the opposite of `flat`."""
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        *path, last = key.split(".")
+        place = result
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = value
+    return result
+
+
 class Handed:
     """The params that one stage may read: those that its dvc.yaml entry names, and nothing else.
 

@@ -65,3 +65,10 @@ def pixels(x: Observations) -> Tensor:
 def with_pixels(x: Observations, images: Tensor) -> Observations:
     """Returns x with other images."""
     return Labelled(images, x.labels) if isinstance(x, Labelled) else images
+
+
+def resident(images: Observations, device: torch.device) -> Observations:
+    """Returns `images` on a CUDA `device` if they leave half of its free memory free, else where they are."""
+    if device.type != "cuda" or 2 * images.nbytes > torch.cuda.mem_get_info(device)[0]:
+        return images
+    return images.to(device)

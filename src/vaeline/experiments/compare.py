@@ -13,8 +13,9 @@ from pathlib import Path
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_text
-from vaeline.experiments.find import experiments, git
+from vaeline.experiments.find import experiments
 from vaeline.experiments.launch import stoppable
+from vaeline.provenance.git import git
 from vaeline.reporting.page.comparison import page
 from vaeline.reporting.page.run import Run
 

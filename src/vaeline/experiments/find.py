@@ -11,8 +11,6 @@ import functools
 import hashlib
 import json
 import re
-import shlex
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +18,10 @@ from typing import Any
 
 from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import parse_yaml, read_yaml, validated
+from vaeline.core.params import flat, nested, parse_yaml, read_yaml, text, validated
 from vaeline.provenance.closure import is_code
-from vaeline.provenance.origin import flat, text
-from vaeline.reporting.summary import STAGES
+from vaeline.provenance.git import git
+from vaeline.runtime.stage import MEASURED_STAGES
 
 # refs/exps/<commit that it varies>/<name>; what else is there (queue, stash) is DVC's own.
 REF = re.compile(r"([0-9a-f]{40}) refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(\S+)")
@@ -63,18 +61,6 @@ def varied(
     return validated(ExperimentConfig, nested(values | changes), where)
 
 
-def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns values with dotted keys as nested ones: the opposite of `flat`."""
-    result: dict[str, Any] = {}
-    for key, value in values.items():
-        *path, last = key.split(".")
-        place = result
-        for part in path:
-            place = place.setdefault(part, {})
-        place[last] = value
-    return result
-
-
 def find(params: Mapping[str, Any]) -> Experiment | None:
     """Returns the newest experiment with exactly `params` that ran this workspace's code, if there is one.
 
@@ -95,7 +81,7 @@ def metrics(rev: str) -> dict[str, float | str]:
     """Returns every stage's metrics at a revision as `<stage>/<name>`; raises VaelineError without any."""
     return {
         f"{stage}/{name}": value
-        for stage in STAGES
+        for stage in MEASURED_STAGES
         for name, value in json.loads(_show(rev, f"outputs/{stage}/metrics.json")).items()
     }
 
@@ -143,11 +129,3 @@ def _texts(params: Mapping[str, Any]) -> dict[str, str]:
 
 def _show(rev: str, path: str) -> str:
     return git("show", f"{rev}:./{path}")
-
-
-def git(*arguments: str) -> str:
-    """Returns what git prints; raises VaelineError with the first line of what it says is wrong."""
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True)
-    if done.returncode:
-        raise VaelineError(f"{shlex.join(['git', *arguments])}: {(done.stderr.splitlines() or [''])[0]}")
-    return done.stdout

@@ -12,7 +12,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from vaeline.core.errors import VaelineError
-from vaeline.experiments.find import experiments, git
+from vaeline.experiments.find import experiments
+from vaeline.provenance.git import git
 
 LOGS = Path(".scratch/experiments")
 

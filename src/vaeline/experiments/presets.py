@@ -1,7 +1,7 @@
 """Presets: named protocols, each a small file of overrides, run and recorded by one command.
 
-`python -m vaeline.experiments.presets NAME` trains and evaluates presets/NAME.yaml as a DVC experiment of that name, and
-leaves docs/records/NAME.json. One that was stopped goes on when it is called again.
+`python -m vaeline.experiments.presets NAME` trains and evaluates presets/NAME.yaml as a DVC experiment
+of that name, and leaves docs/records/NAME.json. One that was stopped goes on when it is called again.
 """
 
 import json
@@ -16,13 +16,13 @@ import dvc.api
 from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import read_json, write_json
-from vaeline.core.params import read_yaml
+from vaeline.core.params import flat, read_yaml
 from vaeline.core.progress import bar
 from vaeline.evaluation.estimators.estimate import with_error
 from vaeline.experiments.find import varied
 from vaeline.experiments.launch import failure, started, stoppable, watch
 from vaeline.provenance import commands
-from vaeline.provenance.origin import flat, unsaved_sources
+from vaeline.provenance.origin import unsaved_sources
 
 PRESETS = Path("presets")
 RECORDS = Path("docs/records")

@@ -5,10 +5,11 @@ from typing import Any
 
 import pandas as pd
 
+from vaeline.core.params import text
 from vaeline.evaluation.estimators.estimate import with_error
 from vaeline.experiments.find import params_with
 from vaeline.experiments.sweep import Sweep
-from vaeline.provenance.origin import changes, tags, text
+from vaeline.provenance.origin import changes, tags
 
 HEADINGS = {
     "elbo": "ELBO",

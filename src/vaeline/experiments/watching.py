@@ -12,8 +12,8 @@ from vaeline.core.params import read_yaml
 from vaeline.diagnosis.detectors import DURING
 from vaeline.diagnosis.finding import Finding, problems, save, text
 from vaeline.diagnosis.looking import look
+from vaeline.diagnosis.remedy_commands import with_commands
 from vaeline.evaluation import trends
-from vaeline.provenance.commands import with_commands
 from vaeline.runtime.stage import workspace
 from vaeline.training.epoch import TrainingDivergedError
 from vaeline.training.record import Record

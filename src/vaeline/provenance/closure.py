@@ -1,7 +1,7 @@
 """Which of the project's files a stage runs: its import closure, kept equal in dvc.yaml.
 
-`python -m vaeline.provenance.closure` rewrites the code entries of every stage's `deps` (that is `make deps`); other
-entries, such as data and checkpoints, stay as they are.
+`python -m vaeline.provenance.closure` rewrites the code entries of every stage's `deps` (that is `make deps`);
+other entries, such as data and checkpoints, stay as they are.
 """
 
 import ast

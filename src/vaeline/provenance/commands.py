@@ -2,12 +2,10 @@
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
-from vaeline.diagnosis.finding import Finding
-from vaeline.provenance.origin import differing, text
+from vaeline.core.params import text
 
 PLAIN = re.compile(r"[\w./-]*")  # what DVC's overrides take without quotes
 
@@ -31,14 +29,3 @@ def overrides(changes: Mapping[str, Any]) -> list[str]:
 def exp_run(changes: Mapping[str, Any]) -> str:
     """Returns the command that runs the experiment with `changes`, whose keys are dotted."""
     return shlex.join(["dvc", "exp", "run", *(part for one in overrides(changes) for part in ("-S", one))])
-
-
-def with_commands(findings: Sequence[Finding], params: Mapping[str, Any]) -> list[Finding]:
-    """Returns findings whose remedies are commands that repeat the run of `params` with the cure.
-
-    They carry every change from the committed params that the run had, so that nothing else differs.
-    """
-    own = differing(params)
-    return [
-        replace(found, command=exp_run(own | found.changes) if found.changes else "") for found in findings
-    ]

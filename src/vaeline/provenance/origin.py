@@ -1,12 +1,12 @@
 """Where a result comes from: commit, experiment, versions, machine, and params beside the committed ones."""
 
 import os
-import subprocess
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from vaeline.core.params import parse_yaml
+from vaeline.core.params import flat, parse_yaml, text
+from vaeline.provenance.git import git_or_empty
 from vaeline.provenance.hardware import hardware
 
 # The code of a result; its params are recorded whole, and results are rewritten by every run.
@@ -14,38 +14,16 @@ SOURCES = ("src", "stages", "dvc.yaml", "requirements.txt")
 PACKAGES = ("torch", "torchvision", "numpy", "dvc", "mlflow", "pytorch-fid")
 
 
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns nested params with dotted keys, as `dvc exp run -S` takes them."""
-    result: dict[str, Any] = {}
-    for key, value in values.items():
-        result |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return result
-
-
-def text(value: Any) -> str:
-    """Returns a param's value as text, the same for 4 and 4.0."""
-    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
-    return str(int(value)) if whole else str(value)
-
-
-def _git(*arguments: str) -> str:
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()
-
-
 def unsaved_sources(*more: str) -> list[str]:
     """Returns which files of the code, and of `more`, differ from what is committed."""
-    changed = _git("status", "--porcelain", "--untracked-files=no", "--", *SOURCES, *more)
+    changed = git_or_empty("status", "--porcelain", "--untracked-files=no", "--", *SOURCES, *more)
     return [line.split()[-1] for line in changed.splitlines()]
 
 
 def tags() -> dict[str, str]:
     """Returns what leads back to the code: git commit, whether it was changed since, versions, machine."""
     known = {
-        "git.commit": _git("rev-parse", "HEAD"),
+        "git.commit": git_or_empty("rev-parse", "HEAD"),
         "git.dirty": str(bool(unsaved_sources())).lower(),
         "dvc.baseline": os.environ.get("DVC_EXP_BASELINE_REV", ""),
     }
@@ -64,7 +42,7 @@ def experiment() -> dict[str, str]:
 
 def committed() -> dict[str, Any]:
     """Returns the params committed at the baseline, with dotted keys; nothing where none are known."""
-    params = _git("show", f"{os.environ.get('DVC_EXP_BASELINE_REV', 'HEAD')}:./params.yaml")
+    params = git_or_empty("show", f"{os.environ.get('DVC_EXP_BASELINE_REV', 'HEAD')}:./params.yaml")
     return flat(parse_yaml(params)) if params else {}
 
 

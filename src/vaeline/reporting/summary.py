@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from vaeline.core.files import read_json
+from vaeline.core.params import flat
 from vaeline.diagnosis.finding import Finding, text
 from vaeline.evaluation.estimators.estimate import with_error
-from vaeline.provenance.origin import flat
+from vaeline.runtime.stage import MEASURED_STAGES
 
-STAGES = ("prepare", "check", "train", "evaluate", "fid_reference", "fid", "diagnose")
 HEADLINES = (
     ("ELBO, test (nats)", "evaluate/elbo"),
     ("IWAE-{evaluate/iwae_k}, test (nats)", "evaluate/iwae"),
@@ -39,7 +39,7 @@ def gather(outputs: Path) -> dict[str, float | str]:
     """Returns every stage's metrics as `<stage>/<name>`."""
     return {
         f"{stage}/{name}": value
-        for stage in STAGES
+        for stage in MEASURED_STAGES
         for name, value in read_json(outputs / stage / "metrics.json").items()
     }
 
@@ -57,8 +57,8 @@ def words(metrics: Metrics) -> dict[str, str]:
 def artifacts(outputs: Path) -> dict[str, str]:
     """Returns the files that belong to a run, each with its folder in it."""
     found = {"checkpoints": outputs.glob("train/checkpoints/[bl]*.pt"), "report": outputs.glob("report/*.*")}
-    found |= {f"plots/{stage}": outputs.glob(f"{stage}/plots/*.png") for stage in STAGES}
-    found |= {f"tables/{stage}": outputs.glob(f"{stage}/*.csv") for stage in STAGES}
+    found |= {f"plots/{stage}": outputs.glob(f"{stage}/plots/*.png") for stage in MEASURED_STAGES}
+    found |= {f"tables/{stage}": outputs.glob(f"{stage}/*.csv") for stage in MEASURED_STAGES}
     found["logs"] = outputs.glob("train/training.log")
     return {str(path): folder for folder, paths in found.items() for path in sorted(paths)}
 
@@ -67,7 +67,7 @@ def pictures(outputs: Path) -> dict[str, str]:
     """Returns every stage's pictures, each under `<stage>/<name>`."""
     return {
         f"{stage}/{path.stem}": str(path)
-        for stage in STAGES
+        for stage in MEASURED_STAGES
         for path in sorted(outputs.glob(f"{stage}/plots/*.png"))
     }
 
@@ -75,7 +75,9 @@ def pictures(outputs: Path) -> dict[str, str]:
 def copy_pictures(outputs: Path) -> list[str]:
     """Copies every stage's pictures beside the summary, and returns their paths from there."""
     (outputs / "report" / "plots").mkdir(parents=True, exist_ok=True)
-    pictures = [path for stage in sorted(STAGES) for path in sorted(outputs.glob(f"{stage}/plots/*.png"))]
+    pictures = [
+        path for stage in sorted(MEASURED_STAGES) for path in sorted(outputs.glob(f"{stage}/plots/*.png"))
+    ]
     for picture in pictures:
         shutil.copyfile(picture, outputs / "report" / "plots" / picture.name)
     return [f"plots/{picture.name}" for picture in pictures]

@@ -12,6 +12,8 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.params import Handed
 from vaeline.runtime import processes
 
+MEASURED_STAGES = ("prepare", "check", "train", "evaluate", "fid_reference", "fid", "diagnose")
+"""The stages that leave a metrics.json, in the order in which they run."""
 GRACE = 30  # seconds for the first of several processes to say what is wrong: the first to end, ends all
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vaeline.core.params import text
 from vaeline.diagnosis.finding import Finding, problems
 from vaeline.diagnosis.finding import verdict as in_one_line
 from vaeline.provenance.commands import exp_run
-from vaeline.provenance.origin import differing, text
+from vaeline.provenance.origin import differing
 
 LONGEST_NAME = 80  # characters: what MLflow's tables show of a name, and below what its databases hold
 LONGEST_NOTES = 3000  # characters of a description, of which MLflow keeps 8,000

@@ -17,8 +17,8 @@ from filelock import FileLock
 from PIL import Image
 
 from vaeline.core.files import write_text
+from vaeline.core.params import flat, text
 from vaeline.models import checkpoints
-from vaeline.provenance.origin import flat, text
 from vaeline.runtime.stage import workspace
 from vaeline.tracking.describing import renewed
 from vaeline.tracking.inputs import Input

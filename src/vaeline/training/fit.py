@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from vaeline.core.progress import bar
-from vaeline.data.observations import Observations
-from vaeline.runtime.devices import resident
+from vaeline.data.observations import Observations, resident
 from vaeline.training.epoch import Epoch
 from vaeline.training.gradients import gradients
 from vaeline.training.record import Record

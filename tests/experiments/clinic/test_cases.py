@@ -11,13 +11,13 @@ from vaeline.core.errors import VaelineError
 from vaeline.diagnosis.detectors import DETECTORS
 from vaeline.diagnosis.finding import Evidence, Finding, save
 from vaeline.diagnosis.looking import look
+from vaeline.diagnosis.remedy_commands import with_commands
 from vaeline.experiments import presets
 from vaeline.experiments.clinic import __main__ as clinic
 from vaeline.experiments.clinic import cases, page
 from vaeline.experiments.clinic import trial as trials
 from vaeline.experiments.clinic.trial import Trial
 from vaeline.experiments.find import params_with
-from vaeline.provenance.commands import with_commands
 
 NAME = "holes-beta"
 KEYS = {"mode", "provoked_with", "evidence", "found", "remedy", "after", "cured"}

@@ -10,8 +10,7 @@ from PIL import Image
 
 from tests.conftest import ROOT
 from tests.support.pages import DEFAULT, ILL, MADE, METRICS, Read, run
-from vaeline.core.params import read_yaml
-from vaeline.provenance.origin import flat
+from vaeline.core.params import flat, read_yaml
 from vaeline.reporting.page.comparison import page as comparison
 from vaeline.reporting.page.rendering import ENVIRONMENT, TEMPLATES
 from vaeline.reporting.page.report import page

@@ -18,11 +18,11 @@ from vaeline.core.files import read_json, write_json
 from vaeline.core.progress import bar
 from vaeline.diagnosis.finding import Finding, load, of
 from vaeline.diagnosis.looking import look
+from vaeline.diagnosis.remedy_commands import with_commands
 from vaeline.experiments.find import params_with
 from vaeline.experiments.launch import failure, started, watch
 from vaeline.experiments.watching import kept
 from vaeline.provenance.closure import stage_code
-from vaeline.provenance.commands import with_commands
 
 RESULTS = Path(".scratch/clinic")
 LAST = "diagnose"

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from vaeline.core.files import write_csv, write_figure, write_text
+from vaeline.core.params import text
 from vaeline.experiments import sweep, tables
 from vaeline.experiments.plots import frontier
 from vaeline.experiments.sweep import Sweep
-from vaeline.provenance.origin import text
 
 DOCS = Path("docs")
 CAPTION = (

@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 
 from vaeline.core.files import write_csv, write_figure, write_text
+from vaeline.core.params import text
 from vaeline.evaluation.estimators.estimate import digits
 from vaeline.experiments import sweep, tables
 from vaeline.experiments.plots import seeds
 from vaeline.experiments.sweep import Sweep
-from vaeline.provenance.origin import text
 
 DOCS = Path("docs")
 HEADING = ["", "Mean", "Standard deviation over trainings", "Trainings", "Standard error of one training"]

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from vaeline.core.params import flat
 from vaeline.provenance.commands import setting
-from vaeline.provenance.origin import flat
 from vaeline.reporting.page import figures
 from vaeline.reporting.page.difference import APART, difference, shown, unlike
 from vaeline.reporting.page.pictures import Picture, kinds

@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vaeline.core.params import flat, text
 from vaeline.provenance.commands import exp_run, setting
-from vaeline.provenance.origin import flat, text
 from vaeline.reporting.page import figures
 from vaeline.reporting.page.pictures import sections
 from vaeline.reporting.page.rendering import render

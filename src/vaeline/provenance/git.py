@@ -1,0 +1,23 @@
+"""What git says of this repository."""
+
+import shlex
+import subprocess
+
+from vaeline.core.errors import VaelineError
+
+
+def git(*arguments: str) -> str:
+    """Returns what git prints; raises VaelineError with the first line of what it says is wrong."""
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True)
+    if done.returncode:
+        raise VaelineError(f"{shlex.join(['git', *arguments])}: {(done.stderr.splitlines() or [''])[0]}")
+    return done.stdout
+
+
+def git_or_empty(*arguments: str) -> str:
+    """Returns what git prints, stripped; an empty string where git or the repository is missing."""
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
