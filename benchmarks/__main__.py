@@ -11,16 +11,16 @@ from typing import Any
 from benchmarks import document
 from benchmarks.distances import frechet, inception
 from benchmarks.growth import growth
-from benchmarks.harness import Row
+from benchmarks.harness import Ratio
 from benchmarks.likelihoods import iwae
 from benchmarks.machine import described
 from benchmarks.pipeline import pipeline
 from benchmarks.preparing import prepare
 from benchmarks.training import conv, epoch, small_batch
 from vaeline.core.errors import VaelineError
-from vaeline.provenance.origin import tags
+from vaeline.provenance.origin import origin_tags
 
-WORKS: dict[str, Callable[[], list[Row]]] = {
+WORKS: dict[str, Callable[[], list[Ratio]]] = {
     work.__name__: work
     for work in (epoch, small_batch, conv, iwae, inception, frechet, prepare, pipeline, growth)
 }
@@ -31,7 +31,7 @@ def main(names: Sequence[str]) -> None:
     if unknown := [name for name in names if name not in WORKS]:
         raise VaelineError(f"WORK: there is no '{unknown[0]}' (known: {' '.join(WORKS)})")
     logging.disable(logging.INFO)  # peers say much
-    known = tags()
+    known = origin_tags()
     dirty = " with code changed since" if known.get("git.dirty") == "true" else ""
     made = {"commit": known.get("git.commit", "")[:10] + dirty, "machine": described()}
     rows: list[dict[str, Any]] = []
@@ -41,7 +41,7 @@ def main(names: Sequence[str]) -> None:
         rows += measured
         lines = [f"{row['work']}: {row['ratio']:.3g} × {row['against']}" for row in measured]
         print(*lines, f"({name}: {time.perf_counter() - started:.0f} s)", sep="\n", flush=True)
-    print(document.write(rows, list(WORKS)))
+    print(document.write_benchmark(rows, list(WORKS)))
 
 
 if __name__ == "__main__":

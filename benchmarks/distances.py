@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.harness import OURS, Contestant, Row, race, significant
+from benchmarks.harness import VAELINE, Contestant, Ratio, race, significant
 from benchmarks.loop import mnist
 from vaeline.evaluation.fid.features import features
 from vaeline.evaluation.fid.frechet import frechet_distance, statistics
@@ -20,18 +20,18 @@ from vaeline.evaluation.fid.inception import FILE, Inception
 from vaeline.evaluation.fid.scores import distance
 from vaeline.runtime.devices import device
 
-IMAGES = 64
+INCEPTION_IMAGES = 64
 SAME = 1e-3  # largest relative difference of two distances that are to be one
 PEERS_BATCH = 50  # pytorch-fid's default
-FEATURES = 2048
+INCEPTION_FEATURES = 2048
 
 
-def inception() -> list[Row]:
+def inception() -> list[Ratio]:
     """Features of two halves of images by Inception with random weights; pytorch-fid reads them as PNGs."""
     from pytorch_fid.fid_score import get_activations
     from pytorch_fid.inception import InceptionV3
 
-    images = mnist()[0][:IMAGES].numpy()
+    images = mnist()[0][:INCEPTION_IMAGES].numpy()
     workers = min(8, len(os.sched_getaffinity(0)))  # as its command has it
     found: dict[str, np.ndarray] = {}
     with tempfile.TemporaryDirectory() as name, random_weights(Path(name)):
@@ -39,32 +39,38 @@ def inception() -> list[Row]:
         files, ours, theirs = _png(images, Path(name)), Inception(where), InceptionV3().to(where)
 
         def extract() -> None:
-            found[OURS] = features(ours, images)
+            found[VAELINE] = features(ours, images)
 
         def activations() -> None:
             found["pytorch-fid"] = get_activations(
-                files, theirs, PEERS_BATCH, FEATURES, where, num_workers=workers
+                files, theirs, PEERS_BATCH, INCEPTION_FEATURES, where, num_workers=workers
             )
 
-        contestants = {OURS: Contestant(extract, IMAGES), "pytorch-fid": Contestant(activations, IMAGES)}
+        contestants = {
+            VAELINE: Contestant(extract, INCEPTION_IMAGES),
+            "pytorch-fid": Contestant(activations, INCEPTION_IMAGES),
+        }
         times = race("inception", contestants, rounds=3)
     own, peer = (distance(*np.array_split(found[name], 2)) for name in contestants)
     difference = significant(abs(own / peer - 1))
-    row = times.row("inception", "pytorch-fid", 1.8, images=IMAGES, distance_difference=difference)
+    row = times.row("inception", "pytorch-fid", 1.8, images=INCEPTION_IMAGES, distance_difference=difference)
     return [replace(row, same=difference <= SAME)]
 
 
-def frechet() -> list[Row]:
+def frechet() -> list[Ratio]:
     """The Fréchet distance from the moments of 2,048 features; pytorch-fid's takes SciPy's sqrtm."""
     from pytorch_fid.fid_score import calculate_frechet_distance
 
     noise = np.random.default_rng(0)
-    mixing = [noise.normal(size=(FEATURES, FEATURES)) / FEATURES**0.5 for _ in range(2)]
-    halves = [noise.normal(size=(2 * FEATURES, FEATURES)) @ matrix for matrix in mixing]
+    mixing = [
+        noise.normal(size=(INCEPTION_FEATURES, INCEPTION_FEATURES)) / INCEPTION_FEATURES**0.5
+        for _ in range(2)
+    ]
+    halves = [noise.normal(size=(2 * INCEPTION_FEATURES, INCEPTION_FEATURES)) @ matrix for matrix in mixing]
     moments = [moment for half in halves for moment in statistics(half)]
     found = {}
     contestants = {
-        OURS: Contestant(lambda: found.update(ours=frechet_distance(*moments))),
+        VAELINE: Contestant(lambda: found.update(ours=frechet_distance(*moments))),
         "pytorch-fid": Contestant(lambda: found.update(theirs=calculate_frechet_distance(*moments))),
     }
     times = race("frechet", contestants, rounds=1)

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from vaeline.core.files import write_figure, write_json, write_text
-from vaeline.experiments.tables import markdown
+from vaeline.experiments.tables import markdown_table
 from vaeline.reporting.plots.style import PALETTE, figure, styled
 
 DOCS = Path("docs")
@@ -44,16 +44,16 @@ def merged(
     return [*(row for row in known if row["group"] not in again), *measured]
 
 
-def write(rows: Sequence[Mapping[str, Any]], order: Sequence[str]) -> str:
+def write_benchmark(rows: Sequence[Mapping[str, Any]], order: Sequence[str]) -> str:
     """Writes all three, with what stands in bench.json already and is not in `rows`; returns the table."""
     stored = DOCS / "bench.json"
     known = json.loads(stored.read_text()) if stored.is_file() else []
     rows = sorted(merged(known, rows), key=lambda row: order.index(row["group"]))
-    table = markdown([HEADING, *map(_cells, rows)])
+    table = markdown_table([HEADING, *map(_cells, rows)])
     machines = "; ".join(dict.fromkeys(f"commit `{row['commit']}`, {row['machine']}" for row in rows))
     write_json(stored, rows)
     write_text(DOCS / "bench.md", TEXT.format(table=table, machines=machines))
-    write_figure(DOCS / "bench.png", picture(rows))
+    write_figure(DOCS / "bench.png", ratio_figure(rows))
     return table
 
 
@@ -67,7 +67,7 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 @styled
-def picture(rows: Sequence[Mapping[str, Any]]) -> Figure:
+def ratio_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Returns a bar for each ratio on a logarithmic axis, with its quartiles and its goal."""
     fig = figure(9.0, 1.2 + 0.32 * len(rows))
     axes = fig.add_subplot()

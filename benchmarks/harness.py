@@ -13,7 +13,7 @@ import torch
 
 from vaeline.core.progress import bar
 
-OURS = "vaeline"
+VAELINE = "vaeline"
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Contestant:
 
 
 @dataclass(frozen=True)
-class Row:
+class Ratio:
     """A ratio beside its goal: the median over rounds and their quartiles; larger is better throughout.
 
     `more` holds further keys, such as absolute seconds.
@@ -68,12 +68,12 @@ class Times:
 
     def row(
         self, work: str, against: str, goal: float | None = None, share: bool = False, **more: Any
-    ) -> Row:
+    ) -> Ratio:
         """Returns how many times as long as we `against` takes; with `share`, it is a part of our work."""
-        theirs, ours = self.rounds[against], self.rounds[OURS]
+        theirs, ours = self.rounds[against], self.rounds[VAELINE]
         ratios = [other / own for other, own in zip(theirs, ours, strict=True)]
-        seconds = {"seconds": self.median(OURS), "seconds_against": self.median(against)}
-        return Row.of(work, f"{against} (share)" if share else against, ratios, goal, **seconds, **more)
+        seconds = {"seconds": self.median(VAELINE), "seconds_against": self.median(against)}
+        return Ratio.of(work, f"{against} (share)" if share else against, ratios, goal, **seconds, **more)
 
     def plus(self, name: str, seconds: float) -> "Times":
         """Returns the same times with `seconds` a unit more in each round of `name`."""
@@ -84,7 +84,7 @@ class Times:
         """Returns the median over the rounds, in seconds a unit."""
         return significant(np.median(self.rounds[name]))
 
-    def extra_of_the_first(self, name: str = OURS) -> float:
+    def extra_of_the_first(self, name: str = VAELINE) -> float:
         """Returns what the first call took more than a median one, in seconds a unit: compiling, mostly."""
         return significant(max(0.0, self.first[name] - np.median(self.rounds[name])))
 

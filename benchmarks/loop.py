@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Handed
+from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
 from vaeline.models.catalog import MODELS
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import set_seed
 from vaeline.tracking.runs import TrainingRun
-from vaeline.tracking.store import Report
+from vaeline.tracking.store import RunContent
 from vaeline.training import history
 from vaeline.training.fit import fit
 from vaeline.training.objectives.catalog import OBJECTIVES
@@ -26,16 +26,16 @@ from vaeline.training.resume import Scratch
 from vaeline.training.state import Training
 
 ENDLESS = 1_000_000
-SHAPE = (1, 28, 28)
-MLP = {"hidden_dim": 400, "latent_dim": 20, "network": {"name": "mlp", "mlp": {"depth": 1}}}
+MNIST_SHAPE = (1, 28, 28)
+MLP_PARAMS = {"hidden_dim": 400, "latent_dim": 20, "network": {"name": "mlp", "mlp": {"depth": 1}}}
 
 
-def params(**changes: Any) -> Handed:
+def params(**changes: Any) -> StageParams:
     """Returns the default params with `changes`; a section in them has its other options by default."""
-    return Handed(ExperimentConfig().to_dict() | {"epochs": ENDLESS} | changes)
+    return StageParams(ExperimentConfig().to_dict() | {"epochs": ENDLESS} | changes)
 
 
-def vae(changes: Mapping[str, Any], shape: tuple[int, int, int] = SHAPE) -> nn.Module:
+def vae(changes: Mapping[str, Any], shape: tuple[int, int, int] = MNIST_SHAPE) -> nn.Module:
     """Returns an untrained model of the default params with `changes`, where the stages would put it."""
     config = params(**changes)
     return MODELS.build(config.model, config=config, shape=shape).to(device(config.device))
@@ -76,13 +76,13 @@ def stage_loop(images: Tensor, valid: Tensor, folder: Path, **changes: Any) -> I
             training = Training.start(model, objective, handed, len(images))
             made_of = {"config": handed.to_dict(), "shape": images.shape[1:], "classes": 0}
             scratch = stack.enter_context(Scratch.open(folder / "scratch", "bench", made_of, ENDLESS))
-            report = Report("bench", handed.to_dict(), {})
+            report = RunContent("bench", handed.to_dict(), {})
             run = stack.enter_context(TrainingRun.open("bench", report))
         yield _epochs(training, *sets, handed, scratch, run)
 
 
 def _epochs(
-    training: Training, images: Tensor, valid: Tensor, handed: Handed, scratch: Scratch, run: TrainingRun
+    training: Training, images: Tensor, valid: Tensor, handed: StageParams, scratch: Scratch, run: TrainingRun
 ) -> Iterator[None]:
     records = []
     epochs = fit(training, images, valid, handed)
@@ -90,7 +90,7 @@ def _epochs(
         with _as_in_a_stage():
             records.append(next(epochs))
             scratch.save(training, records)
-            run.curves(history.curves(history.table(records)))
+            run.curves(history.epoch_curves(history.history_table(records)))
         yield
 
 

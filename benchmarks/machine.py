@@ -8,8 +8,8 @@ from benchmarks.harness import Contestant, race
 from vaeline.provenance.hardware import processor
 from vaeline.runtime.devices import device
 
-SIDE = 4096
-COPIED = 1 << 28  # bytes
+PRODUCT_SIDE = 4096
+COPIED_BYTES = 1 << 28  # bytes
 
 
 def described() -> str:
@@ -23,13 +23,13 @@ def described() -> str:
 
 def rates(where: torch.device) -> tuple[float, float]:
     """Returns GB copied a second (read and written), and 10⁹ operations of an fp32 product a second."""
-    source = torch.zeros(COPIED, dtype=torch.uint8, device=where)
+    source = torch.zeros(COPIED_BYTES, dtype=torch.uint8, device=where)
     target = torch.empty_like(source)
-    matrix = torch.randn(SIDE, SIDE, device=where)
+    matrix = torch.randn(PRODUCT_SIDE, PRODUCT_SIDE, device=where)
     product = torch.empty_like(matrix)
     contestants = {
-        "copies": Contestant(lambda: target.copy_(source), 2 * COPIED / 1e9),
-        "products": Contestant(lambda: torch.mm(matrix, matrix, out=product), 2 * SIDE**3 / 1e9),
+        "copies": Contestant(lambda: target.copy_(source), 2 * COPIED_BYTES / 1e9),
+        "products": Contestant(lambda: torch.mm(matrix, matrix, out=product), 2 * PRODUCT_SIDE**3 / 1e9),
     }
     times = race("rates", contestants, rounds=3)
     return 1 / times.median("copies"), 1 / times.median("products")

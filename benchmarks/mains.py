@@ -11,12 +11,12 @@ import vaeline.reporting.plots.curves
 import vaeline.reporting.plots.images
 import vaeline.tracking.store  # noqa: F401
 from stages import check, diagnose, evaluate, fid, fid_reference, prepare, report, train
-from vaeline.core.params import Handed
+from vaeline.core.params import StageParams
 
-STAGES = (prepare, check, fid_reference, train, evaluate, diagnose, fid, report)
+STAGE_MODULES = (prepare, check, fid_reference, train, evaluate, diagnose, fid, report)
 
 if __name__ == "__main__":
     started = time.perf_counter()
-    for stage in STAGES:
-        stage.main(Handed.load(stage.__name__.split(".")[1]))
+    for stage in STAGE_MODULES:
+        stage.main(StageParams.load(stage.__name__.split(".")[1]))
     print(time.perf_counter() - started)

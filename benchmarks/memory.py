@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.loop import MLP, mnist, stage_loop, vae
-from benchmarks.pictures import stored, write
+from benchmarks.loop import MLP_PARAMS, mnist, stage_loop, vae
+from benchmarks.pictures import stored, write_pngs
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation.estimators.bounds import importance_bounds
 
@@ -22,23 +22,26 @@ def peak(work: str, size: int) -> float:
     return float(done.stdout.split()[-1])
 
 
-def iwae(k: int) -> None:
+def measure_iwae(k: int) -> None:
     """IWAE-K of a few images."""
-    model = vae(MLP).eval()
+    model = vae(MLP_PARAMS).eval()
     importance_bounds(model, model.likelihood.evaluation_set(mnist()[1][:IWAE_IMAGES]), (k,))
 
 
-def epoch(images: int) -> None:
+def measure_epoch(images: int) -> None:
     """An epoch of that many images."""
-    with tempfile.TemporaryDirectory() as folder, stage_loop(*of_size(images), Path(folder), **MLP) as epochs:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        stage_loop(*of_size(images), Path(folder), **MLP_PARAMS) as epochs,
+    ):
         next(epochs)
 
 
-def prepare(images: int) -> None:
+def measure_prepare(images: int) -> None:
     """An image folder of that many, 48 KiB each when they are stored; without what its workers need."""
     train = Prepared.open().train
     with tempfile.TemporaryDirectory() as name:
-        write(train.images[:images], train.labels[:images], Path(name) / "images")
+        write_pngs(train.images[:images], train.labels[:images], Path(name) / "images")
         stored(Path(name) / "images", Path(name), size=128, mode="rgb")
 
 
@@ -48,7 +51,7 @@ def of_size(n: int) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.cat([train, valid])[:n].clone(), valid[: n // 6].clone()
 
 
-def resident() -> float:
+def peak_resident() -> float:
     """Returns the largest resident set of this process so far, in MB."""
     # Not getrusage: its maximum starts at what the parent had.
     status = Path("/proc/self/status").read_text()
@@ -56,5 +59,5 @@ def resident() -> float:
 
 
 if __name__ == "__main__":
-    {"iwae": iwae, "epoch": epoch, "prepare": prepare}[sys.argv[1]](int(sys.argv[2]))
-    print(resident())
+    {"iwae": measure_iwae, "epoch": measure_epoch, "prepare": measure_prepare}[sys.argv[1]](int(sys.argv[2]))
+    print(peak_resident())

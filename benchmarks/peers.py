@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from vaeline.runtime.devices import device
 
-LEARNING_RATE = 1e-3
+PEER_LEARNING_RATE = 1e-3
 TEST_BATCH = 128
 
 
@@ -55,7 +55,7 @@ class Eager:
         self.model = Plain(model).to(where)
         self.images, self.valid = images.to(where).float() / 255, valid.to(where).float() / 255
         self.batch_size = batch_size
-        self.optimizer = torch.optim.Adam(self.model.parameters(), LEARNING_RATE)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), PEER_LEARNING_RATE)
 
     def epoch(self) -> None:
         """Trains on every image once, and takes the loss of the validation images."""
@@ -70,7 +70,7 @@ class Eager:
             sum(loss(*self.model(x), x).item() for x in self.valid.split(TEST_BATCH))
 
 
-class Examples:
+class PytorchExamples:
     """pytorch/examples, vae/main.py: a DataLoader over torchvision's MNIST, image by image through PIL."""
 
     class Network(nn.Module):
@@ -91,7 +91,7 @@ class Examples:
     def __init__(self, images: Tensor, valid: Tensor, batch_size: int) -> None:
         self.device = device("auto")
         self.model = self.Network().to(self.device)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), LEARNING_RATE)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), PEER_LEARNING_RATE)
         self.train_loader, self.test_loader = (
             DataLoader(_mnist(split), batch_size, shuffle=shuffle)
             for split, shuffle in ((images, True), (valid, False))
@@ -185,7 +185,7 @@ class Pythae:
             output_dir=str(folder),
             per_device_train_batch_size=batch_size,
             per_device_eval_batch_size=TEST_BATCH,
-            learning_rate=LEARNING_RATE,
+            learning_rate=PEER_LEARNING_RATE,
             num_epochs=1,
         )
         sets = [BaseDataset(split.float() / 255, torch.zeros(len(split))) for split in (images, valid)]

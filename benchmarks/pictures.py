@@ -12,7 +12,7 @@ from vaeline.data.storing import store
 WORKERS = 2
 
 
-def write(images: np.ndarray, labels: np.ndarray, folder: Path) -> None:
+def write_pngs(images: np.ndarray, labels: np.ndarray, folder: Path) -> None:
     """Writes images, uint8 [N, 1, H, W], as grey PNGs into a folder for each label."""
     from PIL import Image
 

@@ -10,17 +10,17 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from benchmarks.harness import Row, significant
+from benchmarks.harness import Ratio, significant
 from vaeline.core.params import read_yaml
 
 OWN_COST = 45.0  # seconds for all stages
 AIM = 25.0
 NOTHING_TO_DO = 3.0
-SMALL = {"data": {"name": "digits"}, "epochs": 3, "iwae_k": 20, "fid_inception": "skip"}
-COPIED = (".py", ".yaml", ".toml", "ignore", ".dvc/config")
+SMALL_RUN = {"data": {"name": "digits"}, "epochs": 3, "iwae_k": 20, "fid_inception": "skip"}
+COPIED_FILES = (".py", ".yaml", ".toml", "ignore", ".dvc/config")
 
 
-def pipeline() -> list[Row]:
+def pipeline() -> list[Ratio]:
     """`dvc repro` less the same `main`s in one process with all imports done; and with nothing to do."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
@@ -31,8 +31,8 @@ def pipeline() -> list[Row]:
     cost = whole - mains
     more = {"seconds": significant(cost), "seconds_of_stages": significant(mains)}
     return [
-        Row.of("pipeline", f"{OWN_COST:g} s", [OWN_COST / cost], 1.0, aim=OWN_COST / AIM, **more),
-        Row.of(
+        Ratio.of("pipeline", f"{OWN_COST:g} s", [OWN_COST / cost], 1.0, aim=OWN_COST / AIM, **more),
+        Ratio.of(
             "pipeline, nothing to do",
             f"{NOTHING_TO_DO:g} s",
             [NOTHING_TO_DO / seconds for seconds in idle],
@@ -44,11 +44,11 @@ def pipeline() -> list[Row]:
 
 def _copy(root: Path) -> None:
     listed = subprocess.check_output(["git", "ls-files"], text=True).split()
-    for name in filter(lambda name: name.endswith(COPIED) and Path(name).is_file(), listed):
+    for name in filter(lambda name: name.endswith(COPIED_FILES) and Path(name).is_file(), listed):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(name, root / name)
     values = read_yaml(root / "params.yaml")
-    YAML().dump(values | SMALL | {"data": values["data"] | SMALL["data"]}, root / "params.yaml")
+    YAML().dump(values | SMALL_RUN | {"data": values["data"] | SMALL_RUN["data"]}, root / "params.yaml")
     user = ("-c", "user.name=bench", "-c", "user.email=bench@localhost")
     for arguments in (("init", "-q"), ("add", "-A"), (*user, "commit", "-qm", "a copy")):
         _run(root, "git", *arguments)

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 KINDS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
-Run = Callable[[], object]
+Work = Callable[[], object]
 
 
-def products(model: nn.Module, x: Tensor, backward: bool) -> list[Run]:
+def products(model: nn.Module, x: Tensor, backward: bool) -> list[Work]:
     """Returns the products of `model(x)`, one call each, in their order.
 
     With `backward` also those of the weights' gradients and, but for the first layer, of the inputs'.
@@ -28,21 +28,21 @@ def products(model: nn.Module, x: Tensor, backward: bool) -> list[Run]:
 
 
 @torch.no_grad()
-def replay(runs: list[Run], times: int = 1) -> None:
+def replay(runs: list[Work], times: int = 1) -> None:
     """Does all products, `times` times over."""
     for _ in range(times):
         for run in runs:
             run()
 
 
-def _of_layer(layer: nn.Module, x: Tensor, y: Tensor, backward: bool, first: bool) -> Iterator[Run]:
+def _of_layer(layer: nn.Module, x: Tensor, y: Tensor, backward: bool, first: bool) -> Iterator[Work]:
     if isinstance(layer, nn.Linear):
         yield from _of_linear(layer.weight.detach(), x, torch.randn_like(y), backward, first)
     else:
         yield from _of_convolution(layer, x, torch.randn_like(y), backward, first)
 
 
-def _of_linear(weight: Tensor, x: Tensor, y: Tensor, backward: bool, first: bool) -> Iterator[Run]:
+def _of_linear(weight: Tensor, x: Tensor, y: Tensor, backward: bool, first: bool) -> Iterator[Work]:
     out = torch.empty_like(y)
     yield lambda: torch.mm(x, weight.T, out=out)
     if backward:
@@ -52,7 +52,7 @@ def _of_linear(weight: Tensor, x: Tensor, y: Tensor, backward: bool, first: bool
             yield lambda: torch.mm(y, weight, out=of_input)
 
 
-def _of_convolution(layer: nn.Module, x: Tensor, y: Tensor, backward: bool, first: bool) -> Iterator[Run]:
+def _of_convolution(layer: nn.Module, x: Tensor, y: Tensor, backward: bool, first: bool) -> Iterator[Work]:
     weight = layer.weight.detach()
     transposed = isinstance(layer, nn.ConvTranspose2d)
     shape = (layer.stride, layer.padding, layer.dilation, transposed, layer.output_padding, layer.groups)

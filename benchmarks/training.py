@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.harness import OURS, Contestant, Row, Times, race, significant
-from benchmarks.loop import MLP, mnist, stage_loop, vae
-from benchmarks.peers import Eager, Examples, Plain, Pythae
+from benchmarks.harness import VAELINE, Contestant, Ratio, Times, race, significant
+from benchmarks.loop import MLP_PARAMS, mnist, stage_loop, vae
+from benchmarks.peers import Eager, Plain, Pythae, PytorchExamples
 from benchmarks.products import products, replay
 from vaeline.config import ExperimentConfig
 from vaeline.runtime.devices import device
@@ -33,15 +33,15 @@ CONV = {"latent_dim": 128, "batch_size": 64, "network": {"name": "conv"}}
 CONV_SHAPE = (3, 64, 64)
 
 
-def epoch() -> list[Row]:
+def epoch() -> list[Ratio]:
     """An MNIST epoch: 784–400–20, batches of 128, with validation, record and state on the disk."""
     images, valid = mnist()
-    with _ours(images, valid, MLP) as (folder, ours):
-        model = vae(MLP)
+    with _ours(images, valid, MLP_PARAMS) as (folder, ours):
+        model = vae(MLP_PARAMS)
         few, fewer = (_part(images, valid, n) for n in (FRACTION, EXAMPLES_FRACTION))
-        pythae, examples = Pythae(model, *few, 128, folder), Examples(*fewer, 128)
+        pythae, examples = Pythae(model, *few, 128, folder), PytorchExamples(*fewer, 128)
         contestants = {
-            OURS: Contestant(ours, len(images)),
+            VAELINE: Contestant(ours, len(images)),
             "pythae": Contestant(pythae.epoch, len(few[0])),
             "pytorch/examples": Contestant(examples.epoch, len(fewer[0])),
             "matrix products": _products(model, few, 128),
@@ -54,13 +54,13 @@ def epoch() -> list[Row]:
     ]
 
 
-def small_batch() -> list[Row]:
+def small_batch() -> list[Ratio]:
     """Batches of 20 for the net of Burda et al. (2016): 784–200–200–50, tanh."""
     images, valid = (split[::8] for split in mnist())
     with _ours(images, valid, PAPERS) as (_, ours):
         model = vae(PAPERS)
         contestants = {
-            OURS: Contestant(ours, len(images)),
+            VAELINE: Contestant(ours, len(images)),
             "eager PyTorch": Contestant(Eager(model, images, valid, 20).epoch, len(images)),
             "matrix products": _products(model, (images, valid), 20),
         }
@@ -71,7 +71,7 @@ def small_batch() -> list[Row]:
     ]
 
 
-def conv() -> list[Row]:
+def conv() -> list[Ratio]:
     """The convolutional net at 64×64×3, batches of 64."""
     noise = torch.Generator().manual_seed(0)
     images, valid = (
@@ -81,7 +81,7 @@ def conv() -> list[Row]:
         model = vae(CONV, CONV_SHAPE)
         pythae = Pythae(model, images, valid, 64, folder)
         contestants = {
-            OURS: Contestant(ours, len(images)),
+            VAELINE: Contestant(ours, len(images)),
             "pythae": Contestant(pythae.epoch, len(images)),
             "convolutions": _products(model, (images, valid), 64),
         }
@@ -104,7 +104,7 @@ def _with_compiling(times: Times, images: int) -> tuple[Times, dict[str, float]]
     """Returns our times with what the first epoch took longer, spread over a default training on MNIST."""
     extra = significant(times.extra_of_the_first() * images)
     spread = extra / (ExperimentConfig().epochs * MNIST)
-    return times.plus(OURS, spread), {COMPILED: extra, "images": images}
+    return times.plus(VAELINE, spread), {COMPILED: extra, "images": images}
 
 
 def _part(images: Tensor, valid: Tensor, fraction: int) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.distributions import Distribution
 
-from vaeline.core.params import Handed, read_yaml
+from vaeline.core.params import StageParams, read_yaml
 from vaeline.models.catalog import MODELS
 from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.priors.catalog import PRIORS
@@ -27,7 +27,7 @@ class Scaled(Prior):
 
 if __name__ == "__main__":
     PRIORS.add("scaled", Scaled)  # the row; with its place in priors/__init__.py, `-S prior.name=scaled`
-    params = Handed(read_yaml("params.yaml") | {"prior": {"name": "scaled"}})
+    params = StageParams(read_yaml("params.yaml") | {"prior": {"name": "scaled"}})
     model = MODELS.build(params.model, config=params, shape=(1, 28, 28))
     inference = model.infer(torch.rand(16, 1, 28, 28).round())
     print("KL of each dimension, nats:", inference.kl_terms().mean(0).tolist())

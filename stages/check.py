@@ -4,17 +4,17 @@ import torch
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json
-from vaeline.core.params import Handed
+from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
 from vaeline.models.catalog import MODELS
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import set_seed
-from vaeline.runtime.stage import run
+from vaeline.runtime.stage import run_stage
 from vaeline.training.checks import Check, pre_training_checks
 from vaeline.training.objectives.catalog import OBJECTIVES
 
 
-def main(params: Handed) -> None:
+def main(params: StageParams) -> None:
     set_seed(params.seed)
     data = Prepared.open()
     data.verify()
@@ -45,4 +45,4 @@ def report(checks: list[Check]) -> None:
 
 
 if __name__ == "__main__":
-    run("check", main)
+    run_stage("check", main)

@@ -6,13 +6,13 @@ from pathlib import Path
 import pandas as pd
 
 from vaeline.core.files import write_csv, write_figure, write_json
-from vaeline.core.params import Handed, read_yaml
+from vaeline.core.params import StageParams, read_yaml
 from vaeline.data.prepared import Prepared
-from vaeline.diagnosis.finding import save, text
-from vaeline.diagnosis.looking import look
-from vaeline.diagnosis.remedy_commands import with_commands
+from vaeline.diagnosis.finding import findings_text, save_findings
+from vaeline.diagnosis.looking import run_detectors
+from vaeline.diagnosis.remedy_commands import with_remedy_commands
 from vaeline.evaluation import latent_use, neighbours, symptoms
-from vaeline.evaluation.disentanglement.scores import scores
+from vaeline.evaluation.disentanglement.scores import disentanglement_scores
 from vaeline.evaluation.estimators.latents import latents
 from vaeline.evaluation.fid.classifier import Classifier
 from vaeline.models import checkpoints
@@ -20,12 +20,12 @@ from vaeline.reporting import gallery
 from vaeline.reporting.plots.curves import training_curves
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import set_seed
-from vaeline.runtime.stage import run
+from vaeline.runtime.stage import run_stage
 
 OUTPUT = Path("outputs/diagnose")
 
 
-def main(params: Handed) -> None:
+def main(params: StageParams) -> None:
     set_seed(params.seed)
     target = device(params.device)
     model = checkpoints.selected(params.select).to(target)
@@ -34,17 +34,23 @@ def main(params: Handed) -> None:
 
     seen = latents(model, images)
     samples = neighbours.sampled(model, data.shape)
-    near = neighbours.nearest(samples, data.train.images)
+    near = neighbours.nearest_images(samples, data.train.images)
     held_out = neighbours.held_out(data)
-    metrics = latent_use.summary(seen) | latent_use.errors(model, images) | model.measures(seen.mean)
-    metrics |= neighbours.copying(near, held_out) | scores(seen.mean.numpy(), data.valid.factors)
+    metrics = (
+        latent_use.latent_statistics(seen) | latent_use.errors(model, images) | model.measures(seen.mean)
+    )
+    metrics |= neighbours.copying(near, held_out) | disentanglement_scores(
+        seen.mean.numpy(), data.valid.factors
+    )
     dimensions = latent_use.dimensions(seen)
     history = pd.read_csv("outputs/train/history.csv")
     classifier = Classifier.load(Path("outputs/fid_reference/features/classifier.pt")).to(target)
-    metrics |= symptoms.of_history(history, math.prod(data.shape)) | symptoms.of_model(model, data)
-    metrics |= symptoms.of_samples(model, classifier, data)
-    found = with_commands(look(metrics, model.config), read_yaml("params.yaml"))
-    pictures = gallery.pictures(model, images, seen, dimensions, data.valid.labels, data.classes)
+    metrics |= symptoms.history_symptoms(history, math.prod(data.shape)) | symptoms.model_symptoms(
+        model, data
+    )
+    metrics |= symptoms.sample_symptoms(model, classifier, data)
+    found = with_remedy_commands(run_detectors(metrics, model.config), read_yaml("params.yaml"))
+    pictures = gallery.gallery_figures(model, images, seen, dimensions, data.valid.labels, data.classes)
     pictures |= gallery.of_classes(model, data.classes)
     pictures |= gallery.of_factors(seen, data.valid.factors, data.factors)
     pictures["neighbours"] = gallery.neighbours(samples, near, data.train.images)
@@ -54,9 +60,9 @@ def main(params: Handed) -> None:
         write_figure(OUTPUT / "plots" / f"{name}.png", figure)
     write_csv(OUTPUT / "dimensions.csv", dimensions)
     write_json(OUTPUT / "metrics.json", metrics)
-    save(OUTPUT / "findings.json", found)
-    print(text(found))
+    save_findings(OUTPUT / "findings.json", found)
+    print(findings_text(found))
 
 
 if __name__ == "__main__":
-    run("diagnose", main)
+    run_stage("diagnose", main)

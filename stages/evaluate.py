@@ -4,27 +4,27 @@ import math
 from pathlib import Path
 
 from vaeline.core.files import write_csv, write_figure, write_json
-from vaeline.core.params import Handed
+from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation import looseness
-from vaeline.evaluation.estimators.annealed import beside
+from vaeline.evaluation.estimators.annealed import ais_beside_bound
 from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds, k_grid
 from vaeline.evaluation.estimators.decomposition import decompose
 from vaeline.evaluation.estimators.estimate import means
 from vaeline.evaluation.estimators.latents import ACTIVITY_IMAGES, activity
 from vaeline.evaluation.estimators.reconstruction import reconstruction_errors
-from vaeline.evaluation.target import verdict
+from vaeline.evaluation.target import target_verdict
 from vaeline.models import checkpoints
 from vaeline.reporting.plots.curves import bounds_over_k
 from vaeline.runtime import processes
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import set_seed
-from vaeline.runtime.stage import run
+from vaeline.runtime.stage import run_stage
 
 OUTPUT = Path("outputs/evaluate")
 
 
-def main(params: Handed) -> None:
+def main(params: StageParams) -> None:
     set_seed(params.seed)
     model = checkpoints.selected(params.select).to(device(params.device))
     data = Prepared.open()
@@ -38,13 +38,15 @@ def main(params: Handed) -> None:
     values |= reconstruction_errors(model, images)
     if parts := decompose(model, images):
         values |= vars(parts)
-    annealed = beside(model, images, bounds.iwae, params.ais_images, params.ais_steps, progress=True)
+    annealed = ais_beside_bound(
+        model, images, bounds.iwae, params.ais_images, params.ais_steps, progress=True
+    )
 
     if not processes.leads():
         return
     metrics = {"iwae_k": params.iwae_k, "images": len(images), "ais_images": len(annealed.get("ais", ()))}
     metrics |= means(values | annealed) | looseness.looseness(bounds)
-    metrics |= verdict(metrics, params) | activity(model, seen)
+    metrics |= target_verdict(metrics, params) | activity(model, seen)
     curve = looseness.curve(bounds)
     write_csv(OUTPUT / "iwae_over_k.csv", curve)
     write_figure(OUTPUT / "plots" / "iwae_over_k.png", bounds_over_k(curve))
@@ -53,4 +55,4 @@ def main(params: Handed) -> None:
 
 
 if __name__ == "__main__":
-    run("evaluate", main, shared=True)
+    run_stage("evaluate", main, shared=True)

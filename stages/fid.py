@@ -5,33 +5,33 @@ from pathlib import Path
 import torch
 
 from vaeline.core.files import write_figure, write_json
-from vaeline.core.params import Handed
+from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation import ex_post
 from vaeline.evaluation.classes import conditional_accuracy
-from vaeline.evaluation.fid.images import generated
+from vaeline.evaluation.fid.images import generate_images
 from vaeline.evaluation.fid.reference import Reference
-from vaeline.evaluation.fid.scores import EX_POST, PRIOR, summary
+from vaeline.evaluation.fid.scores import EX_POST, PRIOR, distances_line
 from vaeline.models import checkpoints
 from vaeline.reporting.plots.images import grid
 from vaeline.runtime import processes
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import set_seed
-from vaeline.runtime.stage import run
+from vaeline.runtime.stage import run_stage
 
 OUTPUT = Path("outputs/fid")
 SHOWN = 100
 TITLE = "Samples: E[x|z] at z from a mixture fitted to training images' z"
 
 
-def main(params: Handed) -> None:
+def main(params: StageParams) -> None:
     set_seed(params.seed)
     target = device(params.device)
     reference = Reference.load(Path("outputs/fid_reference/features"))
     model = checkpoints.selected(params.select).to(target)
-    images = generated(model.sample, reference.samples)
+    images = generate_images(model.sample, reference.samples)
     mixture = ex_post.fitted(model, Prepared.open().train)
-    images_ex_post = generated(mixture.sample, reference.samples)
+    images_ex_post = generate_images(mixture.sample, reference.samples)
     metrics = reference.scores({PRIOR: images, EX_POST: images_ex_post}, target)
     metrics |= conditional_accuracy(model, reference.classifier, reference.samples)
     if not processes.leads():
@@ -39,8 +39,8 @@ def main(params: Handed) -> None:
     picture = grid(torch.from_numpy(images_ex_post[:SHOWN]) / 255, 10, TITLE)
     write_figure(OUTPUT / "plots" / "samples_ex_post.png", picture)
     write_json(OUTPUT / "metrics.json", metrics)
-    print(summary(metrics))
+    print(distances_line(metrics))
 
 
 if __name__ == "__main__":
-    run("fid", main, shared=True)
+    run_stage("fid", main, shared=True)

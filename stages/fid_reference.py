@@ -3,32 +3,32 @@
 from pathlib import Path
 
 from vaeline.core.files import write_json
-from vaeline.core.params import Handed
+from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
-from vaeline.evaluation.fid.classifier import SEED, accuracy, train
-from vaeline.evaluation.fid.images import drawn, sample_size
+from vaeline.evaluation.fid.classifier import CLASSIFIER_SEED, classifier_accuracy, train_classifier
+from vaeline.evaluation.fid.images import random_subset, sample_size
 from vaeline.evaluation.fid.inception import inception_or_reason
 from vaeline.evaluation.fid.reference import Reference
 from vaeline.runtime import processes
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import set_seed
-from vaeline.runtime.stage import run
+from vaeline.runtime.stage import run_stage
 
 OUTPUT = Path("outputs/fid_reference")
 
 
-def main(params: Handed) -> None:
-    set_seed(SEED)
+def main(params: StageParams) -> None:
+    set_seed(CLASSIFIER_SEED)
     target = device(params.device)
     inception, skipped = inception_or_reason(params.fid_inception, target)
     data = Prepared.open()
     n = sample_size(params.fid_samples, len(data.test), len(data.valid))
-    classifier = train(data.train.images, data.train.labels, len(data.classes), target)
-    share, error = accuracy(classifier, data.test.images, data.test.labels, len(data.classes))
+    classifier = train_classifier(data.train.images, data.train.labels, len(data.classes), target)
+    share, error = classifier_accuracy(classifier, data.test.images, data.test.labels, len(data.classes))
 
     # Real against real: valid is drawn from what the model learns from, and the model has not seen it. Its
     # distance is what a perfect model would reach, and not zero: n is finite, and test may be other hands.
-    real, held_out = drawn(data.test.images, n), drawn(data.valid.images, n)
+    real, held_out = random_subset(data.test.images, n), random_subset(data.valid.images, n)
     reference = Reference.measure(real, held_out, classifier, inception, params.fid_inception, skipped)
     if not processes.leads():
         return
@@ -41,4 +41,4 @@ def main(params: Handed) -> None:
 
 
 if __name__ == "__main__":
-    run("fid_reference", main, shared=True)
+    run_stage("fid_reference", main, shared=True)

@@ -3,16 +3,16 @@
 from pathlib import Path
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Handed
-from vaeline.diagnosis.finding import load, problems
-from vaeline.runtime.stage import run
+from vaeline.core.params import StageParams
+from vaeline.diagnosis.finding import load_findings, problems
+from vaeline.runtime.stage import run_stage
 
 FINDINGS = Path("outputs/report/findings.json")
 EVERY = "all"
 
 
-def main(params: Handed) -> None:
-    wrong = problems(load(FINDINGS))
+def main(params: StageParams) -> None:
+    wrong = problems(load_findings(FINDINGS))
     held = [found for found in wrong if found.name in params.gate or EVERY in params.gate]
     if held:
         said = "; ".join(f"{found.name} ({found.says}), try `{found.command}`" for found in held)
@@ -21,4 +21,4 @@ def main(params: Handed) -> None:
 
 
 if __name__ == "__main__":
-    run("gate", main)
+    run_stage("gate", main)

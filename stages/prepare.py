@@ -1,19 +1,19 @@
 """Downloads, verifies, splits and stores the data set → data/prepared/."""
 
 from vaeline.core.files import write_json
-from vaeline.core.params import Handed
+from vaeline.core.params import StageParams
 from vaeline.data.catalog import DATASETS
-from vaeline.data.storing import store, summary
-from vaeline.runtime.stage import run, workspace
+from vaeline.data.storing import prepared_summary, store
+from vaeline.runtime.stage import run_stage, workspace
 
 
-def main(params: Handed) -> None:
+def main(params: StageParams) -> None:
     dataset = DATASETS.build(params.data, raw=workspace() / "data" / "raw")
     prepared = store(dataset, "data/prepared")
-    write_json("outputs/prepare/metrics.json", summary(prepared))
+    write_json("outputs/prepare/metrics.json", prepared_summary(prepared))
     sizes = f"{len(prepared.train)} train, {len(prepared.valid)} valid, {len(prepared.test)} test"
     print(f"{prepared.name}: {sizes} images of {prepared.shape} in data/prepared")
 
 
 if __name__ == "__main__":
-    run("prepare", main)
+    run_stage("prepare", main)

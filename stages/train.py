@@ -3,21 +3,21 @@
 from pathlib import Path
 
 from vaeline.core.files import write_json
-from vaeline.core.params import Handed
+from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
 from vaeline.experiments.watching import watched
 from vaeline.models import checkpoints
 from vaeline.models.catalog import MODELS
 from vaeline.provenance.fingerprint import fingerprint
-from vaeline.provenance.origin import tags
+from vaeline.provenance.origin import origin_tags
 from vaeline.runtime import processes
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import rng_state, set_rng_state, set_seed
-from vaeline.runtime.stage import run, workspace
+from vaeline.runtime.stage import run_stage, workspace
 from vaeline.tracking import describing
 from vaeline.tracking.inputs import inputs
 from vaeline.tracking.runs import TrainingRun
-from vaeline.tracking.store import Report
+from vaeline.tracking.store import RunContent
 from vaeline.training import history
 from vaeline.training.fit import fit
 from vaeline.training.objectives.catalog import OBJECTIVES
@@ -27,7 +27,7 @@ from vaeline.training.state import Training
 OUTPUT = Path("outputs/train")
 
 
-def main(params: Handed) -> None:
+def main(params: StageParams) -> None:
     set_seed(params.seed)
     data = Prepared.open()
     model = MODELS.build(params.model, config=params, shape=data.shape, classes=len(data.classes))
@@ -54,10 +54,10 @@ def main(params: Handed) -> None:
     with Scratch.open(place, fingerprint("train", params), made_of, params.checkpoint_every) as scratch:
         records = scratch.resume(training)
         processes.from_first((training.state_dict(), rng_state()))
-        report = Report(
+        report = RunContent(
             name=describing.name(params.to_dict()),
             params=params.to_dict(),
-            tags=tags() | describing.parts(params.to_dict()) | {"data": data.name},
+            tags=origin_tags() | describing.parts(params.to_dict()) | {"data": data.name},
             inputs=inputs(data),
         )
         with TrainingRun.open(params.experiment_name, report, scratch.run_id) as mlflow_run:
@@ -66,15 +66,15 @@ def main(params: Handed) -> None:
             for record in watched(epochs, training, records, params.to_dict(), mlflow_run.artifacts):
                 records.append(record)
                 scratch.save(training, records)
-                mlflow_run.curves(history.curves(history.table(records)))
-            history.write(OUTPUT, records)
+                mlflow_run.curves(history.epoch_curves(history.history_table(records)))
+            history.write_history(OUTPUT, records)
             scratch.publish(checkpoints.DIRECTORY)
             mlflow_run.artifacts(
                 {f"{checkpoints.DIRECTORY}/{name}.pt": "checkpoints" for name in ("best", "last")}
             )
-            made = {"run_id": mlflow_run.id, "seconds": training.seconds, **tags()}
+            made = {"run_id": mlflow_run.id, "seconds": training.seconds, **origin_tags()}
             write_json(OUTPUT / "run.json", made)
 
 
 if __name__ == "__main__":
-    run("train", main, shared=True)
+    run_stage("train", main, shared=True)

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.support.small import merged
 from vaeline.config import ExperimentConfig
-from vaeline.core.params import Handed, read_yaml
+from vaeline.core.params import StageParams, read_yaml
 from vaeline.provenance.closure import imported, is_code, stage_code
 
 # From words that everyone uses up to the outside world; a room is named by its package.
@@ -128,7 +128,7 @@ def test_a_stage_depends_on_the_code_that_it_runs(stage, at_the_root):
     assert listed == stage_code(stage), "run `make deps`"
 
 
-class Recording(Handed):
+class Recording(StageParams):
     """Hands out every param, and remembers which were asked for by name."""
 
     def __init__(self, values: dict) -> None:
@@ -168,7 +168,7 @@ def read(tmp_path_factory) -> dict[str, set[str]]:
         patch.chdir(root)
         patch.setenv("DVC_ROOT", str(root))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.setattr("vaeline.evaluation.fid.classifier.STEPS", 5)
+        patch.setattr("vaeline.evaluation.fid.classifier.CLASSIFIER_STEPS", 5)
         seen = {stage: run_stage(stage) for stage in PIPELINE}
         seen["train"] |= run_stage("train", **CYCLICAL)
     return seen

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import document
 from benchmarks.__main__ import WORKS, main
-from benchmarks.harness import Row
+from benchmarks.harness import Ratio
 from vaeline.core.errors import VaelineError
 
 
@@ -12,9 +12,9 @@ def measured(group, *rows, commit="abc"):
     return [row.to_dict() | {"group": group, "commit": commit, "machine": "a machine"} for row in rows]
 
 
-EPOCH = Row.of("epoch", "pythae", [2.0, 3.0, 4.0], 2.0, seconds=1.5)
-SHARE = Row.of("epoch", "matrix products (share)", [0.5], 0.65, aim=0.8)
-FRECHET = Row.of("frechet", "pytorch-fid", [12.0])
+EPOCH = Ratio.of("epoch", "pythae", [2.0, 3.0, 4.0], 2.0, seconds=1.5)
+SHARE = Ratio.of("epoch", "matrix products (share)", [0.5], 0.65, aim=0.8)
+FRECHET = Ratio.of("frechet", "pytorch-fid", [12.0])
 
 
 @pytest.fixture
@@ -23,7 +23,9 @@ def at_a_tmp_path(tmp_path, monkeypatch):
 
 
 def test_the_table_the_values_and_the_picture_are_written(at_a_tmp_path):
-    table = document.write(measured("epoch", EPOCH, SHARE) + measured("frechet", FRECHET), list(WORKS))
+    table = document.write_benchmark(
+        measured("epoch", EPOCH, SHARE) + measured("frechet", FRECHET), list(WORKS)
+    )
     assert "| epoch | pythae | 3 | 2.5 – 3.5 | ≥ 2 | yes | 3 | 1.5 s |" in table
     assert "| epoch | matrix products (share) | 0.5 | 0.5 – 0.5 | ≥ 0.65 (aim 0.8) | no | 1 |  |" in table
     assert table in (document.DOCS / "bench.md").read_text()
@@ -33,8 +35,10 @@ def test_the_table_the_values_and_the_picture_are_written(at_a_tmp_path):
 
 
 def test_what_is_not_measured_again_stays_and_says_its_own_commit(at_a_tmp_path):
-    document.write(measured("frechet", FRECHET, commit="old") + measured("epoch", EPOCH, SHARE), list(WORKS))
-    document.write(measured("epoch", EPOCH, commit="new"), list(WORKS))
+    document.write_benchmark(
+        measured("frechet", FRECHET, commit="old") + measured("epoch", EPOCH, SHARE), list(WORKS)
+    )
+    document.write_benchmark(measured("epoch", EPOCH, commit="new"), list(WORKS))
     rows = json.loads((document.DOCS / "bench.json").read_text())
     assert [(row["work"], row["commit"]) for row in rows] == [("epoch", "new"), ("frechet", "old")]
     assert "commit `new`, a machine; commit `old`, a machine" in (document.DOCS / "bench.md").read_text()

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.harness import OURS, Contestant, Row, race
+from benchmarks.harness import VAELINE, Contestant, Ratio, race
 
 
 class Clock:
@@ -24,7 +24,7 @@ class Clock:
 
 def raced(clock, ours, theirs, units=1.0):
     contestants = {
-        OURS: Contestant(clock.work(OURS, *ours)),
+        VAELINE: Contestant(clock.work(VAELINE, *ours)),
         "peer": Contestant(clock.work("peer", *theirs), units),
     }
     return race("work", contestants, len(ours) - 1, clock)
@@ -33,9 +33,9 @@ def raced(clock, ours, theirs, units=1.0):
 def test_everyone_works_once_a_round_in_turns_and_the_first_call_does_not_count():
     clock = Clock()
     times = raced(clock, (9, 1, 2, 1), (8, 3, 3, 5))
-    assert times.first == {OURS: 9, "peer": 8}
-    assert times.rounds == {OURS: [1, 2, 1], "peer": [3, 3, 5]}
-    assert clock.order == [OURS, "peer", "peer", OURS] * 2
+    assert times.first == {VAELINE: 9, "peer": 8}
+    assert times.rounds == {VAELINE: [1, 2, 1], "peer": [3, 3, 5]}
+    assert clock.order == [VAELINE, "peer", "peer", VAELINE] * 2
     assert times.extra_of_the_first() == 8
 
 
@@ -51,16 +51,16 @@ def test_a_row_is_the_median_of_ratios_paired_by_round():
 def test_times_are_for_a_unit_of_work():
     times = raced(Clock(), (0, 1), (0, 6), units=2)
     assert times.row("work", "peer").ratio == 3
-    assert times.plus(OURS, 2).row("work", "peer").ratio == 1
+    assert times.plus(VAELINE, 2).row("work", "peer").ratio == 1
 
 
 @pytest.mark.parametrize(
     ("goal", "same", "met"), [(2, True, True), (2.1, True, False), (2, False, False), (None, True, None)]
 )
 def test_a_goal_is_met_by_the_median_if_both_came_to_the_same(goal, same, met):
-    assert Row("work", "peer", 2.0, (1, 3), goal, same=same).met is met
+    assert Ratio("work", "peer", 2.0, (1, 3), goal, same=same).met is met
 
 
 def test_what_contestants_print_is_not_shown(capsys):
-    race("work", {OURS: Contestant(lambda: print("noise"))}, 1)
+    race("work", {VAELINE: Contestant(lambda: print("noise"))}, 1)
     assert "noise" not in "".join(capsys.readouterr())

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.loop import MLP, SHAPE, stage_loop, vae
-from benchmarks.peers import Eager, Examples, Plain, Pythae, guide_iwae, loss, pythae_vae
+from benchmarks.loop import MLP_PARAMS, MNIST_SHAPE, stage_loop, vae
+from benchmarks.peers import Eager, Plain, Pythae, PytorchExamples, guide_iwae, loss, pythae_vae
 from benchmarks.products import products, replay
 from benchmarks.training import CONV, CONV_SHAPE, PAPERS
 from vaeline.evaluation.estimators.bounds import compute_iwae_bound
@@ -26,11 +26,13 @@ def size(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def images(n, shape=SHAPE):
+def images(n, shape=MNIST_SHAPE):
     return torch.randint(256, (n, *shape), dtype=torch.uint8)
 
 
-@pytest.mark.parametrize(("changes", "shape"), [(MLP, SHAPE), (PAPERS, SHAPE), (CONV, CONV_SHAPE)])
+@pytest.mark.parametrize(
+    ("changes", "shape"), [(MLP_PARAMS, MNIST_SHAPE), (PAPERS, MNIST_SHAPE), (CONV, CONV_SHAPE)]
+)
 def test_layers_and_loss_are_the_same(changes, shape):
     x = images(8, shape).float() / 255
     model = without_noise({**changes, **CPU}, shape)
@@ -44,21 +46,21 @@ def test_layers_and_loss_are_the_same(changes, shape):
 
 def test_the_examples_have_the_layers_and_the_loss_of_the_mlp():
     x = images(8).float() / 255
-    plain = Plain(without_noise({**MLP, **CPU}, SHAPE))
-    network = Examples(images(8), images(4), 4).model.cpu()
+    plain = Plain(without_noise({**MLP_PARAMS, **CPU}, MNIST_SHAPE))
+    network = PytorchExamples(images(8), images(4), 4).model.cpu()
     assert size(network) == size(plain)
     layers = (plain.encoder[1][0], plain.fc_mu, plain.fc_log_var, plain.decoder[0][0], plain.decoder[1])
     for name, layer in zip(("fc1", "fc21", "fc22", "fc3", "fc4"), layers, strict=True):
         getattr(network, name).load_state_dict(layer.state_dict())
-    assert Examples.loss(*network(x), x).item() == pytest.approx(loss(*plain(x), x).item(), rel=1e-4)
+    assert PytorchExamples.loss(*network(x), x).item() == pytest.approx(loss(*plain(x), x).item(), rel=1e-4)
 
 
 def test_every_loop_learns(tmp_path):
     shown, valid = images(40) // 128 * 255, images(8)
-    model = vae(MLP)
+    model = vae(MLP_PARAMS)
     peers = {
         "eager": Eager(model, shown, valid, 10),
-        "examples": Examples(shown, valid, 10),
+        "examples": PytorchExamples(shown, valid, 10),
         "pythae": Pythae(model, shown, valid, 10, tmp_path),
     }
     for name, peer in peers.items():
@@ -70,7 +72,7 @@ def test_every_loop_learns(tmp_path):
 
 def test_our_loop_is_that_of_the_stage(tmp_path):
     torch.set_deterministic_debug_mode("default")
-    changes = {**MLP, **CPU, "batch_size": 10, "compile": "never"}
+    changes = {**MLP_PARAMS, **CPU, "batch_size": 10, "compile": "never"}
     with stage_loop(images(20), images(5), tmp_path, **changes) as epochs:
         next(epochs)
         next(epochs)
@@ -81,13 +83,13 @@ def test_our_loop_is_that_of_the_stage(tmp_path):
 
 @torch.no_grad()
 def test_the_guides_loop_comes_to_our_bound():
-    model = vae(MLP | CPU).eval()
+    model = vae(MLP_PARAMS | CPU).eval()
     x = (images(10) > 127).to(torch.uint8) * 255
     theirs = guide_iwae(Plain(model), (x.float() / 255).split(5), 200)
     assert theirs == pytest.approx(compute_iwae_bound(model, x, 200).mean, rel=5e-3)
 
 
-@pytest.mark.parametrize(("changes", "shape"), [(MLP, SHAPE), (CONV, CONV_SHAPE)])
+@pytest.mark.parametrize(("changes", "shape"), [(MLP_PARAMS, MNIST_SHAPE), (CONV, CONV_SHAPE)])
 def test_products_are_those_of_the_layers_but_for_the_first_inputs_gradient(changes, shape):
     plain, x = Plain(vae({**changes, **CPU}, shape)), torch.rand(2, *shape)
     layers = [m for m in plain.modules() if isinstance(m, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)]

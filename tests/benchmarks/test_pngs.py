@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from benchmarks.pictures import loaded, same, stored, write
+from benchmarks.pictures import loaded, same, stored, write_pngs
 
 
 def test_both_read_every_image_that_was_written(tmp_path):
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (60, 1, 28, 28), np.uint8), np.arange(60) % 3
-    write(images, labels, tmp_path / "images")
+    write_pngs(images, labels, tmp_path / "images")
     prepared, batches = stored(tmp_path / "images", tmp_path), loaded(tmp_path / "images")
     written = sorted(image.tobytes() for image in images)
     assert sorted(image.tobytes() for batch in batches for image in batch.numpy()) == written

@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Handed, Hyperparameters, read_yaml, validated
+from vaeline.core.params import Hyperparameters, StageParams, read_yaml, validated
 
 # Each wrong for a reason of its own: its type, its range, or its choice.
 WRONG = {
@@ -135,11 +135,11 @@ PARAMS = {"beta": 2, "iwae_k": 5, "room": {"name": "large"}}
 
 @pytest.fixture
 def load(tmp_path):
-    def loaded(stage: str, params: dict | str) -> Handed:
+    def loaded(stage: str, params: dict | str) -> StageParams:
         text = params if isinstance(params, str) else yaml.safe_dump(params)
         (tmp_path / "params.yaml").write_text(text)
         (tmp_path / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE))
-        return Handed.load(stage, tmp_path / "params.yaml", tmp_path / "dvc.yaml")
+        return StageParams.load(stage, tmp_path / "params.yaml", tmp_path / "dvc.yaml")
 
     return loaded
 
@@ -185,7 +185,7 @@ def test_a_word_is_a_word_as_it_is_to_dvc(tmp_path, word):
 
 
 def test_what_is_handed_can_be_copied_and_is_not_changed_through_its_dict():
-    handed = Handed({"beta": 1.0})
+    handed = StageParams({"beta": 1.0})
     handed.to_dict()["beta"] = 2.0
     assert handed.beta == 1.0
 

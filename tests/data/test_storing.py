@@ -9,7 +9,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.data import storing
 from vaeline.data.prepared import Prepared
 from vaeline.data.reading.dataset import DataOptions, Examples
-from vaeline.data.storing import store, summary
+from vaeline.data.storing import prepared_summary, store
 
 
 def numbered(**options):
@@ -107,7 +107,7 @@ def test_sizes_that_do_not_fit_write_nothing(tmp_path):
 
 def test_summary_counts_and_averages(tmp_path):
     prepared = store(numbered(), tmp_path)
-    values = summary(prepared)
+    values = prepared_summary(prepared)
     hashes = {values.pop(f"{name}_sha256") for name in ("train", "valid", "test")}
     assert hashes == {hashlib.sha256(path.read_bytes()).hexdigest() for path in tmp_path.glob("*_images.npy")}
     assert values.pop("mean_pixel") == pytest.approx(np.mean(prepared.train.labels) / 255, rel=1e-12)

@@ -11,9 +11,9 @@ from scipy.stats import norm
 from vaeline.config import ExperimentConfig
 from vaeline.core import params
 from vaeline.diagnosis import thresholds
-from vaeline.diagnosis.detectors import BLUR, DEAD, DETECTORS, DURING, OVERFITTING, UNDERFITTING
-from vaeline.diagnosis.finding import SURE, problems, verdict
-from vaeline.diagnosis.looking import look
+from vaeline.diagnosis.detectors import BLUR, DEAD_DIMENSIONS, DETECTORS, DURING, OVERFITTING, UNDERFITTING
+from vaeline.diagnosis.finding import SURE, problems, verdict_line
+from vaeline.diagnosis.looking import run_detectors
 from vaeline.diagnosis.thresholds import Threshold
 
 CONFIG = ExperimentConfig().to_dict()
@@ -47,11 +47,11 @@ def names(found) -> list[str]:
 
 
 def test_a_healthy_training_is_healthy_and_says_what_was_looked_for():
-    found = look(HEALTHY, CONFIG)
+    found = run_detectors(HEALTHY, CONFIG)
     assert {one.level for one in found} == {"healthy"}
     assert [one.name for one in found] == [d.name for d in DETECTORS]
-    assert verdict(found).startswith("Healthy: no sign of ")
-    assert all(d.title.lower() in verdict(found) for d in DETECTORS)
+    assert verdict_line(found).startswith("Healthy: no sign of ")
+    assert all(d.title.lower() in verdict_line(found) for d in DETECTORS)
     assert all(one.sure > 0.99 and not one.cause and not one.changes for one in found)
     assert all(one.evidence and "{" not in one.says for one in found)
 
@@ -60,7 +60,7 @@ def test_a_healthy_training_is_healthy_and_says_what_was_looked_for():
     ("detector", "sign"), SINGLE, ids=lambda x: getattr(x, "measure", getattr(x, "name", ""))
 )
 def test_a_threshold_that_is_crossed_is_reported_by_its_detector_alone(detector, sign):
-    found = look(crossed(sign), CONFIG)
+    found = run_detectors(crossed(sign), CONFIG)
     assert names(found) == [detector.name]
     (problem,) = problems(found)
     assert problem is found[0]
@@ -78,7 +78,7 @@ def test_a_threshold_that_is_crossed_is_reported_by_its_detector_alone(detector,
 )
 def test_where_several_signs_are_needed_all_of_them_are_a_problem(detector, signs):
     # The other way round: the wide gap is wider than the gap that is asked for as well.
-    assert names(look(crossed(*reversed(signs)), CONFIG)) == [detector.name]
+    assert names(run_detectors(crossed(*reversed(signs)), CONFIG)) == [detector.name]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_where_several_signs_are_needed_one_that_is_sound_is_enough_against_all(
     others = [sign for i, group in enumerate(detector.signs) for sign in group if i != sound]
     well = crossed(*detector.signs[sound], by=-10.0)
     kept = {sign.measure: well[sign.measure] for sign in detector.signs[sound]}
-    assert detector.name not in names(look(crossed(*others) | kept, CONFIG))
+    assert detector.name not in names(run_detectors(crossed(*others) | kept, CONFIG))
 
 
 WITH_ERROR = [(d, sign) for d, sign in SINGLE if f"{sign.measure}_se" in HEALTHY and len(d.signs[0]) == 1]
@@ -99,7 +99,7 @@ WITH_ERROR = [(d, sign) for d, sign in SINGLE if f"{sign.measure}_se" in HEALTHY
 @pytest.mark.parametrize("by", [-3.0, -1.0, 0.0, 1.0, 1.6, 1.7, 3.0])
 @pytest.mark.parametrize(("detector", "sign"), WITH_ERROR, ids=lambda x: getattr(x, "measure", ""))
 def test_how_sure_it_is_is_the_chance_that_the_measure_lies_beyond(detector, sign, by):
-    found = next(one for one in look(crossed(sign, by=by), CONFIG) if one.name == detector.name)
+    found = next(one for one in run_detectors(crossed(sign, by=by), CONFIG) if one.name == detector.name)
     beyond = norm.cdf(by)
     assert found.sure == pytest.approx(beyond if beyond >= SURE else 1 - beyond, abs=1e-6)
     assert (found.level == "problem") == (beyond >= SURE)
@@ -108,10 +108,10 @@ def test_how_sure_it_is_is_the_chance_that_the_measure_lies_beyond(detector, sig
 
 def test_of_alternatives_the_surest_counts_and_of_what_must_come_together_the_least_sure():
     bought = crossed(thresholds.UNUSED, thresholds.BOUGHT, by=2.0)
-    found = DEAD.look(bought, CONFIG)
+    found = DEAD_DIMENSIONS.look(bought, CONFIG)
     assert found.sure == pytest.approx(norm.cdf(2.0))
     both = bought | {"crowding": 3.0}
-    assert DEAD.look(both, CONFIG).sure == 1.0
+    assert DEAD_DIMENSIONS.look(both, CONFIG).sure == 1.0
     gap = crossed(thresholds.DECLINE, by=9.0) | crossed(thresholds.GAP, by=1.0)
     gap |= {"decline": crossed(thresholds.DECLINE, by=9.0)["decline"]}
     assert OVERFITTING.look(gap, CONFIG).sure == pytest.approx(1 - norm.cdf(1.0))
@@ -124,7 +124,7 @@ def test_what_costs_nothing_is_information():
         ({"late_gain": 0.004}, "underfitting", "still improving a little"),
         ({"generalisation_gap": 0.02}, "overfitting", "explained better by 0.0200 bits"),
     ):
-        found = look(HEALTHY | changes, CONFIG)
+        found = run_detectors(HEALTHY | changes, CONFIG)
         assert [(one.name, one.level) for one in found if one.level != "healthy"] == [(name, "information")]
         assert said in next(one.says for one in found if one.name == name)
 
@@ -140,13 +140,13 @@ def spoilt(detector) -> dict:
 )
 def test_what_follows_from_another_failure_is_information_and_names_it(cause, detector):
     both = spoilt(cause) | {sign[0].measure: spoilt(detector)[sign[0].measure] for sign in detector.signs}
-    found = look(both, CONFIG)
+    found = run_detectors(both, CONFIG)
     assert names(found) == [cause.name]
     (follows,) = (one for one in found if one.name == detector.name)
     assert follows.level == "information"
     assert follows.says.endswith(f": follows from {cause.title.lower()}")
     assert (follows.cause, follows.changes) == ("", {})
-    assert names(look(spoilt(detector), CONFIG)) == [detector.name]
+    assert names(run_detectors(spoilt(detector), CONFIG)) == [detector.name]
 
 
 def test_what_a_detector_follows_from_is_looked_for_before_it():
@@ -163,15 +163,15 @@ def test_what_was_not_measured_is_not_judged_and_not_called_sound(detector, miss
         metrics.pop(sign.measure, None)
         if missing != "absent":
             metrics[sign.measure] = math.nan if missing == "nan" else math.inf
-    found = look(metrics, CONFIG)
+    found = run_detectors(metrics, CONFIG)
     assert detector.name not in [one.name for one in found]
-    assert detector.title.lower() not in verdict(found)
+    assert detector.title.lower() not in verdict_line(found)
 
 
 def test_one_of_several_signs_is_enough_to_look():
     collapsed = {k: v for k, v in HEALTHY.items() if not k.startswith("z_gain")} | {"kl": 0.1}
-    assert names(look(collapsed, CONFIG)) == ["posterior_collapse"]
-    assert names(look(collapsed | {"z_gain": math.nan}, CONFIG)) == ["posterior_collapse"]
+    assert names(run_detectors(collapsed, CONFIG)) == ["posterior_collapse"]
+    assert names(run_detectors(collapsed | {"z_gain": math.nan}, CONFIG)) == ["posterior_collapse"]
 
 
 def test_a_measure_without_an_error_is_beyond_or_not():
@@ -187,18 +187,18 @@ def test_detection_never_looks_at_the_configuration():
         def __getitem__(self, key):
             raise AssertionError(key)
 
-    assert len(look(HEALTHY, Unread())) == len(DETECTORS)
+    assert len(run_detectors(HEALTHY, Unread())) == len(DETECTORS)
 
 
 def test_a_gate_can_hold_back_what_the_detectors_find_and_all_of_it():
-    assert set(get_args(params.Finding)) == {"all", *(d.name for d in DETECTORS)}
+    assert set(get_args(params.FindingName)) == {"all", *(d.name for d in DETECTORS)}
     assert len({d.name for d in DETECTORS}) == len(DETECTORS)
 
 
 def test_during_training_those_look_whose_measures_are_there():
     assert set(DURING) < set(DETECTORS)
     metrics = {"skipped_updates": 0, "spike_share": 0.0, "largest_variance": 1.0, "kl": 20.0}
-    assert {one.name for one in look(metrics, CONFIG, DURING)} == {d.name for d in DURING}
+    assert {one.name for one in run_detectors(metrics, CONFIG, DURING)} == {d.name for d in DURING}
 
 
 def test_every_threshold_has_a_reason_and_is_used():

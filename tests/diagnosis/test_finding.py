@@ -4,7 +4,15 @@ import pytest
 from scipy.stats import norm
 
 from vaeline.core.errors import VaelineError
-from vaeline.diagnosis.finding import Evidence, Finding, load, problems, save, text, verdict
+from vaeline.diagnosis.finding import (
+    Evidence,
+    Finding,
+    findings_text,
+    load_findings,
+    problems,
+    save_findings,
+    verdict_line,
+)
 
 HOLES = Finding(
     "holes", "Holes in the latent space", "problem", 0.987, "few are covered",
@@ -16,29 +24,29 @@ SOUND = Finding("blur", "Blur", "healthy", 0.9, "sharp", [Evidence("sharpness", 
 
 
 def test_what_is_saved_is_loaded_again(tmp_path):
-    save(tmp_path / "findings.json", [HOLES, SOUND])
-    assert load(tmp_path / "findings.json") == [HOLES, SOUND]
+    save_findings(tmp_path / "findings.json", [HOLES, SOUND])
+    assert load_findings(tmp_path / "findings.json") == [HOLES, SOUND]
     written = json.loads((tmp_path / "findings.json").read_text())
-    assert written["verdict"] == verdict([HOLES, SOUND])
+    assert written["verdict"] == verdict_line([HOLES, SOUND])
     assert written["findings"][0]["evidence"][0]["threshold"] == 0.1
 
 
 def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / "findings.json").write_text('{"findings": [')
     with pytest.raises(VaelineError, match=r"findings\.json"):
-        load(tmp_path / "findings.json")
+        load_findings(tmp_path / "findings.json")
 
 
 def test_the_verdict_is_the_problems_or_what_was_looked_for():
-    assert verdict([HOLES, SOUND]) == "Holes in the latent space (99% sure)"
-    assert verdict([SOUND]) == "Healthy: no sign of blur"
+    assert verdict_line([HOLES, SOUND]) == "Holes in the latent space (99% sure)"
+    assert verdict_line([SOUND]) == "Healthy: no sign of blur"
     assert problems([SOUND, HOLES]) == [HOLES]
 
 
 def test_the_command_stands_on_a_line_of_its_own_to_be_pasted():
-    lines = text([HOLES, SOUND]).splitlines()
+    lines = findings_text([HOLES, SOUND]).splitlines()
     assert [line.strip() for line in lines] == [
-        verdict([HOLES]),
+        verdict_line([HOLES]),
         "- Holes in the latent space: few are covered",
         "likely cause: the KL weighs too little",
         "dvc exp run -S beta=1",

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from tests import small
+from tests.support import small
 from tests.support.small import CLASSES, SHAPE, SMALL, merged, objective, shown_to
 from vaeline.config import TABLES, ExperimentConfig
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Handed, flat
+from vaeline.core.params import StageParams, flatten_params
 from vaeline.diagnosis import remedies
 from vaeline.diagnosis.detectors import DETECTORS
 from vaeline.experiments import find
@@ -42,7 +42,9 @@ def configured(*changes) -> dict:
 
 def loss_of(config) -> torch.Tensor:
     """Returns what the first step of a training of small networks sees."""
-    params = Handed(merged(config, {k: v for k, v in SMALL.items() if k not in ("latent_dim", "epochs")}))
+    params = StageParams(
+        merged(config, {k: v for k, v in SMALL.items() if k not in ("latent_dim", "epochs")})
+    )
     torch.manual_seed(0)
     model = MODELS.build(params.model, config=params, shape=SHAPE, classes=CLASSES)
     return objective(params)(model, shown_to(model, 6), params.beta).loss
@@ -58,7 +60,7 @@ def test_a_remedy_is_a_change_that_params_take(row):
             continue
         for changes in distinct(config):
             cured = find.varied(config, changes).to_dict()
-            assert flat(cured) != flat(config), (spoilt, changes)
+            assert flatten_params(cured) != flatten_params(config), (spoilt, changes)
             seen += 1
     assert seen > 5
 
@@ -95,7 +97,7 @@ def test_free_bits_are_for_objectives_that_can_leave_a_part_of_the_kl_free(objec
     assert changes["kl_warmup_epochs"] == 10
     bits = config | {"free_bits": 0.25}
     try:
-        small.objective(Handed(bits))
+        small.objective(StageParams(bits))
     except VaelineError:
         assert "free_bits" not in changes
     else:

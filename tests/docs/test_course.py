@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.support.small import config, vae
-from vaeline.core.params import flat, read_yaml
+from vaeline.core.params import flatten_params, read_yaml
 from vaeline.data.catalog import DATASETS
 from vaeline.data.storing import store
 from vaeline.experiments import presets
@@ -66,11 +66,13 @@ def test_so_have_those_within_the_text(command):
 
 @pytest.mark.parametrize(("overrides", "preset"), [one for one in EXPERIMENTS if one[1]])
 def test_a_line_that_names_a_preset_is_that_preset(overrides, preset):
-    assert _params(params_with(overrides)) == _params(presets.config(presets.overrides(preset)).to_dict())
+    assert _params(params_with(overrides)) == _params(
+        presets.config(presets.preset_overrides(preset)).to_dict()
+    )
 
 
 def _params(values):
-    return {key: value for key, value in flat(values).items() if key not in RENAMED}
+    return {key: value for key, value in flatten_params(values).items() if key not in RENAMED}
 
 
 @pytest.mark.parametrize("command", sorted({one for one in [*LINES, *CODE] if one.startswith("make ")}))
@@ -173,7 +175,7 @@ def test_its_programs_run(tmp_path, monkeypatch, capsys):
     }
     best = tmp_path / "outputs" / "train" / "checkpoints" / "best.pt"
     best.parent.mkdir(parents=True)
-    checkpoints.save(best, content)
+    checkpoints.save_checkpoint(best, content)
     monkeypatch.chdir(tmp_path)
     assert len(SNIPPETS) == 3
     for snippet in SNIPPETS:

@@ -49,6 +49,6 @@ def test_a_trained_model_is_used(tmp_path):
         "classes": 10,
         "training": {"model": vae().state_dict()},
     }
-    checkpoints.save(tmp_path / "best.pt", content)
+    checkpoints.save_checkpoint(tmp_path / "best.pt", content)
     said = run("use_a_trained_model.py", tmp_path, "best.pt")
     assert "encoded: (8, 3)\nreconstructed: (5, 8, 1, 8, 8)\nsampled: (4, 1, 8, 8)\nELBO, nats:" in said

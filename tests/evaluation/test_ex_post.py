@@ -58,7 +58,7 @@ def test_every_model_can_be_sampled_from_it(name):
 @pytest.mark.parametrize("name", list(POSTERIORS))
 def test_every_posterior_can_be_fitted(name):
     model = vae(posterior={"name": name}).eval()
-    assert ex_post.drawn(model, digits(30)).shape == (30, 3)
+    assert ex_post.draw_posterior(model, digits(30)).shape == (30, 3)
 
 
 def test_the_same_noise_gives_the_same_mixture_and_few_images_will_do():

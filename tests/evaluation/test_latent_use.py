@@ -9,8 +9,8 @@ from vaeline.evaluation.latent_use import (
     check_posterior_collapse,
     collapse_of,
     dimensions,
+    latent_statistics,
     post_training_diagnostics,
-    summary,
 )
 
 
@@ -46,7 +46,7 @@ def test_the_threshold_is_of_the_mean_over_examples():
 
 
 def test_the_summary_is_that_of_its_formulas():
-    values = summary(HEALTHY)
+    values = latent_statistics(HEALTHY)
     means, variances = MEANS.double(), VARIANCES.double()
     assert values["mu_mean"] == pytest.approx(means.mean().item(), abs=1e-6)
     assert values["mu_std"] == pytest.approx(means.std().item(), rel=1e-5)
@@ -59,8 +59,8 @@ def test_the_summary_is_that_of_its_formulas():
 
 def test_a_matched_aggregate_posterior_is_told_from_a_collapsed_one():
     """The aggregate variance is near 1 in both; σ² and the counts tell them apart."""
-    matched = summary(seen(0.9 * torch.randn(N, 3), torch.full((N, 3), 0.19)))
-    collapsed = summary(seen(torch.zeros(N, 3), torch.ones(N, 3)))
+    matched = latent_statistics(seen(0.9 * torch.randn(N, 3), torch.full((N, 3), 0.19)))
+    collapsed = latent_statistics(seen(torch.zeros(N, 3), torch.ones(N, 3)))
     for values in (matched, collapsed):
         assert values["aggregate_var_mean"] == pytest.approx(1.0, abs=0.05)
     assert matched["var_mean"] < 0.2 < 0.99 < collapsed["var_mean"]

@@ -6,7 +6,7 @@ from tests.support.small import digits
 from vaeline.evaluation import neighbours
 from vaeline.evaluation.estimators import bounds
 from vaeline.evaluation.estimators.estimate import Estimate
-from vaeline.evaluation.neighbours import Nearest, copying, nearest
+from vaeline.evaluation.neighbours import Nearest, copying, nearest_images
 
 
 def test_it_is_what_all_pairs_say_however_many_pieces(monkeypatch):
@@ -14,7 +14,7 @@ def test_it_is_what_all_pairs_say_however_many_pieces(monkeypatch):
     distances = torch.cdist(images.flatten(1).double(), train.flatten(1).double() / 255)
     for piece in (7, 300, 4096):
         monkeypatch.setattr(bounds, "ROWS", piece)
-        found = nearest(images, train.numpy())
+        found = nearest_images(images, train.numpy())
         assert torch.equal(found.index, distances.argmin(1))
         torch.testing.assert_close(found.distance.double(), distances.min(1).values, rtol=1e-6, atol=0)
 
@@ -44,11 +44,11 @@ def test_samples_of_large_images_are_made_in_pieces(shape):
 
 def test_a_copy_is_found_at_no_distance_and_others_are_not():
     train, held_out = digits(600)[:500], digits(600)[500:]
-    copies, honest = (nearest(images / 255, train.numpy()) for images in (train[::5], held_out))
+    copies, honest = (nearest_images(images / 255, train.numpy()) for images in (train[::5], held_out))
     assert torch.equal(copies.distance, torch.zeros(100))
     assert copying(copies, honest)["neighbour_ratio"] == 0
     assert copying(honest, honest)["neighbour_ratio"] == 1
-    noise = nearest(torch.rand(100, 1, 8, 8), train.numpy())
+    noise = nearest_images(torch.rand(100, 1, 8, 8), train.numpy())
     assert copying(noise, honest)["neighbour_ratio"] > 1.5
 
 

@@ -38,12 +38,12 @@ class Copying(nn.Module):
 
 @pytest.fixture(scope="module")
 def judge():
-    return classifier.train(TRAIN.images, TRAIN.labels, CLASSES, torch.device("cpu"))
+    return classifier.train_classifier(TRAIN.images, TRAIN.labels, CLASSES, torch.device("cpu"))
 
 
 def of_samples(model, judge):
     described = {"name": "digits", "shape": SHAPE, "classes": [str(digit) for digit in range(10)]}
-    return symptoms.of_samples(model, judge, Prepared(None, described, TRAIN, VALID, VALID))
+    return symptoms.sample_symptoms(model, judge, Prepared(None, described, TRAIN, VALID, VALID))
 
 
 def test_at_its_own_z_a_model_that_copies_covers_what_the_images_do(judge):

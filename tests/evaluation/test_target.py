@@ -2,12 +2,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from vaeline.evaluation.target import verdict
+from vaeline.evaluation.target import target_verdict
 
 
 def judged(nll: float, rule: str, target: float | None = 86.76) -> dict:
     config = SimpleNamespace(target_nll=target, target_rule=rule, target_tolerance=0.3)
-    return verdict({"iwae": -nll, "iwae_se": 0.2}, config)
+    return target_verdict({"iwae": -nll, "iwae_se": 0.2}, config)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tests.support.pages import DEFAULT, ILL, MADE, METRICS, WELL, png
 from tests.support.small import merged
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json
-from vaeline.diagnosis.finding import save
+from vaeline.diagnosis.finding import save_findings
 from vaeline.experiments import compare
 
 REPORT = Path("outputs/report")
@@ -24,7 +24,7 @@ def left(beta: float, findings: list = WELL) -> None:
     made = {"training": MADE | {"seconds": 1.0}, "evaluation": MADE}
     metrics = METRICS | {"evaluate/elbo": -beta}
     write_json(REPORT / "summary.json", {"metrics": metrics, "params": params, **made})
-    save(REPORT / "findings.json", findings)
+    save_findings(REPORT / "findings.json", findings)
     (REPORT / "plots").mkdir(exist_ok=True)
     (REPORT / "plots" / "samples.png").write_bytes(png())
 
@@ -64,7 +64,7 @@ def here(repository, monkeypatch):
 
 
 def test_runs_are_read_from_the_cache_and_from_the_workspace(here):
-    found = [compare.read(name) for name in ("beta=4", "beta=2", "workspace")]
+    found = [compare.read_run(name) for name in ("beta=4", "beta=2", "workspace")]
     assert [run.params["beta"] for run in found] == [4.0, 2.0, 1.0]
     assert [run.level for run in found] == ["problem", "healthy", "healthy"]
     assert found[0].findings == ILL
@@ -101,11 +101,11 @@ def test_a_run_that_is_not_there_is_one_line(here, monkeypatch, name, line):
 def test_a_workspace_without_a_report_says_who_makes_one(here, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(VaelineError, match="make repro"):
-        compare.read("workspace")
+        compare.read_run("workspace")
 
 
 def test_a_run_alone_stands_beside_the_committed_one():
-    assert compare.chosen([]) == ["HEAD", "workspace"]
-    assert compare.chosen(["beta=4"]) == ["HEAD", "beta=4"]
-    assert compare.chosen(["HEAD"]) == ["HEAD", "workspace"]
-    assert compare.chosen(["b", "a", "b"]) == ["b", "a"]
+    assert compare.runs_to_compare([]) == ["HEAD", "workspace"]
+    assert compare.runs_to_compare(["beta=4"]) == ["HEAD", "beta=4"]
+    assert compare.runs_to_compare(["HEAD"]) == ["HEAD", "workspace"]
+    assert compare.runs_to_compare(["b", "a", "b"]) == ["b", "a"]

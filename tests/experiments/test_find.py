@@ -37,7 +37,7 @@ def test_a_wrong_override_is_one_line(committed, override, line):
 def test_the_committed_results_are_found_by_their_params(committed):
     found = find.find(DEFAULT)
     assert found == Experiment("HEAD", git("rev-parse", "HEAD"))
-    assert find.metrics(found.rev) == {f"{stage}/elbo": -1.0 for stage in MEASURED_STAGES}
+    assert find.metrics_at(found.rev) == {f"{stage}/elbo": -1.0 for stage in MEASURED_STAGES}
     assert find.find(DEFAULT | {"beta": 4.0}) is None
 
 
@@ -48,7 +48,7 @@ def test_an_experiment_is_found_under_any_name_and_from_any_later_commit(committ
     git("add", "-A")
     git("commit", "-qm", "no code")
     assert find.find(DEFAULT | {"beta": 4.0}) == made
-    assert find.metrics(made.rev)["evaluate/elbo"] == -4.0
+    assert find.metrics_at(made.rev)["evaluate/elbo"] == -4.0
     assert find.find(DEFAULT | {"beta": 4.0, "notes": "x"}) is None
 
 

@@ -35,8 +35,8 @@ def test_a_name_that_is_taken_gets_a_number(committed):
 )
 def test_a_failure_is_told_by_the_line_that_says_most(tmp_path, monkeypatch, log, reason):
     monkeypatch.chdir(tmp_path)
-    launch.log("one").parent.mkdir(parents=True)
-    launch.log("one").write_text(log)
+    launch.log_path("one").parent.mkdir(parents=True)
+    launch.log_path("one").write_text(log)
     assert launch.failure("one") == f"one failed: {reason} (all of it: .scratch/experiments/one.log)"
 
 
@@ -44,14 +44,14 @@ def test_in_a_shallow_clone_nothing_is_started(committed, tmp_path, monkeypatch)
     git("commit", "--allow-empty", "-qm", "another")
     git("clone", "-q", "--depth", "1", tmp_path.as_uri(), "shallow")
     monkeypatch.chdir("shallow")
-    with pytest.raises(VaelineError, match="git fetch --unshallow"), launch.started([], "one"):
+    with pytest.raises(VaelineError, match="git fetch --unshallow"), launch.running_experiment([], "one"):
         pass
 
 
 def test_changed_files_without_an_identity_are_told(committed, monkeypatch):
     git("config", "user.name", "")
     Path(CODE).write_text("one = 2\n")
-    with pytest.raises(VaelineError, match="git config"), launch.started([], "one"):
+    with pytest.raises(VaelineError, match="git config"), launch.running_experiment([], "one"):
         pass
 
 
@@ -67,13 +67,13 @@ def test_an_interruption_stops_what_was_started(committed, monkeypatch, tmp_path
         "stage.wait()\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(fake))
-    with contextlib.suppress(KeyboardInterrupt), launch.started(["beta=4"], "one") as process:
+    with contextlib.suppress(KeyboardInterrupt), launch.running_experiment(["beta=4"], "one") as process:
         deadline = time.monotonic() + 60
-        while not launch.log("one").read_text().endswith("\n"):
+        while not launch.log_path("one").read_text().endswith("\n"):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         raise KeyboardInterrupt
-    pid, *arguments = launch.log("one").read_text().splitlines()[0].split()
+    pid, *arguments = launch.log_path("one").read_text().splitlines()[0].split()
     assert arguments == ["exp", "run", "--temp", "-n", "one", "-S", "beta=4"]
     assert process.poll() is not None
     status = Path(f"/proc/{pid}/stat")  # a child that nobody waits for stays as a zombie
@@ -82,7 +82,7 @@ def test_an_interruption_stops_what_was_started(committed, monkeypatch, tmp_path
 
 def test_the_last_line_of_the_log_is_shown(tmp_path, monkeypatch):
     monkeypatch.setattr("vaeline.experiments.launch.LOGS", tmp_path)
-    launch.log("one").write_text("first\ntrain: 10%\rtrain: 20%\r")
+    launch.log_path("one").write_text("first\ntrain: 10%\rtrain: 20%\r")
     shown = []
 
     class Bar:

@@ -3,7 +3,7 @@ import pytest
 
 from tests.support.sweeps import rows
 from vaeline.experiments.plots import frontier, seeds
-from vaeline.experiments.studies.seeds import statistics
+from vaeline.experiments.studies.seeds import seed_statistics
 from vaeline.experiments.tables import columns
 
 TABLE = rows("beta", [0.5, 1.0, 4.0], [-100.0, -98.0, -110.0])
@@ -59,12 +59,12 @@ def test_inceptions_distance_is_shown_where_it_was_computed():
 def test_a_single_experiment_has_a_picture():
     assert len(frontier(TABLE[:1]).axes) == 4
     table = rows("seed", [1], [-98.0])
-    assert seeds(table, statistics(table), columns(table)).axes
+    assert seeds(table, seed_statistics(table), columns(table)).axes
 
 
 def test_the_band_over_seeds_is_one_deviation_over_trainings_to_each_side():
     table = rows("seed", [1, 2, 3], [-98.0, -97.0, -99.0])
-    fig = seeds(table, statistics(table), columns(table))
+    fig = seeds(table, seed_statistics(table), columns(table))
     elbo = next(axes for axes in fig.axes if axes.get_title(loc="left") == "ELBO")
     (band,) = elbo.patches
     assert band.get_y() == pytest.approx(-99.0)

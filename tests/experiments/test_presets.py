@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 from tests.support.small import digits, objective
 from tests.support.trainings import VALID
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Handed, flat, nested, read_yaml
+from vaeline.core.params import StageParams, flatten_params, nest_params, read_yaml
 from vaeline.experiments import launch, presets
 from vaeline.experiments.clinic import cases
 from vaeline.experiments.studies import sprites, table1, zoo
@@ -42,7 +42,7 @@ def _at_the_root(at_the_root):
 def test_every_cell_of_the_table_has_its_preset(family, cell, numbers):
     layers, k = cell
     for bound, trained, number in zip(("vae", "iwae"), ("elbo", "iwae"), numbers, strict=True):
-        config = presets.config(presets.overrides(f"{family}-{layers}l-{bound}-k{k}"))
+        config = presets.config(presets.preset_overrides(f"{family}-{layers}l-{bound}-k{k}"))
         assert (config.objective.name, config.objective.k) == (trained, k)
         assert (config.target_nll, config.target_tolerance) == (number, 0.3)
         assert config.target_rule == {"burda": "within", "fast": "at_most"}[family]
@@ -66,16 +66,16 @@ def weights(config):
 
 
 def test_there_are_no_others_than_the_table_shows():
-    shown = table1.cells(presets.names()) + [zoo.PREFIX + name for name in zoo.names()]
+    shown = table1.cells(presets.preset_names()) + [zoo.PREFIX + name for name in zoo.names()]
     shown += [sprites.PREFIX + name for name in sprites.names()]
     shown += [cases.PREFIX + name for name in cases.names()]
-    assert sorted(shown) == sorted(presets.names())
-    assert len([name for name in presets.names() if name.startswith(("burda-", "fast-"))]) == 24
+    assert sorted(shown) == sorted(presets.preset_names())
+    assert len([name for name in presets.preset_names() if name.startswith(("burda-", "fast-"))]) == 24
 
 
 def test_the_authors_protocol_is_theirs():
     """As read in their code, see references in the presets."""
-    config = presets.config(presets.overrides("burda-1l-vae-k1"))
+    config = presets.config(presets.preset_overrides("burda-1l-vae-k1"))
     assert (config.data.split, config.data.train_size, config.data.valid_size) == ("tail", 59_600, 400)
     assert (config.batch_size, config.batch_reduction, config.shuffle) == (20, "sum", False)
     assert config.likelihood.bernoulli.binarization == "dynamic"
@@ -90,9 +90,9 @@ def test_the_authors_protocol_is_theirs():
 @pytest.mark.parametrize("name", ["burda-1l-vae-k1", "burda-1l-iwae-k5", "burda-2l-iwae-k5"])
 def test_the_authors_schedule_runs_on_digits(name):
     """Three stages and the first epoch of the fourth, with every part of the protocol but the data."""
-    config = presets.config(presets.overrides(name) | {"epochs": 14})
+    config = presets.config(presets.preset_overrides(name) | {"epochs": 14})
     seen = []
-    params = Handed(config.to_dict())
+    params = StageParams(config.to_dict())
     torch.manual_seed(params.seed)
     model = MODELS.build(params.model, config=params, shape=(1, 8, 8), classes=10)
     real = objective(params, images=60)
@@ -122,10 +122,10 @@ def test_what_a_preset_extends_comes_first(tmp_path):
     (tmp_path / "base.yaml").write_text("beta: 2.0\nepochs: 7\nprior: {name: standard_normal}\n")
     (tmp_path / "other.yaml").write_text("epochs: 8\nseed: 1\n")
     (tmp_path / "mine.yaml").write_text("extends: [base, other]\nseed: 3\n")
-    assert presets.overrides("mine", tmp_path) == {
+    assert presets.preset_overrides("mine", tmp_path) == {
         "beta": 2.0, "epochs": 8, "seed": 3, "prior.name": "standard_normal",
     }  # fmt: skip
-    assert presets.names(tmp_path) == ["mine"]
+    assert presets.preset_names(tmp_path) == ["mine"]
 
 
 @pytest.mark.parametrize(
@@ -140,14 +140,14 @@ def test_what_a_preset_extends_comes_first(tmp_path):
 def test_a_wrong_preset_is_one_line(content, said, tmp_path):
     (tmp_path / "wrong.yaml").write_text(content)
     with pytest.raises(VaelineError) as caught:
-        presets.overrides("wrong", tmp_path)
+        presets.preset_overrides("wrong", tmp_path)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_nested_undoes_flat():
     values = presets.config({}).to_dict()
-    assert nested(flat(values)) == values
+    assert nest_params(flatten_params(values)) == values
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def standing_in(monkeypatch, tmp_path):
     def stand_in(status, log=""):
         @contextlib.contextmanager
         def started(settings, name):
-            launch.log(name).write_text(log)
+            launch.log_path(name).write_text(log)
             yield subprocess.Popen([sys.executable, "-c", f"raise SystemExit({status})"])
 
         monkeypatch.setattr(presets, "started", started)
@@ -201,7 +201,7 @@ def summary(name, **metrics):
             "evaluate/train_active_units_by_layer": "16+5", "evaluate/target_nll": 86.76,
             "evaluate/nll_minus_target": -0.26, "prepare/train_sha256": "ab", "train/epochs": 500,
         } | metrics,
-        "params": presets.config(presets.overrides(name)).to_dict(),
+        "params": presets.config(presets.preset_overrides(name)).to_dict(),
         "training": {"run_id": "1", "seconds": 5400.0, "git.commit": "c"},
         "evaluation": {"git.commit": "d"},
     }  # fmt: skip
@@ -209,7 +209,7 @@ def summary(name, **metrics):
 
 def test_a_record_becomes_its_row():
     name = "fast-1l-vae-k1"
-    record = presets.record(name, presets.overrides(name), summary(name))
+    record = presets.record(name, presets.preset_overrides(name), summary(name))
     assert json.loads(json.dumps(record)) == record
     assert (record["data"], record["training"]) == ({"train_sha256": "ab"}, {"git.commit": "c"})
     assert table1.row(name, record) == {
@@ -230,13 +230,13 @@ def test_a_cell_without_a_record_was_not_run():
 
 def test_a_record_of_another_protocol_is_not_shown():
     name = "fast-1l-vae-k1"
-    record = presets.record(name, presets.overrides(name) | {"epochs": 3}, summary(name))
+    record = presets.record(name, presets.preset_overrides(name) | {"epochs": 3}, summary(name))
     with pytest.raises(VaelineError, match=r"another presets/fast-1l-vae-k1\.yaml: run it again"):
         table1.row(name, record)
 
 
 def test_the_committed_table_is_what_the_committed_records_say():
-    rows = [table1.row(name, presets.recorded().get(name)) for name in table1.cells(presets.names())]
+    rows = [table1.row(name, presets.recorded().get(name)) for name in table1.cells(presets.preset_names())]
     assert json.loads(Path("docs/table1.json").read_text()) == rows
 
 
@@ -249,7 +249,7 @@ def test_a_committed_record_is_whole(path):
     assert all(len(digest) == 64 for digest in record["data"].values())
     assert len(record["data"]) == 3
     assert math.isfinite(record["results"]["nll"])
-    flattened = flat(record["params"])
+    flattened = flatten_params(record["params"])
     assert {key: flattened[key] for key in record["overrides"]} == record["overrides"]
 
 
@@ -259,5 +259,5 @@ def test_a_committed_record_is_whole(path):
 def test_what_a_preset_sets_is_what_dvc_reads(value, tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text("notes: before\n")
-    apply_overrides(path, [f"notes={commands.setting(value)}"])
+    apply_overrides(path, [f"notes={commands.override_value(value)}"])
     assert read_yaml(path)["notes"] == value

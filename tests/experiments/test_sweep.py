@@ -29,8 +29,8 @@ class Made:
     def started(self, overrides, name):
         self.names.append(name)
         beta = float(overrides[-1].removeprefix("beta="))
-        launch.log(name).parent.mkdir(parents=True, exist_ok=True)
-        launch.log(name).write_text(f"train: {beta} is too much\n")
+        launch.log_path(name).parent.mkdir(parents=True, exist_ok=True)
+        launch.log_path(name).write_text(f"train: {beta} is too much\n")
         yield subprocess.Popen([sys.executable, "-c", f"raise SystemExit({int(beta in self.failing)})"])
         if beta not in self.failing:
             self.there.add(beta)
@@ -74,7 +74,7 @@ def test_a_failure_is_kept_with_its_reason_and_the_others_run(made):
     assert swept.table["beta"].tolist() == [1.0, 4.0]
     assert list(swept.failures) == [2.0]
     assert "train: 2.0 is too much" in swept.failures[2.0]
-    assert str(launch.log("beta=2")) in swept.failures[2.0]
+    assert str(launch.log_path("beta=2")) in swept.failures[2.0]
 
 
 def test_code_that_changes_during_a_run_is_not_taken_for_a_result(made, monkeypatch):

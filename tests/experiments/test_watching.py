@@ -7,7 +7,7 @@ import pytest
 from tests.support.small import config, digits
 from tests.support.trainings import VALID, N, failing, started
 from vaeline.core.params import read_yaml
-from vaeline.diagnosis.finding import load, problems
+from vaeline.diagnosis.finding import load_findings, problems
 from vaeline.experiments import watching
 from vaeline.experiments.watching import OUTPUT, SETTLED, kept, of_training, watched
 from vaeline.training.epoch import TrainingDivergedError
@@ -35,7 +35,7 @@ def watch(params, objective=None, earlier=(), training=None, logged=None):
 def test_a_healthy_training_leaves_healthy_findings_and_says_nothing(place, capsys):
     records, logged = watch(config(epochs=2))
     assert [record.epoch for record in records] == [1, 2]
-    (found,) = load(OUTPUT)
+    (found,) = load_findings(OUTPUT)
     assert (found.name, found.level) == ("unstable_training", "healthy")
     assert logged == {}
     assert "Unstable" not in capsys.readouterr().err
@@ -51,7 +51,7 @@ def test_one_that_diverges_leaves_its_findings_everywhere_and_fails_all_the_same
     params = config(max_skipped_updates=2, epochs=5)
     with pytest.raises(TrainingDivergedError):
         watch(params, failing(*range(4, 100)), logged=logged)
-    (found,) = load(OUTPUT)
+    (found,) = load_findings(OUTPUT)
     assert (found.name, found.level) == ("unstable_training", "problem")
     assert {one.name: one.value for one in found.evidence}["skipped_updates"] >= 3
     assert found.command.startswith("dvc exp run -S seed=7 -S learning_rate=0.0001 -S grad_clip=1")
@@ -70,7 +70,7 @@ def test_a_problem_is_told_once_when_it_is_first_there(place, capsys):
     said = capsys.readouterr().err
     assert said.count("- Unstable training: 1 updates were not finite") == 1
     assert said.count("-S learning_rate=0.0001") == 1
-    assert next(one.name for one in problems(load(OUTPUT))) == "unstable_training"
+    assert next(one.name for one in problems(load_findings(OUTPUT))) == "unstable_training"
 
 
 def test_a_collapse_is_told_of_when_some_epochs_together_have_no_rate(place, capsys):
@@ -81,7 +81,7 @@ def test_a_collapse_is_told_of_when_some_epochs_together_have_no_rate(place, cap
         told.append("Posterior collapse" in capsys.readouterr().err)
     assert all(record.valid_kl < 1 for record in records)
     assert told == [False] * (SETTLED - 1) + [True, False]
-    assert problems(load(OUTPUT))[0].changes == {"beta": 1.0}
+    assert problems(load_findings(OUTPUT))[0].changes == {"beta": 1.0}
 
 
 def test_the_first_epochs_may_be_without_a_rate(place):

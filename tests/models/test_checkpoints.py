@@ -25,7 +25,7 @@ def path(tmp_path) -> Path:
     return tmp_path / "best.pt"
 
 
-def refused(path: Path, read=checkpoints.read) -> str:
+def refused(path: Path, read=checkpoints.read_checkpoint) -> str:
     with pytest.raises(CheckpointError) as caught:
         read(path)
     message = str(caught.value)
@@ -54,7 +54,7 @@ def test_what_is_loaded_is_the_model_that_was_saved_built_from_its_own_config(pa
         "classes": 10,
         "training": {"model": model.state_dict()},
     }
-    checkpoints.save(path, saved)
+    checkpoints.save_checkpoint(path, saved)
     monkeypatch.chdir(path.parent)
     Path("params.yaml").write_text("latent_dim: 999\n")  # what params.yaml says by then is of no account
     loaded = checkpoints.load(path)
@@ -69,8 +69,10 @@ def test_what_is_loaded_is_the_model_that_was_saved_built_from_its_own_config(pa
 
 
 def test_read_gives_back_what_was_saved(path):
-    checkpoints.save(path, {"shape": [1, 2], "text": "x", "deep": {"tensor": torch.arange(3)}, "none": None})
-    read = checkpoints.read(path)
+    checkpoints.save_checkpoint(
+        path, {"shape": [1, 2], "text": "x", "deep": {"tensor": torch.arange(3)}, "none": None}
+    )
+    read = checkpoints.read_checkpoint(path)
     assert read.pop("format") == checkpoints.FORMAT
     assert torch.equal(read.pop("deep")["tensor"], torch.arange(3))
     assert read == {"shape": [1, 2], "text": "x", "none": None}
@@ -78,7 +80,7 @@ def test_read_gives_back_what_was_saved(path):
 
 def test_select_names_the_file(tmp_path):
     for name, hidden in (("best", 8), ("last", 9)):
-        checkpoints.save(tmp_path / f"{name}.pt", content(hidden_dim=hidden))
+        checkpoints.save_checkpoint(tmp_path / f"{name}.pt", content(hidden_dim=hidden))
         model = checkpoints.selected(name, tmp_path)
         assert model.get_parameter("encoder.1.0.weight").shape[0] == hidden
 
@@ -90,7 +92,7 @@ def test_a_missing_checkpoint_is_named_with_what_makes_it(path):
 def test_a_flipped_byte_anywhere_is_refused_or_changes_nothing(path):
     """Only a byte that nothing reads, such as a time stamp or padding, may change."""
     saved = {"numbers": torch.arange(40.0), "name": "best", "nested": {"epoch": 3}}
-    checkpoints.save(path, saved)
+    checkpoints.save_checkpoint(path, saved)
     whole = path.read_bytes()
     refusals = 0
     for position in range(0, len(whole), 3):
@@ -98,7 +100,7 @@ def test_a_flipped_byte_anywhere_is_refused_or_changes_nothing(path):
         damaged[position] ^= 0xFF
         path.write_bytes(damaged)
         try:
-            read = checkpoints.read(path)
+            read = checkpoints.read_checkpoint(path)
         except CheckpointError:
             refused(path)
             refusals += 1
@@ -110,7 +112,7 @@ def test_a_flipped_byte_anywhere_is_refused_or_changes_nothing(path):
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.9, 0.999])
 def test_a_truncated_checkpoint_is_refused_by_name(path, share):
-    checkpoints.save(path, content())
+    checkpoints.save_checkpoint(path, content())
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
     assert "damaged checkpoint" in refused(path)
@@ -149,7 +151,7 @@ def test_code_in_a_checkpoint_is_not_run(path, tmp_path):
 
 
 def test_weights_that_do_not_fit_the_configuration_are_refused(path):
-    checkpoints.save(path, content() | {"config": config(hidden_dim=17).to_dict()})
+    checkpoints.save_checkpoint(path, content() | {"config": config(hidden_dim=17).to_dict()})
     assert "its weights do not fit its configuration" in refused(path, checkpoints.load)
 
 
@@ -161,7 +163,7 @@ def test_weights_that_do_not_fit_the_configuration_are_refused(path):
 def test_a_configuration_of_another_version_is_refused_by_the_checkpoints_name(path, change):
     """Not by that of params.yaml, in which there is nothing to mend."""
     saved = content()
-    checkpoints.save(path, saved | {"config": merged(saved["config"], change)})
+    checkpoints.save_checkpoint(path, saved | {"config": merged(saved["config"], change)})
     with pytest.raises(VaelineError) as caught:
         checkpoints.load(path)
     assert str(path) in str(caught.value)
@@ -170,21 +172,21 @@ def test_a_configuration_of_another_version_is_refused_by_the_checkpoints_name(p
 
 @pytest.mark.parametrize("missing", ["config", "shape", "classes", "training"])
 def test_an_incomplete_checkpoint_is_refused_by_name(path, missing):
-    checkpoints.save(path, {key: value for key, value in content().items() if key != missing})
+    checkpoints.save_checkpoint(path, {key: value for key, value in content().items() if key != missing})
     refused(path, checkpoints.load)
 
 
 def test_a_failed_save_leaves_the_old_checkpoint(path):
-    checkpoints.save(path, {"epoch": 1})
+    checkpoints.save_checkpoint(path, {"epoch": 1})
     with pytest.raises(AttributeError):
-        checkpoints.save(path, {"epoch": 2, "unpicklable": lambda: None})
-    assert checkpoints.read(path)["epoch"] == 1
+        checkpoints.save_checkpoint(path, {"epoch": 2, "unpicklable": lambda: None})
+    assert checkpoints.read_checkpoint(path)["epoch"] == 1
     assert [file.name for file in path.parent.iterdir()] == ["best.pt"]
 
 
 def test_a_full_disk_is_an_error_that_names_the_checkpoint(path, full_disk):
     """torch.save to a path raises a RuntimeError then, which no stage can tell from a mistake in the code."""
     with pytest.raises(OSError, match="No space left") as caught:
-        checkpoints.save(path, content())
+        checkpoints.save_checkpoint(path, content())
     assert caught.value.filename == str(path)
     assert not path.exists()

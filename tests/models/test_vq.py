@@ -3,14 +3,14 @@ import math
 import pytest
 import torch
 
-from tests import small
+from tests.support import small
 from tests.support.small import config, digits, shown, split, vae
 from tests.support.trainings import VALID, N, failing, started
 from vaeline.core.errors import VaelineError
 from vaeline.evaluation.estimators.annealed import annealed
 from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds
 from vaeline.evaluation.estimators.latents import latents
-from vaeline.models.distributions.codebook import nearest
+from vaeline.models.distributions.codebook import nearest_codes
 from vaeline.training.fit import fit
 from vaeline.training.gradients import Gradients
 
@@ -92,7 +92,7 @@ def test_training_is_by_the_gradient_of_the_papers_loss():
     with torch.no_grad():
         table = built.prior().table.clone()
     seen = built.vectors(x)
-    codes, _ = nearest(seen, table)
+    codes, _ = nearest_codes(seen, table)
     straight = seen + (table[codes] - seen).detach()
     loss = -built.decode(straight.flatten(1)).log_prob(x).mean()
     loss = loss + beta * 0.4 * (seen - table[codes]).square().sum((1, 2)).mean()
@@ -116,7 +116,7 @@ def test_neither_commitment_nor_mode_changes_what_is_reported():
 def test_the_codebook_follows_in_training_alone_after_the_batch_was_coded():
     built, x = model(), shown(30)
     before = built.prior().table.clone()
-    seen, codes = built.vectors(x), nearest(built.vectors(x), before)[0]
+    seen, codes = built.vectors(x), nearest_codes(built.vectors(x), before)[0]
     built.eval().infer(x)
     assert torch.equal(built.prior().table, before)
     z = built.train().infer(x).layers[0].sample[0]
@@ -141,7 +141,7 @@ def test_it_starts_at_what_the_encoder_says_of_training_images():
     built = model(codes=8)
     built.start_at(split(50))
     seen = built.vectors(torch.from_numpy(split(50).spread(50))).flatten(0, 1)
-    assert nearest(built.prior().table, seen)[1].max() < 1e-5
+    assert nearest_codes(built.prior().table, seen)[1].max() < 1e-5
 
 
 def test_the_prior_learns_which_codes_there_are_and_their_use_is_told():
@@ -151,7 +151,7 @@ def test_the_prior_learns_which_codes_there_are_and_their_use_is_told():
     assert records[-1].valid_elbo > records[0].valid_elbo + 10
     seen = latents(built, digits(200))
     told = built.measures(seen.mean)
-    codes = nearest(seen.mean.unflatten(1, (16, 8)), built.prior().table)[0]
+    codes = nearest_codes(seen.mean.unflatten(1, (16, 8)), built.prior().table)[0]
     assert told["codes"] == 64
     assert told["codes_used"] == pytest.approx(len(codes.unique()) / 64)
     assert 10 < told["code_perplexity"] <= len(codes.unique())
@@ -163,11 +163,11 @@ def test_in_bfloat16_codes_are_those_of_the_vectors_in_full():
         loss = objective()(built, x, 1.0).loss
         seen, (layer,) = built.vectors(x), built.infer(x).layers
     assert torch.isfinite(loss)
-    codes = nearest(seen, built.prior().table)[0]
+    codes = nearest_codes(seen, built.prior().table)[0]
     assert torch.equal(layer.sample[0], built.prior().table[codes].flatten(1))
     vectors = torch.randn(200, 2)  # away from any encoder
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(nearest(vectors, built.prior().table)[0], brute_force(vectors, built))
+        assert torch.equal(nearest_codes(vectors, built.prior().table)[0], brute_force(vectors, built))
 
 
 def brute_force(vectors, built) -> torch.Tensor:

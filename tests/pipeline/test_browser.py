@@ -11,7 +11,7 @@ from vaeline.core.files import read_json
 from vaeline.reporting import summary as report
 from vaeline.tracking import describing
 from vaeline.tracking.runs import complete
-from vaeline.tracking.store import Report
+from vaeline.tracking.store import RunContent
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.browser]
 
@@ -37,7 +37,7 @@ def test_the_report_shows_all_its_pictures_and_asks_for_nothing(reproduced, brow
     with visit(browser, path.as_uri(), **screen) as seen:
         widths = seen.page.evaluate(WIDTHS)
         wide, page = seen.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-    assert len(widths) >= len(report.pictures(reproduced.root / "outputs"))
+    assert len(widths) >= len(report.stage_pictures(reproduced.root / "outputs"))
     assert min(widths) > 0
     assert seen.errors == []
     assert [url for url in seen.requests if not url.startswith("data:")] == [path.as_uri()]
@@ -58,14 +58,14 @@ def addresses(browser, reproduced, tmp_path_factory) -> Iterator[dict[str, str]]
         patch.setenv("DVC_ROOT", str(root))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         for experiment in OTHERS:
-            assert complete(experiment, "0" * 32, Report("baseline", {}, {}))
+            assert complete(experiment, "0" * 32, RunContent("baseline", {}, {}))
         for i, (name, changes) in enumerate(RUNS.items()):
-            row = Report(
+            row = RunContent(
                 name,
                 summary["params"] | changes,
                 tags | {"dvc.experiment": f"experiment-{i}"},
                 metrics={key: value - i for key, value in report.numbers(summary["metrics"]).items()},
-                pictures=report.pictures(reproduced.root / "outputs"),
+                pictures=report.stage_pictures(reproduced.root / "outputs"),
             )
             assert complete("vae_mnist", f"{i}" * 32, row)
     with ui(root) as printed:

@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 from vaeline.config import ExperimentConfig
-from vaeline.core.params import flat, text
+from vaeline.core.params import flatten_params, param_text
 from vaeline.data.prepared import SPLITS
 from vaeline.experiments import sweep
 from vaeline.models.priors.catalog import PRIORS
 from vaeline.reporting import summary
+from vaeline.runtime.stage import MEASURED_STAGES
 
 pytestmark = pytest.mark.pipeline
 
@@ -82,8 +83,10 @@ def test_the_mlflow_run_is_complete(reproduced):
     (run,) = reproduced.runs()
     config = ExperimentConfig.load(reproduced.root / "params.yaml")
     assert run.info.status == "FINISHED"
-    assert run.data.params == {key: text(value) for key, value in flat(config.to_dict()).items()}
-    for stage in summary.STAGES:
+    assert run.data.params == {
+        key: param_text(value) for key, value in flatten_params(config.to_dict()).items()
+    }
+    for stage in MEASURED_STAGES:
         numbers = {k: v for k, v in read(reproduced, stage).items() if not isinstance(v, str)}
         assert {name: run.data.metrics[f"{stage}/{name}"] for name in numbers} == pytest.approx(numbers)
     history = reproduced.client.get_metric_history(run.info.run_id, "valid_elbo")

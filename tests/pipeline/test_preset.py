@@ -55,5 +55,5 @@ def test_a_preset_needs_committed_code(with_preset, monkeypatch):
     path.write_text(text + "\n")
     monkeypatch.chdir(with_preset.root)
     with pytest.raises(VaelineError, match=r"^commit stages/evaluate\.py first"):
-        presets.run("tiny")
+        presets.run_preset("tiny")
     path.write_text(text)

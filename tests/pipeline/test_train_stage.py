@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vaeline.diagnosis.finding import load, problems
+from vaeline.diagnosis.finding import load_findings, problems
 
 pytestmark = pytest.mark.pipeline
 
@@ -94,6 +94,6 @@ def test_a_training_that_diverges_stops_with_advice(prepared):
     assert "lower learning_rate" in failed.stderr
     assert "Traceback" not in failed.stderr
     for left in ("outputs/train/findings.json", ".scratch/experiments/too-fast.findings.json"):
-        found = load(prepared.root / left)
+        found = load_findings(prepared.root / left)
         assert [one.name for one in problems(found)] == ["unstable_training"]
         assert "-S learning_rate=0.001" in found[0].command

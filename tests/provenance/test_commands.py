@@ -13,7 +13,7 @@ def test_a_pasted_command_sets_the_value_that_was_meant(tmp_path, value):
     """Through the shell's own splitting and DVC's own reading of an override."""
     path = tmp_path / "params.yaml"
     path.write_text("section:\n  key: 0\n")
-    *_, flag, override = shlex.split(commands.exp_run({"section.key": value}))
+    *_, flag, override = shlex.split(commands.exp_run_command({"section.key": value}))
     apply_overrides(path, [override])
     assert flag == "-S"
     assert read_yaml(path) == {"section": {"key": value}}

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from vaeline.core.params import Handed
+from vaeline.core.params import StageParams
 from vaeline.provenance.fingerprint import fingerprint
 
 PARAMS = {"beta": 1.0, "prior": {"name": "standard_normal"}}
@@ -22,14 +22,14 @@ def project(tmp_path, monkeypatch) -> Path:
 
 
 def of(**changes: object) -> str:
-    return fingerprint("train", Handed(PARAMS | changes))
+    return fingerprint("train", StageParams(PARAMS | changes))
 
 
 def test_it_is_16_hexadecimal_digits_and_always_the_same():
     assert of() == of()
     assert len(of()) == 16
     assert int(of(), 16) >= 0
-    reordered = Handed(dict(reversed(PARAMS.items())))
+    reordered = StageParams(dict(reversed(PARAMS.items())))
     assert fingerprint("train", reordered) == of()
 
 

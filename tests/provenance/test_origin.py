@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from vaeline.core.params import flat, text
-from vaeline.provenance.origin import changes, experiment, tags, unsaved_sources
+from vaeline.core.params import flatten_params, param_text
+from vaeline.provenance.origin import changes_text, experiment_tags, origin_tags, unsaved_sources
 
 
 def git(*arguments: str) -> str:
@@ -26,7 +26,7 @@ def repository(tmp_path, monkeypatch) -> Path:
 
 def test_nested_params_have_dotted_keys():
     values = {"beta": 1, "network": {"name": "mlp", "mlp": {"depth": 2}}, "empty": {}}
-    assert flat(values) == {"beta": 1, "network.name": "mlp", "network.mlp.depth": 2}
+    assert flatten_params(values) == {"beta": 1, "network.name": "mlp", "network.mlp.depth": 2}
 
 
 @pytest.mark.parametrize(
@@ -43,34 +43,34 @@ def test_nested_params_have_dotted_keys():
     ],
 )
 def test_a_value_is_the_same_text_for_4_and_4_0(value, expected):
-    assert text(value) == expected
+    assert param_text(value) == expected
 
 
 def test_changes_are_named_as_one_types_them(repository):
     params = {"beta": 4.0, "seed": 42.0, "network": {"name": "mlp", "mlp": {"depth": 3}}}
-    assert changes(params) == "beta=4 network.mlp.depth=3"
-    assert changes({"beta": 1, "seed": 42}) == ""
+    assert changes_text(params) == "beta=4 network.mlp.depth=3"
+    assert changes_text({"beta": 1, "seed": 42}) == ""
 
 
 def test_changes_are_those_from_the_baseline_of_the_experiment(repository, monkeypatch):
     baseline = git("rev-parse", "HEAD")
     Path("params.yaml").write_text("beta: 9.0\nseed: 42\n")
     git("commit", "-qam", "second")
-    assert changes({"beta": 9.0}) == ""
+    assert changes_text({"beta": 9.0}) == ""
     monkeypatch.setenv("DVC_EXP_BASELINE_REV", baseline)
-    assert changes({"beta": 9.0}) == "beta=9"
+    assert changes_text({"beta": 9.0}) == "beta=9"
 
 
 def test_a_param_that_was_not_there_yet_is_not_called_a_change(repository):
-    assert changes({"new": 1}) == ""
+    assert changes_text({"new": 1}) == ""
 
 
 def test_without_git_nothing_is_known_and_nothing_fails(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("DVC_EXP_NAME", raising=False)
-    assert changes({"beta": 4.0}) == ""
-    assert not {"git.commit", "dvc.experiment"} & tags().keys()
+    assert changes_text({"beta": 4.0}) == ""
+    assert not {"git.commit", "dvc.experiment"} & origin_tags().keys()
 
 
 def test_tags_lead_back_to_commit_experiment_versions_and_machine(repository, monkeypatch):
@@ -78,17 +78,17 @@ def test_tags_lead_back_to_commit_experiment_versions_and_machine(repository, mo
 
     monkeypatch.setenv("DVC_EXP_NAME", "wide-mouse")
     monkeypatch.setenv("DVC_EXP_BASELINE_REV", "abc")
-    seen = tags()
+    seen = origin_tags()
     assert seen["git.commit"] == git("rev-parse", "HEAD")
     assert seen["git.dirty"] == "false"
-    assert (experiment(), seen["dvc.baseline"]) == ({"dvc.experiment": "wide-mouse"}, "abc")
+    assert (experiment_tags(), seen["dvc.baseline"]) == ({"dvc.experiment": "wide-mouse"}, "abc")
     assert (
         seen["version.torch"] == torch.__version__.split("+")[0] or seen["version.torch"] == torch.__version__
     )
     assert {"hardware.cpu", "hardware.cores", "hardware.memory"} <= seen.keys()
     Path("params.yaml").write_text("beta: 2.0\n")  # recorded whole, and so not part of the question
-    assert tags()["git.dirty"] == "false"
+    assert origin_tags()["git.dirty"] == "false"
     assert unsaved_sources("params.yaml") == ["params.yaml"]
     Path("dvc.yaml").write_text("stages: {}\n")
     git("add", "dvc.yaml")
-    assert tags()["git.dirty"] == "true"
+    assert origin_tags()["git.dirty"] == "true"

@@ -10,7 +10,7 @@ import torch
 from tests.support.small import digits, shown, vae
 from vaeline.evaluation.estimators.latents import latents
 from vaeline.evaluation.latent_use import dimensions
-from vaeline.evaluation.neighbours import nearest
+from vaeline.evaluation.neighbours import nearest_images
 from vaeline.reporting import gallery
 
 N = 60
@@ -30,7 +30,7 @@ def drawn(latent_dim: int) -> tuple:
 def test_every_picture_is_drawn_whatever_the_latent_dimension(latent_dim):
     model, images, seen, table = drawn(latent_dim)
     before = torch.get_rng_state()
-    figures = gallery.pictures(model, images, seen, table, LABELS, CLASSES)
+    figures = gallery.gallery_figures(model, images, seen, table, LABELS, CLASSES)
     assert set(figures) == {
         "reconstructions",
         "samples",
@@ -79,13 +79,13 @@ def test_a_traversal_moves_one_latent_and_holds_the_others(monkeypatch):
     decode = model.decode
     monkeypatch.setattr(model, "decode", lambda z: (asked.append(z), decode(z))[1])
     figure = gallery.traversals(model, shown(N), seen, table)
-    steps = len(gallery.STEPS)
+    steps = len(gallery.TRAVERSAL_STEPS)
     z = asked[0].reshape(-1, steps, 3)
     active = table.loc[table["active_unit"] == 1, "dimension"].tolist()
     assert len(z) == len(active) > 0
     for row, dimension in zip(z, active, strict=True):
         spread = (seen.mean[:, dimension].var(correction=0) + seen.variance[:, dimension].mean()).sqrt()
-        expected = seen.mean[:, dimension].mean() + gallery.STEPS * spread
+        expected = seen.mean[:, dimension].mean() + gallery.TRAVERSAL_STEPS * spread
         torch.testing.assert_close(row[:, dimension], expected)
         others = [d for d in range(3) if d != dimension]
         assert torch.equal(row[:, others], seen.mean[0, others].expand(steps, -1))
@@ -113,7 +113,7 @@ def test_interpolations_go_from_one_image_to_the_other_by_line_and_arc(monkeypat
 def test_samples_stand_above_their_neighbours():
     train = digits(N).numpy()
     samples = torch.from_numpy(train[::6]).float() / 255
-    figure = gallery.neighbours(samples, nearest(samples, train), train)
+    figure = gallery.neighbours(samples, nearest_images(samples, train), train)
     sheet = np.asarray(figure.axes[0].images[0].get_array())
     np.testing.assert_array_equal(sheet[2:10], sheet[12:20])  # each is its own
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["sample", "nearest"]
@@ -131,7 +131,7 @@ def test_a_collapsed_model_has_a_traversal_as_well():
 def test_drawing_leaves_the_style_of_others_alone():
     before = dict(mpl.rcParams)
     model, images, seen, table = drawn(2)
-    gallery.pictures(model, images, seen, table, LABELS, CLASSES)
+    gallery.gallery_figures(model, images, seen, table, LABELS, CLASSES)
     assert dict(mpl.rcParams) == before
 
 

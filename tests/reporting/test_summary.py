@@ -3,6 +3,7 @@ from pathlib import Path
 from vaeline.core.files import write_json
 from vaeline.diagnosis.finding import Evidence, Finding
 from vaeline.reporting import summary
+from vaeline.runtime.stage import MEASURED_STAGES
 
 METRICS = {
     "evaluate/elbo": -98.76543, "evaluate/elbo_se": 0.4567, "evaluate/ess": 12.3456, "evaluate/ess_se": 3.0,
@@ -26,12 +27,12 @@ FOUND = [
 
 
 def test_every_stages_metrics_are_gathered_under_its_name(tmp_path):
-    for i, stage in enumerate(summary.STAGES):
+    for i, stage in enumerate(MEASURED_STAGES):
         write_json(tmp_path / stage / "metrics.json", {"value": i, "word": stage})
     metrics = summary.gather(tmp_path)
-    assert metrics["train/value"] == summary.STAGES.index("train")
+    assert metrics["train/value"] == MEASURED_STAGES.index("train")
     assert metrics["fid/word"] == "fid"
-    assert len(metrics) == 2 * len(summary.STAGES)
+    assert len(metrics) == 2 * len(MEASURED_STAGES)
 
 
 def test_numbers_and_words_part_the_metrics():
@@ -41,12 +42,12 @@ def test_numbers_and_words_part_the_metrics():
 
 def test_a_verdict_stands_beside_the_published_number():
     metrics = {"evaluate/nll_minus_target": -0.123, "evaluate/target_nll": 86.76, "evaluate/verdict": "pass"}
-    assert summary.headlines(metrics) == ["| NLL less the published 86.76: pass | -0.123 |"]
+    assert summary.headline_rows(metrics) == ["| NLL less the published 86.76: pass | -0.123 |"]
 
 
 def test_the_summary_shows_headlines_and_every_metric():
     params = {"beta": 4.0, "prior": {"name": "flow"}}
-    lines = summary.summary(
+    lines = summary.summary_markdown(
         METRICS, params, "beta=4", FOUND, ["plots/samples.png"], "epoch 1: fine\n"
     ).splitlines()
     assert "Params that differ from the committed ones: beta=4" in lines
@@ -58,12 +59,12 @@ def test_the_summary_shows_headlines_and_every_metric():
     assert not [line for line in lines if line.startswith("| Fréchet distance, Inception")]
     for name, value in METRICS.items():
         assert f"| {name} | {value} |" in lines
-    nothing = summary.summary({}, {}, "", [], [], "").splitlines()
+    nothing = summary.summary_markdown({}, {}, "", [], [], "").splitlines()
     assert "Params that differ from the committed ones: none" in nothing
 
 
 def test_the_summary_has_the_findings_above_the_figures():
-    text = summary.summary(METRICS, {}, "", FOUND, [], "")
+    text = summary.summary_markdown(METRICS, {}, "", FOUND, [], "")
     said = [
         "Holes in the latent space (98% sure)",
         "- Holes in the latent space: few are covered",
@@ -101,7 +102,9 @@ def test_the_files_of_a_run_have_their_folders(tmp_path):
 def test_pictures_are_named_by_stage_and_file(tmp_path):
     (tmp_path / "diagnose/plots").mkdir(parents=True)
     (tmp_path / "diagnose/plots/samples.png").write_text("x")
-    assert summary.pictures(tmp_path) == {"diagnose/samples": str(tmp_path / "diagnose/plots/samples.png")}
+    assert summary.stage_pictures(tmp_path) == {
+        "diagnose/samples": str(tmp_path / "diagnose/plots/samples.png")
+    }
 
 
 def test_the_pictures_of_all_stages_are_copied_and_a_second_time_the_same(tmp_path):

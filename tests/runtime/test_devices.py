@@ -47,7 +47,7 @@ def test_on_a_cuda_device_all_that_is_computed_stays_there_and_nobody_waits_for_
     """Tensors without data, on a device that need not be there: torch still refuses to mix devices, and
     to give a number to Python, which is to wait.
     """
-    monkeypatch.setattr(perceptual, "vgg", lambda: vgg16().features[: perceptual.LAYERS[-1] + 1])
+    monkeypatch.setattr(perceptual, "vgg", lambda: vgg16().features[: perceptual.VGG_LAYERS[-1] + 1])
     params = config(
         objective={"name": name, "k": 1}, model={"name": model}, network={"name": network, "batch_norm": True}
     )

@@ -7,8 +7,8 @@ import pytest
 
 from tests.conftest import ROOT
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Handed
-from vaeline.runtime.stage import run, workspace
+from vaeline.core.params import StageParams
+from vaeline.runtime.stage import run_stage, workspace
 
 
 @pytest.fixture
@@ -21,12 +21,12 @@ def project(tmp_path, monkeypatch) -> Path:
 
 def test_a_stage_runs_with_what_it_is_handed(project):
     seen = []
-    run("train", lambda params: seen.append(params.to_dict()))
+    run_stage("train", lambda params: seen.append(params.to_dict()))
     assert seen == [{"beta": 3.0}]
 
 
 def raising(error: BaseException):
-    def main(_: Handed) -> None:
+    def main(_: StageParams) -> None:
         raise error
 
     return main
@@ -34,14 +34,14 @@ def raising(error: BaseException):
 
 def test_an_error_that_a_person_can_mend_is_one_line(project):
     with pytest.raises(SystemExit) as caught:
-        run("train", raising(VaelineError("data/raw: empty: put the files there")))
+        run_stage("train", raising(VaelineError("data/raw: empty: put the files there")))
     assert caught.value.code == "train: data/raw: empty: put the files there"
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_one_line_that_names_the_file(project, code):
     with pytest.raises(SystemExit) as caught:
-        run("train", raising(OSError(code, "no space", "outputs/train/best.pt")))
+        run_stage("train", raising(OSError(code, "no space", "outputs/train/best.pt")))
     assert caught.value.code.startswith("train: no space left on the disk (outputs/train/best.pt): ")
     assert "\n" not in caught.value.code
 
@@ -51,7 +51,7 @@ def test_a_full_disk_is_one_line_that_names_the_file(project, code):
 )
 def test_a_mistake_of_ours_keeps_its_traceback(project, error):
     with pytest.raises(type(error)):
-        run("train", raising(error))
+        run_stage("train", raising(error))
 
 
 def test_a_wrong_parameter_ends_the_process_with_one_line_and_not_with_0(project):

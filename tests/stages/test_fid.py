@@ -11,12 +11,12 @@ import vaeline.evaluation.fid.classifier
 from stages import fid, fid_reference
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import read_json
-from vaeline.core.params import Handed
+from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
 from vaeline.data.reading.dataset import DataOptions
 from vaeline.data.sets.digits import Digits
 from vaeline.data.storing import store
-from vaeline.evaluation.fid.images import drawn
+from vaeline.evaluation.fid.images import random_subset
 from vaeline.models import checkpoints
 
 
@@ -57,12 +57,12 @@ def prepared(tmp_path, monkeypatch, without_weights):
 
 
 def params(mode="auto"):
-    return Handed({"device": "cpu", "fid_samples": 2048, "fid_inception": mode})
+    return StageParams({"device": "cpu", "fid_samples": 2048, "fid_inception": mode})
 
 
 def metrics_of(model, monkeypatch):
     monkeypatch.setattr(checkpoints, "selected", lambda _: model)
-    fid.main(Handed({"seed": 0, "device": "cpu", "select": "best"}))
+    fid.main(StageParams({"seed": 0, "device": "cpu", "select": "best"}))
     return read_json("outputs/fid/metrics.json")
 
 
@@ -73,10 +73,10 @@ def test_a_perfect_model_reaches_the_floor_and_a_copier_goes_below(prepared: Pre
     assert reference["classifier_accuracy"] > 0.8
     assert reference["inception"] == "skipped"
 
-    perfect = metrics_of(Replay(drawn(prepared.valid.images, 215)), monkeypatch)
+    perfect = metrics_of(Replay(random_subset(prepared.valid.images, 215)), monkeypatch)
     assert perfect["fid_samples"] == 215
     assert perfect["fid_classifier"] == pytest.approx(perfect["fid_classifier_floor"], rel=1e-6)
-    copier = metrics_of(Replay(drawn(prepared.test.images, 215)), monkeypatch)
+    copier = metrics_of(Replay(random_subset(prepared.test.images, 215)), monkeypatch)
     assert abs(copier["fid_classifier"]) < 1e-3 * perfect["fid_classifier"]
     assert copier["fid_classifier_floor"] == perfect["fid_classifier_floor"]
     noise = np.random.default_rng(0).integers(0, 256, (215, 1, 8, 8)).astype(np.uint8)

@@ -2,9 +2,9 @@ import pytest
 
 from stages import gate
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Handed
+from vaeline.core.params import StageParams
 from vaeline.diagnosis.detectors import DETECTORS
-from vaeline.diagnosis.finding import Finding, save
+from vaeline.diagnosis.finding import Finding, save_findings
 
 
 def finding(name, level, command=""):
@@ -22,12 +22,12 @@ FOUND = [
 @pytest.fixture
 def found(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    save(gate.FINDINGS, FOUND)
+    save_findings(gate.FINDINGS, FOUND)
 
 
 @pytest.mark.parametrize("named", [[], ["underfitting"], ["unstable_training", "blurry_reconstructions"]])
 def test_what_is_not_named_or_no_problem_passes(found, capsys, named):
-    gate.main(Handed({"gate": named}))
+    gate.main(StageParams({"gate": named}))
     assert capsys.readouterr().out.strip() == f"passed: {', '.join(named) or 'nothing is gated'}"
 
 
@@ -42,7 +42,7 @@ def test_what_is_not_named_or_no_problem_passes(found, capsys, named):
 )
 def test_a_problem_that_is_named_fails_in_one_line_with_its_cure(found, named, held):
     with pytest.raises(VaelineError) as caught:
-        gate.main(Handed({"gate": named}))
+        gate.main(StageParams({"gate": named}))
     said = str(caught.value)
     assert "\n" not in said
     for one in FOUND:
@@ -52,6 +52,6 @@ def test_a_problem_that_is_named_fails_in_one_line_with_its_cure(found, named, h
 
 def test_a_healthy_training_passes_whatever_is_gated(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    save(gate.FINDINGS, [finding(d.name, "healthy") for d in DETECTORS])
-    gate.main(Handed({"gate": ["all"]}))
+    save_findings(gate.FINDINGS, [finding(d.name, "healthy") for d in DETECTORS])
+    gate.main(StageParams({"gate": ["all"]}))
     assert "passed: all" in capsys.readouterr().out

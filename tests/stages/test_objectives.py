@@ -7,7 +7,7 @@ from tests.conftest import ROOT
 from tests.support.small import config
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import read_json
-from vaeline.core.params import Handed
+from vaeline.core.params import StageParams
 from vaeline.training.objectives.catalog import OBJECTIVES
 
 
@@ -24,7 +24,7 @@ def prepared(tmp_path_factory):
         yield root
 
 
-def params(**changes: object) -> Handed:
+def params(**changes: object) -> StageParams:
     return config(data={"name": "digits"}, epochs=3, learning_rate=1e-2, **changes)
 
 

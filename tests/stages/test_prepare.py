@@ -8,7 +8,7 @@ import numpy as np
 
 from stages import prepare
 from tests.support.published import idx_files, sha256
-from vaeline.core.params import Handed
+from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
 from vaeline.data.sets.mnist import Mnist
 
@@ -19,7 +19,7 @@ def digest_of(split: str) -> str:
 
 def test_prepares_digits(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    prepare.main(Handed({"data": {"name": "digits", "valid_size": 100}}))
+    prepare.main(StageParams({"data": {"name": "digits", "valid_size": 100}}))
     prepared = Prepared.open()
     metrics = json.loads((tmp_path / "outputs/prepare/metrics.json").read_text())
     assert (len(prepared.train), len(prepared.valid), len(prepared.test)) == (1200, 100, 382)
@@ -50,7 +50,7 @@ def test_a_temporary_copy_reads_the_repositorys_raw_files_and_writes_its_own_arr
     monkeypatch.chdir(copy)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path / "repository"))
 
-    prepare.main(Handed({"data": {"name": "mnist", "train_size": 7, "valid_size": 3}}))
+    prepare.main(StageParams({"data": {"name": "mnist", "train_size": 7, "valid_size": 3}}))
 
     test = Prepared.open(copy / "data" / "prepared").test
     np.testing.assert_array_equal(test.images[:, 0], arrays["t10k-images-idx3-ubyte"])

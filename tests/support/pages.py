@@ -9,7 +9,7 @@ from PIL import Image
 from tests.support.small import merged
 from vaeline.config import ExperimentConfig
 from vaeline.diagnosis.finding import Evidence, Finding
-from vaeline.reporting.page.run import Run
+from vaeline.reporting.page.run import RunResults
 
 DEFAULT = ExperimentConfig().to_dict()
 METRICS = {
@@ -46,7 +46,7 @@ ILL = [
 WELL = [finding(name, "healthy") for name in ("collapse", "blur", "dead", "holes")]
 
 
-def run(name: str = "baseline", params: dict[str, Any] | None = None, **changes: Any) -> Run:
+def run(name: str = "baseline", params: dict[str, Any] | None = None, **changes: Any) -> RunResults:
     """Returns a healthy run with the default params, with `changes` of its parts."""
     parts = {
         "metrics": METRICS,
@@ -55,7 +55,7 @@ def run(name: str = "baseline", params: dict[str, Any] | None = None, **changes:
         "findings": WELL,
         "pictures": {"samples": png(), "training": png(90, 30), "mine": png()},
     }
-    return Run(name, params=merged(DEFAULT, params or {}), **(parts | changes))
+    return RunResults(name, params=merged(DEFAULT, params or {}), **(parts | changes))
 
 
 class Read(HTMLParser):

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from vaeline.config import ExperimentConfig
-from vaeline.core.params import Handed
+from vaeline.core.params import StageParams
 from vaeline.data.catalog import DATASETS
 from vaeline.data.observations import Observations
 from vaeline.data.prepared import Split
-from vaeline.evaluation.estimators.bounds import as_shown
+from vaeline.evaluation.estimators.bounds import observed
 from vaeline.models.catalog import MODELS
 from vaeline.training.objectives.catalog import OBJECTIVES
 
@@ -36,9 +36,9 @@ def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     return {**values, **changes, **both}
 
 
-def config(**changes: Any) -> Handed:
+def config(**changes: Any) -> StageParams:
     """Returns the default params with a small model and `changes`, such as network={"name": "conv"}."""
-    return Handed(merged(merged(ExperimentConfig().to_dict(), SMALL), changes))
+    return StageParams(merged(merged(ExperimentConfig().to_dict(), SMALL), changes))
 
 
 def vae(shape: tuple[int, int, int] = SHAPE, **changes: Any) -> nn.Module:
@@ -47,7 +47,7 @@ def vae(shape: tuple[int, int, int] = SHAPE, **changes: Any) -> nn.Module:
     return MODELS.build(params.model, config=params, shape=shape, classes=CLASSES)
 
 
-def objective(params: Handed | None = None, images: int = 1000) -> Any:
+def objective(params: StageParams | None = None, images: int = 1000) -> Any:
     """Returns the objective that `params` name, for a training on that many `images`."""
     params = params or config()
     return OBJECTIVES.build(
@@ -81,7 +81,7 @@ def split(n: int) -> Split:
 
 def shown_to(model: nn.Module, n: int) -> Observations:
     """Returns `n` real digits as that model is shown them: with their labels, where it is told of them."""
-    return as_shown(model.evaluation_set(split(n)), torch.device("cpu"))
+    return observed(model.evaluation_set(split(n)), torch.device("cpu"))
 
 
 def shown(n: int) -> Tensor:

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from tests import small
+from tests.support import small
 from tests.support.small import config, digits, vae
-from vaeline.core.params import Handed
+from vaeline.core.params import StageParams
 from vaeline.training.fit import fit
 from vaeline.training.objectives.terms import Terms
 from vaeline.training.record import Record
@@ -22,7 +22,7 @@ VALID = digits(240)[200:] // 128 * 255
 Objective = Callable[[nn.Module, torch.Tensor, float], Terms]
 
 
-def started(params: Handed, objective: Objective | None = None, n: int = N) -> Training:
+def started(params: StageParams, objective: Objective | None = None, n: int = N) -> Training:
     torch.manual_seed(params.seed)
     model = vae(**params.to_dict())
     return Training.start(model, objective or small.objective(params, n), params, n)

@@ -2,7 +2,15 @@ import pytest
 
 from tests.support.committed import git
 from vaeline.diagnosis.finding import Evidence, Finding
-from vaeline.tracking.describing import LONGEST_NAME, OURS, description, name, parts, renewed, verdict
+from vaeline.tracking.describing import (
+    LONGEST_NAME,
+    OWN_HEADING,
+    description,
+    name,
+    parts,
+    renewed,
+    verdict_tag,
+)
 
 COMMITTED = {"notes": "", "beta": 1.0, "seed": 42, "prior": {"name": "standard_normal"}}
 COMMITTED |= {f"option_{i}": 0 for i in range(30)}
@@ -56,9 +64,9 @@ def test_the_parts_are_tags_to_filter_on():
 
 
 def test_the_verdict_names_the_problems():
-    assert verdict([COLLAPSED, HEALTHY, HOLES, GAP]) == "posterior_collapse holes"
-    assert verdict([HEALTHY, GAP]) == "healthy"
-    assert verdict([]) == ""
+    assert verdict_tag([COLLAPSED, HEALTHY, HOLES, GAP]) == "posterior_collapse holes"
+    assert verdict_tag([HEALTHY, GAP]) == "healthy"
+    assert verdict_tag([]) == ""
 
 
 def test_the_description_has_notes_verdicts_figures_and_the_commands():
@@ -67,7 +75,7 @@ def test_the_description_has_notes_verdicts_figures_and_the_commands():
     made = {"git.commit": "0123456789abcdef", "dvc.baseline": "fedcba9876543210"}
     said = description("A first try.", params, [COLLAPSED, HOLES, HEALTHY], figures, made)
     assert said.splitlines() == [
-        "A first try.", "", OURS, "",
+        "A first try.", "", OWN_HEADING, "",
         "**Posterior collapse** (99% sure): z says nothing.", "", "Likely cause: a large beta", "",
         "Remedy:", "", "```", "dvc exp run -S beta=1", "```", "",
         "**Holes in the latent space** (96% sure): samples miss.", "",
@@ -82,5 +90,5 @@ def test_a_description_is_within_what_mlflow_keeps():
 
 
 def test_what_a_person_wrote_above_our_part_stays():
-    assert renewed(f"mine\n{OURS}\nold", f"notes\n{OURS}\nnew") == f"mine\n{OURS}\nnew"
-    assert renewed("", f"{OURS}\nnew") == f"{OURS}\nnew"
+    assert renewed(f"mine\n{OWN_HEADING}\nold", f"notes\n{OWN_HEADING}\nnew") == f"mine\n{OWN_HEADING}\nnew"
+    assert renewed("", f"{OWN_HEADING}\nnew") == f"{OWN_HEADING}\nnew"

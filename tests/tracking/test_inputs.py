@@ -4,7 +4,7 @@ from mlflow.data.schema import TensorDatasetSchema
 
 from vaeline.data.catalog import DATASETS
 from vaeline.data.storing import store
-from vaeline.tracking.inputs import PUBLISHED, inputs
+from vaeline.tracking.inputs import PUBLISHED_SOURCES, inputs
 
 
 def test_each_split_is_an_input_with_its_digest_and_source(tmp_path):
@@ -20,7 +20,7 @@ def test_each_split_is_an_input_with_its_digest_and_source(tmp_path):
 
 
 def test_what_is_published_has_its_address_and_anything_else_its_folder(tmp_path):
-    assert PUBLISHED.keys() == set(DATASETS) - {"sprites", "image_folder"}
+    assert PUBLISHED_SOURCES.keys() == set(DATASETS) - {"sprites", "image_folder"}
     options = {"name": "sprites", "train_size": 100, "valid_size": 20}
     made = store(DATASETS.build(options, raw=None), tmp_path)
     assert inputs(made)[0].source_type == "local"

@@ -13,10 +13,10 @@ from PIL import Image
 from tests.conftest import ROOT
 from tests.support.small import config, shown, vae
 from vaeline.models import checkpoints
-from vaeline.tracking.describing import OURS
+from vaeline.tracking.describing import OWN_HEADING
 from vaeline.tracking.inputs import Input
 from vaeline.tracking.runs import TrainingRun, complete
-from vaeline.tracking.store import NOTE, TRAINING_RUN, Report
+from vaeline.tracking.store import NOTE, TRAINING_RUN, RunContent
 
 CURVES = [{"epoch": epoch, "valid_elbo": -100.0 + epoch, "train_loss": 100.0 - epoch} for epoch in (1, 2, 3)]
 
@@ -39,7 +39,7 @@ def client(tmp_path, monkeypatch, empty):
 
 def trained():
     """What `train` knows: its own params, and no metrics of other stages."""
-    return Report("beta=4", {"beta": 4.0, "prior": {"name": "flow"}}, {"git.commit": "abc"})
+    return RunContent("beta=4", {"beta": 4.0, "prior": {"name": "flow"}}, {"git.commit": "abc"})
 
 
 def reported(**params):
@@ -161,12 +161,12 @@ def test_runs_and_files_lie_at_the_repositorys_root_wherever_the_stage_runs(clie
 
 def test_what_a_report_says_is_renewed_and_a_persons_words_above_it_stay(client):
     run_id = train()
-    complete("e", run_id, replace(reported(), verdict="blur", note=f"mine\n{OURS}\nblurred"))
-    client.set_tag(run_id, NOTE, f"edited by hand\n{OURS}\nblurred")
-    complete("e", run_id, replace(reported(), verdict="healthy", note=f"mine\n{OURS}\nhealthy"))
+    complete("e", run_id, replace(reported(), verdict="blur", note=f"mine\n{OWN_HEADING}\nblurred"))
+    client.set_tag(run_id, NOTE, f"edited by hand\n{OWN_HEADING}\nblurred")
+    complete("e", run_id, replace(reported(), verdict="healthy", note=f"mine\n{OWN_HEADING}\nhealthy"))
     tags = client.get_run(run_id).data.tags
     assert tags["verdict"] == "healthy"
-    assert tags[NOTE] == f"edited by hand\n{OURS}\nhealthy"
+    assert tags[NOTE] == f"edited by hand\n{OWN_HEADING}\nhealthy"
     assert [run.info.run_id for run in client.search_runs(["1"], "tags.verdict = 'healthy'")] == [run_id]
 
 
@@ -198,7 +198,9 @@ def trained_model(tmp_path):
     """A model, and the checkpoint that a training leaves of it."""
     model, path = vae(), tmp_path / "best.pt"
     facts = {"config": config().to_dict(), "shape": [1, 8, 8], "classes": 10}
-    checkpoints.save(path, {**facts, "training": {"model": model.state_dict(), "optimizer": {"large": 1}}})
+    checkpoints.save_checkpoint(
+        path, {**facts, "training": {"model": model.state_dict(), "optimizer": {"large": 1}}}
+    )
     return model.eval(), path
 
 

@@ -12,7 +12,9 @@ from vaeline.tracking.trained import TrainedModel
 
 def loaded(tmp_path, **changes) -> TrainedModel:
     facts = {"config": config(**changes).to_dict(), "shape": [1, 8, 8], "classes": 10}
-    checkpoints.save(tmp_path / "m.pt", {**facts, "training": {"model": vae(**changes).state_dict()}})
+    checkpoints.save_checkpoint(
+        tmp_path / "m.pt", {**facts, "training": {"model": vae(**changes).state_dict()}}
+    )
     return TrainedModel(tmp_path / "m.pt")
 
 

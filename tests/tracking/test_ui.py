@@ -19,7 +19,7 @@ def test_its_links_lead_to_the_newest_experiment_and_its_newest_runs(tmp_path):
     store = f"sqlite:///{tmp_path / 'mlflow.db'}"
     client = MlflowClient(store)
     old, new = client.create_experiment("old"), client.create_experiment("new")
-    runs = [client.create_run(new, start_time=100 + i).info.run_id for i in range(ui.COMPARED + 2)]
+    runs = [client.create_run(new, start_time=100 + i).info.run_id for i in range(ui.RUNS_COMPARED + 2)]
     client.create_run(old, start_time=1)
     printed = ui.links(store, "5001")
     assert printed["Runs"] == f"http://127.0.0.1:5001/#/experiments/{new}/runs?workflowType=machine_learning"

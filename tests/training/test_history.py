@@ -20,7 +20,7 @@ RECORDS = [
 
 
 def test_the_table_has_a_row_an_epoch_and_survives_the_disk(tmp_path):
-    table = history.table(RECORDS)
+    table = history.history_table(RECORDS)
     assert table["epoch"].tolist() == [1, 2, 3]
     assert table["valid_elbo"].tolist() == [-45.0, -40.0, -42.0]
     assert table["alerts"].tolist() == [1, 2, 2]
@@ -46,7 +46,7 @@ def test_the_kl_of_each_dimension_has_its_column():
 
 
 def test_the_log_has_a_line_an_epoch_with_its_alerts_below():
-    lines = history.log(RECORDS).splitlines()
+    lines = history.training_log(RECORDS).splitlines()
     assert lines[0] == (
         "epoch 1: train loss 49.00 (recon 40.00, KL 7.00), valid ELBO -45.00 ± 0.25, beta 0.5"
     )
@@ -56,7 +56,7 @@ def test_the_log_has_a_line_an_epoch_with_its_alerts_below():
 
 
 def test_metrics_are_those_of_the_last_epoch_and_the_best():
-    metrics = history.metrics(RECORDS)
+    metrics = history.training_metrics(RECORDS)
     last = {"epochs": 3, "train_loss": 47.0, "train_recon": 40.0, "train_kl": 7.0, "valid_elbo": -42.0}
     assert {name: metrics[name] for name in last} == last
     assert (metrics["best_valid_elbo"], metrics["best_epoch"]) == (-40.0, 2)
@@ -67,24 +67,24 @@ def test_metrics_are_those_of_the_last_epoch_and_the_best():
 def test_the_best_epoch_is_that_of_the_best_checkpoint():
     """Also where an epoch before it had no ELBO at all."""
     records = [replace(RECORDS[0], valid_elbo=float("nan")), *RECORDS[1:]]
-    assert history.metrics(records)["best_epoch"] == 2
+    assert history.training_metrics(records)["best_epoch"] == 2
 
 
 def test_curves_are_mappings_of_numbers_with_their_epoch():
-    curves = history.curves(history.table(RECORDS))
+    curves = history.epoch_curves(history.history_table(RECORDS))
     assert [row["epoch"] for row in curves] == [1, 2, 3]
     assert curves[1]["valid_elbo"] == -40.0
     assert all(isinstance(value, int | float) for row in curves for value in row.values())
 
 
-@pytest.mark.parametrize("of", [history.table, history.kl_table, history.metrics])
+@pytest.mark.parametrize("of", [history.history_table, history.kl_table, history.training_metrics])
 def test_one_epoch_is_enough(of):
     assert len(of(RECORDS[:1])) > 0
 
 
 def test_what_is_written_is_read_back(tmp_path):
-    history.write(tmp_path, RECORDS)
+    history.write_history(tmp_path, RECORDS)
     assert pd.read_csv(tmp_path / "history.csv")["valid_elbo"].tolist() == [r.valid_elbo for r in RECORDS]
     assert len(pd.read_csv(tmp_path / "kl_per_dim.csv")) == len(RECORDS)
-    assert (tmp_path / "training.log").read_text() == history.log(RECORDS)
-    assert json.loads((tmp_path / "metrics.json").read_text()) == history.metrics(RECORDS)
+    assert (tmp_path / "training.log").read_text() == history.training_log(RECORDS)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == history.training_metrics(RECORDS)

@@ -86,9 +86,9 @@ def test_the_saved_model_is_the_model_alone(tmp_path):
     training = started(params, Guessing())
     list(fit(training, digits(N), VALID, params))
     made_of = {"config": params.to_dict(), "shape": [1, 8, 8], "classes": 10}
-    checkpoints.save(tmp_path / "it.pt", {**made_of, "training": training.state_dict()})
+    checkpoints.save_checkpoint(tmp_path / "it.pt", {**made_of, "training": training.state_dict()})
     assert equal(checkpoints.load(tmp_path / "it.pt").state_dict(), training.model.state_dict())
-    content = checkpoints.read(tmp_path / "it.pt")["training"]
+    content = checkpoints.read_checkpoint(tmp_path / "it.pt")["training"]
     assert content["model"].keys() == vae().state_dict().keys()
     assert "guess" in content["objective"]
 

@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from tests.support.small import config, digits
 from tests.support.trainings import VALID, N, equal, record, started
-from vaeline.core.params import Handed
+from vaeline.core.params import StageParams
 from vaeline.models import checkpoints
 from vaeline.runtime.seeding import set_seed
 from vaeline.training.fit import fit
@@ -23,12 +23,12 @@ KEY = "0123456789abcdef"
 EVERY = 2
 
 
-def params(**changes: object) -> Handed:
+def params(**changes: object) -> StageParams:
     # So fast that the validation ELBO worsens again: best is not last.
     return config(epochs=4, learning_rate=0.3, network={"batch_norm": True}, **changes)
 
 
-def train(root: Path, settings: Handed, seen: Callable[[Record], None] = lambda _: None) -> list[Record]:
+def train(root: Path, settings: StageParams, seen: Callable[[Record], None] = lambda _: None) -> list[Record]:
     """Trains as the train stage does, and publishes into root/out."""
     set_seed(settings.seed)
     training = started(settings)
@@ -44,7 +44,7 @@ def train(root: Path, settings: Handed, seen: Callable[[Record], None] = lambda 
 
 
 def published(root: Path) -> dict[str, dict]:
-    return {path.name: checkpoints.read(path) for path in sorted((root / "out").iterdir())}
+    return {path.name: checkpoints.read_checkpoint(path) for path in sorted((root / "out").iterdir())}
 
 
 @pytest.fixture(scope="module")

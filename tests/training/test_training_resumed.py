@@ -9,7 +9,7 @@ import torch
 
 from tests.support.small import config, digits
 from tests.support.trainings import VALID, N, equal, started, trained
-from vaeline.core.params import Handed
+from vaeline.core.params import StageParams
 from vaeline.runtime.seeding import rng_state, set_rng_state
 from vaeline.training.fit import fit
 from vaeline.training.record import Record
@@ -17,14 +17,14 @@ from vaeline.training.resume import Scratch
 from vaeline.training.state import Training
 
 
-def resumed(params: Handed, stop: int) -> tuple[Training, list[Record]]:
+def resumed(params: StageParams, stop: int) -> tuple[Training, list[Record]]:
     """Returns a training that ended after `stop` epochs, and went on in objects of its own."""
     first = started(params)
     records: Iterator[Record] = fit(first, digits(N), VALID, params)
     done = [next(records) for _ in range(stop)]
     state, generators = copy.deepcopy((first.state_dict(), rng_state()))
     torch.manual_seed(999)
-    second = started(Handed({**params.to_dict(), "seed": 77}))
+    second = started(StageParams({**params.to_dict(), "seed": 77}))
     second.load_state_dict(state)
     set_rng_state(generators)
     return second, done + list(fit(second, digits(N), VALID, params))

@@ -32,7 +32,7 @@ def _none_or_several(value: int) -> int:
 Images = Annotated[int, Field(ge=0), AfterValidator(_none_or_several)]
 
 
-Finding = Literal[
+FindingName = Literal[
     "all",
     "unstable_training",
     "posterior_collapse",
@@ -92,7 +92,7 @@ class Hyperparameters(Options):
     fid_samples: int = Field(2048, ge=2)
     fid_inception: Literal["auto", "require", "skip"] = "auto"
 
-    gate: list[Finding] = []
+    gate: list[FindingName] = []
 
     @model_validator(mode="after")
     def _cycles_reach_beta(self) -> Self:
@@ -153,21 +153,25 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
     return values
 
 
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten_params(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Returns nested params with dotted keys, as `dvc exp run -S` takes them."""
     result: dict[str, Any] = {}
     for key, value in values.items():
-        result |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        result |= (
+            flatten_params(value, f"{prefix}{key}.")
+            if isinstance(value, Mapping)
+            else {f"{prefix}{key}": value}
+        )
     return result
 
 
-def text(value: Any) -> str:
+def param_text(value: Any) -> str:
     """Returns a param's value as text, the same for 4 and 4.0."""
     whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
     return str(int(value)) if whole else str(value)
 
 
-def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+def nest_params(values: Mapping[str, Any]) -> dict[str, Any]:
     """Returns values with dotted keys as nested ones: the opposite of `flat`."""
     result: dict[str, Any] = {}
     for key, value in values.items():
@@ -179,7 +183,7 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-class Handed:
+class StageParams:
     """The params that one stage may read: those that its dvc.yaml entry names, and nothing else.
 
     What is handed is also what a checkpoint carries (`to_dict`), so that a model is rebuilt from the

@@ -13,7 +13,7 @@ from vaeline.core.files import read_json
 
 SPLITS = ("train", "valid", "test")
 DESCRIPTION = "description.json"
-REMEDY = "run `dvc repro prepare` (or `dvc checkout data/prepared`)"
+PREPARE_AGAIN = "run `dvc repro prepare` (or `dvc checkout data/prepared`)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +112,7 @@ def _described(path: Path) -> dict[str, Any]:
     try:
         description = read_json(path)
     except FileNotFoundError:
-        raise VaelineError(f"{path}: no prepared data here: {REMEDY}") from None
+        raise VaelineError(f"{path}: no prepared data here: {PREPARE_AGAIN}") from None
     except VaelineError:
         raise _damaged(path, "it is not JSON") from None
     if missing := {"name", "shape", "classes", "arrays"} - description.keys():
@@ -122,7 +122,7 @@ def _described(path: Path) -> dict[str, Any]:
 
 def _mapped(path: Path, facts: Mapping[str, Any]) -> np.ndarray:
     if not path.is_file():
-        raise VaelineError(f"{path}: missing: {REMEDY}")
+        raise VaelineError(f"{path}: missing: {PREPARE_AGAIN}")
     if (size := path.stat().st_size) != facts["bytes"]:
         raise _damaged(path, f"{size} bytes instead of {facts['bytes']}")
     try:
@@ -135,4 +135,4 @@ def _mapped(path: Path, facts: Mapping[str, Any]) -> np.ndarray:
 
 
 def _damaged(path: Path, why: str) -> VaelineError:
-    return VaelineError(f"{path}: damaged, {why}: {REMEDY}")
+    return VaelineError(f"{path}: damaged, {why}: {PREPARE_AGAIN}")

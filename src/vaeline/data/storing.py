@@ -16,7 +16,7 @@ from vaeline.data.prepared import DESCRIPTION, SPLITS, Prepared
 from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.split import split
 
-PIECE = 4096
+STORE_CHUNK = 4096
 """Images read and written at a time, if they are small …"""
 PIECE_BYTES = 1 << 25
 """… and bytes, if they are not."""
@@ -49,7 +49,7 @@ def store(dataset: DataSet, directory: Path | str) -> Prepared:
     return Prepared.open(directory)
 
 
-def summary(prepared: Prepared) -> dict[str, int | float | str]:
+def prepared_summary(prepared: Prepared) -> dict[str, int | float | str]:
     """Returns the sizes and hashes of what was prepared, and the mean pixel of train as a share of white."""
     images = prepared.train.images
     channels, height, width = prepared.shape
@@ -109,6 +109,6 @@ def _npy(source: np.ndarray, indices: np.ndarray) -> Iterator[bytes | np.ndarray
     npy.write_array_header_1_0(header, {"descr": dtype, "fortran_order": False, "shape": shape})
     yield header.getvalue()
     size = math.prod(source.shape[1:]) * source.dtype.itemsize
-    step = max(1, min(PIECE, PIECE_BYTES // size))
+    step = max(1, min(STORE_CHUNK, PIECE_BYTES // size))
     for start in range(0, len(indices), step):
         yield np.ascontiguousarray(source[indices[start : start + step]])

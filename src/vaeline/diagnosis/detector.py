@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vaeline.diagnosis.finding import SURE, Config, Evidence, Finding, Metrics, Remedy
+from vaeline.diagnosis.finding import SURE, Config, Evidence, Finding, Measures, Remedy
 from vaeline.diagnosis.thresholds import Threshold
 
 
@@ -23,11 +23,11 @@ class Detector:
     signs: tuple[tuple[Threshold, ...], ...]
     ill: str
     well: str
-    remedy: Callable[[Config, Metrics], Remedy]
-    note: Callable[[Metrics], str] = lambda _: ""
+    remedy: Callable[[Config, Measures], Remedy]
+    note: Callable[[Measures], str] = lambda _: ""
     follows_from: tuple[str, ...] = ()
 
-    def look(self, metrics: Metrics, config: Config) -> Finding | None:
+    def look(self, metrics: Measures, config: Config) -> Finding | None:
         """Returns what it finds, or None where its measures were not taken."""
         groups = [
             [_evidence(sign, metrics) for sign in group if _taken(metrics, sign.measure)]
@@ -54,11 +54,11 @@ class Detector:
         )
 
 
-def _taken(metrics: Metrics, measure: str) -> bool:
+def _taken(metrics: Measures, measure: str) -> bool:
     return measure in metrics and math.isfinite(metrics[measure])
 
 
-def _evidence(sign: Threshold, metrics: Metrics) -> Evidence:
+def _evidence(sign: Threshold, metrics: Measures) -> Evidence:
     return Evidence(
         name=sign.measure,
         value=metrics[sign.measure],

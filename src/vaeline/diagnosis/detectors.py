@@ -2,22 +2,22 @@
 
 from vaeline.diagnosis import remedies, thresholds
 from vaeline.diagnosis.detector import Detector
-from vaeline.diagnosis.finding import Metrics
+from vaeline.diagnosis.finding import Measures
 
 
-def _unused(metrics: Metrics) -> str:
+def _unused(metrics: Measures) -> str:
     if metrics["unused_units"] == 0:
         return ""
     return "{unused_units} of {latent_dims} units are unused, and the others carry {crowding:.2f} nats each"
 
 
-def _small_gain(metrics: Metrics) -> str:
+def _small_gain(metrics: Measures) -> str:
     if metrics["late_gain"] > 0.5 * thresholds.PROGRESS.value:
         return "still improving a little: the last quarter brought {late_gain:.4f} bits per dimension"
     return ""
 
 
-def _gap(metrics: Metrics) -> str:
+def _gap(metrics: Measures) -> str:
     if metrics.get("generalisation_gap", 0) > thresholds.GAP.value:
         return (
             "training images are explained better by {generalisation_gap:.4f} bits per dimension; the ELBO "
@@ -37,7 +37,7 @@ COLLAPSE = Detector(
     ),
     follows_from=("underfitting",),
 )
-DEAD = Detector(
+DEAD_DIMENSIONS = Detector(
     name="dead_dimensions",
     title="Dead dimensions",
     signs=((thresholds.UNUSED,), (thresholds.BOUGHT, thresholds.CROWDED)),
@@ -69,11 +69,11 @@ HOLES = Detector(
     ill="samples at z ~ p(z) cover {coverage:.1%} of the images, at z ~ q(z) {coverage_aggregate:.1%}",
     well="samples at z ~ p(z) cover {coverage:.0%} of the images, at z ~ q(z) {coverage_aggregate:.0%}",
     remedy=remedies.first(
-        remedies.heavier_kl, remedies.no_free_bits, remedies.better_prior, remedies.larger_networks
+        remedies.heavier_kl, remedies.without_free_bits, remedies.better_prior, remedies.larger_networks
     ),
     follows_from=("posterior_collapse", "unstable_training"),
 )
-DIVERSITY = Detector(
+LOW_DIVERSITY = Detector(
     name="low_diversity",
     title="Low diversity",
     signs=((thresholds.DIVERSITY,),),
@@ -122,6 +122,6 @@ UNDERFITTING = Detector(
     remedy=remedies.first(remedies.faster, remedies.longer),
     follows_from=("unstable_training",),
 )
-DETECTORS = (UNSTABLE, UNDERFITTING, COLLAPSE, OVERFITTING, DEAD, BLUR, HOLES, DIVERSITY)
+DETECTORS = (UNSTABLE, UNDERFITTING, COLLAPSE, OVERFITTING, DEAD_DIMENSIONS, BLUR, HOLES, LOW_DIVERSITY)
 DURING = (UNSTABLE, COLLAPSE)
 """Those that can tell before training has ended."""

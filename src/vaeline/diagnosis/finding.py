@@ -10,12 +10,12 @@ from vaeline.core.files import read_json, write_json
 
 SURE = 0.95  # below it, what is seen may be the noise of the estimate: information, and no problem
 
-Metrics = Mapping[str, Any]
+Measures = Mapping[str, Any]
 """Measures by name, each with its standard error under `<name>_se` where it has one."""
 Config = Mapping[str, Any]
 """The params of a training, nested."""
 Level = Literal["problem", "information", "healthy"]
-LEVELS = ("problem", "information", "healthy")
+FINDING_LEVELS = ("problem", "information", "healthy")
 
 
 @dataclass(frozen=True)
@@ -63,17 +63,17 @@ class Finding:
     command: str = ""
 
 
-def save(path: Path | str, findings: Sequence[Finding]) -> None:
+def save_findings(path: Path | str, findings: Sequence[Finding]) -> None:
     """Writes the verdict and the findings as JSON."""
-    write_json(path, {"verdict": verdict(findings), "findings": [asdict(found) for found in findings]})
+    write_json(path, {"verdict": verdict_line(findings), "findings": [asdict(found) for found in findings]})
 
 
-def load(path: Path | str) -> list[Finding]:
+def load_findings(path: Path | str) -> list[Finding]:
     """Returns the findings in a file that `save` wrote; raises VaelineError where it is damaged."""
-    return [of(values) for values in read_json(path)["findings"]]
+    return [finding_from(values) for values in read_json(path)["findings"]]
 
 
-def of(values: Mapping[str, Any]) -> Finding:
+def finding_from(values: Mapping[str, Any]) -> Finding:
     """Returns a finding from its plain values."""
     return Finding(**{**values, "evidence": [Evidence(**one) for one in values["evidence"]]})
 
@@ -83,7 +83,7 @@ def problems(findings: Iterable[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.level == "problem"]
 
 
-def verdict(findings: Sequence[Finding]) -> str:
+def verdict_line(findings: Sequence[Finding]) -> str:
     """Returns one line: what is wrong, or that nothing is and what was looked for."""
     if wrong := problems(findings):
         return "; ".join(f"{found.title} ({found.sure:.0%} sure)" for found in wrong)
@@ -91,9 +91,9 @@ def verdict(findings: Sequence[Finding]) -> str:
     return f"Healthy: no sign of {looked}"
 
 
-def text(findings: Sequence[Finding]) -> str:
+def findings_text(findings: Sequence[Finding]) -> str:
     """Returns the verdict and what each finding says, with each remedy on a line of its own."""
-    lines = [verdict(findings)]
+    lines = [verdict_line(findings)]
     for found in findings:
         lines.append(f"- {found.title}: {found.says}")
         if found.cause:

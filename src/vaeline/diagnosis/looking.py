@@ -5,10 +5,12 @@ from dataclasses import replace
 
 from vaeline.diagnosis.detector import Detector
 from vaeline.diagnosis.detectors import DETECTORS
-from vaeline.diagnosis.finding import LEVELS, Config, Finding, Metrics
+from vaeline.diagnosis.finding import FINDING_LEVELS, Config, Finding, Measures
 
 
-def look(metrics: Metrics, config: Config, detectors: Iterable[Detector] = DETECTORS) -> list[Finding]:
+def run_detectors(
+    metrics: Measures, config: Config, detectors: Iterable[Detector] = DETECTORS
+) -> list[Finding]:
     """Returns a finding of each detector whose measures are in `metrics`, problems first.
 
     What follows from another problem is information: its cure is
@@ -23,4 +25,4 @@ def look(metrics: Metrics, config: Config, detectors: Iterable[Detector] = DETEC
             says = f"{finding.says}: follows from {of[0].title.lower()}"
             finding = replace(finding, level="information", says=says, cause="", changes={})
         found[detector.name] = finding
-    return sorted(found.values(), key=lambda finding: LEVELS.index(finding.level))
+    return sorted(found.values(), key=lambda finding: FINDING_LEVELS.index(finding.level))

@@ -5,16 +5,17 @@ from dataclasses import replace
 from typing import Any
 
 from vaeline.diagnosis.finding import Finding
-from vaeline.provenance.commands import exp_run
-from vaeline.provenance.origin import differing
+from vaeline.provenance.commands import exp_run_command
+from vaeline.provenance.origin import changed_params
 
 
-def with_commands(findings: Sequence[Finding], params: Mapping[str, Any]) -> list[Finding]:
+def with_remedy_commands(findings: Sequence[Finding], params: Mapping[str, Any]) -> list[Finding]:
     """Returns findings whose remedies are commands that repeat the run of `params` with the cure.
 
     They carry every change from the committed params that the run had, so that nothing else differs.
     """
-    own = differing(params)
+    own = changed_params(params)
     return [
-        replace(found, command=exp_run(own | found.changes) if found.changes else "") for found in findings
+        replace(found, command=exp_run_command(own | found.changes) if found.changes else "")
+        for found in findings
     ]

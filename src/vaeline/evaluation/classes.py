@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from vaeline.evaluation.fid.classifier import Classifier, accuracy
-from vaeline.evaluation.fid.images import BATCH, to_uint8
+from vaeline.evaluation.fid.classifier import Classifier, classifier_accuracy
+from vaeline.evaluation.fid.images import GENERATION_BATCH, to_uint8
 
 
 def conditional_accuracy(model: nn.Module, classifier: Classifier, n: int) -> dict[str, float]:
@@ -17,6 +17,8 @@ def conditional_accuracy(model: nn.Module, classifier: Classifier, n: int) -> di
     if not model.classes:
         return {}
     y = torch.arange(n, device=next(model.parameters()).device) % model.classes
-    images = [to_uint8(model.sample(len(labels), labels)).cpu().numpy() for labels in y.split(BATCH)]
-    share, error = accuracy(classifier, np.concatenate(images), y.cpu().numpy(), model.classes)
+    images = [
+        to_uint8(model.sample(len(labels), labels)).cpu().numpy() for labels in y.split(GENERATION_BATCH)
+    ]
+    share, error = classifier_accuracy(classifier, np.concatenate(images), y.cpu().numpy(), model.classes)
     return {"conditional_accuracy": share, "conditional_accuracy_se": error}

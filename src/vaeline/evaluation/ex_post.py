@@ -14,11 +14,11 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 
 from vaeline.data.observations import Observations
 from vaeline.data.prepared import Split
-from vaeline.evaluation.estimators.bounds import shown, spread
+from vaeline.evaluation.estimators.bounds import evenly_spread, observed_chunks
 
 COMPONENTS = 10  # as Ghosh et al.; they have full covariances too
-IMAGES = 10_000  # a mixture in 20 dimensions has 2,309 free numbers
-SEED = 0
+MIXTURE_IMAGES = 10_000  # a mixture in 20 dimensions has 2,309 free numbers
+EX_POST_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -30,20 +30,20 @@ class ExPost:
 
     def sample(self, n: int) -> Tensor:
         """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z) at z from the mixture."""
-        return decoded(self.model, self.mixture.sample((n,)))
+        return decode_means(self.model, self.mixture.sample((n,)))
 
 
 @torch.no_grad()
-def decoded(model: nn.Module, z: Tensor) -> Tensor:
+def decode_means(model: nn.Module, z: Tensor) -> Tensor:
     """Returns images [n, C, H, W] in [0, 1]: the mean of p(x|z) at each of z [n, d]."""
     _, likelihood = model.joint(z)
     return likelihood.mean.clamp(0, 1)
 
 
 @torch.no_grad()
-def drawn(model: nn.Module, images: Observations) -> Tensor:
+def draw_posterior(model: nn.Module, images: Observations) -> Tensor:
     """Returns one z ~ q(z|x) for each of uint8 images [N, C, H, W]: [N, d], all layers side by side."""
-    inferences = (model.infer(x) for x in shown(model, images))
+    inferences = (model.infer(x) for x in observed_chunks(model, images))
     return torch.cat([torch.cat([layer.sample[0] for layer in seen.layers], -1) for seen in inferences])
 
 
@@ -54,12 +54,12 @@ def fitted(model: nn.Module, train: Split) -> ExPost:
     drawn. (Ghosh et al. fit to the codes of a deterministic model, which are all it has.) With several
     stochastic layers it is one mixture over all of them side by side, as `joint` takes them.
     """
-    z = drawn(model, model.evaluation_set(train[spread(len(train), IMAGES).numpy()]))
+    z = draw_posterior(model, model.evaluation_set(train[evenly_spread(len(train), MIXTURE_IMAGES).numpy()]))
     mixture = GaussianMixture(
         min(COMPONENTS, len(z)),
         init_params="k-means++",  # the threads of k-means may add up in another order each time
         max_iter=200,
-        random_state=SEED,
+        random_state=EX_POST_SEED,
     )
     mixture.fit(z.double().cpu().numpy())
     factors = np.linalg.cholesky(mixture.covariances_)  # in double precision

@@ -47,10 +47,10 @@ def post_training_diagnostics(model: nn.Module, images: Observations) -> dict[st
     aggregate posterior matches the prior. (σ² → 1 alone, with μ → 0, is collapse.) `active_dims` counts
     KL > 0.1 nats, `active_units` Burda's Var[E[z|x]] > 0.01. `sse` is an image's, `mse` a pixel's error.
     """
-    return summary(latents(model, images)) | errors(model, images)
+    return latent_statistics(latents(model, images)) | errors(model, images)
 
 
-def summary(seen: Latents) -> dict[str, float]:
+def latent_statistics(seen: Latents) -> dict[str, float]:
     """Returns the latent statistics of `seen`; `crowding` is the rate a unit in use, in nats."""
     collapse = collapse_of(seen)
     rate, active, dims = seen.kl.double().sum(1), int(seen.active_units.sum()), seen.mean.shape[1]

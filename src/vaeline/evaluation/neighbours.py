@@ -11,7 +11,7 @@ from vaeline.data.prepared import Prepared
 from vaeline.evaluation.estimators.bounds import rows_of
 from vaeline.evaluation.estimators.estimate import Estimate
 
-QUERIES = 1000  # images of each kind
+NEIGHBOUR_IMAGES = 1000  # images of each kind
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Nearest:
 
 
 @torch.no_grad()
-def nearest(images: Tensor, train: np.ndarray) -> Nearest:
+def nearest_images(images: Tensor, train: np.ndarray) -> Nearest:
     """Returns the nearest of uint8 `train` [M, C, H, W] to images [N, C, H, W] in [0, 1], pixel by pixel.
 
     `train` may be mapped from the disk: it is read in pieces, and memory is N times a piece.
@@ -44,14 +44,14 @@ def nearest(images: Tensor, train: np.ndarray) -> Nearest:
 
 def sampled(model: nn.Module, shape: Sequence[int]) -> Tensor:
     """Returns 1,000 samples of `shape`, [N, C, H, W] in [0, 1] on the CPU, made in pieces."""
-    pieces = torch.arange(QUERIES).split(rows_of(shape))
+    pieces = torch.arange(NEIGHBOUR_IMAGES).split(rows_of(shape))
     return torch.cat([model.sample(len(piece)).cpu() for piece in pieces])
 
 
 def held_out(data: Prepared) -> Nearest:
     """Returns what `nearest` says of validation images, which are as many as there are, or 1,000."""
-    images = torch.from_numpy(data.valid.spread(min(QUERIES, len(data.valid))))
-    return nearest(images, data.train.images)
+    images = torch.from_numpy(data.valid.spread(min(NEIGHBOUR_IMAGES, len(data.valid))))
+    return nearest_images(images, data.train.images)
 
 
 def copying(samples: Nearest, held_out: Nearest) -> dict[str, float]:

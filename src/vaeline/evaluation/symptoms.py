@@ -11,22 +11,22 @@ from torch import nn
 from vaeline.data.observations import Observations
 from vaeline.data.prepared import Prepared, Split
 from vaeline.evaluation import trends
-from vaeline.evaluation.estimators.bounds import elbo_terms, spread
+from vaeline.evaluation.estimators.bounds import elbo_terms, evenly_spread
 from vaeline.evaluation.estimators.estimate import Estimate
 from vaeline.evaluation.estimators.gain import exchange_rate, gain
 from vaeline.evaluation.estimators.sharpness import sharpness
-from vaeline.evaluation.ex_post import decoded, drawn
+from vaeline.evaluation.ex_post import decode_means, draw_posterior
 from vaeline.evaluation.fid.classifier import Classifier
 from vaeline.evaluation.fid.features import features
-from vaeline.evaluation.fid.images import BATCH, generated, some, to_uint8
+from vaeline.evaluation.fid.images import GENERATION_BATCH, evenly_spaced, generate_images, to_uint8
 from vaeline.evaluation.manifold import NEAREST, manifold
 
-IMAGES = 1000  # of each kind, in the classifier's features
+COVERAGE_IMAGES = 1000  # of each kind, in the classifier's features
 SCORED = 2000  # images that reconstructions and bounds are compared on
 EXTREME = 1 / 16  # of the range of a pixel: so near to black or to white it might as well be binary
 
 
-def of_history(history: pd.DataFrame, dimensions: int) -> dict[str, float]:
+def history_symptoms(history: pd.DataFrame, dimensions: int) -> dict[str, float]:
     """Returns how a training went by its epochs, for images of so many `dimensions`, see `trends`."""
     last = history.iloc[-1]
     unsteady = trends.unsteadiness(
@@ -36,7 +36,7 @@ def of_history(history: pd.DataFrame, dimensions: int) -> dict[str, float]:
     return unsteady | trends.progress(history["valid_elbo"].tolist(), dimensions) | {"best_epoch": best}
 
 
-def of_model(model: nn.Module, data: Prepared) -> dict[str, float]:
+def model_symptoms(model: nn.Module, data: Prepared) -> dict[str, float]:
     """Returns what z is worth, how sharp reconstructions are, and how far valid lies behind train.
 
     And, of the images themselves, `binary_share`: how many of their pixels are all but black or white.
@@ -53,7 +53,7 @@ def of_model(model: nn.Module, data: Prepared) -> dict[str, float]:
     return found | gap | {"binary_share": _binary(rows.images)}
 
 
-def of_samples(model: nn.Module, classifier: Classifier, data: Prepared) -> dict[str, float]:
+def sample_symptoms(model: nn.Module, classifier: Classifier, data: Prepared) -> dict[str, float]:
     """Returns precision, recall, density and coverage of validation images by samples.
 
     At z from the prior, from the aggregate posterior of as many training images (`…_aggregate`), and, of
@@ -61,15 +61,15 @@ def of_samples(model: nn.Module, classifier: Classifier, data: Prepared) -> dict
     the prior over that from the aggregate posterior, and `diversity` the latter over that by training images,
     with errors to first order. Nothing where there are too few images.
     """
-    n = min(IMAGES, len(data.valid), len(data.train))
+    n = min(COVERAGE_IMAGES, len(data.valid), len(data.train))
     if n <= NEAREST:  # nothing lies around anything
         return {}
     real, train = (
-        features(classifier, data.valid[some(len(data.valid), n)].images),
-        data.train[some(len(data.train), n)],
+        features(classifier, data.valid[evenly_spaced(len(data.valid), n)].images),
+        data.train[evenly_spaced(len(data.train), n)],
     )
     of_real = manifold(real, features(classifier, train.images))
-    found = manifold(real, features(classifier, generated(model.sample, n)))
+    found = manifold(real, features(classifier, generate_images(model.sample, n)))
     found |= manifold(
         real, features(classifier, _aggregate(model, model.evaluation_set(train))), "_aggregate"
     )
@@ -80,8 +80,10 @@ def of_samples(model: nn.Module, classifier: Classifier, data: Prepared) -> dict
 
 def _aggregate(model: nn.Module, images: Observations) -> np.ndarray:
     """Returns uint8 [N, C, H, W]: what is decoded at one z ~ q(z|x) for each of N images."""
-    z = drawn(model, images)
-    return torch.cat([to_uint8(decoded(model, part)).cpu() for part in z.split(BATCH)]).numpy()
+    z = draw_posterior(model, images)
+    return torch.cat(
+        [to_uint8(decode_means(model, part)).cpu() for part in z.split(GENERATION_BATCH)]
+    ).numpy()
 
 
 def _binary(images: np.ndarray) -> float:
@@ -100,4 +102,4 @@ def _ratio(name: str, found: Mapping[str, float], above: str, below: str) -> dic
 
 
 def _some(split: Split) -> Split:
-    return split[spread(len(split), SCORED).numpy()]
+    return split[evenly_spread(len(split), SCORED).numpy()]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def verdict(metrics: Mapping[str, float], config: Any) -> dict[str, float | str]:
+def target_verdict(metrics: Mapping[str, float], config: Any) -> dict[str, float | str]:
     """Returns the NLL, −`iwae` in nats, with its error; where `config.target_nll` is published, the verdict.
 
     `target_rule` is `within`: at most `target_tolerance` nats away on either side; or `at_most`: not more

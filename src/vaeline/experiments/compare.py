@@ -16,21 +16,21 @@ from vaeline.core.files import write_text
 from vaeline.experiments.find import experiments
 from vaeline.experiments.launch import stoppable
 from vaeline.provenance.git import git
-from vaeline.reporting.page.comparison import page
-from vaeline.reporting.page.run import Run
+from vaeline.reporting.page.comparison import comparison_page
+from vaeline.reporting.page.run import RunResults
 
 COMMITTED, WORKSPACE = "HEAD", "workspace"
 REPORT = Path("outputs/report")
 PAGE = Path("reports/compare.html")
 
 
-def chosen(names: Sequence[str]) -> list[str]:
+def runs_to_compare(names: Sequence[str]) -> list[str]:
     """Returns which runs to set side by side: one alone stands beside HEAD, and so does the workspace."""
     several = list(dict.fromkeys(names or [WORKSPACE]))
     return several if len(several) > 1 else list(dict.fromkeys([COMMITTED, *several, WORKSPACE]))[:2]
 
 
-def read(name: str) -> Run:
+def read_run(name: str) -> RunResults:
     """Returns the run of an experiment, a revision or the workspace.
 
     Raises VaelineError for a name that nothing has, and for a run without a report.
@@ -69,9 +69,9 @@ def _fetch(rev: str, folder: str) -> None:
         DVCFileSystem(rev=rev).get(str(REPORT), folder, recursive=True)
 
 
-def _read(folder: Path, name: str, remedy: str) -> Run:
+def _read(folder: Path, name: str, remedy: str) -> RunResults:
     try:
-        return Run.read(folder, name)
+        return RunResults.read(folder, name)
     except FileNotFoundError:
         raise VaelineError(f"the run '{name}' has no report here ({REPORT}): {remedy}") from None
 
@@ -79,7 +79,7 @@ def _read(folder: Path, name: str, remedy: str) -> Run:
 def main() -> None:
     """Writes the page of the runs that are named, and prints where it is."""
     with stoppable("report"):
-        write_text(PAGE, page([read(name) for name in chosen(sys.argv[1:])]))
+        write_text(PAGE, comparison_page([read_run(name) for name in runs_to_compare(sys.argv[1:])]))
         print(f"{PAGE.resolve().as_uri()}")
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import flat, nested, parse_yaml, read_yaml, text, validated
+from vaeline.core.params import flatten_params, nest_params, param_text, parse_yaml, read_yaml, validated
 from vaeline.provenance.closure import is_code
 from vaeline.provenance.git import git
 from vaeline.runtime.stage import MEASURED_STAGES
@@ -53,12 +53,12 @@ def varied(
 
     Raises VaelineError, which begins with `where`, for a key that params do not have and for a wrong value.
     """
-    values = flat(params)
+    values = flatten_params(params)
     if unknown := [key for key in changes if key not in values]:
         close = difflib.get_close_matches(unknown[0], values, n=1)
         meant = f" (did you mean '{close[0]}'?)" if close else ""
         raise VaelineError(f"{where}: unknown key '{unknown[0]}'{meant}")
-    return validated(ExperimentConfig, nested(values | changes), where)
+    return validated(ExperimentConfig, nest_params(values | changes), where)
 
 
 def find(params: Mapping[str, Any]) -> Experiment | None:
@@ -72,12 +72,12 @@ def find(params: Mapping[str, Any]) -> Experiment | None:
     for experiment in [*experiments(), head]:
         with contextlib.suppress(VaelineError):  # a commit without the pipeline's results
             if _committed(experiment.rev) == wanted and _recorded(experiment.rev) == expected:
-                metrics(experiment.rev)
+                metrics_at(experiment.rev)
                 return experiment
     return None
 
 
-def metrics(rev: str) -> dict[str, float | str]:
+def metrics_at(rev: str) -> dict[str, float | str]:
     """Returns every stage's metrics at a revision as `<stage>/<name>`; raises VaelineError without any."""
     return {
         f"{stage}/{name}": value
@@ -124,7 +124,7 @@ def _recorded(rev: str) -> dict[str, Any]:
 
 
 def _texts(params: Mapping[str, Any]) -> dict[str, str]:
-    return {key: text(value) for key, value in flat(params).items()}
+    return {key: param_text(value) for key, value in flatten_params(params).items()}
 
 
 def _show(rev: str, path: str) -> str:

@@ -31,7 +31,9 @@ def stoppable(target: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def started(overrides: Sequence[str], name: str, *targets: str) -> Iterator[subprocess.Popen[bytes]]:
+def running_experiment(
+    overrides: Sequence[str], name: str, *targets: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """Yields DVC running the experiment, whole or up to the stages `targets`.
 
     On an exception, as of Ctrl-C, DVC and its stage are stopped.
@@ -40,7 +42,7 @@ def started(overrides: Sequence[str], name: str, *targets: str) -> Iterator[subp
     flags = [flag for override in overrides for flag in ("-S", override)]
     command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "-n", _free(name), *flags, *targets]
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    path = log(name)
+    path = log_path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as output:
         # In a session of its own, Ctrl-C reaches it through `_stop`, also where a shell made us ignore it.
@@ -57,7 +59,7 @@ def started(overrides: Sequence[str], name: str, *targets: str) -> Iterator[subp
 def watch(process: subprocess.Popen[bytes], name: str, shown: tqdm) -> None:
     """Waits for the experiment's end, and shows how far it is by the last line of its log."""
     while True:
-        lines = re.split(r"[\r\n]+", log(name).read_text(errors="replace").strip())
+        lines = re.split(r"[\r\n]+", log_path(name).read_text(errors="replace").strip())
         shown.set_postfix_str(f"{name}: {lines[-1][:60]}", refresh=sys.stderr.isatty())
         try:
             process.wait(timeout=1)
@@ -66,20 +68,20 @@ def watch(process: subprocess.Popen[bytes], name: str, shown: tqdm) -> None:
         return
 
 
-def log(name: str) -> Path:
+def log_path(name: str) -> Path:
     """Returns where the output of the experiment `name` goes."""
     return LOGS / f"{name}.log"
 
 
 def failure(name: str) -> str:
     """Returns why the experiment failed, as far as the end of its log says it, and where to read on."""
-    lines = [line.strip() for line in log(name).read_text(errors="replace").splitlines() if line.strip()]
+    lines = [line.strip() for line in log_path(name).read_text(errors="replace").splitlines() if line.strip()]
     first = next((i for i, line in enumerate(lines) if line.startswith("ERROR: ")), len(lines))
     by_stage = first == len(lines) or lines[first].startswith("ERROR: failed to reproduce")
     reason = "it printed nothing"
     if lines:  # what a stage printed last, or what DVC says
         reason = lines[max(0, first - 1) if by_stage else first].removeprefix("ERROR: ")
-    return f"{name} failed: {reason} (all of it: {log(name)})"
+    return f"{name} failed: {reason} (all of it: {log_path(name)})"
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

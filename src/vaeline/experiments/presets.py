@@ -16,11 +16,11 @@ import dvc.api
 from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import read_json, write_json
-from vaeline.core.params import flat, read_yaml
+from vaeline.core.params import flatten_params, read_yaml
 from vaeline.core.progress import bar
 from vaeline.evaluation.estimators.estimate import with_error
 from vaeline.experiments.find import varied
-from vaeline.experiments.launch import failure, started, stoppable, watch
+from vaeline.experiments.launch import failure, running_experiment, stoppable, watch
 from vaeline.provenance import commands
 from vaeline.provenance.origin import unsaved_sources
 
@@ -45,25 +45,25 @@ RESULTS = {
 }
 
 
-def names(directory: Path = PRESETS) -> list[str]:
+def preset_names(directory: Path = PRESETS) -> list[str]:
     """Returns the presets that can be run: those that others extend are parts."""
     paths = sorted(directory.glob("*.yaml"))
     parts = {part for path in paths for part in _parts(read_yaml(path))}
     return [path.stem for path in paths if path.stem not in parts]
 
 
-def overrides(name: str, directory: Path = PRESETS) -> dict[str, Any]:
+def preset_overrides(name: str, directory: Path = PRESETS) -> dict[str, Any]:
     """Returns what a preset changes, with dotted keys; what it extends comes first, and it has the last word.
 
     Raises VaelineError for a preset that is not there, and for what params.yaml would not take.
     """
     path = directory / f"{name}.yaml"
     if not path.is_file():
-        raise VaelineError(f"no preset '{name}': {directory} has {', '.join(names(directory))}")
+        raise VaelineError(f"no preset '{name}': {directory} has {', '.join(preset_names(directory))}")
     values = read_yaml(path)
     parts = _parts(values)
-    own = flat({key: value for key, value in values.items() if key != "extends"})
-    merged = {k: v for part in parts for k, v in overrides(part, directory).items()} | own
+    own = flatten_params({key: value for key, value in values.items() if key != "extends"})
+    merged = {k: v for part in parts for k, v in preset_overrides(part, directory).items()} | own
     config(merged, where=str(path))
     return merged
 
@@ -78,18 +78,18 @@ def config(changes: Mapping[str, Any], where: str = "params.yaml") -> Experiment
     return varied(ExperimentConfig().to_dict(), changes, where)
 
 
-def run(name: str) -> Path:
+def run_preset(name: str) -> Path:
     """Runs a preset as the DVC experiment of its name and returns the path of its record.
 
     Raises VaelineError where code or params are not committed: a record names the commit that made it.
     """
-    changes = overrides(name)
+    changes = preset_overrides(name)
     if files := unsaved_sources("params.yaml"):
         raise VaelineError(f"commit {', '.join(files)} first: a record names the commit that made it")
     subprocess.run(["dvc", "exp", "remove", "--quiet", name], capture_output=True, check=False)
     with (
         bar(total=1, desc="preset", unit=" preset") as shown,
-        started(commands.overrides(changes), name) as process,
+        running_experiment(commands.override_arguments(changes), name) as process,
     ):
         watch(process, name, shown)
     if process.returncode:
@@ -100,7 +100,7 @@ def run(name: str) -> Path:
     return path
 
 
-def chosen(wanted: Sequence[str], known: Sequence[str], prefix: str, where: str) -> list[str]:
+def presets_to_run(wanted: Sequence[str], known: Sequence[str], prefix: str, where: str) -> list[str]:
     """Returns the presets prefix-NAME of the names that are wanted, or else of all `known` without a record.
 
     Raises VaelineError for a name that is not known; `where` says of what.
@@ -121,7 +121,7 @@ def run_all(names: Iterable[str], target: str, ran: Callable[[str], object]) -> 
     failed = []
     for name in names:
         try:
-            run(name)
+            run_preset(name)
         except VaelineError as error:
             failed.append(str(error))
             print(f"{target}: {error}", file=sys.stderr)
@@ -162,10 +162,10 @@ def main() -> None:
     """Runs the presets that are named, one after the other."""
     with stoppable("preset"):
         for name in sys.argv[1:]:
-            results = read_json(run(name))["results"]
+            results = read_json(run_preset(name))["results"]
             print(f"{name}: NLL {with_error(results, 'nll')}", results.get("verdict", ""))
         if not sys.argv[1:]:
-            print("\n".join(names()))
+            print("\n".join(preset_names()))
 
 
 if __name__ == "__main__":

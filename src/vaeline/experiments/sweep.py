@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.progress import bar
-from vaeline.experiments.find import Experiment, find, metrics, params_with
-from vaeline.experiments.launch import failure, started, stoppable, watch
+from vaeline.experiments.find import Experiment, find, metrics_at, params_with
+from vaeline.experiments.launch import failure, running_experiment, stoppable, watch
 
 PARAMS = {"BETA": "beta", "SEEDS": "seed"}
 CHANGED = "code or params.yaml have changed while it ran: give the same command again"
@@ -73,27 +73,27 @@ def sweep(key: str, values: Sequence[str], shared: Sequence[str], command: str) 
     failures = {value: reasons.get(value) or CHANGED for value, experiment in found.items() if not experiment}
     if len(failures) == len(wanted):
         raise VaelineError("; ".join(dict.fromkeys(failures.values())))
-    return Sweep(key, shared, table(key, {v: e for v, e in found.items() if e}), failures, command)
+    return Sweep(key, shared, sweep_table(key, {v: e for v, e in found.items() if e}), failures, command)
 
 
 def _run(overrides: Sequence[str], shown: tqdm) -> str:
     """Returns why the experiment failed, or ``."""
     name = re.sub(r"[^\w.=+-]", "_", "_".join(reversed(overrides)))
-    with started(overrides, name) as process:
+    with running_experiment(overrides, name) as process:
         watch(process, name, shown)
     reason = failure(name) if process.returncode else ""
     tqdm.write(reason or f"{name}: done", file=sys.stderr)
     return reason
 
 
-def table(key: str, experiments: Mapping[Any, Experiment]) -> pd.DataFrame:
+def sweep_table(key: str, experiments: Mapping[Any, Experiment]) -> pd.DataFrame:
     """Returns a row for each experiment: the key's value, METRICS with their `_se`, its name and revision.
 
     A metric that no experiment has is no column: there is no `fid` without Inception's weights.
     """
     rows = []
     for value, experiment in experiments.items():
-        known = metrics(experiment.rev)
+        known = metrics_at(experiment.rev)
         pairs = [(c + end, m + end) for c, m in METRICS.items() for end in ("", "_se")]
         row = {column: known[metric] for column, metric in pairs if metric in known}
         rows.append({key: value} | row | {"experiment": experiment.name, "revision": experiment.rev})

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from vaeline.core.params import text
+from vaeline.core.params import param_text
 from vaeline.evaluation.estimators.estimate import with_error
 from vaeline.experiments.find import params_with
 from vaeline.experiments.sweep import Sweep
-from vaeline.provenance.origin import changes, tags
+from vaeline.provenance.origin import changes_text, origin_tags
 
 HEADINGS = {
     "elbo": "ELBO",
@@ -30,13 +30,13 @@ def columns(table: pd.DataFrame) -> dict[str, str]:
     return {name: HEADINGS[name].format(**first) for name in HEADINGS if name in table}
 
 
-def cell(row: Mapping[str, Any], name: str) -> str:
+def table_cell(row: Mapping[str, Any], name: str) -> str:
     """Returns `mean ± standard error`, or a dash where the experiment does not have the metric."""
     known = {key: value for key, value in row.items() if not pd.isna(value)}
     return with_error(known, name) if name in known else "–"
 
 
-def markdown(rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
     """Returns a Markdown table, its first row the heading."""
     heading, *rest = rows
     return "\n".join(f"| {' | '.join(row)} |" for row in (heading, ["---"] * len(heading), *rest))
@@ -46,16 +46,16 @@ def made_by(swept: Sweep) -> str:
     """Returns which command, commit, data set and params made a table."""
     params = params_with(swept.shared)
     params.pop(swept.key)
-    known = tags()
+    known = origin_tags()
     code = " with code changed since" if known["git.dirty"] == "true" else ""
     return (
         f"Made by `{swept.command}` at commit `{known['git.commit'][:10]}`{code}, on "
         f"{params['data']['name']}. "
-        f"Params that differ from the committed ones: {changes(params) or 'none'}."
+        f"Params that differ from the committed ones: {changes_text(params) or 'none'}."
     )
 
 
 def not_in_the_table(swept: Sweep) -> list[str]:
     """Returns the paragraph that names each value without an experiment and the reason, if there are any."""
-    lines = [f"- {swept.key} = {text(value)}: {reason}" for value, reason in swept.failures.items()]
+    lines = [f"- {swept.key} = {param_text(value)}: {reason}" for value, reason in swept.failures.items()]
     return ["", "Not in the table:", "", *lines] if lines else []

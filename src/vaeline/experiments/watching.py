@@ -10,9 +10,9 @@ from tqdm import tqdm
 
 from vaeline.core.params import read_yaml
 from vaeline.diagnosis.detectors import DURING
-from vaeline.diagnosis.finding import Finding, problems, save, text
-from vaeline.diagnosis.looking import look
-from vaeline.diagnosis.remedy_commands import with_commands
+from vaeline.diagnosis.finding import Finding, findings_text, problems, save_findings
+from vaeline.diagnosis.looking import run_detectors
+from vaeline.diagnosis.remedy_commands import with_remedy_commands
 from vaeline.evaluation import trends
 from vaeline.runtime.stage import workspace
 from vaeline.training.epoch import TrainingDivergedError
@@ -29,7 +29,7 @@ def of_training(training: Training, records: Sequence[Record], config: Mapping[s
     metrics = trends.unsteadiness(training.skipped, monitor.spikes, monitor.largest_variance, training.step)
     if len(records) >= SETTLED:
         metrics["kl"] = max(record.valid_kl for record in records[-SETTLED:])
-    return look(metrics, config, DURING)
+    return run_detectors(metrics, config, DURING)
 
 
 def watched(
@@ -51,18 +51,18 @@ def watched(
             records.append(record)
             found = problems(of_training(training, records, config))
             if new := [one for one in found if one.name not in told]:
-                tqdm.write(text(_pasted(new)), file=sys.stderr)
+                tqdm.write(findings_text(_pasted(new)), file=sys.stderr)
             told |= {one.name for one in new}
             yield record
     except TrainingDivergedError:
         found = _pasted(of_training(training, records, config))
-        save(OUTPUT, found)
+        save_findings(OUTPUT, found)
         if name := os.environ.get("DVC_EXP_NAME"):
-            save(kept(name), found)
+            save_findings(kept(name), found)
         log({str(OUTPUT): "findings"})
-        print(text(found), file=sys.stderr)
+        print(findings_text(found), file=sys.stderr)
         raise
-    save(OUTPUT, _pasted(of_training(training, records, config)))
+    save_findings(OUTPUT, _pasted(of_training(training, records, config)))
 
 
 def kept(experiment: str) -> Path:
@@ -71,4 +71,4 @@ def kept(experiment: str) -> Path:
 
 
 def _pasted(found: Sequence[Finding]) -> list[Finding]:
-    return with_commands(found, read_yaml("params.yaml")) if problems(found) else list(found)
+    return with_remedy_commands(found, read_yaml("params.yaml")) if problems(found) else list(found)

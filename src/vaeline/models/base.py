@@ -10,7 +10,7 @@ from vaeline.data.prepared import Split
 from vaeline.models.inference import Inference
 
 
-class Decoding(nn.Module):
+class LatentVariableModel(nn.Module):
     """Base of models with p(x|z) made of a `decoder`, built by `network`, and a `likelihood`.
 
     `prior` is that of the uppermost layer, and `layers(x, k)` the stochastic layers with k draws of each, the
@@ -50,7 +50,7 @@ class Decoding(nn.Module):
         """Returns what the model is shown of a minibatch of the training set: float32 in [0, 1]."""
         return self.likelihood.observe(examples, generator)
 
-    def conditioned(self, x: Observations) -> "Decoding":  # noqa: ARG002
+    def conditioned(self, x: Observations) -> "LatentVariableModel":  # noqa: ARG002
         """Returns the model of the images alone, all else that is known of x held: as it stands."""
         return self
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_tensors
-from vaeline.core.params import Handed
+from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
 from vaeline.models.catalog import MODELS
 
@@ -21,17 +21,17 @@ class CheckpointError(VaelineError):
     """A checkpoint that is missing, damaged or not one of ours."""
 
 
-def made_of(config: Handed, data: Prepared) -> dict[str, Any]:
+def made_of(config: StageParams, data: Prepared) -> dict[str, Any]:
     """Returns what a checkpoint needs beside the weights: the model's config, and facts of the data."""
     return {"config": config.to_dict(), "shape": list(data.shape), "classes": len(data.classes)}
 
 
-def save(path: Path | str, content: dict[str, Any]) -> None:
+def save_checkpoint(path: Path | str, content: dict[str, Any]) -> None:
     """Writes `content` (`made_of`, training …) atomically."""
     write_tensors(path, {"format": FORMAT, **content})
 
 
-def read(path: Path | str) -> dict[str, Any]:
+def read_checkpoint(path: Path | str) -> dict[str, Any]:
     """Returns a checkpoint's content on the CPU; raises CheckpointError, which names the file."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -58,9 +58,9 @@ def load(path: Path | str) -> nn.Module:
     It is built from the configuration that it was trained with, whatever params.yaml says today, and has
     that as its `config`.
     """
-    content = read(path)
+    content = read_checkpoint(path)
     try:
-        config = Handed(content["config"])
+        config = StageParams(content["config"])
         shape, classes = tuple(content["shape"]), content["classes"]
         model = MODELS.build(config.model, config=config, shape=shape, classes=classes)
         model.load_state_dict(content["training"]["model"])
@@ -76,11 +76,11 @@ def load(path: Path | str) -> nn.Module:
     return model.eval()
 
 
-def of_model(path: Path | str, target: Path | str) -> tuple[int, int, int]:
+def write_model_alone(path: Path | str, target: Path | str) -> tuple[int, int, int]:
     """Writes to `target` what `load` needs of a checkpoint, a third of it; returns an image's (C, H, W)."""
-    content = read(path)
+    content = read_checkpoint(path)
     kept = {key: content[key] for key in ("config", "shape", "classes")}
-    save(target, {**kept, "training": {"model": content["training"]["model"]}})
+    save_checkpoint(target, {**kept, "training": {"model": content["training"]["model"]}})
     channels, height, width = content["shape"]
     return channels, height, width
 

@@ -13,7 +13,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.numerics import in_full
 from vaeline.data.observations import Labelled, Observations, pixels
 from vaeline.data.prepared import Split
-from vaeline.models.base import Decoding, over_rows
+from vaeline.models.base import LatentVariableModel, over_rows
 from vaeline.models.inference import Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.networks.catalog import NETWORKS
@@ -21,7 +21,7 @@ from vaeline.models.posteriors.catalog import POSTERIORS
 from vaeline.models.priors.catalog import PRIORS
 
 
-class ConditionalVAE(Decoding):
+class ConditionalVAE(LatentVariableModel):
     """p(z) p(x|z, y) with q(z|x, y), for labels y that the data set has: bounds are on log p(x|y).
 
     The conditional model of Sohn, Lee & Yan (2015) with a prior that does not depend on y, so that z is left
@@ -80,7 +80,7 @@ class ConditionalVAE(Decoding):
         posterior = self.encode(x)
         return (Layer(posterior, self.prior(), posterior.rsample((k,))),)
 
-    def conditioned(self, x: Observations) -> "Decoding | Conditioned":
+    def conditioned(self, x: Observations) -> "LatentVariableModel | Conditioned":
         """Returns the model of images with the labels of x."""
         return Conditioned(self, x.labels) if isinstance(x, Labelled) else self
 

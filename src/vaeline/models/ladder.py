@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaeline.core.params import Options
-from vaeline.models.base import Decoding, over_rows
+from vaeline.models.base import LatentVariableModel, over_rows
 from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.inference import Inference, Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
@@ -21,7 +21,7 @@ from vaeline.models.posteriors.diagonal import DiagonalGaussian
 from vaeline.models.priors.catalog import PRIORS
 
 
-class LadderVAE(Decoding):
+class LadderVAE(LatentVariableModel):
     """p(z_L) p(z_{L-1}|z_L) … p(z_1|z_2) p(x|z_1); z_1 has `latent_dim` dimensions, each next layer half.
 
     A deterministic pass upwards leaves at each layer what the image says of z_l. On the way down, q(z_l|·) is

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vaeline.core.params import Options
-from vaeline.models.base import Decoding, over_rows
+from vaeline.models.base import LatentVariableModel, over_rows
 from vaeline.models.distributions.moments import moments
 from vaeline.models.inference import Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
@@ -19,7 +19,7 @@ from vaeline.models.posteriors.diagonal import DiagonalGaussian
 from vaeline.models.priors.catalog import PRIORS
 
 
-class TwoLayerVAE(Decoding):
+class TwoLayerVAE(LatentVariableModel):
     """p(z₂) p(z₁|z₂) p(x|z₁), with q(z₁|x) q(z₂|z₁); z₁ has `latent_dim` dimensions.
 
     Between z₁ and z₂ stand fully connected networks of `model.two_layer.hidden_dim` units, and p(z₁|z₂) is a

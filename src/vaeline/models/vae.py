@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaeline.models.base import Decoding
+from vaeline.models.base import LatentVariableModel
 from vaeline.models.inference import Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.networks.catalog import NETWORKS
@@ -14,7 +14,7 @@ from vaeline.models.posteriors.catalog import POSTERIORS
 from vaeline.models.priors.catalog import PRIORS
 
 
-class VAE(Decoding):
+class VAE(LatentVariableModel):
     """p(z) p(x|z) with an amortised posterior q(z|x).
 
     `config` has hidden_dim, latent_dim and the sections network, posterior, prior and likelihood; `shape` is

@@ -11,8 +11,8 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.numerics import in_full
 from vaeline.core.params import Options
 from vaeline.data.prepared import Split
-from vaeline.models.base import Decoding
-from vaeline.models.distributions.codebook import nearest, usage
+from vaeline.models.base import LatentVariableModel
+from vaeline.models.distributions.codebook import nearest_codes, usage
 from vaeline.models.distributions.codes import Assigned
 from vaeline.models.inference import Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
@@ -25,7 +25,7 @@ from vaeline.models.priors.codes import CodePrior
 STARTED_FROM = 1000  # training images, whose vectors the codebook starts at
 
 
-class VQVAE(Decoding):
+class VQVAE(LatentVariableModel):
     """p(c) p(x|z(c)): an image is `side` × `side` codes, and z their vectors side by side.
 
     What the network says of x is taken to a vector for each position, and that to the nearest of the codebook
@@ -86,7 +86,7 @@ class VQVAE(Decoding):
         """
         prior = self.prior()
         seen = self.vectors(x)
-        codes, _ = nearest(seen, prior.table)
+        codes, _ = nearest_codes(seen, prior.table)
         posterior = Assigned(seen, prior.table[codes], self.commitment)
         if self.training:
             self.prior.codebook.follow(seen.detach(), codes)
@@ -111,7 +111,7 @@ class VQVAE(Decoding):
     def measures(self, means: Tensor) -> dict[str, float]:
         """Returns how many codes there are, and for latent `means` [N, latent_dim] how those are used."""
         table = self.prior().table.to(means.device)
-        perplexity, used = usage(nearest(means.unflatten(-1, self.cells), table)[0], len(table))
+        perplexity, used = usage(nearest_codes(means.unflatten(-1, self.cells), table)[0], len(table))
         return {"codes": len(table), "code_perplexity": perplexity, "codes_used": used}
 
 

@@ -5,27 +5,29 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from vaeline.core.params import text
+from vaeline.core.params import param_text
 
 PLAIN = re.compile(r"[\w./-]*")  # what DVC's overrides take without quotes
 
 
-def setting(value: Any) -> str:
+def override_value(value: Any) -> str:
     """Returns a param's value as DVC's overrides take it."""
     if isinstance(value, str) and not PLAIN.fullmatch(value):
         return "'" + value.replace("'", r"\'") + "'"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(map(setting, value)) + "]"
+        return "[" + ",".join(map(override_value, value)) + "]"
     if isinstance(value, bool):
         return str(value).lower()
-    return "null" if value is None else text(value)
+    return "null" if value is None else param_text(value)
 
 
-def overrides(changes: Mapping[str, Any]) -> list[str]:
+def override_arguments(changes: Mapping[str, Any]) -> list[str]:
     """Returns `key=value` for each change, as DVC's `-S` takes them."""
-    return [f"{key}={setting(value)}" for key, value in changes.items()]
+    return [f"{key}={override_value(value)}" for key, value in changes.items()]
 
 
-def exp_run(changes: Mapping[str, Any]) -> str:
+def exp_run_command(changes: Mapping[str, Any]) -> str:
     """Returns the command that runs the experiment with `changes`, whose keys are dotted."""
-    return shlex.join(["dvc", "exp", "run", *(part for one in overrides(changes) for part in ("-S", one))])
+    return shlex.join(
+        ["dvc", "exp", "run", *(part for one in override_arguments(changes) for part in ("-S", one))]
+    )

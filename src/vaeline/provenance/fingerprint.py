@@ -4,10 +4,10 @@ import hashlib
 import json
 from pathlib import Path
 
-from vaeline.core.params import Handed, read_yaml
+from vaeline.core.params import StageParams, read_yaml
 
 
-def fingerprint(stage: str, params: Handed, pipeline: Path | str = "dvc.yaml") -> str:
+def fingerprint(stage: str, params: StageParams, pipeline: Path | str = "dvc.yaml") -> str:
     """Returns 16 hexadecimal digits, equal for two runs of `stage` that must give the same result."""
     digest = hashlib.sha256(json.dumps(params.to_dict(), sort_keys=True).encode())
     for dependency in read_yaml(pipeline)["stages"][stage]["deps"]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from vaeline.core.params import flat, parse_yaml, text
+from vaeline.core.params import flatten_params, param_text, parse_yaml
 from vaeline.provenance.git import git_or_empty
 from vaeline.provenance.hardware import hardware
 
@@ -20,7 +20,7 @@ def unsaved_sources(*more: str) -> list[str]:
     return [line.split()[-1] for line in changed.splitlines()]
 
 
-def tags() -> dict[str, str]:
+def origin_tags() -> dict[str, str]:
     """Returns what leads back to the code: git commit, whether it was changed since, versions, machine."""
     known = {
         "git.commit": git_or_empty("rev-parse", "HEAD"),
@@ -31,7 +31,7 @@ def tags() -> dict[str, str]:
     return {key: value for key, value in known.items() if value} | versions | hardware()
 
 
-def experiment() -> dict[str, str]:
+def experiment_tags() -> dict[str, str]:
     """Returns the name of the DVC experiment that is running, if one is.
 
     A training that goes on after a kill, or is shared, belongs to several: only a report has one.
@@ -40,18 +40,22 @@ def experiment() -> dict[str, str]:
     return {"dvc.experiment": name} if name else {}
 
 
-def committed() -> dict[str, Any]:
+def committed_params() -> dict[str, Any]:
     """Returns the params committed at the baseline, with dotted keys; nothing where none are known."""
     params = git_or_empty("show", f"{os.environ.get('DVC_EXP_BASELINE_REV', 'HEAD')}:./params.yaml")
-    return flat(parse_yaml(params)) if params else {}
+    return flatten_params(parse_yaml(params)) if params else {}
 
 
-def differing(params: Mapping[str, Any]) -> dict[str, Any]:
+def changed_params(params: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what `params` change of those committed at the baseline, with dotted keys."""
-    before, now = committed(), flat(params)
-    return {key: value for key, value in now.items() if key in before and text(before[key]) != text(value)}
+    before, now = committed_params(), flatten_params(params)
+    return {
+        key: value
+        for key, value in now.items()
+        if key in before and param_text(before[key]) != param_text(value)
+    }
 
 
-def changes(params: Mapping[str, Any]) -> str:
+def changes_text(params: Mapping[str, Any]) -> str:
     """Returns how `params` differ from those committed at the baseline: `beta=4 seed=1`, or ``."""
-    return " ".join(f"{key}={text(value)}" for key, value in differing(params).items())
+    return " ".join(f"{key}={param_text(value)}" for key, value in changed_params(params).items())

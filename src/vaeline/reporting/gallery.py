@@ -10,27 +10,29 @@ from torch import Tensor, nn
 
 from vaeline.data.observations import Observations, pixels
 from vaeline.evaluation.disentanglement.information import entropies, mutual_information
-from vaeline.evaluation.estimators.bounds import as_shown, device_of
+from vaeline.evaluation.estimators.bounds import device_of, observed
 from vaeline.evaluation.estimators.latents import Latents
 from vaeline.evaluation.latent_use import ACTIVE_KL
 from vaeline.evaluation.neighbours import Nearest
 from vaeline.reporting.interpolation import linear, spherical
 from vaeline.reporting.plots.curves import factor_map, kl_per_dimension, latent_map
-from vaeline.reporting.plots.images import beside, grid
+from vaeline.reporting.plots.images import grid, reconstruction_rows
 
-SHOWN = 30  # images beside their reconstructions
+RECONSTRUCTIONS_SHOWN = 30  # images beside their reconstructions
 SAMPLES = 100
-STEPS = torch.linspace(-3, 3, 11)  # of a traversal, in standard deviations of the aggregate posterior
+TRAVERSAL_STEPS = torch.linspace(
+    -3, 3, 11
+)  # of a traversal, in standard deviations of the aggregate posterior
 TRAVERSED = 20  # dimensions at the most, the busiest first
 PAIRS = 4  # of images with a way from one to the other
 POINTS = 11  # on each way
 ROWS, ROW = 20, 10  # classes with samples at the most, and samples of each
 MAPPED = 2000  # points of the latent map
-RESOLUTION = 1e-6  # of the latent map
+MAP_RESOLUTION = 1e-6  # of the latent map
 
 
 @torch.inference_mode()
-def pictures(
+def gallery_figures(
     model: nn.Module,
     images: Observations,
     seen: Latents,
@@ -39,10 +41,10 @@ def pictures(
     classes: Sequence[str],
 ) -> dict[str, Figure]:
     """Returns the figures by name, for uint8 images [N, C, H, W] and what `latents` saw in them."""
-    x = as_shown(images[:SHOWN], device_of(model))
+    x = observed(images[:RECONSTRUCTIONS_SHOWN], device_of(model))
     reconstructions = model.infer(x).likelihood.mean[0]
     return {
-        "reconstructions": beside(
+        "reconstructions": reconstruction_rows(
             pixels(x).cpu(),
             reconstructions.cpu(),
             "Validation images and their reconstructions, E[x|z] at a drawn z",
@@ -64,10 +66,10 @@ def traversals(model: nn.Module, x: Observations, seen: Latents, dimensions: pd.
     nearest = dimensions[dimensions["dimension"] < model.latent_dim]  # the layer that the image hangs on
     active = nearest.loc[nearest["active_unit"] == 1, "dimension"]
     chosen = list(active[:TRAVERSED]) or [int(nearest["dimension"].iloc[0])]
-    z = seen.mean[0, : model.latent_dim].repeat(len(chosen), len(STEPS), 1)
+    z = seen.mean[0, : model.latent_dim].repeat(len(chosen), len(TRAVERSAL_STEPS), 1)
     centre, scale = seen.mean.mean(0), seen.aggregate_variance.sqrt()
     for row, dimension in enumerate(chosen):
-        z[row, :, dimension] = centre[dimension] + STEPS * scale[dimension]
+        z[row, :, dimension] = centre[dimension] + TRAVERSAL_STEPS * scale[dimension]
     decoded = model.conditioned(x[:1]).decode(z.flatten(0, 1).to(device_of(model))).mean
     shown = (
         f"the {len(chosen)} busiest of {len(active)} active latents"
@@ -75,7 +77,7 @@ def traversals(model: nn.Module, x: Observations, seen: Latents, dimensions: pd.
         else "one latent"
     )
     title = f"Traversals: {shown} from −3σ to 3σ of q(z), the others as encoded from one image"
-    return grid(decoded, len(STEPS), title, rows=[f"z{dimension}" for dimension in chosen])
+    return grid(decoded, len(TRAVERSAL_STEPS), title, rows=[f"z{dimension}" for dimension in chosen])
 
 
 def interpolations(model: nn.Module, x: Observations, seen: Latents) -> Figure:
@@ -107,9 +109,9 @@ def of_classes(model: nn.Module, classes: Sequence[str]) -> dict[str, Figure]:
 
 def neighbours(samples: Tensor, found: Nearest, train: np.ndarray) -> Figure:
     """Returns samples [N, C, H, W] in [0, 1], each above its nearest of uint8 `train` [M, C, H, W]."""
-    near = torch.from_numpy(train[found.index[:SHOWN].numpy()]).float() / 255
+    near = torch.from_numpy(train[found.index[:RECONSTRUCTIONS_SHOWN].numpy()]).float() / 255
     title = "Samples, and the training images nearest to them, pixel by pixel"
-    return beside(samples[:SHOWN], near, title, names=("sample", "nearest"))
+    return reconstruction_rows(samples[:RECONSTRUCTIONS_SHOWN], near, title, names=("sample", "nearest"))
 
 
 def mapped(seen: Latents, labels: np.ndarray, classes: Sequence[str]) -> Figure:
@@ -119,7 +121,7 @@ def mapped(seen: Latents, labels: np.ndarray, classes: Sequence[str]) -> Figure:
     collapsed one, whose means lie all in one point, the first two are shown.
     """
     means, labels = seen.mean[:MAPPED].double().numpy(), labels[:MAPPED]
-    collapsed = np.ptp(means, axis=0).max() < RESOLUTION  # t-SNE divides by the spread
+    collapsed = np.ptp(means, axis=0).max() < MAP_RESOLUTION  # t-SNE divides by the spread
     if means.shape[1] == 2 or (collapsed and means.shape[1] > 2):
         return latent_map(means[:, :2], labels, classes, ("z0", "z1"))
     if means.shape[1] == 1:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from vaeline.core.files import read_json, write_text
-from vaeline.reporting.summary import headlines
+from vaeline.reporting.summary import headline_rows
 
 START, END = "<!-- figures of the last run: make docs -->\n", "<!-- end of figures -->"
 OUTPUTS = Path("outputs")
@@ -22,7 +22,7 @@ def main(readme: Path = Path("README.md"), pictures: Path = Path("docs/pictures"
         shutil.copyfile(picture, pictures / picture.name)
     before, rest = readme.read_text().split(START)
     after = rest.split(END)[1]
-    table = "\n".join(["| | mean ± standard error |", "|---|---|", *headlines(metrics)])
+    table = "\n".join(["| | mean ± standard error |", "|---|---|", *headline_rows(metrics)])
     write_text(readme, f"{before}{START}{table}\n{END}{after}")
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from vaeline.core.files import read_json
-from vaeline.core.params import flat
-from vaeline.diagnosis.finding import Finding, text
+from vaeline.core.params import flatten_params
+from vaeline.diagnosis.finding import Finding, findings_text
 from vaeline.evaluation.estimators.estimate import with_error
 from vaeline.runtime.stage import MEASURED_STAGES
 
@@ -32,7 +32,7 @@ HEADLINES = (
     ("Perplexity of the {diagnose/codes} codes", "diagnose/code_perplexity"),
 )
 
-Metrics = Mapping[str, float | str]
+MetricValues = Mapping[str, float | str]
 
 
 def gather(outputs: Path) -> dict[str, float | str]:
@@ -44,12 +44,12 @@ def gather(outputs: Path) -> dict[str, float | str]:
     }
 
 
-def numbers(metrics: Metrics) -> dict[str, float]:
+def numbers(metrics: MetricValues) -> dict[str, float]:
     """Returns the metrics that are numbers."""
     return {name: value for name, value in metrics.items() if not isinstance(value, str)}
 
 
-def words(metrics: Metrics) -> dict[str, str]:
+def words(metrics: MetricValues) -> dict[str, str]:
     """Returns those that are words, such as why a distance was not computed."""
     return {name: value for name, value in metrics.items() if isinstance(value, str)}
 
@@ -63,7 +63,7 @@ def artifacts(outputs: Path) -> dict[str, str]:
     return {str(path): folder for folder, paths in found.items() for path in sorted(paths)}
 
 
-def pictures(outputs: Path) -> dict[str, str]:
+def stage_pictures(outputs: Path) -> dict[str, str]:
     """Returns every stage's pictures, each under `<stage>/<name>`."""
     return {
         f"{stage}/{path.stem}": str(path)
@@ -83,8 +83,8 @@ def copy_pictures(outputs: Path) -> list[str]:
     return [f"plots/{picture.name}" for picture in pictures]
 
 
-def summary(
-    metrics: Metrics,
+def summary_markdown(
+    metrics: MetricValues,
     params: Mapping[str, Any],
     changed: str,
     findings: Sequence[Finding],
@@ -99,12 +99,12 @@ def summary(
             f"Params that differ from the committed ones: {changed or 'none'}",
             "",
             "```",
-            text(findings),
+            findings_text(findings),
             "```",
             "",
             "| | mean ± standard error |",
             "|---|---|",
-            *headlines(metrics),
+            *headline_rows(metrics),
             "",
             *(f"![{Path(picture).stem}]({picture})" for picture in pictures),
             "",
@@ -114,7 +114,7 @@ def summary(
             log.rstrip(),
             "```",
             "",
-            *_table("Params", flat(params)),
+            *_table("Params", flatten_params(params)),
             *_table("Every metric", metrics),
         ]
     )
@@ -125,27 +125,27 @@ def _table(title: str, values: Mapping[str, Any]) -> list[str]:
     return [f"## {title}", "", "| | |", "|---|---|", *rows, ""]
 
 
-def headlines(metrics: Metrics) -> list[str]:
+def headline_rows(metrics: MetricValues) -> list[str]:
     """Returns a Markdown row for each headline figure that there is."""
     return [f"| {label} | {value} |" for label, value in _shown(metrics)]
 
 
-def headline(metrics: Metrics) -> str:
+def headline_text(metrics: MetricValues) -> str:
     """Returns the headline figures, a line each."""
     shown = _shown(metrics)
     width = max(len(label) for label, _ in shown)
     return "\n".join(f"{label:{width}}  {value}" for label, value in shown)
 
 
-def known_headlines(metrics: Metrics) -> list[tuple[str, str]]:
+def known_headlines(metrics: MetricValues) -> list[tuple[str, str]]:
     """Returns the headline figures that there are: each one's label, and the metric that it is."""
     return [(_filled(label, metrics), name) for label, name in HEADLINES if name in metrics]
 
 
-def _shown(metrics: Metrics) -> list[tuple[str, str]]:
+def _shown(metrics: MetricValues) -> list[tuple[str, str]]:
     return [(label, with_error(metrics, name)) for label, name in known_headlines(metrics)]
 
 
-def _filled(label: str, metrics: Metrics) -> str:
+def _filled(label: str, metrics: MetricValues) -> str:
     """Returns a label with each `{metric}` in it replaced by its value."""
     return re.sub(r"{(.+?)}", lambda match: str(metrics.get(match[1], "?")), label)

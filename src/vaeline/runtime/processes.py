@@ -28,19 +28,19 @@ def wanted() -> int:
     return int(given)
 
 
-def started() -> bool:
+def launched() -> bool:
     """Returns whether torchrun started this process."""
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
 def size() -> int:
     """Returns how many processes work together."""
-    return int(os.environ["WORLD_SIZE"]) if started() else 1
+    return int(os.environ["WORLD_SIZE"]) if launched() else 1
 
 
 def rank() -> int:
     """Returns which of them this one is, from 0."""
-    return int(os.environ["RANK"]) if started() else 0
+    return int(os.environ["RANK"]) if launched() else 0
 
 
 def leads() -> bool:

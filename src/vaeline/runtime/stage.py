@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Handed
+from vaeline.core.params import StageParams
 from vaeline.runtime import processes
 
 MEASURED_STAGES = ("prepare", "check", "train", "evaluate", "fid_reference", "fid", "diagnose")
@@ -22,14 +22,14 @@ def workspace() -> Path:
     return Path(os.environ.get("DVC_ROOT", ".")).resolve()
 
 
-def run(name: str, main: Callable[[Handed], None], shared: bool = False) -> None:
+def run_stage(name: str, main: Callable[[StageParams], None], shared: bool = False) -> None:
     """Runs a stage with the params that dvc.yaml hands it; exits with status 1 and one line on an error.
 
     A `shared` stage runs as NPROC processes, which `main` must be ready for: all compute, the first writes.
     """
     try:
-        params = Handed.load(name)
-        if shared and processes.wanted() > 1 and not processes.started():
+        params = StageParams.load(name)
+        if shared and processes.wanted() > 1 and not processes.launched():
             processes.start(f"stages.{name}", params.device)
         with processes.together(params.device) if shared else contextlib.nullcontext():
             main(params)

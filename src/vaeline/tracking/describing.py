@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vaeline.core.params import text
+from vaeline.core.params import param_text
 from vaeline.diagnosis.finding import Finding, problems
-from vaeline.diagnosis.finding import verdict as in_one_line
-from vaeline.provenance.commands import exp_run
-from vaeline.provenance.origin import differing
+from vaeline.diagnosis.finding import verdict_line as in_one_line
+from vaeline.provenance.commands import exp_run_command
+from vaeline.provenance.origin import changed_params
 
 LONGEST_NAME = 80  # characters: what MLflow's tables show of a name, and below what its databases hold
 LONGEST_NOTES = 3000  # characters of a description, of which MLflow keeps 8,000
 UNNAMED = {"experiment_name", "notes"}  # differ without making another run
-OURS = "### Verdict and figures"
+OWN_HEADING = "### Verdict and figures"
 """Where in a description the user's part ends, and ours begins."""
 
 
@@ -21,7 +21,11 @@ def name(params: Mapping[str, Any]) -> str:
 
     Of many changes the first are named, whole, and the others counted: `… +7`.
     """
-    parts = [f"{k.removesuffix('.name')}={text(v)}" for k, v in differing(params).items() if k not in UNNAMED]
+    parts = [
+        f"{k.removesuffix('.name')}={param_text(v)}"
+        for k, v in changed_params(params).items()
+        if k not in UNNAMED
+    ]
     shown = list(parts)
     while len(" ".join(shown)) > LONGEST_NAME and len(shown) > 1:
         shown.pop()
@@ -35,7 +39,7 @@ def parts(params: Mapping[str, Any]) -> dict[str, str]:
     return {key: section["name"] for key, section in sections.items()}
 
 
-def verdict(findings: Sequence[Finding]) -> str:
+def verdict_tag(findings: Sequence[Finding]) -> str:
     """Returns the names of the problems, `healthy` without any, `` where nothing was looked at."""
     return " ".join(found.name for found in problems(findings)) or ("healthy" if findings else "")
 
@@ -51,18 +55,18 @@ def description(
 
     `figures` are rows of a Markdown table with two columns, `made` the tags that lead back to the code.
     """
-    own = {key: value for key, value in differing(params).items() if key != "notes"}
+    own = {key: value for key, value in changed_params(params).items() if key != "notes"}
     commit = made.get("dvc.baseline") or made.get("git.commit", "")
     table = ["| | mean ± standard error |", "|---|---|", *figures, ""] if figures else []
     at = f" (from commit {commit[:10]})" if commit else ""
-    lines = [*_verdicts(findings), *table, f"Repeat it{at}:", "", *_shell(exp_run(own))]
-    return "\n".join([notes[:LONGEST_NOTES], "", OURS, "", *lines]).lstrip("\n")
+    lines = [*_verdicts(findings), *table, f"Repeat it{at}:", "", *_shell(exp_run_command(own))]
+    return "\n".join([notes[:LONGEST_NOTES], "", OWN_HEADING, "", *lines]).lstrip("\n")
 
 
 def renewed(before: str, now: str) -> str:
     """Returns the description `now`, below what `before` says above our part: a person may have edited it."""
-    notes, found, _ = before.partition(OURS)
-    return notes + OURS + now.partition(OURS)[2] if found else now
+    notes, found, _ = before.partition(OWN_HEADING)
+    return notes + OWN_HEADING + now.partition(OWN_HEADING)[2] if found else now
 
 
 def _verdicts(findings: Sequence[Finding]) -> list[str]:

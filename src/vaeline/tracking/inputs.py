@@ -8,7 +8,7 @@ from vaeline.data.prepared import SPLITS, Prepared
 
 LONGEST_DIGEST = 36  # characters, in MLflow
 CONTEXTS = {"train": "training", "valid": "validation", "test": "testing"}
-PUBLISHED = {
+PUBLISHED_SOURCES = {
     "mnist": "https://yann.lecun.com/exdb/mnist/",
     "fashion_mnist": "https://github.com/zalandoresearch/fashion-mnist",
     "kmnist": "https://codh.rois.ac.jp/kmnist/",
@@ -43,7 +43,7 @@ def inputs(data: Prepared) -> list[Input]:
 def _input(data: Prepared, split: str) -> Input:
     facts = data.description["arrays"][f"{split}_images.npy"]
     count, *sides = facts["shape"]
-    published = PUBLISHED.get(data.name, "")
+    published = PUBLISHED_SOURCES.get(data.name, "")
     came_from = {"url": published} if published else {"uri": str(data.directory)}
     spec = {"dtype": facts["dtype"], "shape": [-1, *sides]}
     features = json.dumps([{"name": "images", "type": "tensor", "tensor-spec": spec}])

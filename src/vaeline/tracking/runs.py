@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from vaeline.tracking.store import TRAINING_RUN, Report, Store, holds_another
+from vaeline.tracking.store import TRAINING_RUN, RunContent, Store, holds_another
 
 LOG_LATER = "outputs/ has everything; log it later with `dvc repro --force --single-item report`"
 
@@ -29,7 +29,7 @@ class TrainingRun:
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, experiment: str, report: Report, resume: str = "") -> Iterator["TrainingRun"]:
+    def open(cls, experiment: str, report: RunContent, resume: str = "") -> Iterator["TrainingRun"]:
         """Yields the run `resume` where it exists, else a new one; it ends FINISHED or FAILED."""
         run = cls(resume)
         with run._tolerant():
@@ -77,7 +77,7 @@ class TrainingRun:
             )
 
 
-def complete(experiment: str, training_run: str, report: Report) -> str:
+def complete(experiment: str, training_run: str, report: RunContent) -> str:
     """Logs `report` and returns the run's id, or `` where the tracking server is not reached.
 
     The run of the training is completed where nothing in it would change; else a child run is opened, or
@@ -92,7 +92,7 @@ def complete(experiment: str, training_run: str, report: Report) -> str:
         return ""
 
 
-def _complete(store: Store, training_run: str, report: Report) -> str:
+def _complete(store: Store, training_run: str, report: RunContent) -> str:
     parent = store.find(training_run)
     known = [run for run in (parent, *store.children(training_run)) if run]
     for run in known:

@@ -17,7 +17,7 @@ from filelock import FileLock
 from PIL import Image
 
 from vaeline.core.files import write_text
-from vaeline.core.params import flat, text
+from vaeline.core.params import flatten_params, param_text
 from vaeline.models import checkpoints
 from vaeline.runtime.stage import workspace
 from vaeline.tracking.describing import renewed
@@ -52,7 +52,7 @@ MEASURED = ("evaluate/", "fid/", "diagnose/")  # metrics that are of the trained
 
 
 @dataclass
-class Report:
+class RunContent:
     """What a run is to hold: nested `params`, `metrics` by name, `curves` one mapping an epoch, and files.
 
     `verdict` and `note`, its description, are of the last report; all else stays as it was first logged.
@@ -92,7 +92,7 @@ class Store:
                 found.experiment_id if found else self.client.create_experiment(experiment, artifacts)
             )
 
-    def create(self, report: Report, extra_tags: Mapping[str, str]) -> str:
+    def create(self, report: RunContent, extra_tags: Mapping[str, str]) -> str:
         """Returns the id of a new run with the report's name, params and tags."""
         run = self.client.create_run(
             self.experiment_id, tags={**report.tags, **extra_tags}, run_name=report.name
@@ -100,10 +100,10 @@ class Store:
         self.write(run.info.run_id, report)
         return run.info.run_id
 
-    def write(self, run_id: str, report: Report) -> None:
+    def write(self, run_id: str, report: RunContent) -> None:
         """Adds what the run does not have yet; values that it has are equal, or `holds_another` said so."""
         run = self.client.get_run(run_id)
-        params = {key: text(value) for key, value in flat(report.params).items()}
+        params = {key: param_text(value) for key, value in flatten_params(report.params).items()}
         now = int(time.time() * 1000)
         self.client.log_batch(
             run_id,
@@ -120,7 +120,7 @@ class Store:
         if report.checkpoint and not run.outputs.model_outputs:
             self._model(run_id, report, now)
 
-    def _show(self, run_id: str, report: Report) -> None:
+    def _show(self, run_id: str, report: RunContent) -> None:
         """Logs pictures a second time, where MLflow's image grid sets those of several runs side by side."""
         there = " ".join(Path(found.path).name for found in self.client.list_artifacts(run_id, "images"))
         step = report.last_epoch
@@ -129,12 +129,12 @@ class Store:
                 with Image.open(path) as image:
                     self.client.log_image(run_id, image, key=name, step=step)
 
-    def _model(self, run_id: str, report: Report, now: int) -> None:
+    def _model(self, run_id: str, report: RunContent, now: int) -> None:
         """Logs the final model, which `mlflow.pyfunc.load_model("runs:/<run_id>/model")` loads.
 
         `now` is when the run's metrics were logged: at the same time, they are not there twice.
         """
-        params = {key: text(value) for key, value in flat(report.params).items()}
+        params = {key: param_text(value) for key, value in flatten_params(report.params).items()}
         logged = self.client.create_logged_model(
             self.experiment_id, MODEL, run_id, tags=dict(report.tags), params=params, model_type="VAE"
         )
@@ -191,15 +191,15 @@ class Store:
         return self.client.search_runs([self.experiment_id], f"tags.`{TRAINING_RUN}` = '{run_id}'")
 
 
-def holds_another(run: Run, report: Report) -> bool:
+def holds_another(run: Run, report: RunContent) -> bool:
     """Returns whether `run` already has other params, metrics or another DVC experiment than `report`."""
-    params = {key: text(value) for key, value in flat(report.params).items()}
+    params = {key: param_text(value) for key, value in flatten_params(report.params).items()}
     experiment = {k: v for k, v in report.tags.items() if k == "dvc.experiment"}
     pairs = ((run.data.params, params), (run.data.metrics, report.metrics), (run.data.tags, experiment))
     return any(has.get(key, value) != value for has, wants in pairs for key, value in wants.items())
 
 
-def _tags(run: Run, report: Report) -> dict[str, str]:
+def _tags(run: Run, report: RunContent) -> dict[str, str]:
     """Returns the tags that `run` does not have, and those that are of its last report."""
     new = {key: value for key, value in report.tags.items() if key not in run.data.tags}
     note = renewed(run.data.tags.get(NOTE, ""), report.note) if report.note else ""
@@ -211,11 +211,11 @@ def _dataset(found: Input) -> DatasetInput:
     return DatasetInput(dataset, [InputTag("mlflow.data.context", found.context)])
 
 
-def _package(folder: Path, made: Model, report: Report) -> None:
+def _package(folder: Path, made: Model, report: RunContent) -> None:
     """Writes the model of a checkpoint, without what only its training needs, and how it is loaded."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "model.pt"
-        shape = checkpoints.of_model(report.checkpoint, path)
+        shape = checkpoints.write_model_alone(report.checkpoint, path)
         images = Schema([TensorSpec(np.dtype("float32"), (-1, *shape))])
         with warnings.catch_warnings(action="ignore", category=UserWarning):  # asks for an input example
             pyfunc.save_model(

@@ -12,9 +12,9 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 from mlflow import MlflowClient
 
 PORT = os.environ.get("PORT", "5000")
-COMPARED = 5  # runs, at most, that the link to the comparison sets side by side
+RUNS_COMPARED = 5  # runs, at most, that the link to the comparison sets side by side
 # The front page shows traces, of which there are none.
-TRAINING = "workflowType=machine_learning"
+TRAINING_VIEW = "workflowType=machine_learning"
 
 
 def links(store: str, port: str) -> dict[str, str]:
@@ -23,11 +23,15 @@ def links(store: str, port: str) -> dict[str, str]:
     ids = [experiment.experiment_id for experiment in client.search_experiments()]
     newest = client.search_runs(ids, order_by=["attributes.start_time DESC"], max_results=1)
     experiment = newest[0].info.experiment_id if newest else ids[0]
-    runs = client.search_runs([experiment], order_by=["attributes.start_time DESC"], max_results=COMPARED)
-    found = {"Runs": f"{ui}/experiments/{experiment}/runs?{TRAINING}"}
+    runs = client.search_runs(
+        [experiment], order_by=["attributes.start_time DESC"], max_results=RUNS_COMPARED
+    )
+    found = {"Runs": f"{ui}/experiments/{experiment}/runs?{TRAINING_VIEW}"}
     if len(runs) > 1:
         chosen, where = json.dumps([run.info.run_id for run in runs]), json.dumps([experiment])
-        found["Compare"] = f"{ui}/compare-runs?runs={quote(chosen)}&experiments={quote(where)}&{TRAINING}"
+        found["Compare"] = (
+            f"{ui}/compare-runs?runs={quote(chosen)}&experiments={quote(where)}&{TRAINING_VIEW}"
+        )
     return found
 
 

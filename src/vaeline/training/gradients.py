@@ -18,7 +18,7 @@ from vaeline.training.objectives.terms import Terms
 COMPILED_FROM = 10_000  # steps: fewer do not win back the seconds that compiling takes
 
 
-class Found(NamedTuple):
+class StepResult(NamedTuple):
     """What a batch gave, without a gradient; `failed` is 1 where loss or gradient are not finite, else 0.
 
     `sums` are over the batch's examples, and zero where it failed: how many there are, loss, distortion, and
@@ -61,7 +61,7 @@ class Gradients:
         self.parameters = [p for p in self.loss.parameters() if p.requires_grad]
         self.running = [b for name, b in self.loss.named_buffers() if "running_" in name]
 
-    def __call__(self, x: Observations, beta: float | Tensor) -> Found:
+    def __call__(self, x: Observations, beta: float | Tensor) -> StepResult:
         """Returns what a batch [B, C, H, W] gives, with the KL weighted by `beta`."""
         before = [statistic.clone() for statistic in self.running]
         terms, gradients = self._differentiated(x, beta)
@@ -77,7 +77,7 @@ class Gradients:
                 statistic.copy_(torch.where(failed, value, statistic))
             sums = torch.where(failed, 0.0, sums)
             failed = failed.to(torch.float32)
-            return Found(gradients, sums, torch.stack([loss, max_variance, failed]), failed)
+            return StepResult(gradients, sums, torch.stack([loss, max_variance, failed]), failed)
 
     def _differentiated(
         self, x: Observations, beta: float | Tensor
@@ -120,7 +120,7 @@ class CompiledGradients(Gradients):
             super().__call__, fullgraph=True, dynamic=False, isolate_recompiles=True, options=options
         )
 
-    def __call__(self, x: Observations, beta: float | Tensor) -> Found:
+    def __call__(self, x: Observations, beta: float | Tensor) -> StepResult:
         """Returns what `Gradients` would, see there."""
         if self.compiled is None or len(x) != self.batch_size:
             return super().__call__(x, beta)
@@ -129,7 +129,7 @@ class CompiledGradients(Gradients):
             return self.compiled(x, beta)
         return self._first(x, beta)
 
-    def _first(self, x: Observations, beta: Tensor) -> Found:
+    def _first(self, x: Observations, beta: Tensor) -> StepResult:
         self.tried = True
         logging.getLogger("torch").setLevel(logging.ERROR)  # the compiler warns of what it will do slowly
         try:
@@ -165,7 +165,7 @@ class ShardedGradients(Gradients):
         ids = [device.index] if device.type == "cuda" else None
         self.loss = DistributedDataParallel(self.loss, device_ids=ids, broadcast_buffers=False)
 
-    def __call__(self, x: Observations, beta: float | Tensor) -> Found:
+    def __call__(self, x: Observations, beta: float | Tensor) -> StepResult:
         """Returns what a batch [B, C, H, W] gives; every process is handed the whole of it."""
         self.shard = Shard.mine(len(x))
         with sharing(self.shard):

@@ -10,7 +10,7 @@ from vaeline.core.files import write_csv, write_json, write_text
 from vaeline.training.record import Record, best
 
 
-def table(records: Sequence[Record]) -> pd.DataFrame:
+def history_table(records: Sequence[Record]) -> pd.DataFrame:
     """Returns one row an epoch: losses, reconstruction and KL in nats an image, β, learning rate, alerts."""
     rows = [asdict(record) | {"alerts": len(record.alerts)} for record in records]
     return pd.DataFrame(rows).drop(columns="kl_per_dim")
@@ -22,7 +22,7 @@ def kl_table(records: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows, index=pd.Index([r.epoch for r in records], name="epoch")).reset_index()
 
 
-def log(records: Sequence[Record]) -> str:
+def training_log(records: Sequence[Record]) -> str:
     """Returns the training log: a line an epoch, with its alerts below it."""
     lines = []
     for r in records:
@@ -35,7 +35,7 @@ def log(records: Sequence[Record]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def metrics(records: Sequence[Record]) -> dict[str, float]:
+def training_metrics(records: Sequence[Record]) -> dict[str, float]:
     """Returns the last epoch's figures, and the best validation ELBO with its epoch."""
     last, chosen = records[-1], best(records)
     return {
@@ -52,14 +52,14 @@ def metrics(records: Sequence[Record]) -> dict[str, float]:
     }
 
 
-def curves(table: pd.DataFrame) -> list[dict[str, float]]:
+def epoch_curves(table: pd.DataFrame) -> list[dict[str, float]]:
     """Returns the rows of a history as mappings, which MLflow shows as curves over epochs."""
     return table.drop(columns="step").to_dict("records")
 
 
-def write(directory: Path, records: Sequence[Record]) -> None:
+def write_history(directory: Path, records: Sequence[Record]) -> None:
     """Writes history.csv, kl_per_dim.csv, training.log and metrics.json into `directory`."""
-    write_csv(directory / "history.csv", table(records))
+    write_csv(directory / "history.csv", history_table(records))
     write_csv(directory / "kl_per_dim.csv", kl_table(records))
-    write_text(directory / "training.log", log(records))
-    write_json(directory / "metrics.json", metrics(records))
+    write_text(directory / "training.log", training_log(records))
+    write_json(directory / "metrics.json", training_metrics(records))

@@ -12,6 +12,6 @@ def learned(objective: Any) -> dict[str, nn.Parameter]:
     return {name: parameter for name, parameter in objective.named_parameters() if parameter.requires_grad}
 
 
-def beside(model: nn.Module, objective: Any) -> Any:
+def on_model_device(model: nn.Module, objective: Any) -> Any:
     """Returns the objective, with what networks it has moved to the device of the model."""
     return objective.to(next(model.parameters()).device) if isinstance(objective, nn.Module) else objective

@@ -69,7 +69,7 @@ class Scratch:
         """Puts `training` to where the newest sound state stood, and returns the records up to there."""
         for path in sorted(self.directory.glob("state_*.pt"), reverse=True):
             try:
-                content = checkpoints.read(path)
+                content = checkpoints.read_checkpoint(path)
             except CheckpointError as error:
                 print(f"train: {error}; going back to the state before it", file=sys.stderr)
                 continue
@@ -95,7 +95,7 @@ class Scratch:
             "rng": rng_state(),
             "records": [asdict(record) for record in records],
         }
-        checkpoints.save(path, content)
+        checkpoints.save_checkpoint(path, content)
         write_text(self.directory / "seconds", repr(training.seconds))
         self._keep(path, records)
         for old in sorted(self.directory.glob("state_*.pt"))[:-KEPT]:

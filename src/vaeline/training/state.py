@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from vaeline.core.errors import VaelineError
-from vaeline.training.learned import beside, learned
+from vaeline.training.learned import learned, on_model_device
 from vaeline.training.monitor import Monitor
 from vaeline.training.optimizers.catalog import OPTIMIZERS
 from vaeline.training.schedules import LR_SCHEDULES
@@ -45,7 +45,9 @@ class Training:
                 f"batch_size = {config.batch_size} leaves one of {n_images} training images as the last "
                 "batch, which BatchNorm cannot normalise: use another batch_size"
             )
-        objective = beside(model, objective)  # first: an optimizer's state is loaded to where its weights are
+        objective = on_model_device(
+            model, objective
+        )  # first: an optimizer's state is loaded to where its weights are
         of_both = list(model.parameters()), list(learned(objective).values())
         optimizer = OPTIMIZERS.build(
             config.optimizer,

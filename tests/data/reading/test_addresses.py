@@ -28,7 +28,7 @@ def cellar(tmp_path, monkeypatch):
 
 
 def test_single_files_are_delivered_through_torchvision(cellar, into):
-    svhn.FILES.deliver(["test_32x32.mat"], into)
+    svhn.SVHN_FILES.deliver(["test_32x32.mat"], into)
     assert files(into) == {"test_32x32.mat": (cellar / "test_32x32.mat").read_bytes()}
 
 

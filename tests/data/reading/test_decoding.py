@@ -7,7 +7,7 @@ from PIL import Image
 from torchvision.transforms import functional
 
 from vaeline.data.reading import decoding
-from vaeline.data.reading.decoding import decoded
+from vaeline.data.reading.decoding import decode_files
 from vaeline.data.reading.encoded import File, members
 
 
@@ -19,7 +19,7 @@ def picture(width, height, channels=3, seed=0):
 
 
 def pixels(path, shape, crop=None):
-    image = decoding.picture(path.read_bytes(), *shape[:2], crop)
+    image = decoding.square_image(path.read_bytes(), *shape[:2], crop)
     return functional.pil_to_tensor(image).numpy()
 
 
@@ -114,7 +114,7 @@ def test_the_images_are_in_order_whatever_the_jobs_and_the_broken_ones_left_out(
     (folder / "03.png").write_bytes((folder / "03.png").read_bytes()[:60])
     (folder / "17.png").write_bytes(b"<html>")
     (folder / "24.png").unlink()
-    images, broken = decoded(files(folder, names), (3, 8, 8), folder / "scratch")
+    images, broken = decode_files(files(folder, names), (3, 8, 8), folder / "scratch")
     good = [i for i in range(25) if i not in (3, 17, 24)]
     expected = np.stack([np.asarray(picture(8, 8, seed=i)).transpose(2, 0, 1) for i in good])
     assert images.shape == expected.shape
@@ -131,7 +131,7 @@ def test_a_process_that_is_killed_is_one_line_and_leaves_no_file(folder, monkeyp
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     monkeypatch.setattr(decoding, "picture", lambda *_: os._exit(1))
     with pytest.raises(decoding.VaelineError, match="a process that decoded images was ended"):
-        decoded(files(folder, [f"{i:02}.png" for i in range(25)]), (3, 8, 8), folder / "scratch")
+        decode_files(files(folder, [f"{i:02}.png" for i in range(25)]), (3, 8, 8), folder / "scratch")
     assert list((folder / "scratch").iterdir()) == []
 
 

@@ -4,7 +4,7 @@ from torchvision.datasets.mnist import read_image_file, read_label_file
 
 from tests.support.published import compressed, idx
 from vaeline.core.errors import VaelineError
-from vaeline.data.reading.idx import read
+from vaeline.data.reading.idx import read_idx
 
 IMAGES = np.arange(3 * 5 * 4).reshape(3, 5, 4)
 
@@ -12,13 +12,13 @@ IMAGES = np.arange(3 * 5 * 4).reshape(3, 5, 4)
 def test_reads_what_torchvision_reads(tmp_path):
     (tmp_path / "images").write_bytes(idx(IMAGES))
     (tmp_path / "labels").write_bytes(idx(np.array([7, 0, 255])))
-    np.testing.assert_array_equal(read(tmp_path / "images"), read_image_file(tmp_path / "images").numpy())
-    np.testing.assert_array_equal(read(tmp_path / "labels"), read_label_file(tmp_path / "labels").numpy())
+    np.testing.assert_array_equal(read_idx(tmp_path / "images"), read_image_file(tmp_path / "images").numpy())
+    np.testing.assert_array_equal(read_idx(tmp_path / "labels"), read_label_file(tmp_path / "labels").numpy())
 
 
 def test_reads_through_gzip(tmp_path):
     (tmp_path / "images.gz").write_bytes(compressed(idx(IMAGES)))
-    np.testing.assert_array_equal(read(tmp_path / "images.gz"), IMAGES)
+    np.testing.assert_array_equal(read_idx(tmp_path / "images.gz"), IMAGES)
 
 
 @pytest.mark.parametrize(
@@ -36,4 +36,4 @@ def test_reads_through_gzip(tmp_path):
 def test_refuses_by_name_what_is_no_idx_file_of_bytes(tmp_path, content):
     (tmp_path / "images").write_bytes(content)
     with pytest.raises(VaelineError, match=rf"{tmp_path / 'images'}: not an IDX file"):
-        read(tmp_path / "images")
+        read_idx(tmp_path / "images")

@@ -8,11 +8,11 @@ import pytest
 
 from vaeline.core.errors import VaelineError
 from vaeline.data.catalog import DATASETS
-from vaeline.data.sets.sprites import RADIUS, SIDE, Drawings, draw, values
+from vaeline.data.sets.sprites import RADIUS, SPRITE_SIDE, Drawings, draw, values
 
 WHOLE = {"scale": 6, "orientation": 40, "x": 32, "y": 32}
 FULL = (3, 6, 40, 32, 32)
-MIDDLE = SIDE / 2
+MIDDLE = SPRITE_SIDE / 2
 
 
 def sprites(**options):
@@ -34,7 +34,7 @@ def test_the_whole_grid_is_the_published_one():
     np.testing.assert_allclose(angle, np.linspace(0, 2 * math.pi, 40))
     np.testing.assert_allclose(np.diff(x[:32]), 1)
     np.testing.assert_array_equal(x, y)
-    assert x[0] + x[31] == SIDE
+    assert x[0] + x[31] == SPRITE_SIDE
 
 
 # Area of each shape at scale 1, in squared pixels: the square's diagonal and the ellipse's long axis are 2 R.
@@ -76,7 +76,9 @@ def test_orientation_turns_the_shape_to_the_left():
         np.testing.assert_array_equal(np.rot90(still), drawn(shape, 1.0, math.pi / 2))
     heart = drawn(2, 1.0, 0.0)
     np.testing.assert_array_equal(heart, heart[:, ::-1])
-    assert (heart[: SIDE // 2] > 0).sum() > 1.2 * (heart[SIDE // 2 :] > 0).sum()  # its point is below
+    assert (heart[: SPRITE_SIDE // 2] > 0).sum() > 1.2 * (
+        heart[SPRITE_SIDE // 2 :] > 0
+    ).sum()  # its point is below
 
 
 def test_equal_images_of_the_default_part_are_small_symmetric_shapes_turned_onto_themselves():
@@ -123,7 +125,7 @@ def test_memory_stays_flat_while_the_whole_grid_waits():
     images[:]
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 4096 * SIDE**2 + 80 * 2**20
+    assert peak < 4096 * SPRITE_SIDE**2 + 80 * 2**20
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from vaeline.evaluation.disentanglement.guessing import beta_vae_score, factor_vae_score
 from vaeline.evaluation.disentanglement.information import BINS, entropies, mig, mutual_information
 from vaeline.evaluation.disentanglement.prediction import completeness, dci, disentanglement, sap
-from vaeline.evaluation.disentanglement.scores import scores
+from vaeline.evaluation.disentanglement.scores import disentanglement_scores
 
 SIZES = (3, 4, 5, 6)
 F = len(SIZES)
@@ -54,7 +54,7 @@ def test_a_perfect_code_has_the_maximum_of_every_score(code):
 
 def test_noise_has_the_level_of_chance():
     codes = noise(6)
-    seen = scores(codes, FACTORS)
+    seen = disentanglement_scores(codes, FACTORS)
     for name in ("beta_vae_score", "factor_vae_score"):
         assert abs(seen[name] - 1 / F) < 4 * seen[f"{name}_se"]
         assert seen[f"{name}_se"] < 0.05
@@ -128,17 +128,19 @@ def test_the_error_of_a_mean_is_its_standard_error(monkeypatch):
     module = "vaeline.evaluation.disentanglement.scores"
     monkeypatch.setattr(f"{module}._scores", lambda codes, *_: {"score": codes.mean()})
     monkeypatch.setattr(f"{module}.HALVES", 200)
-    seen = scores(3 * noise(1), FACTORS)
+    seen = disentanglement_scores(3 * noise(1), FACTORS)
     assert seen["score"] == pytest.approx(3 * noise(1).mean())
     assert seen["score_se"] == pytest.approx(3 / N**0.5, rel=4 / 20)
 
 
 def test_there_is_nothing_to_score_without_factors_that_vary():
-    assert scores(noise(2), None) == {}
-    assert scores(noise(2), np.zeros((N, 3), np.int64)) == {}
+    assert disentanglement_scores(noise(2), None) == {}
+    assert disentanglement_scores(noise(2), np.zeros((N, 3), np.int64)) == {}
 
 
 def test_a_factor_that_does_not_vary_has_no_part_and_the_same_codes_score_the_same():
     few = slice(0, 360)
     still = np.concatenate([FACTORS[few], np.zeros((360, 1), np.int64)], axis=1)
-    assert scores(rotated(25)[few], still) == scores(rotated(25)[few], FACTORS[few])
+    assert disentanglement_scores(rotated(25)[few], still) == disentanglement_scores(
+        rotated(25)[few], FACTORS[few]
+    )

@@ -13,8 +13,8 @@ from tests.support.small import shown_to, split, vae
 from vaeline.core.numerics import log_mean_exp
 from vaeline.data.observations import pixels
 from vaeline.evaluation.estimators import annealed as module
-from vaeline.evaluation.estimators.annealed import PILOTS, annealed, beside, temperatures
-from vaeline.evaluation.estimators.bounds import ROWS
+from vaeline.evaluation.estimators.annealed import PILOTS, ais_beside_bound, annealed, temperatures
+from vaeline.evaluation.estimators.bounds import BOUND_ROWS
 from vaeline.evaluation.estimators.estimate import Estimate
 from vaeline.models.catalog import MODELS
 from vaeline.runtime.processes import each
@@ -139,9 +139,9 @@ def test_every_model_agrees_with_quadrature(name):
     assert all(p.grad is None for p in model.parameters())
 
 
-@pytest.mark.parametrize("rows", [1, 3 * 20, ROWS])
+@pytest.mark.parametrize("rows", [1, 3 * 20, BOUND_ROWS])
 def test_images_stay_in_order_and_rows_within_bounds_whatever_the_chunks(monkeypatch, rows):
-    monkeypatch.setattr("vaeline.evaluation.estimators.bounds.ROWS", rows)
+    monkeypatch.setattr("vaeline.evaluation.estimators.bounds.BOUND_ROWS", rows)
     asked = []
 
     class Counting(LinearGaussian):
@@ -165,10 +165,10 @@ def test_temperatures_rise_from_the_prior_to_the_posterior():
 def test_beside_a_bound_it_stands_on_the_same_images():
     model, x = LinearGaussian(False), images(9)
     evidence = model.evidence(x)
-    assert beside(model, x, evidence, 0, 10) == {}
-    seen = beside(model, x, evidence, 3, 200)
+    assert ais_beside_bound(model, x, evidence, 0, 10) == {}
+    seen = ais_beside_bound(model, x, evidence, 3, 200)
     torch.testing.assert_close(seen["iwae_on_ais_images"], evidence[[0, 4, 8]])
     torch.testing.assert_close(seen["ais_minus_iwae"], seen["ais"] - evidence[[0, 4, 8]])
     assert seen["ais_minus_iwae"].abs().max() < 0.5
     assert all(len(values) == 3 for values in seen.values())
-    assert len(beside(model, x, evidence, 100, 2)["ais"]) == 9
+    assert len(ais_beside_bound(model, x, evidence, 100, 2)["ais"]) == 9

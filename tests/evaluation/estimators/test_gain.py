@@ -135,7 +135,7 @@ def test_an_exchange_rate_is_there_for_one_layer_of_diagonal_gaussians_alone(par
 def test_they_are_of_images_from_the_whole_set_and_of_few_too(monkeypatch):
     model = LinearGaussian(diagonal=True)
     assert gain(model, images(2))["z_gain_se"] >= 0
-    monkeypatch.setattr("vaeline.evaluation.estimators.gain.QUERIES", 3)
+    monkeypatch.setattr("vaeline.evaluation.estimators.gain.GAIN_IMAGES", 3)
     ends = torch.cat([images(2), torch.full((5, 1, 1, D), 127, dtype=torch.uint8)])
     seen = []
     infer = model.infer

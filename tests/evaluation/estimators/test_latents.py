@@ -4,7 +4,7 @@ from torch import nn
 from torch.distributions import Bernoulli, Distribution, Independent, MultivariateNormal
 
 from tests.support.small import digits, vae
-from vaeline.evaluation.estimators.latents import DRAWS, Latents, latents
+from vaeline.evaluation.estimators.latents import ACTIVITY_DRAWS, Latents, latents
 from vaeline.models.catalog import MODELS
 from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.inference import Inference, Layer
@@ -71,7 +71,7 @@ def test_the_aggregate_variance_averages_the_variances_of_all_images():
 
 def test_every_image_is_seen_once_and_in_order_whatever_the_chunks(monkeypatch):
     whole = latents(Encoder([1.0, 3.0], [0.75, 0.2]), HALF_WHITE)
-    monkeypatch.setattr("vaeline.evaluation.estimators.bounds.ROWS", 7)
+    monkeypatch.setattr("vaeline.evaluation.estimators.bounds.BOUND_ROWS", 7)
     chunked = latents(Encoder([1.0, 3.0], [0.75, 0.2]), HALF_WHITE)
     for name in ("mean", "variance", "noise", "kl"):
         assert torch.equal(getattr(whole, name), getattr(chunked, name))
@@ -133,11 +133,11 @@ def test_a_layer_that_hangs_on_a_draw_has_the_moments_of_all_its_draws(a, b, c, 
     total = torch.tensor([0.49 + b**2 * 0.25, 0.25])
     pixel = MANY.flatten(1) / 255
     errors = seen.mean - torch.cat([(b * a + c) * pixel, a * pixel], dim=1)
-    assert (errors.mean(0).abs() <= 4 * (between / DRAWS / N).sqrt() + 1e-6).all()
-    spread = 4 * (2 / (DRAWS - 1) / N) ** 0.5
+    assert (errors.mean(0).abs() <= 4 * (between / ACTIVITY_DRAWS / N).sqrt() + 1e-6).all()
+    spread = 4 * (2 / (ACTIVITY_DRAWS - 1) / N) ** 0.5
     torch.testing.assert_close(seen.variance.mean(0), total, rtol=spread, atol=0)
-    torch.testing.assert_close(seen.noise.mean(0), between / DRAWS, rtol=spread, atol=0)
-    torch.testing.assert_close(errors.var(0), between / DRAWS, rtol=4 * (2 / N) ** 0.5, atol=1e-9)
+    torch.testing.assert_close(seen.noise.mean(0), between / ACTIVITY_DRAWS, rtol=spread, atol=0)
+    torch.testing.assert_close(errors.var(0), between / ACTIVITY_DRAWS, rtol=4 * (2 / N) ** 0.5, atol=1e-9)
 
 
 @pytest.mark.parametrize("states", [True, False])
@@ -145,7 +145,7 @@ def test_the_noise_of_a_draw_makes_no_unit_active(states):
     """The mean of z₁ over 256 draws still varies by 25/256 > 0.01, though it says nothing of x."""
     seen = latents(Chain(0.0, 5.0, 0.0, (1.0, 1.0), states), MANY)
     assert seen.mean.var(0)[0] > 0.05
-    assert seen.mean_variance.abs().max() < 4 * 26 / DRAWS * (2 / N) ** 0.5
+    assert seen.mean_variance.abs().max() < 4 * 26 / ACTIVITY_DRAWS * (2 / N) ** 0.5
     assert seen.active_units_by_layer == (0, 0)
     assert seen.aggregate_variance.tolist() == pytest.approx([26.0, 1.0], rel=0.02)
 
@@ -154,7 +154,7 @@ def test_the_noise_of_a_draw_makes_no_unit_active(states):
 def test_what_a_unit_says_is_seen_through_the_noise_of_a_draw(states):
     """Var over x of E[z₁|x] is 0.3²/4 = 0.0225, and of E[z₂|x] nothing."""
     seen = latents(Chain(0.0, 2.0, 0.3, (1.0, 1.0), states), MANY)
-    assert seen.mean_variance[0].item() == pytest.approx(0.0225, abs=4 * 5 / DRAWS * (2 / N) ** 0.5)
+    assert seen.mean_variance[0].item() == pytest.approx(0.0225, abs=4 * 5 / ACTIVITY_DRAWS * (2 / N) ** 0.5)
     assert seen.active_units_by_layer == (1, 0)
 
 
@@ -171,4 +171,4 @@ def test_the_moments_of_every_model_are_those_of_what_it_draws(name, posterior):
     error = (seen.noise + drawn.var(0) / count).sqrt()
     assert ((seen.mean - drawn.mean(0)).abs() < 5 * error + ROUNDING).all()
     assert ((seen.variance - drawn.var(0)).abs() < 0.5 * drawn.var(0) + ROUNDING).all()
-    assert (seen.noise <= seen.variance / DRAWS * 1.0001).all()
+    assert (seen.noise <= seen.variance / ACTIVITY_DRAWS * 1.0001).all()

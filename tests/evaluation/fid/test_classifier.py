@@ -5,7 +5,7 @@ import torch
 import vaeline.evaluation.fid.classifier
 from vaeline.data.reading.dataset import DataOptions
 from vaeline.data.sets.digits import Digits
-from vaeline.evaluation.fid.classifier import Classifier, Turned, accuracy, train
+from vaeline.evaluation.fid.classifier import Classifier, Turned, classifier_accuracy, train_classifier
 from vaeline.evaluation.fid.features import extract
 from vaeline.evaluation.fid.scores import distance
 
@@ -21,11 +21,11 @@ def digits(tmp_path_factory):
 def trained(digits):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vaeline.evaluation.fid.classifier, "STEPS", 200)
-        return train(*digits.training()[:2], 10, CPU)
+        return train_classifier(*digits.training()[:2], 10, CPU)
 
 
 def test_tells_digits_of_unseen_hands_apart(trained, digits):
-    share, error = accuracy(trained, *digits.test()[:2], 10)
+    share, error = classifier_accuracy(trained, *digits.test()[:2], 10)
     assert share > 0.9
     assert error == pytest.approx(np.sqrt(share * (1 - share) / len(digits.test().labels)))
 
@@ -36,7 +36,7 @@ def test_the_accuracy_counts(digits):
             return torch.nn.functional.one_hot(torch.full((len(images),), 3), 10)
 
     images, labels, _ = digits.test()
-    assert accuracy(Threes(1, 10), images, labels, 10)[0] == pytest.approx(np.mean(labels == 3))
+    assert classifier_accuracy(Threes(1, 10), images, labels, 10)[0] == pytest.approx(np.mean(labels == 3))
 
 
 def test_features_have_unit_variance_and_tell_classes_apart(trained, digits):
@@ -54,7 +54,7 @@ def test_training_neither_heeds_nor_disturbs_the_seed_of_the_run(digits, monkeyp
         torch.manual_seed(1)
         torch.rand(len(weights))
         before = torch.get_rng_state()
-        weights.append(train(*digits.training()[:2], 10, CPU).state_dict())
+        weights.append(train_classifier(*digits.training()[:2], 10, CPU).state_dict())
         draws.append(torch.equal(torch.get_rng_state(), before))
     assert all(draws)
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
@@ -77,9 +77,9 @@ def test_takes_any_image_from_8x8(shape):
 def test_without_classes_it_learns_to_tell_how_an_image_is_turned(digits, monkeypatch):
     monkeypatch.setattr(vaeline.evaluation.fid.classifier, "STEPS", 200)
     images, _, _ = digits.training()
-    classifier = train(images, np.zeros(len(images), np.int64), 1, CPU)
+    classifier = train_classifier(images, np.zeros(len(images), np.int64), 1, CPU)
     held_out, _, _ = digits.test()
-    share, error = accuracy(classifier, held_out, np.zeros(len(held_out), np.int64), 1)
+    share, error = classifier_accuracy(classifier, held_out, np.zeros(len(held_out), np.int64), 1)
     assert share - 4 * error > 0.5  # a quarter by chance
 
 
@@ -94,4 +94,4 @@ def test_turned_images_are_read_in_pieces():
 def test_a_test_set_of_one_of_several_classes_is_still_told_by_class(trained, digits):
     images, labels, _ = digits.training()
     zeros = labels == 0
-    assert accuracy(trained, images[zeros], labels[zeros], 10)[0] > 0.9
+    assert classifier_accuracy(trained, images[zeros], labels[zeros], 10)[0] > 0.9

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from vaeline.evaluation.fid.features import BATCH, extract
+from vaeline.evaluation.fid.features import FEATURE_BATCH, extract
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ class Floats(nn.Module):
 
 
 def test_batches_give_each_image_its_own_features(extractor):
-    halves = np.random.default_rng(0).integers(0, 256, (2, 2 * BATCH + 3, 1, 2, 2), dtype=np.uint8)
+    halves = np.random.default_rng(0).integers(0, 256, (2, 2 * FEATURE_BATCH + 3, 1, 2, 2), dtype=np.uint8)
     found = extract("test", extractor.train(), *halves)  # a BatchNorm left in train mode would mix images
     linear = extractor[2]
     for half, features in zip(halves, found, strict=True):

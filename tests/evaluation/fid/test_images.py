@@ -3,7 +3,13 @@ import pytest
 import torch
 
 from vaeline.core.errors import VaelineError
-from vaeline.evaluation.fid.images import BATCH, drawn, generated, sample_size, to_uint8
+from vaeline.evaluation.fid.images import (
+    GENERATION_BATCH,
+    generate_images,
+    random_subset,
+    sample_size,
+    to_uint8,
+)
 
 
 def test_every_grey_value_survives_the_round_trip():
@@ -27,7 +33,7 @@ def test_nan_is_an_error_and_not_a_black_pixel():
         to_uint8(torch.tensor([0.5, torch.nan]))
 
 
-@pytest.mark.parametrize("n", [3, BATCH, BATCH + 5])
+@pytest.mark.parametrize("n", [3, GENERATION_BATCH, GENERATION_BATCH + 5])
 def test_generates_as_many_as_asked_a_bounded_number_at_a_time(n):
     asked = []
 
@@ -35,9 +41,9 @@ def test_generates_as_many_as_asked_a_bounded_number_at_a_time(n):
         asked.append(count)
         return torch.full((count, 1, 2, 2), len(asked) / 255)
 
-    images = generated(sample, n)
+    images = generate_images(sample, n)
     assert sum(asked) == n == len(images)
-    assert max(asked) <= BATCH
+    assert max(asked) <= GENERATION_BATCH
     assert images.dtype == np.uint8
     assert images[:, 0, 0, 0].tolist() == [i for i, count in enumerate(asked, 1) for _ in range(count)]
 
@@ -51,9 +57,9 @@ def test_the_size_is_capped_by_what_there_is():
 
 def test_draws_the_same_distinct_images_from_the_whole_set():
     images = np.arange(1000).reshape(-1, 1, 1, 1)
-    once = drawn(images, 100).ravel()
+    once = random_subset(images, 100).ravel()
     assert len(set(once.tolist())) == 100
-    assert np.array_equal(once, drawn(images, 100).ravel())
+    assert np.array_equal(once, random_subset(images, 100).ravel())
     # 100 of 1,000 drawn evenly: the mean is 499.5 within four standard errors of 27.4.
     assert abs(once.mean() - 499.5) < 110
-    assert np.array_equal(drawn(images, 1000), images)
+    assert np.array_equal(random_subset(images, 1000), images)

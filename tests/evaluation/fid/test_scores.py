@@ -1,15 +1,15 @@
 import numpy as np
 
-from vaeline.evaluation.fid.inception import PUBLISHED
-from vaeline.evaluation.fid.scores import caveats, floors, summary
+from vaeline.evaluation.fid.inception import PUBLISHED_HASH
+from vaeline.evaluation.fid.scores import caveats, distances_line, floors
 
 
 def test_enough_images_and_the_published_weights_need_no_note():
-    assert caveats(np.zeros((64, 64)), PUBLISHED) == {}
+    assert caveats(np.zeros((64, 64)), PUBLISHED_HASH) == {}
 
 
 def test_each_caveat_is_noted():
-    few = caveats(np.zeros((63, 64)), PUBLISHED)["fid_note"]
+    few = caveats(np.zeros((63, 64)), PUBLISHED_HASH)["fid_note"]
     assert few == "63 images for 64 features: biased upwards, compare at this fid_samples only"
     assert "SHA-256 0badc0de, not 6726825d" in caveats(np.zeros((64, 64)), "0badc0de")["fid_note"]
 
@@ -26,8 +26,8 @@ def test_floors_are_named_by_extractor():
 def test_the_summary_gives_each_distance_its_error_and_floor_or_the_reason():
     classifier = {"fid_classifier": 8.125, "fid_classifier_se": 0.31, "fid_classifier_floor": 0.25}
     line = "fid_classifier 8.12 ± 0.3 (real against real 0.25)"
-    assert summary(classifier | {"fid_skipped": "no weights"}) == f"{line}; no fid: no weights"
+    assert distances_line(classifier | {"fid_skipped": "no weights"}) == f"{line}; no fid: no weights"
     inception = {"fid": 20.0, "fid_se": 0.5, "fid_floor": 3.0}
-    assert summary(classifier | inception) == f"{line}; fid 20 ± 0.5 (real against real 3)"
+    assert distances_line(classifier | inception) == f"{line}; fid 20 ± 0.5 (real against real 3)"
     ex_post = classifier | {"fid_classifier_ex_post": 3.5}
-    assert summary(ex_post) == "fid_classifier 8.12 ± 0.3 (ex post 3.5, real against real 0.25)"
+    assert distances_line(ex_post) == "fid_classifier 8.12 ± 0.3 (ex post 3.5, real against real 0.25)"

@@ -9,9 +9,9 @@ from scipy.stats import binomtest
 
 from vaeline.core.errors import VaelineError
 from vaeline.diagnosis.detectors import DETECTORS
-from vaeline.diagnosis.finding import Evidence, Finding, save
-from vaeline.diagnosis.looking import look
-from vaeline.diagnosis.remedy_commands import with_commands
+from vaeline.diagnosis.finding import Evidence, Finding, save_findings
+from vaeline.diagnosis.looking import run_detectors
+from vaeline.diagnosis.remedy_commands import with_remedy_commands
 from vaeline.experiments import presets
 from vaeline.experiments.clinic import __main__ as clinic
 from vaeline.experiments.clinic import cases, page
@@ -115,9 +115,9 @@ def test_every_case_is_named_for_a_failure_and_every_failure_has_one():
     modes = {name.partition("-")[0] for name in cases.names()}
     assert modes == {detector.name for detector in DETECTORS}
     for name in cases.names():
-        own = presets.overrides(cases.PREFIX + name)
+        own = presets.preset_overrides(cases.PREFIX + name)
         assert own["notes"]
-        assert own.items() != presets.overrides(cases.BASE).items()
+        assert own.items() != presets.preset_overrides(cases.BASE).items()
         assert not any(change.startswith("notes") for change in cases.changes(cases.PREFIX + name))
 
 
@@ -209,7 +209,7 @@ def test_what_ran_at_this_code_and_these_params_is_not_run_again(monkeypatch, co
 
 def test_a_training_that_diverged_has_the_findings_it_left_and_runs_again(monkeypatch, code, tmp_path):
     left, ran = tmp_path / "left.json", []
-    save(left, made("problem", 0.05).findings)
+    save_findings(left, made("problem", 0.05).findings)
     monkeypatch.setattr(trials, "kept", lambda name: left)
     monkeypatch.setattr(trials, "_run", lambda name, overrides: bool(ran.append(name)))
     for _ in range(2):
@@ -219,7 +219,7 @@ def test_a_training_that_diverged_has_the_findings_it_left_and_runs_again(monkey
 
 
 def test_findings_that_were_printed_must_be_those_of_the_measures(monkeypatch):
-    printed = with_commands(look(MEASURES, params_with(["beta=4"])), params_with(["beta=4"]))
+    printed = with_remedy_commands(run_detectors(MEASURES, params_with(["beta=4"])), params_with(["beta=4"]))
     files = {
         "train/metrics.json": '{"kl": 0.2, "best_epoch": 2}',
         "diagnose/metrics.json": '{"z_gain": 0.1}',

@@ -6,13 +6,13 @@ from functools import cache
 import pytest
 import torch
 
-from tests import small
+from tests.support import small
 from vaeline.config import ExperimentConfig
-from vaeline.core.params import Handed
+from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
 from vaeline.diagnosis.detectors import DETECTORS
 from vaeline.diagnosis.finding import problems
-from vaeline.diagnosis.looking import look
+from vaeline.diagnosis.looking import run_detectors
 from vaeline.evaluation import latent_use, symptoms
 from vaeline.evaluation.estimators.latents import latents
 from vaeline.evaluation.fid import classifier
@@ -40,7 +40,7 @@ def data() -> Prepared:
 @cache
 def judge() -> classifier.Classifier:
     train = data().train
-    return classifier.train(train.images, train.labels, small.CLASSES, torch.device("cpu"))
+    return classifier.train_classifier(train.images, train.labels, small.CLASSES, torch.device("cpu"))
 
 
 def run(**changes: object) -> tuple[list, float]:
@@ -50,7 +50,7 @@ def run(**changes: object) -> tuple[list, float]:
 
 @cache
 def _run(changes: tuple) -> tuple[list, float]:
-    params = Handed(varied(ExperimentConfig().to_dict(), SOUND | dict(changes)).to_dict())
+    params = StageParams(varied(ExperimentConfig().to_dict(), SOUND | dict(changes)).to_dict())
     torch.manual_seed(params.seed)
     model = MODELS.build(params.model, config=params, shape=small.SHAPE, classes=small.CLASSES)
     model.start_at(data().train)
@@ -58,11 +58,11 @@ def _run(changes: tuple) -> tuple[list, float]:
     training = Training.start(model, small.objective(params, N), params, len(images))
     records = list(fit(training, images, valid, params))
     model.eval()
-    metrics = latent_use.summary(latents(model, valid))
-    metrics |= symptoms.of_history(history.table(records), math.prod(small.SHAPE))
-    metrics |= symptoms.of_model(model, data())
-    metrics |= symptoms.of_samples(model, judge(), data())
-    return look(metrics, params.to_dict()), max(record.valid_elbo for record in records)
+    metrics = latent_use.latent_statistics(latents(model, valid))
+    metrics |= symptoms.history_symptoms(history.history_table(records), math.prod(small.SHAPE))
+    metrics |= symptoms.model_symptoms(model, data())
+    metrics |= symptoms.sample_symptoms(model, judge(), data())
+    return run_detectors(metrics, params.to_dict()), max(record.valid_elbo for record in records)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

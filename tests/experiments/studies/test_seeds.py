@@ -14,7 +14,7 @@ def swept(table, failures=()) -> Sweep:
 def test_deviation_over_trainings_and_error_over_images_are_kept_apart():
     """By hand: −98, −97, −99 and −102 have mean −99 and squares 1 + 4 + 0 + 9 = 14, over n − 1 = 3."""
     table = rows("seed", [1, 2, 3, 4], [-98.0, -97.0, -99.0, -102.0], elbo_se=[0.1, 0.7, 0.1, 0.7])
-    found = seeds.statistics(table).set_index("metric")
+    found = seeds.seed_statistics(table).set_index("metric")
     elbo = found.loc["elbo"]
     assert elbo["n"] == 4
     assert elbo["mean"] == pytest.approx(-99)

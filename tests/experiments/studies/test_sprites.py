@@ -18,13 +18,13 @@ def _at_the_root(at_the_root):
 
 def record(name: str, value: float) -> dict:
     results = dict.fromkeys(sprites.FIGURES, value) | {f"{key}_se": 0.01 for key in sprites.FIGURES}
-    return {"overrides": presets.overrides(f"sprites-{name}"), "results": results, "seconds": 61.2}
+    return {"overrides": presets.preset_overrides(f"sprites-{name}"), "results": results, "seconds": 61.2}
 
 
 def test_the_trainings_of_a_kind_differ_by_seed_and_the_kinds_by_beta():
     seen = {}
     for name in sprites.names():
-        changes = presets.overrides(f"sprites-{name}")
+        changes = presets.preset_overrides(f"sprites-{name}")
         assert str(changes.pop("seed")) == name.rpartition("-")[2]
         seen.setdefault(sprites.kind(name), []).append(changes)
     assert list(seen) == ["vae", "beta"]

@@ -21,7 +21,7 @@ def _at_the_root(at_the_root):
 def record(name: str, **results: object) -> dict:
     kept = {"elbo": -100.0, "elbo_se": 0.25, "iwae": -95.0, "iwae_se": 0.2, "iwae_k": 100}
     kept |= {"fid_classifier": 12.3, "fid_classifier_se": 0.4, "train_active_units_by_layer": "17"}
-    return {"overrides": presets.overrides(f"zoo-{name}"), "results": kept | results, "seconds": 61.2}
+    return {"overrides": presets.preset_overrides(f"zoo-{name}"), "results": kept | results, "seconds": 61.2}
 
 
 def test_a_row_says_how_it_is_chosen_and_what_came_of_it():
@@ -64,7 +64,7 @@ def test_one_that_fails_is_named_and_the_others_run(monkeypatch, tmp_path, capsy
         if name == "zoo-vamp":
             raise VaelineError("zoo-vamp failed: out of luck")
 
-    monkeypatch.setattr("vaeline.experiments.presets.run", run)
+    monkeypatch.setattr("vaeline.experiments.presets.run_preset", run)
     monkeypatch.setattr(zoo, "DOCS", tmp_path)
     with pytest.raises(VaelineError, match="1 failed, first of all: zoo-vamp failed: out of luck"):
         zoo.main(["vamp", "iaf"])
@@ -75,13 +75,13 @@ def test_one_that_fails_is_named_and_the_others_run(monkeypatch, tmp_path, capsy
 
 @pytest.mark.parametrize("name", zoo.names())
 def test_an_entry_is_one_that_can_be_run_and_names_its_source(name):
-    config = presets.config(presets.overrides(zoo.PREFIX + name))
+    config = presets.config(presets.preset_overrides(zoo.PREFIX + name))
     assert config.notes
-    assert config.epochs == presets.overrides(zoo.BASE)["epochs"]
+    assert config.epochs == presets.preset_overrides(zoo.BASE)["epochs"]
 
 
 def test_every_part_of_every_room_has_an_entry():
-    configs = [presets.config(presets.overrides(zoo.PREFIX + name)) for name in zoo.names()]
+    configs = [presets.config(presets.preset_overrides(zoo.PREFIX + name)) for name in zoo.names()]
     for table in TABLES:
         if table.section not in UNTRIED:
             tried = {getattr(config, table.section).name for config in configs}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vaeline.models.distributions.codebook import DEAD, Codebook, nearest, usage
+from vaeline.models.distributions.codebook import DEAD_SHARE, Codebook, nearest_codes, usage
 
 CODES, DIM = 6, 3
 
@@ -16,7 +16,7 @@ def book(decay: float = 0.9) -> Codebook:
 
 def test_the_nearest_code_is_that_of_brute_force():
     vectors, table = torch.randn(4, 5, DIM), torch.randn(CODES, DIM)
-    codes, distance = nearest(vectors, table)
+    codes, distance = nearest_codes(vectors, table)
     apart = (vectors.double()[:, :, None] - table.double()).norm(dim=-1)
     assert torch.equal(codes, apart.argmin(-1))
     torch.testing.assert_close(distance, apart.amin(-1).float())
@@ -25,7 +25,7 @@ def test_the_nearest_code_is_that_of_brute_force():
 def test_what_is_in_the_table_finds_itself_however_near_the_others_are():
     """‖a‖² − 2ab + ‖b‖² could not tell these apart."""
     table = 1000 + torch.arange(CODES)[:, None] * torch.tensor([1e-3, 0, 0])
-    codes, distance = nearest(table, table)
+    codes, distance = nearest_codes(table, table)
     assert torch.equal(codes, torch.arange(CODES))
     assert (distance == 0).all()
 
@@ -49,7 +49,7 @@ def test_it_is_the_moving_average_of_counts_and_sums():
 def test_a_dead_code_starts_anew_at_a_vector_of_the_batch_and_the_others_stay():
     of, vectors = book(), torch.randn(30, DIM)
     others = torch.arange(30) % (CODES - 1)  # the last code is never used
-    while of.running_shares[-1] * 0.9 >= DEAD / CODES:
+    while of.running_shares[-1] * 0.9 >= DEAD_SHARE / CODES:
         before = of.table[-1]
         of.follow(vectors, others)
         torch.testing.assert_close(of.table[-1], before)
@@ -61,7 +61,7 @@ def test_a_dead_code_starts_anew_at_a_vector_of_the_batch_and_the_others_stay():
         of.follow(vectors, others)
         ends.append(of.table)
     assert torch.equal(*ends)
-    assert nearest(of.table[-1], vectors)[1] < 1e-6
+    assert nearest_codes(of.table[-1], vectors)[1] < 1e-6
     assert of.running_shares[-1].item() == pytest.approx(1 / CODES)
     of.load_state_dict(state)
     of.running_shares[-1] = 1.0  # alive
@@ -72,12 +72,12 @@ def test_a_dead_code_starts_anew_at_a_vector_of_the_batch_and_the_others_stay():
 def test_it_starts_at_different_vectors_where_there_are_enough():
     of, vectors = book(), torch.randn(CODES, DIM)
     of.start_at(vectors)
-    codes, distance = nearest(vectors, of.table)
+    codes, distance = nearest_codes(vectors, of.table)
     assert distance.max() < 1e-6
     assert len(codes.unique()) == CODES
     assert of.running_shares.tolist() == pytest.approx([1 / CODES] * CODES)
     of.start_at(vectors[:2])
-    assert nearest(of.table, vectors[:2])[1].max() < 1e-6
+    assert nearest_codes(of.table, vectors[:2])[1].max() < 1e-6
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from vaeline.models.distributions.codebook import nearest
+from vaeline.models.distributions.codebook import nearest_codes
 from vaeline.models.distributions.codes import Assigned, Coded
 
 CODES, POSITIONS, DIM, B, K = 3, 4, 2, 5, 6
@@ -36,7 +36,7 @@ def every() -> torch.Tensor:
 def assigned(commitment: float = 0.25) -> Assigned:
     torch.manual_seed(0)
     seen = torch.randn(B, POSITIONS, DIM, requires_grad=True)
-    return Assigned(seen, TABLE[nearest(seen, TABLE)[0]], commitment)
+    return Assigned(seen, TABLE[nearest_codes(seen, TABLE)[0]], commitment)
 
 
 def test_draws_are_the_codes_vectors_and_their_gradient_goes_straight_through():
@@ -55,7 +55,7 @@ def test_its_probability_is_one_at_its_codes_and_zero_elsewhere():
     assert torch.equal(q.log_prob(z), torch.zeros(K, B))
     z = z.clone()
     z[1, 2, 0] += 1e-6
-    z[3, 4] = TABLE[(nearest(q.seen[4], TABLE)[0] + 1) % CODES].flatten()
+    z[3, 4] = TABLE[(nearest_codes(q.seen[4], TABLE)[0] + 1) % CODES].flatten()
     assert (q.log_prob(z) == -math.inf).nonzero().tolist() == [[1, 2], [3, 4]]
 
 
@@ -97,7 +97,7 @@ def test_draws_come_as_often_as_their_probability_says():
     assert z.shape == (n // 4, 4, POSITIONS * DIM)
     p = prior().log_prob(TABLE[every()].flatten(1)).exp()
     base = CODES ** torch.arange(POSITIONS).flip(0)
-    codes, distance = nearest(z.reshape(n, POSITIONS, DIM), TABLE)
+    codes, distance = nearest_codes(z.reshape(n, POSITIONS, DIM), TABLE)
     assert (distance == 0).all()
     frequency = torch.bincount((codes * base).sum(1), minlength=len(p)) / n
     assert ((frequency - p) / (p * (1 - p) / n).sqrt()).abs().max() < 4.5

@@ -125,7 +125,7 @@ def test_another_seed_is_another_binarization():
 
 def test_the_chunks_of_a_large_set_are_drawn_independently(monkeypatch):
     grey = torch.full((40, 1, 8, 8), 128, dtype=torch.uint8)
-    monkeypatch.setattr("vaeline.models.likelihoods.bernoulli.CHUNK", 20)
+    monkeypatch.setattr("vaeline.models.likelihoods.bernoulli.BINARIZATION_CHUNK", 20)
     drawn = bernoulli().evaluation_set(grey)
     assert not torch.equal(drawn[:20], drawn[20:])
     assert 0.45 < (drawn[20:] == 255).float().mean() < 0.55

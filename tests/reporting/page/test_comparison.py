@@ -1,5 +1,5 @@
 from tests.support.pages import DEFAULT, ILL, METRICS, Read, finding, png, run
-from vaeline.reporting.page.comparison import differing, page, strangers
+from vaeline.reporting.page.comparison import comparison_page, differing_params, strangers
 
 
 def three() -> list:
@@ -13,11 +13,14 @@ def three() -> list:
 
 
 def test_params_that_differ_stand_side_by_side_and_no_others():
-    assert differing(three()) == {"beta": ["1", "0.5", "1"], "data.train_size": ["auto", "500", "auto"]}
-    rows = Read(page(three())).said("tr")
+    assert differing_params(three()) == {
+        "beta": ["1", "0.5", "1"],
+        "data.train_size": ["auto", "500", "auto"],
+    }
+    rows = Read(comparison_page(three())).said("tr")
     assert "beta 1 0.5 1" in rows
     assert not [row for row in rows if row.startswith("latent_dim")]
-    assert "None: all have the same params." in Read(page([run("a"), run("b")])).said("p")
+    assert "None: all have the same params." in Read(comparison_page([run("a"), run("b")])).said("p")
 
 
 def test_a_param_that_a_run_did_not_have_yet_is_not_called_a_difference():
@@ -25,13 +28,13 @@ def test_a_param_that_a_run_did_not_have_yet_is_not_called_a_difference():
     params = {key: value for key, value in DEFAULT.items() if key != "gate"}
     runs = [run("new"), old.__class__(**{**vars(old), "params": params})]
     for pair in (runs, runs[::-1]):
-        assert differing(pair) == {}
+        assert differing_params(pair) == {}
         assert strangers(pair) == ["gate"]
-        assert "gate" in Read(page(pair)).texts["code"]
+        assert "gate" in Read(comparison_page(pair)).texts["code"]
 
 
 def test_every_run_has_its_verdict_and_its_remedies():
-    read = Read(page(three()))
+    read = Read(comparison_page(three()))
     (verdicts,) = [row for row in read.said("tr") if row.startswith("Verdict ")]
     assert "Healthy: no sign of" in verdicts
     assert "Collapse (97% sure); Blur (97% sure)" in verdicts
@@ -42,7 +45,7 @@ def test_every_run_has_its_verdict_and_its_remedies():
 
 
 def test_figures_are_the_metrics_and_differences_are_to_the_first():
-    read = Read(page(three()))
+    read = Read(comparison_page(three()))
     rows = read.said("tr")
     elbo = "ELBO, test (nats) -97.96 ± 0.26 -95.00 ± 0.26 difference +2.96 ± 0.36 (apart) "
     assert [row for row in rows if row.startswith(elbo) and row.endswith("difference 0.00 ± 0.36")]
@@ -59,11 +62,11 @@ def test_figures_are_the_metrics_and_differences_are_to_the_first():
 
 def test_a_difference_within_two_of_its_errors_is_not_set_off():
     near = METRICS | {"evaluate/elbo": METRICS["evaluate/elbo"] + 0.7}
-    assert "(apart)" not in page([run("a"), run("b", metrics=near)])
+    assert "(apart)" not in comparison_page([run("a"), run("b", metrics=near)])
 
 
 def test_pictures_stand_in_rows_by_kind_and_columns_by_run():
-    read = Read(page(three()))
+    read = Read(comparison_page(three()))
     alts = [image["alt"] for image in read.all("img")]
     assert len(alts) == 7
     assert [alt.rpartition(", of ")[2] for alt in alts] == [

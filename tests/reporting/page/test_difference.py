@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support.pages import METRICS, run
-from vaeline.reporting.page.difference import difference, shown, unlike
+from vaeline.reporting.page.difference import difference, difference_text, unlike
 
 
 def test_the_error_of_a_difference_is_that_of_independent_estimates():
@@ -37,7 +37,7 @@ def test_counts_have_no_error_and_words_no_difference():
     ],
 )
 def test_a_difference_has_a_sign(value, error, whole, expected):
-    assert shown(value, error, whole) == expected
+    assert difference_text(value, error, whole) == expected
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ METRICS = {
 
 
 def test_a_mean_has_its_error_and_counts_and_words_stay_as_they_are():
-    said = {name: figures.shown(METRICS, name) for name in METRICS}
+    said = {name: figures.metric_text(METRICS, name) for name in METRICS}
     assert said["evaluate/elbo"] == "-97.96 ± 0.26"
     assert said["evaluate/parameters"] == "801224"
     assert said["evaluate/verdict"] == "pass"
@@ -23,7 +23,7 @@ def test_every_metric_stands_under_its_stage_and_no_error_alone():
 
 
 def test_a_figure_that_belongs_to_the_one_above_says_so():
-    found = figures.headlines({"evaluate/iwae_k": 5, "evaluate/iwae": -90.0, "evaluate/ess": 2.0})
+    found = figures.headline_figures({"evaluate/iwae_k": 5, "evaluate/iwae": -90.0, "evaluate/ess": 2.0})
     assert [(figure.label, figure.part) for figure in found] == [
         ("IWAE-5, test (nats)", False), ("… its effective sample size", True)
     ]  # fmt: skip

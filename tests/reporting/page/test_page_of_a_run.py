@@ -10,19 +10,19 @@ from PIL import Image
 
 from tests.conftest import ROOT
 from tests.support.pages import DEFAULT, ILL, MADE, METRICS, Read, run
-from vaeline.core.params import flat, read_yaml
-from vaeline.reporting.page.comparison import page as comparison
+from vaeline.core.params import flatten_params, read_yaml
+from vaeline.reporting.page.comparison import comparison_page as comparison
 from vaeline.reporting.page.rendering import ENVIRONMENT, TEMPLATES
-from vaeline.reporting.page.report import page
+from vaeline.reporting.page.report import run_page
 from vaeline.reporting.plots.palette import PALETTE
 
-COMMITTED = flat(DEFAULT)
+COMMITTED = flatten_params(DEFAULT)
 
 
 @pytest.fixture(params=["one", "several"])
 def html(request) -> str:
     ill = run("beta=100", {"beta": 100.0}, findings=ILL)
-    return page(ill, COMMITTED, "exp") if request.param == "one" else comparison([run(), ill])
+    return run_page(ill, COMMITTED, "exp") if request.param == "one" else comparison([run(), ill])
 
 
 def test_a_page_needs_nothing_but_itself(html):
@@ -75,7 +75,7 @@ def test_every_picture_is_a_png_with_words(html):
 
 
 def test_every_problem_says_what_how_sure_why_and_what_to_do():
-    read = Read(page(run(findings=ILL), COMMITTED))
+    read = Read(run_page(run(findings=ILL), COMMITTED))
     assert len(read.texts["article"]) == 2
     for said, found in zip(read.said("article"), ILL, strict=False):
         for words in ("Problem: ", found.title, "97% sure", found.says, found.cause):
@@ -90,7 +90,7 @@ def test_every_problem_says_what_how_sure_why_and_what_to_do():
 
 
 def test_a_healthy_run_says_so_and_shows_the_evidence_of_each_detector():
-    read = Read(page(run(), COMMITTED))
+    read = Read(run_page(run(), COMMITTED))
     assert "article" not in read.texts
     assert "Healthy" in read.said("b")
     folds = [text for text in read.said("details") if "the reason of" in text]
@@ -99,13 +99,13 @@ def test_a_healthy_run_says_so_and_shows_the_evidence_of_each_detector():
 
 
 def test_a_run_from_before_there_were_findings_is_neither_ill_nor_healthy():
-    read = Read(page(run(findings=None), COMMITTED))
+    read = Read(run_page(run(findings=None), COMMITTED))
     assert "Unknown" in read.said("b")
     assert not {"Healthy", "Problem"} & set(read.said("b"))
 
 
 def test_the_numbers_are_the_metrics_to_the_last_digit():
-    read = Read(page(run(), COMMITTED))
+    read = Read(run_page(run(), COMMITTED))
     values = [a["value"] for a in read.all("data")]
     for name, value in METRICS.items():
         assert str(value) in values or name.endswith("_se")
@@ -115,20 +115,20 @@ def test_the_numbers_are_the_metrics_to_the_last_digit():
 
 
 def test_what_differs_from_the_committed_params_is_set_off():
-    html = page(run(params={"beta": 4.0, "data": {"name": "digits"}}), COMMITTED)
+    html = run_page(run(params={"beta": 4.0, "data": {"name": "digits"}}), COMMITTED)
     rows = Read(html).said("tr")
     assert "beta 4 1" in rows
     assert "data.name digits mnist" in rows
     assert "beta 4 changed from 1" in rows
     assert "seed 42" in rows
     assert sorted(Read(html).texts["mark"]) == ["4", "4", "digits", "digits"]
-    assert "Every param is the committed one." in Read(page(run(), COMMITTED)).said("p")
-    assert "No committed params are known here to compare with." in Read(page(run(), {})).said("p")
+    assert "Every param is the committed one." in Read(run_page(run(), COMMITTED)).said("p")
+    assert "No committed params are known here to compare with." in Read(run_page(run(), {})).said("p")
 
 
 def test_it_says_how_it_was_made_and_how_to_make_it_again():
     made = MADE | {"dvc.baseline": "b" * 40, "hardware.gpu": "a GPU"}
-    html = page(run(params={"beta": 4.0}, evaluation=made), COMMITTED, "wide-mouse")
+    html = run_page(run(params={"beta": 4.0}, evaluation=made), COMMITTED, "wide-mouse")
     read = Read(html)
     rows = read.said("tr")
     assert f"Commit {'c' * 40} {'c' * 40}" in rows
@@ -145,12 +145,12 @@ def test_it_says_how_it_was_made_and_how_to_make_it_again():
 
 
 def test_code_that_was_changed_is_a_warning():
-    html = page(run(training=MADE | {"git.dirty": "true"}), COMMITTED)
+    html = run_page(run(training=MADE | {"git.dirty": "true"}), COMMITTED)
     assert "the commit alone does not make this run again" in html
 
 
 def test_a_name_of_an_experiment_is_one_word_to_the_shell():
-    commands = Read(page(run(), COMMITTED, "two words")).texts["code"]
+    commands = Read(run_page(run(), COMMITTED, "two words")).texts["code"]
     (apply,) = [command for command in commands if command.startswith("dvc exp apply")]
     assert shlex.split(apply)[-1] == "two words"
 
@@ -161,7 +161,7 @@ def test_nothing_that_a_person_wrote_becomes_markup():
     params = {"notes": hostile}
     worded = [ILL[0].__class__(**{**vars(ILL[0]), "says": hostile, "cause": hostile, "title": hostile})]
     bad = run(hostile, params, metrics=metrics, findings=worded, pictures={})
-    for html in (page(bad, COMMITTED, hostile), comparison([bad, run(hostile + "2", params)])):
+    for html in (run_page(bad, COMMITTED, hostile), comparison([bad, run(hostile + "2", params)])):
         read = Read(html)
         assert len(read.texts["script"]) == 1
         assert not read.all("img") or all(image["src"].startswith("data:") for image in read.all("img"))

@@ -1,13 +1,13 @@
 from tests.support.pages import png
-from vaeline.reporting.page.pictures import OTHERS, SECTIONS, kinds, sections
+from vaeline.reporting.page.pictures import OTHERS, PICTURE_SECTIONS, kinds, sections
 
 
 def test_every_picture_stands_in_one_section_in_the_order_of_a_page():
-    known = [name for captions in SECTIONS.values() for name in captions]
+    known = [name for captions in PICTURE_SECTIONS.values() for name in captions]
     assert len(known) == len(set(known))
     shown = sections({name: png() for name in ["my_own", *reversed(known)]})
     assert [picture.name for of_section in shown.values() for picture in of_section] == [*known, "my_own"]
-    assert list(shown) == [*SECTIONS, OTHERS]
+    assert list(shown) == [*PICTURE_SECTIONS, OTHERS]
     assert shown[OTHERS][0].caption == "My own"
 
 

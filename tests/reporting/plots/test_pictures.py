@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from vaeline.reporting.plots.images import beside, grid, tiled
+from vaeline.reporting.plots.images import grid, reconstruction_rows, tiled
 
 PADDING = 2
 
@@ -47,7 +47,7 @@ def test_what_is_outside_0_to_1_is_cut_and_the_title_stands_above():
 def test_a_reconstruction_stands_below_its_original(n):
     """Also in a last row that is not full."""
     originals = torch.rand(n, 1, 8, 8)
-    figure = beside(originals, 1 - originals, "both", columns=10)
+    figure = reconstruction_rows(originals, 1 - originals, "both", columns=10)
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == ["shown", "rebuilt"] * (-(-n // 10))
     for i in range(n):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.distributions import Bernoulli, Categorical, Independent, MixtureSameFamily, Normal
 
-from tests import small
+from tests.support import small
 from tests.support.linear_gaussian import LinearGaussian, images
 from tests.support.small import config
 from vaeline.core.errors import VaelineError

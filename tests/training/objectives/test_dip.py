@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests import small
+from tests.support import small
 from tests.support.linear_gaussian import LinearGaussian, Mixed, images
 from tests.support.small import config, shown, vae
 from vaeline.core.errors import VaelineError

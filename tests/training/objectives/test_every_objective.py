@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tests import small
+from tests.support import small
 from tests.support.small import config, shown, vae
 from vaeline.training.objectives.catalog import OBJECTIVES
 

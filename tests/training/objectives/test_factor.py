@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
-from tests import small
+from tests.support import small
 from tests.support.linear_gaussian import Mixed, images
 from tests.support.small import config, shown, vae
 from vaeline.core.errors import VaelineError

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from tests import small
+from tests.support import small
 from tests.support.linear_gaussian import LinearGaussian, images
 from tests.support.small import config, shown, vae
 from vaeline.core.errors import VaelineError

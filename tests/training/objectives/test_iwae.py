@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests import small
+from tests.support import small
 from tests.support.linear_gaussian import LATENT, LinearGaussian, images
 from tests.support.small import config
 from vaeline.core.errors import VaelineError

@@ -56,7 +56,7 @@ class Decoded:
         os.close(self._file)
 
 
-def decoded(
+def decode_files(
     files: Mapping[str, Encoded], shape: Shape, scratch: Path, crop: int | None = None
 ) -> tuple[Decoded, Broken]:
     """Returns the images of `files`, by their names, as uint8 [C, S, S] each, without those that are broken.
@@ -103,7 +103,7 @@ def _decode(
     broken = {}
     for i, file in enumerate(files):
         try:
-            column.paste(picture(file.read(), channels, side, crop), (0, i * side))
+            column.paste(square_image(file.read(), channels, side, crop), (0, i * side))
         except MemoryError:
             raise
         except Exception as error:  # damaged files raise anything
@@ -115,7 +115,7 @@ def _decode(
     return broken
 
 
-def picture(content: bytes, channels: int, side: int, crop: int | None = None) -> Image.Image:
+def square_image(content: bytes, channels: int, side: int, crop: int | None = None) -> Image.Image:
     """Returns the largest centred square of an image resized to `side`, in grey or, with 3 channels, RGB.
 
     With `crop`, that of the centred square of so many pixels, cut out before. Raises what Pillow raises where

@@ -17,7 +17,7 @@ from vaeline.data.reading.sources import Mirrors, Source
 UNSIGNED_BYTES = b"\x00\x00\x08"
 
 
-def read(path: Path) -> np.ndarray:
+def read_idx(path: Path) -> np.ndarray:
     """Returns the uint8 array in an IDX file, plain or `.gz`; raises VaelineError if it holds none.
 
     The format (described beside MNIST by its makers): two zero bytes, the type, the number of
@@ -53,8 +53,8 @@ class IdxSet(DataSet):
         return self._examples("t10k")
 
     def _examples(self, part: str) -> Examples:
-        images = read(self._files[f"{part}-images-idx3-ubyte"])
-        labels = read(self._files[f"{part}-labels-idx1-ubyte"])
+        images = read_idx(self._files[f"{part}-images-idx3-ubyte"])
+        labels = read_idx(self._files[f"{part}-labels-idx1-ubyte"])
         return Examples(images[:, None], labels.astype(np.int64))  # [N, H, W] → [N, C=1, H, W]
 
     @cached_property

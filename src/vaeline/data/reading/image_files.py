@@ -8,7 +8,7 @@ from typing import NamedTuple
 from vaeline.core.errors import VaelineError
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-FLAT = "image"
+UNLABELLED = "image"
 """The one class of a folder without class folders."""
 
 
@@ -32,7 +32,7 @@ def found(folder: Path, prefix: str) -> Part:
     if any(flat) and not all(flat):
         stray = files[flat.index(True)]
         raise VaelineError(f"{folder}: {stray} lies beside class folders: move it into one of them")
-    return Part(files, [FLAT if alone else place[0] for alone, place in zip(flat, places, strict=True)])
+    return Part(files, [UNLABELLED if alone else place[0] for alone, place in zip(flat, places, strict=True)])
 
 
 def _images(folder: str, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:

@@ -10,12 +10,12 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.params import Options
 from vaeline.data.reading.addresses import GoogleDrive
 from vaeline.data.reading.dataset import DataSet, Examples
-from vaeline.data.reading.decoding import decoded
+from vaeline.data.reading.decoding import decode_files
 from vaeline.data.reading.encoded import members
 from vaeline.data.reading.raw_files import obtain
 
 IMAGES, ATTRIBUTES, PARTITION = "img_align_celeba.zip", "list_attr_celeba.txt", "list_eval_partition.txt"
-FILES = GoogleDrive(
+CELEBA_FILES = GoogleDrive(
     "CelebA",
     lambda known: {
         name: (file_id, md5)
@@ -24,7 +24,7 @@ FILES = GoogleDrive(
     },
     page="https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
 )
-TEST = "2"  # in the partition; 0 is the training and 1 the validation set
+TEST_PARTITION = "2"  # in the partition; 0 is the training and 1 the validation set
 
 
 class CelebA(DataSet):
@@ -57,15 +57,15 @@ class CelebA(DataSet):
 
     def training(self) -> Examples:
         """Returns the published training set, and the validation set behind it; raises VaelineError."""
-        return self._examples([name for name, part in self._partition.items() if part != TEST])
+        return self._examples([name for name, part in self._partition.items() if part != TEST_PARTITION])
 
     def test(self) -> Examples:
         """Returns the published test set; raises VaelineError."""
-        return self._examples([name for name, part in self._partition.items() if part == TEST])
+        return self._examples([name for name, part in self._partition.items() if part == TEST_PARTITION])
 
     @cached_property
     def _files(self) -> dict[str, Path]:
-        return obtain(self.raw / "celeba", FILES.digests(), [FILES])
+        return obtain(self.raw / "celeba", CELEBA_FILES.digests(), [CELEBA_FILES])
 
     @cached_property
     def _partition(self) -> dict[str, str]:
@@ -89,7 +89,7 @@ class CelebA(DataSet):
         archive = self._files[IMAGES]
         packed = members(archive)
         files = {name: packed[f"img_align_celeba/{name}"] for name in names}
-        images, broken = decoded(files, (3, options.size, options.size), self.raw, options.crop)
+        images, broken = decode_files(files, (3, options.size, options.size), self.raw, options.crop)
         if broken:
             raise VaelineError(f"{archive}: {next(iter(broken.values()))}")
         return Examples(images, np.array(labels, np.int64))

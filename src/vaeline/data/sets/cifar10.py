@@ -13,9 +13,9 @@ from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.reading.raw_files import obtain
 
 ARCHIVE = Files("CIFAR10", lambda known: {known.filename: (known.url, known.tgz_md5)})
-TRAINING = tuple(f"data_batch_{i}" for i in range(1, 6))
-TEST = ("test_batch",)
-SHAPE = (3, 32, 32)
+TRAINING_BATCHES = tuple(f"data_batch_{i}" for i in range(1, 6))
+TEST_BATCHES = ("test_batch",)
+CIFAR10_SHAPE = (3, 32, 32)
 
 
 class Cifar10(DataSet):
@@ -31,16 +31,16 @@ class Cifar10(DataSet):
 
     def training(self) -> Examples:
         """Returns the five training batches, in their order."""
-        return self._examples(TRAINING)
+        return self._examples(TRAINING_BATCHES)
 
     def test(self) -> Examples:
         """Returns the test batch."""
-        return self._examples(TEST)
+        return self._examples(TEST_BATCHES)
 
     def _examples(self, names: tuple[str, ...]) -> Examples:
         images = np.concatenate([self._batches[name][b"data"] for name in names])
         labels = np.concatenate([self._batches[name][b"labels"] for name in names])
-        return Examples(images.reshape(-1, *SHAPE), labels.astype(np.int64))
+        return Examples(images.reshape(-1, *CIFAR10_SHAPE), labels.astype(np.int64))
 
     @cached_property
     def _batches(self) -> dict[str, dict[bytes, Any]]:
@@ -50,7 +50,7 @@ class Cifar10(DataSet):
         with tarfile.open(archive, "r|gz") as packed:
             for member in packed:
                 name = member.name.rpartition("/")[2]
-                if name in (*TRAINING, *TEST):
+                if name in (*TRAINING_BATCHES, *TEST_BATCHES):
                     batches[name] = unpickled(packed.extractfile(member).read())
         return batches
 

@@ -12,12 +12,12 @@ from pydantic import Field
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import Options
 from vaeline.data.reading.dataset import DataSet, Examples
-from vaeline.data.reading.decoding import Broken, decoded
+from vaeline.data.reading.decoding import Broken, decode_files
 from vaeline.data.reading.encoded import File
 from vaeline.data.reading.image_files import Part, found
 
-FEWEST = {"train": 4, "test": 2}
-SHOWN = 3
+FEWEST_IMAGES = {"train": 4, "test": 2}
+NAMES_SHOWN = 3
 
 
 class ImageFolder(DataSet):
@@ -89,14 +89,14 @@ class ImageFolder(DataSet):
 
     @cached_property
     def _parts(self) -> dict[str, Part]:
-        if all((self._folder / name).is_dir() for name in FEWEST):
-            return {name: found(self._folder, f"{name}/") for name in FEWEST}
+        if all((self._folder / name).is_dir() for name in FEWEST_IMAGES):
+            return {name: found(self._folder, f"{name}/") for name in FEWEST_IMAGES}
         whole = found(self._folder, "")
         # By the paths' hashes, so that a new file moves hardly any other from one set to the other.
         order = sorted(
             range(len(whole.files)), key=lambda i: hashlib.sha256(os.fsencode(whole.files[i])).digest()
         )
-        count = max(FEWEST["test"], round(self.options.image_folder.test_share * len(order)))
+        count = max(FEWEST_IMAGES["test"], round(self.options.image_folder.test_share * len(order)))
         chosen = {"train": sorted(order[count:]), "test": sorted(order[:count])}
         return {
             name: Part([whole.files[i] for i in indices], [whole.classes[i] for i in indices])
@@ -108,11 +108,11 @@ class ImageFolder(DataSet):
         channels = 1 if options.mode == "grey" else 3
         shape = (channels, options.size, options.size)
         files = {file: File(f"{self._folder}/{file}") for file in part.files}
-        images, broken = decoded(files, shape, self.raw)
+        images, broken = decode_files(files, shape, self.raw)
         self._tolerate(broken, len(part.files))
-        if len(images) < FEWEST[name]:
+        if len(images) < FEWEST_IMAGES[name]:
             raise VaelineError(
-                f"{self._folder}: {len(images)} images for {name}, at least {FEWEST[name]} needed"
+                f"{self._folder}: {len(images)} images for {name}, at least {FEWEST_IMAGES[name]} needed"
             )
         numbers = {label: number for number, label in enumerate(self.classes)}
         labels = np.array([numbers[label] for label in part.classes], np.int64)
@@ -123,10 +123,10 @@ class ImageFolder(DataSet):
         allowed = self.options.image_folder.max_broken
         lines = list(broken.values())
         if len(lines) > allowed * count:
-            more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+            more = f" and {len(lines) - NAMES_SHOWN} more" if len(lines) > NAMES_SHOWN else ""
             raise VaelineError(
                 f"{self._folder}: {len(lines)} of {count} images are broken, more than "
-                f"data.image_folder.max_broken = {allowed:g} allows: {'; '.join(lines[:SHOWN])}{more}"
+                f"data.image_folder.max_broken = {allowed:g} allows: {'; '.join(lines[:NAMES_SHOWN])}{more}"
             )
         for line in lines:
             print(f"left out, broken: {line}")

@@ -10,11 +10,11 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.params import Options
 from vaeline.data.reading.addresses import Files
 from vaeline.data.reading.dataset import DataSet, Examples
-from vaeline.data.reading.decoding import decoded
+from vaeline.data.reading.decoding import decode_files
 from vaeline.data.reading.encoded import Member, members
 from vaeline.data.reading.raw_files import obtain
 
-FILES = Files(
+OMNIGLOT_FILES = Files(
     "Omniglot",
     lambda known: {
         f"{part}.zip": (f"{known.download_url_prefix}/{part}.zip", md5)
@@ -61,7 +61,7 @@ class Omniglot(DataSet):
 
     @cached_property
     def _files(self) -> dict[str, Path]:
-        return obtain(self.raw / "omniglot-py", FILES.digests(), [FILES])
+        return obtain(self.raw / "omniglot-py", OMNIGLOT_FILES.digests(), [OMNIGLOT_FILES])
 
     def _drawings(self, part: str) -> dict[str, Member]:
         folder = Path(part).stem
@@ -72,7 +72,7 @@ class Omniglot(DataSet):
 
     def _examples(self, part: str) -> Examples:
         files, side = self._drawings(part), self.options.omniglot.size
-        images, broken = decoded(files, (1, side, side), self.raw)
+        images, broken = decode_files(files, (1, side, side), self.raw)
         if broken:
             raise VaelineError(f"{self._files[part]}: {next(iter(broken.values()))}")
         numbers = {name: number for number, name in enumerate(self.classes)}

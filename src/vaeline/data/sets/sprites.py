@@ -10,15 +10,15 @@ from pydantic import Field, model_validator
 from vaeline.core.params import Options
 from vaeline.data.reading.dataset import DataSet, Examples
 
-SIDE = 64
+SPRITE_SIDE = 64
 GRID = {"shape": 3, "scale": 6, "orientation": 40, "x": 32, "y": 32}
 RADIUS = 15.5
 """Pixels from the centre to the farthest point of a shape at scale 1: none is cut off in any place."""
 HEART = 1.43
 """A bound on the farthest point of the curve (x² + y² − 1)³ = x² y³ from the origin."""
-PIECE = 256
+DRAW_CHUNK = 256
 """Images drawn at a time: 16 KiB each for an array of coordinates, of which there are about ten."""
-FEWEST = 100
+FEWEST_SPRITES = 100
 
 
 class Sprites(DataSet):
@@ -45,8 +45,10 @@ class Sprites(DataSet):
 
         @model_validator(mode="after")
         def _enough(self) -> Self:
-            if (images := GRID["shape"] * self.scale * self.orientation * self.x * self.y) < FEWEST:
-                raise ValueError(f"the factors' values should make at least {FEWEST} images, found {images}")
+            if (images := GRID["shape"] * self.scale * self.orientation * self.x * self.y) < FEWEST_SPRITES:
+                raise ValueError(
+                    f"the factors' values should make at least {FEWEST_SPRITES} images, found {images}"
+                )
             return self
 
     @property
@@ -92,16 +94,16 @@ class Drawings:
 
     def __init__(self, factors: np.ndarray, sizes: tuple[int, ...]) -> None:
         self._factors, self._sizes = factors, sizes
-        self.shape = (len(factors), 1, SIDE, SIDE)
+        self.shape = (len(factors), 1, SPRITE_SIDE, SPRITE_SIDE)
 
     def __len__(self) -> int:
         return len(self._factors)
 
     def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
         chosen = self._factors[rows]
-        images = np.empty((len(chosen), 1, SIDE, SIDE), np.uint8)
-        for start in range(0, len(chosen), PIECE):
-            here = slice(start, start + PIECE)
+        images = np.empty((len(chosen), 1, SPRITE_SIDE, SPRITE_SIDE), np.uint8)
+        for start in range(0, len(chosen), DRAW_CHUNK):
+            here = slice(start, start + DRAW_CHUNK)
             images[here, 0] = draw(chosen[here, 0], *values(chosen[here], self._sizes))
         return images
 
@@ -112,7 +114,7 @@ def values(factors: np.ndarray, sizes: tuple[int, ...]) -> tuple[np.ndarray, ...
         _of_grid(size, count, ends=name != "orientation")[indices]
         for (name, size), count, indices in list(zip(GRID.items(), sizes, factors.T, strict=True))[1:]
     )
-    first = (SIDE - GRID["x"] + 1) / 2  # of places one pixel apart, around the middle
+    first = (SPRITE_SIDE - GRID["x"] + 1) / 2  # of places one pixel apart, around the middle
     return 0.5 + scale / 10, orientation * 2 * math.pi / (GRID["orientation"] - 1), first + x, first + y
 
 
@@ -130,13 +132,13 @@ def draw(
     shape: np.ndarray, scale: np.ndarray, orientation: np.ndarray, x: np.ndarray, y: np.ndarray
 ) -> np.ndarray:
     """Returns 255 where a pixel's centre is inside the shape and 0 elsewhere, uint8 [N, 64, 64]."""
-    centres = (np.arange(SIDE) + 0.5).astype(np.float32)
+    centres = (np.arange(SPRITE_SIDE) + 0.5).astype(np.float32)
     right = centres[None, None, :] - x.astype(np.float32)[:, None, None]
     up = y.astype(np.float32)[:, None, None] - centres[None, :, None]
     cosine, sine = (f(orientation).astype(np.float32)[:, None, None] for f in (np.cos, np.sin))
     unit = (scale * RADIUS).astype(np.float32)[:, None, None]
     u, v = (cosine * right + sine * up) / unit, (cosine * up - sine * right) / unit
-    images = np.zeros((len(shape), SIDE, SIDE), np.uint8)
+    images = np.zeros((len(shape), SPRITE_SIDE, SPRITE_SIDE), np.uint8)
     for index, inside in enumerate((_square, _ellipse, _heart)):
         mine = shape == index
         images[mine] = 255 * inside(u[mine], v[mine])

@@ -6,7 +6,7 @@ from vaeline.data.reading.addresses import Files
 from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.reading.raw_files import obtain
 
-FILES = Files(
+SVHN_FILES = Files(
     "SVHN",
     lambda known: {
         name: (url, md5) for url, name, md5 in (known.split_list[part] for part in ("train", "test"))
@@ -37,6 +37,6 @@ class Svhn(DataSet):
     def _examples(self, name: str) -> Examples:
         from scipy.io import loadmat  # only where it is needed
 
-        content = loadmat(obtain(self.raw, FILES.digests(), [FILES])[name])
+        content = loadmat(obtain(self.raw, SVHN_FILES.digests(), [SVHN_FILES])[name])
         labels = content["y"].astype(np.int64).ravel() % 10  # 10 stands for the digit 0
         return Examples(content["X"].transpose(3, 2, 0, 1), labels)  # [H, W, C, N] → [N, C, H, W]

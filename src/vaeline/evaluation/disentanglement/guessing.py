@@ -8,7 +8,7 @@ from vaeline.evaluation.disentanglement.prediction import halves
 
 SETS = 2_000
 """Sets of images that the guess is learnt from, and as many that it is scored on."""
-IMAGES = 64
+PAIRS_AVERAGED = 64
 """Images (FactorVAE) or pairs of them (β-VAE) in a set."""
 INACTIVE_VARIANCE = 0.01  # Burda et al. 2016: a dimension that moves less has collapsed
 
@@ -63,7 +63,7 @@ def _sets(
 def _differences(codes: np.ndarray, factor: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """Returns mean |z − z'| over pairs of two images that agree in `factor`, [count, d]."""
     order, starts, sizes = _groups(factor)
-    first = rng.integers(len(codes), size=(count, IMAGES))  # places in `order`
+    first = rng.integers(len(codes), size=(count, PAIRS_AVERAGED))  # places in `order`
     group = np.searchsorted(starts, first, side="right") - 1
     others = np.maximum(sizes[group] - 1, 1)
     # Not the image itself: pairs at no distance would tell factors of many values from those of few.
@@ -76,7 +76,7 @@ def _variances(codes: np.ndarray, factor: np.ndarray, count: int, rng: np.random
     """Returns the variance of images that share one value of `factor`, drawn with replacement, [count, d]."""
     order, starts, sizes = _groups(factor)
     group = rng.integers(len(starts), size=count)[:, None]
-    chosen = starts[group] + rng.integers(2**31, size=(count, IMAGES)) % sizes[group]
+    chosen = starts[group] + rng.integers(2**31, size=(count, PAIRS_AVERAGED)) % sizes[group]
     return codes[order[chosen]].var(1, ddof=1)
 
 

@@ -6,13 +6,13 @@ from vaeline.evaluation.disentanglement.guessing import beta_vae_score, factor_v
 from vaeline.evaluation.disentanglement.information import mig
 from vaeline.evaluation.disentanglement.prediction import dci, sap
 
-IMAGES = 5_000
+SCORED_CODES = 5_000
 """Images that scores are of, at the most: the first ones of a random order."""
 HALVES = 8
-SEED = 0
+HALVES_SEED = 0
 
 
-def scores(codes: np.ndarray, factors: np.ndarray | None) -> dict[str, float]:
+def disentanglement_scores(codes: np.ndarray, factors: np.ndarray | None) -> dict[str, float]:
     """Returns each score of codes [N, d] against factors int64 [N, F], and its error under `<name>_se`.
 
     Nothing where there are no factors, or none that varies. The error is the standard deviation of the score
@@ -22,11 +22,11 @@ def scores(codes: np.ndarray, factors: np.ndarray | None) -> dict[str, float]:
     """
     if factors is None:
         return {}
-    codes, factors = np.asarray(codes[:IMAGES], np.float64), factors[:IMAGES]
+    codes, factors = np.asarray(codes[:SCORED_CODES], np.float64), factors[:SCORED_CODES]
     factors = factors[:, np.ptp(factors, axis=0) > 0]
     if factors.shape[1] == 0:
         return {}
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(HALVES_SEED)
     whole = _scores(codes, factors, rng)
     parts = [rng.permutation(len(codes))[: len(codes) // 2] for _ in range(HALVES)]
     over_halves = [_scores(codes[part], factors[part], rng) for part in parts]

@@ -16,7 +16,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.numerics import effective_sample_size, log_mean_exp
 from vaeline.core.progress import bar
 from vaeline.data.observations import Observations, pixels
-from vaeline.evaluation.estimators.bounds import as_shown, device_of, rows_of, spread
+from vaeline.evaluation.estimators.bounds import device_of, evenly_spread, observed, rows_of
 from vaeline.runtime import processes
 
 CHAINS = 16  # an image, as Wu et al.
@@ -24,7 +24,7 @@ PILOTS = 4  # chains beside them that only find the step size
 LEAPFROGS = 2  # a transition; at equal cost more of them, between fewer temperatures, had noisier weights
 FIRST_STEP = 0.2
 TARGET = 0.65  # acceptance rate of HMC at its cheapest (Neal 2011, section 4.4)
-GAIN = 0.1  # of the step size's logarithm, for each unit of acceptance off the target
+STEP_SIZE_GAIN = 0.1  # of the step size's logarithm, for each unit of acceptance off the target
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def annealed(
     with bar(total=total, desc="AIS", unit="step", disable=not progress) as shown_steps:
 
         def parts_of(chunk: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            x = as_shown(chunk, device_of(model))
+            x = observed(chunk, device_of(model))
             return _anneal(model, x, steps, chains, lambda: shown_steps.update(processes.size()))
 
         parts = processes.each(images.split(together), parts_of)
@@ -103,7 +103,7 @@ def _anneal(
     for before, t in pairwise(temperatures(steps).tolist()):
         log_weights += (t - before) * here.log_likelihood
         here, probability = _transition(model, x, here, t, step)
-        step = step * (GAIN * (probability[:PILOTS].mean(0) - TARGET)).exp()
+        step = step * (STEP_SIZE_GAIN * (probability[:PILOTS].mean(0) - TARGET)).exp()
         acceptance += probability[PILOTS:].mean(0) / steps
         tick()
     log_weights = log_weights[PILOTS:]
@@ -142,7 +142,7 @@ def _at(model: nn.Module, x: Observations, z: Tensor) -> _Point:
     return _Point(z.detach(), log_prior.detach(), log_likelihood.detach(), prior_slope, likelihood_slope)
 
 
-def beside(
+def ais_beside_bound(
     model: nn.Module, images: Observations, bound: Tensor, count: int, steps: int, progress: bool = False
 ) -> dict[str, Tensor]:
     """Returns AIS on `count` of N images and `bound` [N], in nats, on the same ones, each [count].
@@ -152,7 +152,7 @@ def beside(
     """
     if count == 0:
         return {}
-    chosen = spread(len(images), count)
+    chosen = evenly_spread(len(images), count)
     seen = annealed(model, images[chosen], steps, progress=progress)
     return {
         "ais": seen.log_likelihood,

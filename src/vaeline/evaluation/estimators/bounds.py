@@ -16,8 +16,8 @@ from vaeline.runtime import processes
 
 # Rows of the decoder at a time: so few that a layer's output stays in the processor's cache. Fixed, not
 # fitted to the machine: noise is drawn chunk by chunk, so another chunk would be another draw.
-ROWS = 2048
-PIXELS = ROWS * 28 * 28  # of images larger than 28×28 there are fewer at a time, see `rows_of`
+BOUND_ROWS = 2048
+PIXELS = BOUND_ROWS * 28 * 28  # of images larger than 28×28 there are fewer at a time, see `rows_of`
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class ElboTerms:
         return -(self.distortion + self.rate)
 
 
-def as_shown(images: Observations, device: torch.device) -> Observations:
+def observed(images: Observations, device: torch.device) -> Observations:
     """Returns images [N, C, H, W] of 0 … 255 as the model is shown them: float32 in [0, 1].
 
     They are uint8, or float32 where the likelihood dequantized them.
@@ -41,10 +41,10 @@ def as_shown(images: Observations, device: torch.device) -> Observations:
     return images.to(device, torch.float32) / 255
 
 
-def shown(model: nn.Module, images: Observations) -> Iterator[Observations]:
+def observed_chunks(model: nn.Module, images: Observations) -> Iterator[Observations]:
     """Yields images [N, C, H, W] in chunks, as the model is shown them."""
     for chunk in images.split(rows_of(images.shape[1:])):
-        yield as_shown(chunk, device_of(model))
+        yield observed(chunk, device_of(model))
 
 
 def rows_of(shape: Sequence[int]) -> int:
@@ -52,10 +52,10 @@ def rows_of(shape: Sequence[int]) -> int:
 
     `ROWS` up to 1×28×28, and for larger images so many that memory does not grow with their size.
     """
-    return max(1, min(ROWS, PIXELS // math.prod(shape)))
+    return max(1, min(BOUND_ROWS, PIXELS // math.prod(shape)))
 
 
-def spread(n: int, count: int) -> Tensor:
+def evenly_spread(n: int, count: int) -> Tensor:
     """Returns the indices of `count` of n images, [min(count, n)], evenly over the whole set.
 
     A set's order may be one of writers or classes, so that its first images would not speak for the rest.
@@ -76,7 +76,7 @@ def elbo_terms(model: nn.Module, images: Observations, n_samples: int = 1) -> El
     """
 
     def terms(chunk: Tensor) -> tuple[Tensor, Tensor]:
-        x = as_shown(chunk, device_of(model))
+        x = observed(chunk, device_of(model))
         inference = model.infer(x, n_samples)
         return inference.distortion(x).mean(0).cpu(), inference.kl_terms().sum(-1).cpu()
 
@@ -129,7 +129,7 @@ def importance_bounds(
     with bar(total=len(chunks), desc=f"IWAE-{ks[-1]}", unit="chunk", disable=not progress) as done:
 
         def bounds_of(chunk: Tensor) -> tuple[Tensor, Tensor]:
-            found = _importance_chunk(model, as_shown(chunk, device_of(model)), ks)
+            found = _importance_chunk(model, observed(chunk, device_of(model)), ks)
             done.update(processes.size())
             return found
 

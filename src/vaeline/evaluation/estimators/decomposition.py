@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from vaeline.data.observations import Observations
-from vaeline.evaluation.estimators.bounds import shown, spread
+from vaeline.evaluation.estimators.bounds import evenly_spread, observed_chunks
 
-QUERIES = 1000  # images whose z is drawn; the aggregate posterior is over all images
-PIECE = 16  # of them at a time: memory is PIECE · N · d numbers
+DECOMPOSITION_IMAGES = 1000  # images whose z is drawn; the aggregate posterior is over all images
+QUERY_CHUNK = 16  # of them at a time: memory is PIECE · N · d numbers
 
 
 @dataclass(frozen=True)
@@ -27,20 +27,22 @@ class Decomposition:
 
 
 @torch.inference_mode()
-def decompose(model: nn.Module, images: Observations, queries: int = QUERIES) -> Decomposition | None:
+def decompose(
+    model: nn.Module, images: Observations, queries: int = DECOMPOSITION_IMAGES
+) -> Decomposition | None:
     """Returns the decomposition for uint8 images [N, C, H, W] (Hoffman & Johnson 2016; Chen et al. 2018).
 
     Exact in the aggregate over these N images, up to the noise of z; the information is at most log N. None
     for a model whose posterior and prior are not one layer of diagonal Gaussians: it is not defined there.
     """
-    layers = [model.infer(x).layers for x in shown(model, images)]
+    layers = [model.infer(x).layers for x in observed_chunks(model, images)]
     if not all(len(layer) == 1 and layer[0].factorised for layer in layers):
         return None
     loc, scale = (
         torch.cat([getattr(layer.posterior.base_dist, name) for (layer,) in layers])
         for name in ("loc", "scale")
     )
-    chosen = spread(len(loc), queries).to(loc.device)
+    chosen = evenly_spread(len(loc), queries).to(loc.device)
     z = torch.cat([layer.sample[0] for (layer,) in layers])[chosen]
     log_prior = layers[0][0].prior.base_dist.log_prob(z)  # [M, d]
     own = _log_normal(z, loc[chosen], scale[chosen]).sum(1)  # log q(z|x) at its own x, [M]
@@ -52,7 +54,7 @@ def decompose(model: nn.Module, images: Observations, queries: int = QUERIES) ->
 def _aggregate(z: Tensor, loc: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
     """Returns log q(z) [M] and log q(z_j) [M, d] under the mixture of all N posteriors."""
     joint, marginals = [], []
-    for piece in z.split(PIECE):
+    for piece in z.split(QUERY_CHUNK):
         terms = _log_normal(piece[:, None], loc, scale)  # [PIECE, N, d]
         joint.append(terms.sum(2).logsumexp(1) - math.log(len(loc)))
         marginals.append(terms.logsumexp(1) - math.log(len(loc)))

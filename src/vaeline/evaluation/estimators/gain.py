@@ -7,12 +7,12 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
 from vaeline.data.observations import Observations, pixels
-from vaeline.evaluation.estimators.bounds import as_shown, device_of, rows_of, shown, spread
+from vaeline.evaluation.estimators.bounds import device_of, evenly_spread, observed, observed_chunks, rows_of
 from vaeline.evaluation.estimators.estimate import Estimate, means
 from vaeline.models.inference import Inference
 
-QUERIES = 2000  # images
-DRAWS = 4  # of z each, for the exchange rate: a ratio of small differences
+GAIN_IMAGES = 2000  # images
+EXCHANGE_DRAWS = 4  # of z each, for the exchange rate: a ratio of small differences
 STEP = 0.1  # by which log σ of the posterior is moved, to either side
 
 
@@ -25,7 +25,7 @@ def gain(model: nn.Module, images: Observations) -> dict[str, float]:
     whatever the rate is. Kingma & Welling's ELBO (2014, equation 3) cannot tell the two apart.
     """
     own, other = [], []
-    for x in shown(model, images[spread(len(images), QUERIES)]):
+    for x in observed_chunks(model, images[evenly_spread(len(images), GAIN_IMAGES)]):
         z = torch.cat([layer.sample[0] for layer in model.infer(x).layers], -1)  # [B, d]
         own.append(_explained(model, x, z))
         other.append(_explained(model, x, z.roll(1, 0)))
@@ -42,9 +42,11 @@ def exchange_rate(model: nn.Module, images: Observations) -> dict[str, float]:
     prior are not one layer of diagonal Gaussians.
     """
     rates, distortions = [], []
-    for chunk in images[spread(len(images), QUERIES)].split(max(1, rows_of(images.shape[1:]) // DRAWS)):
-        x = as_shown(chunk, device_of(model))
-        inference = model.infer(x, DRAWS)
+    for chunk in images[evenly_spread(len(images), GAIN_IMAGES)].split(
+        max(1, rows_of(images.shape[1:]) // EXCHANGE_DRAWS)
+    ):
+        x = observed(chunk, device_of(model))
+        inference = model.infer(x, EXCHANGE_DRAWS)
         if len(inference.layers) != 1 or not inference.layers[0].factorised:
             return {}
         wide, narrow = (_scaled(model, x, inference, step) for step in (STEP, -STEP))

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from vaeline.data.observations import Observations
-from vaeline.evaluation.estimators.bounds import shown
+from vaeline.evaluation.estimators.bounds import observed_chunks
 from vaeline.models.distributions.moments import stated
 from vaeline.models.inference import Layer
 
 ACTIVE_UNIT_VARIANCE = 0.01  # Burda et al. 2016, section 5.2
 ACTIVITY_IMAGES = 500  # training images, that the authors' code counts active units on
-DRAWS = 256  # of all layers, where a posterior hangs on a draw or does not know its moments
+ACTIVITY_DRAWS = 256  # of all layers, where a posterior hangs on a draw or does not know its moments
 TOGETHER = 64  # images at a time, then: their draws go through the networks between layers alone
 
 
@@ -62,12 +62,14 @@ def latents(model: nn.Module, images: Observations) -> Latents:
     """
     found: tuple[list[Tensor], ...] = ([], [], [])
     kls = []
-    for x in shown(model, images):
+    for x in observed_chunks(model, images):
         inference = model.infer(x)
         kls.append(inference.kl_terms().cpu())
         exact = all(_exact(layer) for layer in inference.layers)
         for layers in (
-            [inference.layers] if exact else (model.layers(part, DRAWS) for part in x.split(TOGETHER))
+            [inference.layers]
+            if exact
+            else (model.layers(part, ACTIVITY_DRAWS) for part in x.split(TOGETHER))
         ):
             for values, collected in zip(zip(*map(_moments, layers), strict=True), found, strict=True):
                 collected.append(torch.cat(values, dim=1).cpu())

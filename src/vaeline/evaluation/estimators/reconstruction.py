@@ -5,10 +5,10 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from vaeline.data.observations import Observations, pixels
-from vaeline.evaluation.estimators.bounds import shown
+from vaeline.evaluation.estimators.bounds import observed_chunks
 
 # float32 cannot tell probabilities nearer to 1 than this from 1 itself.
-RESOLUTION = 2.0**-24
+UNIFORM_RESOLUTION = 2.0**-24
 
 
 @torch.inference_mode()
@@ -19,9 +19,9 @@ def reconstruction_errors(model: nn.Module, images: Observations) -> dict[str, T
     squared and absolute error, a pixel; pixel values in [0, 1].
     """
     errors: dict[str, list[Tensor]] = {"bce": [], "sse": [], "mse": [], "mae": []}
-    for x in shown(model, images):
+    for x in observed_chunks(model, images):
         mean, x = model.infer(x).likelihood.mean[0], pixels(x)
-        bce = binary_cross_entropy_with_logits(torch.logit(mean, eps=RESOLUTION), x, reduction="none")
+        bce = binary_cross_entropy_with_logits(torch.logit(mean, eps=UNIFORM_RESOLUTION), x, reduction="none")
         squared = (mean - x).square().flatten(1)
         errors["bce"].append(bce.flatten(1).sum(1).cpu())
         errors["sse"].append(squared.sum(1).cpu())

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from vaeline.data.observations import Observations
-from vaeline.evaluation.estimators.bounds import shown
+from vaeline.evaluation.estimators.bounds import observed_chunks
 
 FINE = 0.25  # cycles a pixel: half of the finest that pixels can show; what is below are shapes
 
@@ -26,7 +26,10 @@ def sharpness(model: nn.Module, images: Observations, originals: np.ndarray) -> 
     has less.
     """
     rebuilt = torch.cat(
-        [fine_energy(model.infer(x).likelihood.mean[0].clamp(0, 1)).cpu() for x in shown(model, images)]
+        [
+            fine_energy(model.infer(x).likelihood.mean[0].clamp(0, 1)).cpu()
+            for x in observed_chunks(model, images)
+        ]
     )
     real = fine_energy(torch.from_numpy(originals.copy()).float() / 255)
     ratio = (rebuilt.mean() / real.mean()).item()

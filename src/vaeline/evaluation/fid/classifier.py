@@ -13,13 +13,13 @@ from vaeline.core.files import write_tensors
 from vaeline.core.progress import bar
 from vaeline.runtime.seeding import own_noise
 
-FEATURES = 64
+CLASSIFIER_FEATURES = 64
 # A seed of its own: the yardstick must not vary with the seed of the run that it measures.
-SEED = 0
-STEPS = 1000  # at the most: reached with 4,300 images or more
-EPOCHS = 30
-BATCH = 128
-LEARNING_RATE = 5e-3
+CLASSIFIER_SEED = 0
+CLASSIFIER_STEPS = 1000  # at the most: reached with 4,300 images or more
+CLASSIFIER_EPOCHS = 30
+CLASSIFIER_BATCH = 128
+CLASSIFIER_LEARNING_RATE = 5e-3
 WEIGHT_DECAY = 1e-2
 QUARTERS = 4
 
@@ -38,10 +38,10 @@ class Classifier(nn.Module):
             _convolution(channels, 16, stride=2),
             _convolution(16, 32),
             _convolution(32, 64, stride=2),
-            _convolution(64, FEATURES),
+            _convolution(64, CLASSIFIER_FEATURES),
         )
-        self.norm = nn.BatchNorm1d(FEATURES, affine=False)
-        self.head = nn.Linear(FEATURES, classes)
+        self.norm = nn.BatchNorm1d(CLASSIFIER_FEATURES, affine=False)
+        self.head = nn.Linear(CLASSIFIER_FEATURES, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Returns float32 [B, 64]."""
@@ -97,20 +97,24 @@ def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Module:
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
-def train(images: np.ndarray, labels: np.ndarray, classes: int, device: torch.device) -> Classifier:
+def train_classifier(
+    images: np.ndarray, labels: np.ndarray, classes: int, device: torch.device
+) -> Classifier:
     """Returns a classifier trained on uint8 images [N, C, H, W] and labels int64 [N], in eval mode.
 
     On one machine the same images give the same weights (on CUDA after `set_seed`). Images of a single class
     are told apart by how they are turned, see `Turned`.
     """
     images, labels, classes = _task(images, labels, classes)
-    steps = min(STEPS, EPOCHS * math.ceil(len(images) / BATCH))
-    with own_noise(SEED):
+    steps = min(CLASSIFIER_STEPS, CLASSIFIER_EPOCHS * math.ceil(len(images) / CLASSIFIER_BATCH))
+    with own_noise(CLASSIFIER_SEED):
         classifier = Classifier(images.shape[1], classes).to(device).train()
-        optimizer = torch.optim.AdamW(classifier.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
+        optimizer = torch.optim.AdamW(
+            classifier.parameters(), CLASSIFIER_LEARNING_RATE, weight_decay=WEIGHT_DECAY
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, CLASSIFIER_LEARNING_RATE, total_steps=steps)
         for _ in bar(range(steps), desc="classifier", unit="step"):
-            index = torch.randint(len(images), (BATCH,)).numpy()
+            index = torch.randint(len(images), (CLASSIFIER_BATCH,)).numpy()
             batch, target = (torch.from_numpy(part[index]).to(device) for part in (images, labels))
             optimizer.zero_grad()
             cross_entropy(classifier.logits(batch), target).backward()
@@ -120,7 +124,7 @@ def train(images: np.ndarray, labels: np.ndarray, classes: int, device: torch.de
 
 
 @torch.inference_mode()
-def accuracy(
+def classifier_accuracy(
     classifier: Classifier, images: np.ndarray, labels: np.ndarray, classes: int
 ) -> tuple[float, float]:
     """Returns the share of uint8 images [N, C, H, W] put into their class, and its standard error.
@@ -130,8 +134,8 @@ def accuracy(
     device = next(classifier.parameters()).device
     images, labels, _ = _task(images, labels, classes)
     right = 0
-    for start in range(0, len(images), BATCH):
-        logits = classifier.logits(torch.tensor(images[start : start + BATCH], device=device))
-        right += (logits.argmax(1).cpu().numpy() == labels[start : start + BATCH]).sum().item()
+    for start in range(0, len(images), CLASSIFIER_BATCH):
+        logits = classifier.logits(torch.tensor(images[start : start + CLASSIFIER_BATCH], device=device))
+        right += (logits.argmax(1).cpu().numpy() == labels[start : start + CLASSIFIER_BATCH]).sum().item()
     share = right / len(images)
     return share, (share * (1 - share) / len(images)) ** 0.5

@@ -12,7 +12,7 @@ from torch import nn
 from vaeline.core.progress import bar
 from vaeline.runtime import processes
 
-BATCH = 16  # a larger one leaves the caches
+FEATURE_BATCH = 16  # a larger one leaves the caches
 PROBE = 8  # images whose time foretells that of all
 
 
@@ -37,12 +37,12 @@ def features(
     extractor.eval()
 
     def of_batch(start: int) -> np.ndarray:
-        batch = torch.tensor(images[start : start + BATCH], device=device)
+        batch = torch.tensor(images[start : start + FEATURE_BATCH], device=device)
         found = extractor(batch).cpu().numpy()
         done(len(batch) * processes.size())
         return found
 
-    return np.concatenate(processes.each(range(0, len(images), BATCH), of_batch))
+    return np.concatenate(processes.each(range(0, len(images), FEATURE_BATCH), of_batch))
 
 
 def _forecast(extractor: nn.Module, images: np.ndarray, total: int) -> str:

@@ -10,7 +10,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.runtime import processes
 
 DRAW_SEED = 0
-BATCH = 256
+GENERATION_BATCH = 256
 SMALLEST = 3  # the jackknife leaves one image out, and two make the smallest unbiased estimate
 
 
@@ -21,9 +21,9 @@ def to_uint8(images: Tensor) -> Tensor:
     return (images * 255).round().clamp(0, 255).to(torch.uint8)
 
 
-def generated(sample: Callable[[int], Tensor], n: int) -> np.ndarray:
+def generate_images(sample: Callable[[int], Tensor], n: int) -> np.ndarray:
     """Returns uint8 [n, C, H, W] from `sample(count)`, which draws from torch's global generators."""
-    counts = [min(BATCH, n - start) for start in range(0, n, BATCH)]
+    counts = [min(GENERATION_BATCH, n - start) for start in range(0, n, GENERATION_BATCH)]
     return torch.cat(processes.each(counts, lambda count: to_uint8(sample(count)).cpu())).numpy()
 
 
@@ -40,12 +40,12 @@ def sample_size(wanted: int, *available: int) -> int:
     return n
 
 
-def drawn(images: np.ndarray, n: int) -> np.ndarray:
+def random_subset(images: np.ndarray, n: int) -> np.ndarray:
     """Returns n of `images` [N, C, H, W], always the same ones, drawn without replacement."""
-    return images[some(len(images), n)]
+    return images[evenly_spaced(len(images), n)]
 
 
-def some(count: int, n: int) -> np.ndarray:
+def evenly_spaced(count: int, n: int) -> np.ndarray:
     """Returns n of the numbers below `count`, ascending, always the same ones."""
     # Not the first n: MNIST's test set begins with its neater writers, and digits goes writer by writer.
     return np.sort(np.random.default_rng(DRAW_SEED).permutation(count)[:n])

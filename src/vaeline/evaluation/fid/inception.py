@@ -16,7 +16,7 @@ from vaeline.runtime import processes
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"
 FID_WEIGHTS_URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{FILE}"
-PUBLISHED = "6726825d"
+PUBLISHED_HASH = "6726825d"
 COMMAND = "dvc exp run -S fid_inception=require"
 
 
@@ -28,7 +28,7 @@ class Inception(nn.Module):
 
     def __init__(self, device: torch.device, dims: int = 2048) -> None:
         super().__init__()
-        path = weights("Inception's", FID_WEIGHTS_URL, PUBLISHED)
+        path = weights("Inception's", FID_WEIGHTS_URL, PUBLISHED_HASH)
         self.weights = _digest(path)
         from pytorch_fid.inception import InceptionV3  # two seconds: not before the weights are there
 
@@ -80,4 +80,4 @@ def _inception_or_reason(mode: str, device: torch.device) -> tuple[Inception | N
 
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[: len(PUBLISHED)]
+        return hashlib.file_digest(file, "sha256").hexdigest()[: len(PUBLISHED_HASH)]

@@ -5,7 +5,7 @@ Bińkowski, Sutherland, Arbel, Gretton, "Demystifying MMD GANs" (2018), eq. 4 an
 
 import numpy as np
 
-CHUNK = 1024  # rows of the kernel matrix in memory at once
+KERNEL_ROWS = 1024  # rows of the kernel matrix in memory at once
 
 
 def kid(features1: np.ndarray, features2: np.ndarray) -> tuple[float, float]:
@@ -33,7 +33,7 @@ def _mmd(own: np.ndarray, cross: np.ndarray, n: int) -> np.ndarray:
 
 
 def _row_sums(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    rows = (x[start : start + CHUNK] for start in range(0, len(x), CHUNK))
+    rows = (x[start : start + KERNEL_ROWS] for start in range(0, len(x), KERNEL_ROWS))
     return np.concatenate([_kernel(part @ y.T, x.shape[1]).sum(1) for part in rows])
 
 

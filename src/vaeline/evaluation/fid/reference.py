@@ -14,9 +14,9 @@ from vaeline.core.files import read_json, replacing, write_json
 from vaeline.evaluation.fid.classifier import Classifier
 from vaeline.evaluation.fid.features import extract
 from vaeline.evaluation.fid.inception import Inception, inception_or_reason
-from vaeline.evaluation.fid.scores import CLASSIFIER, INCEPTION, caveats, floors, scores
+from vaeline.evaluation.fid.scores import CLASSIFIER, INCEPTION, caveats, distance_scores, floors
 
-REMEDY = "run `dvc repro --force --single-item fid_reference`"
+MEASURE_AGAIN = "run `dvc repro --force --single-item fid_reference`"
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ class Reference:
     def _scores(self, name: str, extractor: nn.Module, images: Mapping[str, np.ndarray]) -> dict[str, float]:
         real, metrics = self.features[name], {}
         for source, features in zip(images, extract(name, extractor, *images.values()), strict=True):
-            metrics |= scores(name, features, real, source)
+            metrics |= distance_scores(name, features, real, source)
         return metrics
 
     def _inception(self, device: torch.device) -> tuple[Inception | None, str]:
@@ -81,7 +81,7 @@ class Reference:
             return None, self.skipped
         inception, skipped = inception_or_reason(self.mode, device)
         if inception and inception.weights != self.weights:
-            raise VaelineError(f"Inception's weights are not those that the reference had: {REMEDY}")
+            raise VaelineError(f"Inception's weights are not those that the reference had: {MEASURE_AGAIN}")
         return inception, skipped
 
     def save(self, folder: Path) -> None:
@@ -103,4 +103,4 @@ class Reference:
         except FileNotFoundError as error:
             raise VaelineError(f"{error.filename}: missing; run `dvc repro fid_reference`") from None
         except Exception as error:  # damaged archives raise anything
-            raise VaelineError(f"{folder}: damaged ({type(error).__name__}): {REMEDY}") from None
+            raise VaelineError(f"{folder}: damaged ({type(error).__name__}): {MEASURE_AGAIN}") from None

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from vaeline.evaluation.fid.frechet import frechet_distance, frechet_standard_error, statistics
-from vaeline.evaluation.fid.inception import PUBLISHED
+from vaeline.evaluation.fid.inception import PUBLISHED_HASH
 from vaeline.evaluation.fid.kid import kid
 
 CLASSIFIER, INCEPTION = "classifier", "inception"
@@ -19,7 +19,9 @@ def distance(features1: np.ndarray, features2: np.ndarray) -> float:
     return frechet_distance(*statistics(features1), *statistics(features2))
 
 
-def scores(extractor: str, generated: np.ndarray, real: np.ndarray, source: str = PRIOR) -> dict[str, float]:
+def distance_scores(
+    extractor: str, generated: np.ndarray, real: np.ndarray, source: str = PRIOR
+) -> dict[str, float]:
     """Returns fid and kid, each with its standard error, for features [N, D] of both halves."""
     suffix = SUFFIXES[extractor] + source
     kernel_distance, kernel_error = kid(generated, real)
@@ -42,12 +44,12 @@ def caveats(features: np.ndarray, weights: str) -> dict[str, str]:
     notes = []
     if n < dims:
         notes.append(f"{n} images for {dims} features: biased upwards, compare at this fid_samples only")
-    if weights != PUBLISHED:
-        notes.append(f"the weights are not the published ones (SHA-256 {weights}, not {PUBLISHED})")
+    if weights != PUBLISHED_HASH:
+        notes.append(f"the weights are not the published ones (SHA-256 {weights}, not {PUBLISHED_HASH})")
     return {"fid_note": "; ".join(notes)} if notes else {}
 
 
-def summary(metrics: Mapping[str, float | str]) -> str:
+def distances_line(metrics: Mapping[str, float | str]) -> str:
     """Returns fid's metrics in one line: each Fréchet distance with its error and floor."""
     computed = [suffix for suffix in SUFFIXES.values() if f"fid{suffix}" in metrics]
     parts = [

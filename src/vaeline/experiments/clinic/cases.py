@@ -8,7 +8,7 @@ from typing import Any
 from vaeline.diagnosis.finding import Finding, problems
 from vaeline.experiments import presets
 from vaeline.experiments.clinic.trial import Trial, trial
-from vaeline.provenance.commands import overrides
+from vaeline.provenance.commands import override_arguments
 
 PREFIX, BASE = "clinic-", "clinic"
 ELBO = "best_valid_elbo"
@@ -22,12 +22,14 @@ Row = dict[str, Any]
 
 def names() -> list[str]:
     """Returns the cases, FAILURE-HOW, without their prefix."""
-    return [name.removeprefix(PREFIX) for name in presets.names() if name.startswith(PREFIX)]
+    return [name.removeprefix(PREFIX) for name in presets.preset_names() if name.startswith(PREFIX)]
 
 
 def changes(preset: str) -> list[str]:
     """Returns what a preset changes, as overrides; its notes tell a reader and nothing else."""
-    return overrides({key: value for key, value in presets.overrides(preset).items() if key != "notes"})
+    return override_arguments(
+        {key: value for key, value in presets.preset_overrides(preset).items() if key != "notes"}
+    )
 
 
 def healthy(seed: int) -> Trial:
@@ -69,7 +71,7 @@ def case(name: str) -> Row:
         _, _, _, *flags = shlex.split(found.command)  # dvc exp run -S … -S …
         row |= _outcome(f"{PREFIX}{name}-cured", flags[1::2], provoked, found)
     if name in ADVISED:
-        advised = [*changes(PREFIX + name), *overrides(ADVISED[name])]
+        advised = [*changes(PREFIX + name), *override_arguments(ADVISED[name])]
         row["advised"] = {"changes": ADVISED[name]} | _outcome(
             f"{PREFIX}{name}-advised", advised, provoked, found
         )
@@ -102,8 +104,8 @@ def _improved(before: Trial, after: Trial, was: Finding, now: Finding) -> bool:
 
 def _own(name: str) -> Mapping[str, Any]:
     """Returns what the case changes of the sound configuration."""
-    base = presets.overrides(BASE)
-    return {k: v for k, v in presets.overrides(PREFIX + name).items() if k not in base or base[k] != v}
+    base = presets.preset_overrides(BASE)
+    return {k: v for k, v in presets.preset_overrides(PREFIX + name).items() if k not in base or base[k] != v}
 
 
 def _evidence(found: Finding | None) -> list[dict[str, Any]]:

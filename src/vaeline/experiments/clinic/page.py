@@ -11,7 +11,7 @@ from vaeline.evaluation.estimators.estimate import with_error
 from vaeline.experiments import presets, tables
 from vaeline.experiments.clinic.cases import BASE, Row
 from vaeline.experiments.clinic.trial import Trial
-from vaeline.provenance.commands import overrides
+from vaeline.provenance.commands import override_arguments
 
 TITLES = {detector.name: detector.title for detector in DETECTORS}
 LEVEL = 0.95
@@ -60,12 +60,12 @@ def markdown(rows: Sequence[Row], sound: Sequence[Trial]) -> str:
     # By the same clock: a training that several remedies lead to is one. A diverged one has no time.
     seconds = {trial.seconds for trial in sound} | {row["seconds"] for row in rows}
     seconds = (seconds | {row["after"]["seconds"] for row in treated}) - {0.0}
-    budget = presets.config(presets.overrides(BASE))
+    budget = presets.config(presets.preset_overrides(BASE))
     false = [names for names in alarms if names]
     which = "; ".join(", ".join(TITLES[name].lower() for name in names) for names in false)
     parts = [
         INTRODUCTION.format(train=budget.data.train_size, valid=budget.data.valid_size),
-        tables.markdown([HEADING, *map(_row, rows)]) + "\n",
+        tables.markdown_table([HEADING, *map(_row, rows)]) + "\n",
         BETWEEN.format(
             runs=len(alarms),
             budget=f"{budget.epochs} epochs, all else as in params.yaml",
@@ -85,10 +85,10 @@ def _row(row: Row) -> list[str]:
     after = row["after"] or {}
     return [
         TITLES[row["mode"]],
-        f"{row['why']}: `{' '.join(overrides(row['provoked_with']))}`",
+        f"{row['why']}: `{' '.join(override_arguments(row['provoked_with']))}`",
         f"yes, {row['sure']:.0%} sure" if row["found"] else "**no**",
         _elbo(row),
-        f"`{' '.join(overrides(row['changes']))}`" if row["changes"] else "–",
+        f"`{' '.join(override_arguments(row['changes']))}`" if row["changes"] else "–",
         _elbo(after),
         "yes" if row["cured"] else "**no**",
     ]
@@ -100,7 +100,7 @@ def _elbo(values: Mapping[str, Any]) -> str:
 
 def _evidence(row: Row) -> str:
     after = {(one["name"], one["threshold"]): one for one in (row["after"] or {}).get("evidence", [])}
-    heading = f"### {TITLES[row['mode']]}: `{' '.join(overrides(row['provoked_with']))}`"
+    heading = f"### {TITLES[row['mode']]}: `{' '.join(override_arguments(row['provoked_with']))}`"
     lines = [["measure", "before", "after", "sound", "why there"]]
     for one in row["evidence"]:
         then = after.get((one["name"], one["threshold"]))
@@ -112,9 +112,11 @@ def _evidence(row: Row) -> str:
     others += f"\nFound after the remedy: {', '.join(left)}.\n" if left else ""
     if advised := row["advised"]:
         done = "cures as well" if advised["cured"] else "does **not** cure"
-        settings = " ".join(overrides(advised["changes"]))
+        settings = " ".join(override_arguments(advised["changes"]))
         others += f"\nWhat is commonly advised, `{settings}`, {done}: ELBO {_elbo(advised['after'])}.\n"
-    return f"{heading}\n\n{tables.markdown(lines)}\n\n```\n{row['remedy'] or 'no remedy'}\n```\n{others}\n"
+    return (
+        f"{heading}\n\n{tables.markdown_table(lines)}\n\n```\n{row['remedy'] or 'no remedy'}\n```\n{others}\n"
+    )
 
 
 def _value(one: Mapping[str, Any] | None) -> str:

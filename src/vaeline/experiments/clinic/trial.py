@@ -16,11 +16,11 @@ import pandas as pd
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import read_json, write_json
 from vaeline.core.progress import bar
-from vaeline.diagnosis.finding import Finding, load, of
-from vaeline.diagnosis.looking import look
-from vaeline.diagnosis.remedy_commands import with_commands
+from vaeline.diagnosis.finding import Finding, finding_from, load_findings
+from vaeline.diagnosis.looking import run_detectors
+from vaeline.diagnosis.remedy_commands import with_remedy_commands
 from vaeline.experiments.find import params_with
-from vaeline.experiments.launch import failure, started, watch
+from vaeline.experiments.launch import failure, running_experiment, watch
 from vaeline.experiments.watching import kept
 from vaeline.provenance.closure import stage_code
 
@@ -56,7 +56,7 @@ def trial(name: str, overrides: Sequence[str]) -> Trial:
     path = RESULTS / f"{_made_of(overrides)}.json"
     if not path.is_file():
         if not _run(name, overrides):
-            return Trial(load(kept(name)), {}, 0.0)
+            return Trial(load_findings(kept(name)), {}, 0.0)
         write_json(path, _measured(name, overrides))
     values = read_json(path)
     return Trial(_looked_at(values["measures"], overrides), values["measures"], values["seconds"])
@@ -71,7 +71,7 @@ def _made_of(overrides: Sequence[str]) -> str:
 
 def _looked_at(measures: Mapping[str, float], overrides: Sequence[str]) -> list[Finding]:
     params = params_with(overrides)
-    return with_commands(look(measures, params), params)
+    return with_remedy_commands(run_detectors(measures, params), params)
 
 
 def _run(name: str, overrides: Sequence[str]) -> bool:
@@ -80,7 +80,7 @@ def _run(name: str, overrides: Sequence[str]) -> bool:
     kept(name).unlink(missing_ok=True)
     with (
         bar(total=1, desc="clinic", unit=" training", leave=False) as shown,
-        started(overrides, name, LAST) as process,
+        running_experiment(overrides, name, LAST) as process,
     ):
         watch(process, name, shown)
     if process.returncode and not kept(name).is_file():
@@ -90,7 +90,7 @@ def _run(name: str, overrides: Sequence[str]) -> bool:
 
 def _measured(name: str, overrides: Sequence[str]) -> dict[str, Any]:
     measures = _json(name, "train/metrics.json") | _json(name, "diagnose/metrics.json")
-    printed = [of(values) for values in _json(name, "diagnose/findings.json")["findings"]]
+    printed = [finding_from(values) for values in _json(name, "diagnose/findings.json")["findings"]]
     if printed != _looked_at(measures, overrides):
         raise VaelineError(f"{name}: diagnose printed other findings than its own measures give")
     history = pd.read_csv(io.StringIO(_text(name, "train/history.csv"))).set_index("epoch")

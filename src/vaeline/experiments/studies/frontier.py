@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from vaeline.core.files import write_csv, write_figure, write_text
-from vaeline.core.params import text
+from vaeline.core.params import param_text
 from vaeline.experiments import sweep, tables
 from vaeline.experiments.plots import frontier
 from vaeline.experiments.sweep import Sweep
@@ -22,11 +22,11 @@ def document(swept: Sweep) -> str:
     """Returns the table in Markdown, with what its errors mean and what made it."""
     names = tables.columns(swept.table)
     rows = [
-        [text(row["beta"]), *(tables.cell(row, name) for name in names)]
+        [param_text(row["beta"]), *(tables.table_cell(row, name) for name in names)]
         for row in swept.table.to_dict("records")
     ]
     lines = ["# Rate and distortion over β", "", "![frontier](pictures/frontier.png)", ""]
-    lines += [tables.markdown([["β", *names.values()], *rows]), ""]
+    lines += [tables.markdown_table([["β", *names.values()], *rows]), ""]
     lines += [CAPTION.format(**swept.table.to_dict("records")[0]), "", tables.made_by(swept)]
     return "\n".join([*lines, *tables.not_in_the_table(swept)]) + "\n"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from vaeline.core.files import write_csv, write_figure, write_text
-from vaeline.core.params import text
+from vaeline.core.params import param_text
 from vaeline.evaluation.estimators.estimate import digits
 from vaeline.experiments import sweep, tables
 from vaeline.experiments.plots import seeds
@@ -28,7 +28,7 @@ CAPTION = (
 UNCERTAIN = " From {n} trainings, a standard deviation is itself known to about {percent:.0f} %."
 
 
-def statistics(table: pd.DataFrame) -> pd.DataFrame:
+def seed_statistics(table: pd.DataFrame) -> pd.DataFrame:
     """Returns a row for each metric: `mean` and `sd` over the `n` trainings, and `se`, the error of one.
 
     `sd` has n − 1 in its denominator and is NaN for a single training; `se` is the root mean square of the
@@ -49,17 +49,18 @@ def statistics(table: pd.DataFrame) -> pd.DataFrame:
 def document(swept: Sweep) -> str:
     """Returns the tables in Markdown, with what their errors mean and what made them."""
     table, names = swept.table, tables.columns(swept.table)
-    overall = [[names[row["metric"]], *_figures(row)] for row in statistics(table).to_dict("records")]
+    overall = [[names[row["metric"]], *_figures(row)] for row in seed_statistics(table).to_dict("records")]
     each = [
-        [text(row["seed"]), *(tables.cell(row, name) for name in names)] for row in table.to_dict("records")
+        [param_text(row["seed"]), *(tables.table_cell(row, name) for name in names)]
+        for row in table.to_dict("records")
     ]
     caption = CAPTION.format(**table.to_dict("records")[0])
     if len(table) > 1:
         caption += UNCERTAIN.format(n=len(table), percent=100 / math.sqrt(2 * len(table) - 2))
     lines = ["# Trainings that differ by seed", "", "![seeds](pictures/seeds.png)", ""]
-    lines += [tables.markdown([HEADING, *overall]), "", caption, ""]
+    lines += [tables.markdown_table([HEADING, *overall]), "", caption, ""]
     lines += ["Each training, ± its standard error over images:", ""]
-    lines += [tables.markdown([["Seed", *names.values()], *each]), "", tables.made_by(swept)]
+    lines += [tables.markdown_table([["Seed", *names.values()], *each]), "", tables.made_by(swept)]
     return "\n".join([*lines, *tables.not_in_the_table(swept)]) + "\n"
 
 
@@ -74,7 +75,7 @@ def _figures(row: Mapping[str, Any]) -> list[str]:
 def write(swept: Sweep) -> str:
     """Writes tables and picture to docs/, and returns the tables."""
     written = document(swept)
-    picture = seeds(swept.table, statistics(swept.table), tables.columns(swept.table))
+    picture = seeds(swept.table, seed_statistics(swept.table), tables.columns(swept.table))
     write_text(DOCS / "seeds.md", written)
     write_csv(DOCS / "seeds.csv", swept.table)
     write_figure(DOCS / "pictures" / "seeds.png", picture)

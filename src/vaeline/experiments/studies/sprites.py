@@ -39,7 +39,7 @@ Row = dict[str, Any]
 
 def names() -> list[str]:
     """Returns the presets of the page, NAME-SEED, without their prefix: the plain VAE first."""
-    found = [name.removeprefix(PREFIX) for name in presets.names() if name.startswith(PREFIX)]
+    found = [name.removeprefix(PREFIX) for name in presets.preset_names() if name.startswith(PREFIX)]
     return sorted(found, key=lambda name: (not name.startswith("vae-"), name))
 
 
@@ -50,7 +50,7 @@ def kind(name: str) -> str:
 
 def row(name: str, record: Mapping[str, Any] | None) -> Row:
     """Returns a training; raises VaelineError for a record that is not of its preset as it stands today."""
-    changes = presets.overrides(PREFIX + name)
+    changes = presets.preset_overrides(PREFIX + name)
     entry = {"name": name, "beta": presets.config(changes).beta, "source": changes["notes"]}
     if record is None:
         return entry | {"run": False}
@@ -95,7 +95,7 @@ BELOW = """
 
 def markdown(rows: Sequence[Row]) -> str:
     """Returns the page, for what has run."""
-    budget = presets.config(presets.overrides(BASE))
+    budget = presets.config(presets.preset_overrides(BASE))
     kinds = {kind(row["name"]): row for row in rows}
     told = ", ".join(f"{name} has β = {row['beta']:g} ({row['source']})" for name, row in kinds.items())
     grid = {"shape": 3} | budget.data.sprites.model_dump()
@@ -106,11 +106,11 @@ def markdown(rows: Sequence[Row]) -> str:
     )  # fmt: skip
     groups = {name: [r for r in rows if kind(r["name"]) == name and r["run"]] for name in kinds}
     each = [["", *FIGURES.values(), "training"], *(_each(row) for row in rows)]
-    parts = [head, EACH, tables.markdown(each), "\n", BELOW]
+    parts = [head, EACH, tables.markdown_table(each), "\n", BELOW]
     if all(groups.values()):
         counts = min(map(len, groups.values()))
         parts[1:1] = [
-            tables.markdown(_compared(groups)),
+            tables.markdown_table(_compared(groups)),
             COMPARED.format(n=counts),
             UNCERTAIN.format(percent=100 / math.sqrt(2 * counts - 2)) if counts > 1 else "",
             *_pictures(kinds),
@@ -142,7 +142,7 @@ def _each(row: Row) -> list[str]:
 def _pictures(kinds: Mapping[str, Row]) -> list[str]:
     lines = [[f"{title}, {name}" for name in kinds] for title in PICTURES.values()]
     shown = [[f"![{title}]({picture(name, what)})" for name in kinds] for what, title in PICTURES.items()]
-    return ["\n", *(tables.markdown(pair) + "\n\n" for pair in zip(lines, shown, strict=True))]
+    return ["\n", *(tables.markdown_table(pair) + "\n\n" for pair in zip(lines, shown, strict=True))]
 
 
 def picture(name: str, what: str) -> str:
@@ -175,7 +175,7 @@ def main(wanted: Sequence[str]) -> None:
 
     Raises VaelineError for an unknown name, and at the end for trainings that failed: the others run.
     """
-    chosen = presets.chosen(wanted, names(), PREFIX, "on sprites")
+    chosen = presets.presets_to_run(wanted, names(), PREFIX, "on sprites")
     try:
         presets.run_all(chosen, "sprites", keep_pictures)
     finally:

@@ -38,7 +38,7 @@ def cells(names: Iterable[str]) -> list[str]:
 
 def row(name: str, record: Mapping[str, Any] | None) -> dict[str, Any]:
     """Returns a cell; raises VaelineError for a record that is not of the preset as it stands today."""
-    changes = presets.overrides(name)
+    changes = presets.preset_overrides(name)
     published = changes.get("target_nll")
     if record is None:
         empty = dict.fromkeys(("nll", "nll_se", "active_units", "epochs", "seconds"))
@@ -65,7 +65,9 @@ HEADING = ("preset", "published", "NLL ± se (nats)", "active units", "epochs", 
 
 def markdown(rows: Iterable[Mapping[str, Any]], title: str, caption: str) -> str:
     """Returns a section with its caption and the rows as a table."""
-    return "\n".join([f"## {title}", "", caption, "", tables.markdown([HEADING, *map(_cells, rows)]), ""])
+    return "\n".join(
+        [f"## {title}", "", caption, "", tables.markdown_table([HEADING, *map(_cells, rows)]), ""]
+    )
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -106,7 +108,7 @@ layer by layer. `make table1` writes this page from the records in docs/records;
 def main() -> None:
     """Writes docs/table1.md and docs/table1.json."""
     records = presets.recorded()
-    rows = [row(name, records.get(name)) for name in cells(presets.names())]
+    rows = [row(name, records.get(name)) for name in cells(presets.preset_names())]
     sections = [
         markdown([row for row in rows if row["preset"].startswith(f"{family}-")], title, caption)
         for family, title, caption in SECTIONS

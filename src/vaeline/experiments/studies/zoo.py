@@ -24,14 +24,14 @@ FIGURES = ("elbo", "iwae", "bits_per_dim", "fid_classifier", "conditional_accura
 
 def names() -> list[str]:
     """Returns the entries, without their prefix: the plain VAE first, the others by name."""
-    found = [name.removeprefix(PREFIX) for name in presets.names() if name.startswith(PREFIX)]
+    found = [name.removeprefix(PREFIX) for name in presets.preset_names() if name.startswith(PREFIX)]
     return sorted(found, key=lambda name: (name != "vae", name))
 
 
 def row(name: str, record: Mapping[str, Any] | None) -> dict[str, Any]:
     """Returns an entry; raises VaelineError for a record that is not of its preset as it stands today."""
-    changes = presets.overrides(PREFIX + name)
-    shared = presets.overrides(BASE)
+    changes = presets.preset_overrides(PREFIX + name)
+    shared = presets.preset_overrides(BASE)
     chosen = {k: v for k, v in changes.items() if k not in UNTOLD and shared.get(k) != v}
     entry = {"name": name, "chosen_by": _command(chosen), "source": changes["notes"]}
     if record is None:
@@ -70,11 +70,11 @@ training takes seconds or minutes.
 
 def markdown(rows: Iterable[Mapping[str, Any]]) -> str:
     """Returns the page."""
-    budget = presets.overrides(BASE)
+    budget = presets.preset_overrides(BASE)
     head = INTRODUCTION.format(
         epochs=budget["epochs"], train=f"{budget['data.train_size']:,}", k=budget["iwae_k"]
     )
-    return head + tables.markdown([HEADING, *map(_cells, rows)]) + "\n"
+    return head + tables.markdown_table([HEADING, *map(_cells, rows)]) + "\n"
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -99,7 +99,7 @@ def main(wanted: list[str]) -> None:
 
     Raises VaelineError for an unknown name, and at the end for entries that failed: the others run.
     """
-    chosen = presets.chosen(wanted, names(), PREFIX, "in the zoo")
+    chosen = presets.presets_to_run(wanted, names(), PREFIX, "in the zoo")
     try:
         presets.run_all(chosen, "zoo", lambda _: write())
     finally:

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-DEAD = 0.1  # of an even share: a code that is used less is started anew
+DEAD_SHARE = 0.1  # of an even share: a code that is used less is started anew
 
 
-def nearest(vectors: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
+def nearest_codes(vectors: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
     """Returns which row of `table` [codes, d] is nearest to each of `vectors` [..., d], and how far: [...].
 
     Differences are taken one by one: what is in the table has a distance of exactly 0, and finds itself.
@@ -57,7 +57,7 @@ class Codebook(nn.Module):
         self.running_shares.lerp_(assigned.mean(0), 1 - self.decay)
         self.running_sums.lerp_(sums, 1 - self.decay)
         even = 1 / len(every)
-        dead = self.running_shares < DEAD * even
+        dead = self.running_shares < DEAD_SHARE * even
         fresh = _some(vectors, len(every)) * even
         self.running_shares.copy_(torch.where(dead, even, self.running_shares))
         self.running_sums.copy_(torch.where(dead.unsqueeze(-1), fresh, self.running_sums))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vaeline.models.distributions.codebook import nearest
+from vaeline.models.distributions.codebook import nearest_codes
 from vaeline.models.distributions.gaussians import Termwise
 
 
@@ -67,7 +67,7 @@ class Coded(Termwise):
         if value.dim() > 2 and value.stride(0) == 0:  # one draw, many times
             once = self.terms(value[0])
             return once.expand(len(value), *once.shape)
-        codes, distance = nearest(value.unflatten(-1, (self.positions, -1)), self.table)
+        codes, distance = nearest_codes(value.unflatten(-1, (self.positions, -1)), self.table)
         log_p = self.logits(codes.reshape(-1, self.positions)).log_softmax(-1)
         log_p = log_p.gather(-1, codes.reshape(-1, self.positions, 1)).reshape(codes.shape)
         return torch.where(distance == 0, log_p, -torch.inf)

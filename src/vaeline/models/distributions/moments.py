@@ -5,7 +5,7 @@ from torch.distributions import Distribution, Independent, MultivariateNormal
 
 from vaeline.models.distributions.codes import Assigned
 
-DRAWS = 256
+MOMENT_DRAWS = 256
 
 
 def stated(distribution: Distribution) -> bool:
@@ -17,5 +17,5 @@ def moments(distribution: Distribution) -> tuple[Tensor, Tensor]:
     """Returns mean and variance, [*batch, *event] both: exact where they are known, else of `DRAWS` draws."""
     if stated(distribution):
         return distribution.mean, distribution.variance
-    drawn = distribution.sample((DRAWS,))
+    drawn = distribution.sample((MOMENT_DRAWS,))
     return drawn.mean(0), drawn.var(0)

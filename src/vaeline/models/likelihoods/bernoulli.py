@@ -12,7 +12,7 @@ from vaeline.core.numerics import sum_of_logs
 from vaeline.core.params import Options
 from vaeline.models.likelihoods.likelihood import Likelihood
 
-CHUNK = 4096
+BINARIZATION_CHUNK = 4096
 
 
 class Bernoulli(Likelihood):
@@ -51,7 +51,9 @@ class Bernoulli(Likelihood):
         """Returns uint8 images [N, C, H, W] of 0 and 255: the one binarization that bounds are scored on."""
         generator = torch.Generator().manual_seed(self.seed)
         drawn = torch.empty_like(images)
-        for target, chunk in zip(drawn.split(CHUNK), images.split(CHUNK), strict=True):
+        for target, chunk in zip(
+            drawn.split(BINARIZATION_CHUNK), images.split(BINARIZATION_CHUNK), strict=True
+        ):
             target.copy_(_binarize(chunk, generator) * 255)
         return drawn
 

@@ -8,8 +8,8 @@ from torch.distributions import Distribution, Independent, constraints
 
 from vaeline.models.likelihoods.eight_bit import Dequantized
 
-SMALL = 0.5  # |l| below which the series are taken: exact there to a float32's last digits
-FLAT = 1e-3  # |l| below which draws are taken to first order in l
+SERIES_LOGIT = 0.5  # |l| below which the series are taken: exact there to a float32's last digits
+FLAT_LOGIT = 1e-3  # |l| below which draws are taken to first order in l
 EDGE = 1e-3  # as near to 0 or 1 as a mean to start at may be
 
 
@@ -74,14 +74,14 @@ class Tilted(Distribution):
         """Returns x by its inverse distribution function."""
         shape = self._extended_shape(sample_shape)
         uniform = torch.rand(shape, dtype=self.logits.dtype, device=self.logits.device)
-        size = self.logits.abs().clamp(min=FLAT)
+        size = self.logits.abs().clamp(min=FLAT_LOGIT)
         low = -torch.log1p(uniform * torch.expm1(-size)) / size
         tilted = torch.where(self.logits < 0, low, 1 - low)
         near = uniform + self.logits / 2 * uniform * (1 - uniform)
-        return torch.where(self.logits.abs() < FLAT, near, tilted)
+        return torch.where(self.logits.abs() < FLAT_LOGIT, near, tilted)
 
     def _split(self) -> tuple[Tensor, Tensor]:
         """Returns where |l| is small, and |l| elsewhere (1 where it is small)."""
         size = self.logits.abs()
-        small = size < SMALL
+        small = size < SERIES_LOGIT
         return small, torch.where(small, 1.0, size)

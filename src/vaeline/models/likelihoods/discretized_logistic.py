@@ -11,9 +11,9 @@ from torch.nn.functional import logsigmoid, softplus
 
 from vaeline.core.numerics import rises_to, softly_above
 from vaeline.core.params import Options
-from vaeline.models.likelihoods.eight_bit import LEVELS, EightBit
+from vaeline.models.likelihoods.eight_bit import GREY_LEVELS, EightBit
 
-TOP = LEVELS - 1
+TOP = GREY_LEVELS - 1
 LOG_SCALE_MIN = -7.7  # of log s, softly: e^-7 of pixels in [-1, 1], as in the authors' code; 1/9 of a level
 
 

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from vaeline.models.likelihoods.likelihood import Likelihood
 
-LEVELS = 256
-SEED = 0  # of the one dequantization that bounds are scored on
-CHUNK = 4096
+GREY_LEVELS = 256
+DEQUANTIZATION_SEED = 0  # of the one dequantization that bounds are scored on
+DEQUANTIZATION_CHUNK = 4096
 
 
 class EightBit(Likelihood):
@@ -19,7 +19,7 @@ class EightBit(Likelihood):
 
     def observe(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Returns g/255 of a minibatch: uint8 [B, C, H, W] → float32 in [0, 1]."""
-        return images.to(generator.device).float() / (LEVELS - 1)
+        return images.to(generator.device).float() / (GREY_LEVELS - 1)
 
     def measures(self, log_likelihood: Tensor, dimensions: int) -> dict[str, Tensor]:
         """Returns `bits_per_dim` [N], −log₂ P(g) over `dimensions`, of log p(x) [N] of images, in nats."""
@@ -34,17 +34,17 @@ class Dequantized(EightBit):
     each level. So `bits_per_dim` is an upper bound on the bits of a level, comparable with those of a mass.
     """
 
-    unit = float(LEVELS)
+    unit = float(GREY_LEVELS)
 
     def observe(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Returns (g + u)/256 of a minibatch: uint8 [B, C, H, W] → float32 in [0, 1], u anew at each use."""
-        return _dequantized(images.to(generator.device), generator) / LEVELS
+        return _dequantized(images.to(generator.device), generator) / GREY_LEVELS
 
     def evaluation_set(self, images: Tensor) -> Tensor:
         """Returns 255 (g + u)/256, float32 [N, C, H, W]: the one dequantization that bounds are scored on."""
-        generator = torch.Generator().manual_seed(SEED)
-        chunks = [_dequantized(chunk, generator) for chunk in images.split(CHUNK)]
-        return torch.cat(chunks).mul_((LEVELS - 1) / LEVELS)
+        generator = torch.Generator().manual_seed(DEQUANTIZATION_SEED)
+        chunks = [_dequantized(chunk, generator) for chunk in images.split(DEQUANTIZATION_CHUNK)]
+        return torch.cat(chunks).mul_((GREY_LEVELS - 1) / GREY_LEVELS)
 
 
 def _dequantized(images: Tensor, generator: torch.Generator) -> Tensor:

@@ -12,7 +12,7 @@ from vaeline.core.numerics import rises_to, softly_above
 from vaeline.core.params import Options
 from vaeline.models.likelihoods.eight_bit import Dequantized
 
-LOG_SCALE_MIN = -6.0  # of log σ, softly, as in the code of Rybkin et al.; half a level of 256
+LOG_SIGMA_MIN = -6.0  # of log σ, softly, as in the code of Rybkin et al.; half a level of 256
 MEMORY = 100  # batches that the running variance is a mean of
 
 
@@ -35,8 +35,8 @@ class Gaussian(Dequantized):
 
         @model_validator(mode="after")
         def _starts_above_the_floor(self) -> Self:
-            if self.variance != "fixed" and self.scale <= math.exp(LOG_SCALE_MIN):
-                least = f"exp({LOG_SCALE_MIN:g}) = {math.exp(LOG_SCALE_MIN):.3g}"
+            if self.variance != "fixed" and self.scale <= math.exp(LOG_SIGMA_MIN):
+                least = f"exp({LOG_SIGMA_MIN:g}) = {math.exp(LOG_SIGMA_MIN):.3g}"
                 raise ValueError(
                     f"scale must be above {least}, the least σ that is learned, found {self.scale:g}"
                 )
@@ -75,10 +75,10 @@ class _Shared(nn.Module):
 
     def __init__(self, scale: float) -> None:
         super().__init__()
-        self.log_scale = nn.Parameter(torch.tensor(rises_to(math.log(scale), LOG_SCALE_MIN)))
+        self.log_scale = nn.Parameter(torch.tensor(rises_to(math.log(scale), LOG_SIGMA_MIN)))
 
     def forward(self, mean: Tensor) -> Distribution:
-        return _gaussian(mean, softly_above(self.log_scale, LOG_SCALE_MIN).exp())
+        return _gaussian(mean, softly_above(self.log_scale, LOG_SIGMA_MIN).exp())
 
 
 class _PerPixel(nn.Module):
@@ -86,11 +86,11 @@ class _PerPixel(nn.Module):
 
     def __init__(self, scale: float) -> None:
         super().__init__()
-        self.start = rises_to(math.log(scale), LOG_SCALE_MIN)
+        self.start = rises_to(math.log(scale), LOG_SIGMA_MIN)
 
     def forward(self, decoded: Tensor) -> Distribution:
         mean, log_scale = decoded.chunk(2, dim=-3)
-        return _gaussian(mean, softly_above(self.start + log_scale, LOG_SCALE_MIN).exp())
+        return _gaussian(mean, softly_above(self.start + log_scale, LOG_SIGMA_MIN).exp())
 
 
 class _Optimal(nn.Module):
@@ -113,7 +113,7 @@ class _Optimal(nn.Module):
 
         Without a gradient: where the log-likelihood is largest in σ², it has none.
         """
-        variance = error.mean().clamp(min=math.exp(2 * LOG_SCALE_MIN))
+        variance = error.mean().clamp(min=math.exp(2 * LOG_SIGMA_MIN))
         self.running_batches.add_(1)
         # A plain mean over the first batches, so that where it started does not count.
         share = (1 / self.running_batches).clamp(min=1 / MEMORY)

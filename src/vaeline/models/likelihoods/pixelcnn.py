@@ -14,7 +14,7 @@ from vaeline.core.params import Options
 from vaeline.models.likelihoods.bernoulli import Bernoulli, Coins
 from vaeline.models.networks.pixelcnn import GatedPixelCNN
 
-ROWS = 128  # images that pass the network together: their features stay in the processor's cache
+PIXELCNN_ROWS = 128  # images that pass the network together: their features stay in the processor's cache
 DRAWN = 1024  # images that are drawn together, which have one pixel at a time there
 
 
@@ -80,7 +80,7 @@ class PixelByPixel(Distribution):
     def _given(self, value: Tensor, logits: Tensor) -> Tensor:
         """Returns the logits of each pixel given z and those of `value` before it, of one shape."""
         rows = [_centred(value), _told(logits)]
-        x, condition = (row.reshape(-1, *self.event_shape).split(ROWS) for row in rows)
+        x, condition = (row.reshape(-1, *self.event_shape).split(PIXELCNN_ROWS) for row in rows)
         if len(x) == 1:
             said = self.network(x[0], condition[0])
         else:  # computed anew on the way back, so that memory does not grow with the draws of z

@@ -15,7 +15,7 @@ from vaeline.models.networks.options import ACTIVATIONS
 
 Shape = tuple[int, int, int]
 STRIDE = 2
-LAYERS = 3
+STRIDED_LAYERS = 3
 
 
 class Conv:
@@ -32,7 +32,7 @@ class Conv:
 
     def __init__(self, section: Any, *, hidden_dim: int) -> None:  # noqa: ARG002 (all networks are handed it)
         self.section = section
-        self.channels = [section.conv.channels * 2**i for i in range(LAYERS)]
+        self.channels = [section.conv.channels * 2**i for i in range(STRIDED_LAYERS)]
 
     def encoder(self, shape: Shape) -> tuple[nn.Module, int]:
         """Returns a module [B, C, H, W] → [B, features], and the number of features."""
@@ -59,7 +59,7 @@ class Conv:
             decoder[-2].bias.copy_(parameters.mean((1, 2)))
 
     def _smallest(self, shape: Shape) -> Shape:
-        factor = STRIDE**LAYERS
+        factor = STRIDE**STRIDED_LAYERS
         return self.channels[-1], math.ceil(shape[1] / factor), math.ceil(shape[2] / factor)
 
     def _activation(self) -> nn.Module:
@@ -82,7 +82,7 @@ def channels_last(network: nn.Module) -> nn.Module:
 
 def _margins(shape: Shape) -> tuple[int, int, int, int]:
     """Returns the zeros to add left, right, above and below."""
-    height, width = (-side % STRIDE**LAYERS for side in shape[1:])
+    height, width = (-side % STRIDE**STRIDED_LAYERS for side in shape[1:])
     return width // 2, width - width // 2, height // 2, height - height // 2
 
 

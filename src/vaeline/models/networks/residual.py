@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vaeline.core.params import Options
-from vaeline.models.networks.conv import LAYERS, STRIDE, Conv, Crop, Pad, Shape, channels_last
+from vaeline.models.networks.conv import STRIDE, STRIDED_LAYERS, Conv, Crop, Pad, Shape, channels_last
 from vaeline.models.networks.init import init_weights
 
 
@@ -27,7 +27,7 @@ class Residual(Conv):
 
     def __init__(self, section: Any, *, hidden_dim: int) -> None:
         super().__init__(section, hidden_dim=hidden_dim)
-        self.channels = [section.residual.channels * 2**i for i in range(LAYERS)]
+        self.channels = [section.residual.channels * 2**i for i in range(STRIDED_LAYERS)]
 
     def encoder(self, shape: Shape) -> tuple[nn.Module, int]:
         """Returns a module [B, C, H, W] → [B, features], and the number of features."""

@@ -6,15 +6,15 @@ from typing import Any
 
 from vaeline.evaluation.estimators.estimate import with_error
 from vaeline.reporting.page.figures import ERROR
-from vaeline.reporting.page.run import Run
+from vaeline.reporting.page.run import RunResults
 
 APART = 2  # standard errors of a difference from which on it is set off
 BOUNDS = ("elbo", "iwae", "nll", "bits_per_dim", "distortion", "ais", "loss", "recon", "valid_elbo", "bce")
 SAMPLED = ("iwae", "ess", "nll", "bits_per_dim")
-BINARY = ("bernoulli", "pixelcnn")
+BINARY_LIKELIHOODS = ("bernoulli", "pixelcnn")
 
 
-def difference(name: str, first: Run, other: Run) -> tuple[float, float] | None:
+def difference(name: str, first: RunResults, other: RunResults) -> tuple[float, float] | None:
     """Returns by how much `name` is larger in `other`, and the standard error of that; None without both.
 
     The errors are added in quadrature, as those of independent estimates. Where both runs were scored on the
@@ -27,13 +27,13 @@ def difference(name: str, first: Run, other: Run) -> tuple[float, float] | None:
     return values[1] - values[0], math.hypot(*errors)
 
 
-def unlike(name: str, first: Run, other: Run) -> str:
+def unlike(name: str, first: RunResults, other: RunResults) -> str:
     """Returns why `name` is not the same measure in both, or `` where it is."""
     ours, theirs = _scale(name, first), _scale(name, other)
     return next((f"{key}: {ours[key]} / {theirs[key]}" for key in ours if ours[key] != theirs[key]), "")
 
 
-def shown(value: float, error: float, whole: bool) -> str:
+def difference_text(value: float, error: float, whole: bool) -> str:
     """Returns a difference with its sign, and with its error where it has one."""
     sign = "+" if value > 0 else ""
     if whole:
@@ -41,7 +41,7 @@ def shown(value: float, error: float, whole: bool) -> str:
     return sign + with_error({"x": value} | ({f"x{ERROR}": error} if error else {}), "x")
 
 
-def _scale(name: str, run: Run) -> Mapping[str, Any]:
+def _scale(name: str, run: RunResults) -> Mapping[str, Any]:
     """Returns what has to be equal for two values of `name` to be on one scale."""
     stage, _, metric = name.partition("/")
     known = run.metrics.get
@@ -61,7 +61,7 @@ def _scale(name: str, run: Run) -> Mapping[str, Any]:
 
 def _observed(likelihood: Mapping[str, Any]) -> str:
     """Returns what a likelihood is a probability, or a density, of."""
-    if likelihood["name"] not in BINARY:
+    if likelihood["name"] not in BINARY_LIKELIHOODS:
         return likelihood["name"]
     options = likelihood["bernoulli"]
     if options["binarization"] == "grey":

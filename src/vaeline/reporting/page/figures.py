@@ -7,7 +7,7 @@ from typing import Any
 
 from vaeline.diagnosis.finding import Evidence
 from vaeline.evaluation.estimators.estimate import with_error
-from vaeline.reporting.summary import Metrics, known_headlines
+from vaeline.reporting.summary import MetricValues, known_headlines
 
 ERROR = "_se"
 
@@ -26,26 +26,31 @@ class Figure:
         return self.label.startswith("…")
 
 
-def headlines(metrics: Metrics) -> list[Figure]:
+def headline_figures(metrics: MetricValues) -> list[Figure]:
     """Returns the headline figures that there are."""
-    return [Figure(label, metrics[name], shown(metrics, name)) for label, name in known_headlines(metrics)]
+    return [
+        Figure(label, metrics[name], metric_text(metrics, name)) for label, name in known_headlines(metrics)
+    ]
 
 
-def names(metrics: Iterable[str]) -> list[str]:
+def metric_names(metrics: Iterable[str]) -> list[str]:
     """Returns the metrics that are not the error of another."""
     known = set(metrics)
     return [name for name in metrics if not (name.endswith(ERROR) and name.removesuffix(ERROR) in known)]
 
 
-def by_stage(metrics: Metrics) -> list[tuple[str, list[Figure]]]:
+def by_stage(metrics: MetricValues) -> list[tuple[str, list[Figure]]]:
     """Returns every metric under its stage, in the order that they have."""
     return [
-        (stage, [Figure(name.partition("/")[2], metrics[name], shown(metrics, name)) for name in of_stage])
-        for stage, of_stage in groupby(names(metrics), key=lambda name: name.partition("/")[0])
+        (
+            stage,
+            [Figure(name.partition("/")[2], metrics[name], metric_text(metrics, name)) for name in of_stage],
+        )
+        for stage, of_stage in groupby(metric_names(metrics), key=lambda name: name.partition("/")[0])
     ]
 
 
-def shown(metrics: Mapping[str, Any], name: str) -> str:
+def metric_text(metrics: Mapping[str, Any], name: str) -> str:
     """Returns words and counts as they are, and a mean with its error."""
     value = metrics[name]
     whole = isinstance(value, str | int) and f"{name}{ERROR}" not in metrics
@@ -55,4 +60,4 @@ def shown(metrics: Mapping[str, Any], name: str) -> str:
 def measured(evidence: Evidence) -> str:
     """Returns the measure of a detector with its error, where it has one."""
     error = {f"x{ERROR}": evidence.se} if evidence.se else {}
-    return shown({"x": evidence.value} | error, "x")
+    return metric_text({"x": evidence.value} | error, "x")

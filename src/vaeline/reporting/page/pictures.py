@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-SECTIONS = {
+PICTURE_SECTIONS = {
     "Curves": {
         "training": "Loss, reconstruction and KL over epochs, in nats per image",
         "iwae_over_k": "IWAE-K over K importance samples, in nats, with two standard errors",
@@ -52,8 +52,8 @@ class Picture:
 
 def sections(pictures: Mapping[str, bytes]) -> dict[str, list[Picture]]:
     """Returns the pictures that there are by section; those that no section knows come last."""
-    found = {title: captioned(captions, pictures) for title, captions in SECTIONS.items()}
-    known = {name for captions in SECTIONS.values() for name in captions}
+    found = {title: captioned(captions, pictures) for title, captions in PICTURE_SECTIONS.items()}
+    known = {name for captions in PICTURE_SECTIONS.values() for name in captions}
     found[OTHERS] = captioned({name: spoken(name) for name in pictures if name not in known}, pictures)
     return {title: shown for title, shown in found.items() if shown}
 

@@ -4,12 +4,12 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vaeline.core.params import flat, text
-from vaeline.provenance.commands import exp_run, setting
+from vaeline.core.params import flatten_params, param_text
+from vaeline.provenance.commands import exp_run_command, override_value
 from vaeline.reporting.page import figures
 from vaeline.reporting.page.pictures import sections
 from vaeline.reporting.page.rendering import render
-from vaeline.reporting.page.run import Run
+from vaeline.reporting.page.run import RunResults
 
 ORIGINS = {
     "git.commit": "Commit",
@@ -24,18 +24,22 @@ ORIGINS = {
 YES_NO = {"true": "yes", "false": "no"}
 
 
-def page(run: Run, committed: Mapping[str, Any], experiment: str = "") -> str:
+def run_page(run: RunResults, committed: Mapping[str, Any], experiment: str = "") -> str:
     """Returns the HTML of a run. `committed` are the params that it is set off against, with dotted keys."""
-    params = flat(run.params)
-    changed = {k: v for k, v in params.items() if k in committed and text(committed[k]) != text(v)}
+    params = flatten_params(run.params)
+    changed = {
+        k: v for k, v in params.items() if k in committed and param_text(committed[k]) != param_text(v)
+    }
     return render(
         "report.html",
         run=run,
         figures=figures,
-        changed={key: (setting(value), setting(committed[key])) for key, value in changed.items()},
+        changed={
+            key: (override_value(value), override_value(committed[key])) for key, value in changed.items()
+        },
         committed=bool(committed),
-        params={key: setting(value) for key, value in params.items()},
-        headlines=figures.headlines(run.metrics),
+        params={key: override_value(value) for key, value in params.items()},
+        headlines=figures.headline_figures(run.metrics),
         stages=figures.by_stage(run.metrics),
         pictures=sections(run.pictures),
         origins=origins(run.training, run.evaluation),
@@ -72,7 +76,7 @@ def data(metrics: Mapping[str, Any]) -> list[tuple[str, Any, str]]:
 def reproduce(made: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
     """Returns the command that runs it again, from the commit that its params are a change of."""
     commit = made.get("dvc.baseline") or made.get("git.commit")
-    return f"git checkout {commit} && {exp_run(changed)}" if commit else exp_run(changed)
+    return f"git checkout {commit} && {exp_run_command(changed)}" if commit else exp_run_command(changed)
 
 
 def compare(experiment: str) -> Sequence[tuple[str, str]]:

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from vaeline.core.files import read_json
-from vaeline.diagnosis.finding import Finding, load, problems, verdict
-from vaeline.reporting.summary import Metrics
+from vaeline.diagnosis.finding import Finding, load_findings, problems, verdict_line
+from vaeline.reporting.summary import MetricValues
 
 
 @dataclass(frozen=True)
-class Run:
+class RunResults:
     """The results of a run. `findings` is None for a run that was made before there were any."""
 
     name: str
-    metrics: Metrics
+    metrics: MetricValues
     params: Mapping[str, Any]
     training: Mapping[str, Any]
     evaluation: Mapping[str, Any]
@@ -23,14 +23,14 @@ class Run:
     pictures: Mapping[str, bytes]
 
     @classmethod
-    def read(cls, folder: Path, name: str) -> "Run":
+    def read(cls, folder: Path, name: str) -> "RunResults":
         """Returns the run whose report lies in `folder`; raises FileNotFoundError without its summary."""
         summary = read_json(folder / "summary.json")
         findings = folder / "findings.json"
         return cls(
             name=name,
             **{key: summary[key] for key in ("metrics", "params", "training", "evaluation")},
-            findings=load(findings) if findings.is_file() else None,
+            findings=load_findings(findings) if findings.is_file() else None,
             pictures={path.stem: path.read_bytes() for path in sorted(folder.glob("plots/*.png"))},
         )
 
@@ -46,4 +46,4 @@ class Run:
         """Returns what is wrong, or that nothing is, in one line."""
         if self.findings is None:
             return "No findings: this run was made before there were any"
-        return verdict(self.findings)
+        return verdict_line(self.findings)

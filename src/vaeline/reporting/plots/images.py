@@ -45,7 +45,7 @@ def tiled(images: Tensor, columns: int) -> Tensor:
     return pad(sheet, (0, 0, MARGIN, 0, MARGIN, 0), value=1.0)
 
 
-def beside(
+def reconstruction_rows(
     originals: Tensor,
     reconstructions: Tensor,
     title: str,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vaeline.core.params import Options
 from vaeline.data.observations import Observations
 from vaeline.models.inference import Layer
-from vaeline.training.objectives.limits import no_free_bits, no_lone_image, only_factorised_layer
+from vaeline.training.objectives.limits import no_lone_image, only_factorised_layer, reject_free_bits
 from vaeline.training.objectives.terms import Terms
 
 
@@ -37,7 +37,7 @@ class BetaTC:
     def __init__(
         self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
     ) -> None:
-        no_free_bits("beta_tc", free_bits)
+        reject_free_bits("beta_tc", free_bits)
         no_lone_image("beta_tc", images, batch_size)
         self.k, self.images = section.k, images
         self.alpha, self.gamma = section.beta_tc.alpha, section.beta_tc.gamma

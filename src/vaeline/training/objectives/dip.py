@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from vaeline.core.params import Options
 from vaeline.data.observations import Observations
 from vaeline.models.inference import Layer
-from vaeline.training.objectives.limits import no_free_bits, no_lone_image, only_factorised_layer
+from vaeline.training.objectives.limits import no_lone_image, only_factorised_layer, reject_free_bits
 from vaeline.training.objectives.terms import Terms
 
 
@@ -34,7 +34,7 @@ class DIP:
     def __init__(
         self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
     ) -> None:
-        no_free_bits("dip", free_bits)
+        reject_free_bits("dip", free_bits)
         no_lone_image("dip", images, batch_size)
         options = section.dip
         self.k, self.whole = section.k, options.variant == "ii"

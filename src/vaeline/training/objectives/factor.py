@@ -12,7 +12,7 @@ from torch.nn.functional import softplus
 from vaeline.core.numerics import in_full
 from vaeline.core.params import Options
 from vaeline.data.observations import Observations
-from vaeline.training.objectives.limits import no_free_bits, no_lone_image, only_layer
+from vaeline.training.objectives.limits import no_lone_image, only_layer, reject_free_bits
 from vaeline.training.objectives.terms import Terms
 
 SLOPE = 0.2  # of the leaky ReLU, as in the paper
@@ -44,7 +44,7 @@ class Factor(nn.Module):
         self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
     ) -> None:
         super().__init__()
-        no_free_bits("factor", free_bits)
+        reject_free_bits("factor", free_bits)
         no_lone_image("factor", images, batch_size)
         options = section.factor
         self.k, self.gamma = section.k, options.gamma

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from vaeline.core.params import Options
 from vaeline.data.observations import Observations
-from vaeline.training.objectives.limits import no_free_bits, no_lone_image, only_layer
+from vaeline.training.objectives.limits import no_lone_image, only_layer, reject_free_bits
 from vaeline.training.objectives.terms import Terms
 
 KERNELS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -50,7 +50,7 @@ class Info:
     def __init__(
         self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
     ) -> None:
-        no_free_bits("info", free_bits)
+        reject_free_bits("info", free_bits)
         no_lone_image("info", images, batch_size)
         options = section.info
         self.k, self.kernel, self.bandwidth = section.k, KERNELS[options.kernel], options.bandwidth

@@ -9,7 +9,7 @@ from vaeline.core.numerics import log_mean_exp
 from vaeline.core.params import Options
 from vaeline.data.observations import Observations
 from vaeline.models.inference import Inference
-from vaeline.training.objectives.limits import no_free_bits
+from vaeline.training.objectives.limits import reject_free_bits
 from vaeline.training.objectives.terms import Terms
 
 
@@ -32,7 +32,7 @@ class IWAE:
     def __init__(
         self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
     ) -> None:
-        no_free_bits("iwae", free_bits)
+        reject_free_bits("iwae", free_bits)
         self.k, self.estimator = section.k, section.iwae.estimator
 
     def __call__(self, model: nn.Module, x: Observations, beta: float | Tensor) -> Terms:

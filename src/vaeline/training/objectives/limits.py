@@ -4,7 +4,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.models.inference import Inference, Layer
 
 
-def no_free_bits(name: str, free_bits: float) -> None:
+def reject_free_bits(name: str, free_bits: float) -> None:
     """Raises VaelineError where `free_bits` are asked of an objective that leaves no KL free."""
     if free_bits > 0:
         raise VaelineError(

@@ -15,7 +15,7 @@ from vaeline.training.objectives.terms import Terms
 
 URL = "https://download.pytorch.org/models/vgg16-397923af.pth"
 DIGEST = "397923af"
-LAYERS = (3, 8, 15)  # relu1_2, relu2_2 and relu3_3 in torchvision's numbering
+VGG_LAYERS = (3, 8, 15)  # relu1_2, relu2_2 and relu3_3 in torchvision's numbering
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of the images that VGG was trained on
 
 
@@ -62,7 +62,7 @@ class Perceptual(nn.Module):
         maps, found = (images.expand(-1, 3, -1, -1) - self.mean) / self.std, []
         for number, layer in enumerate(self.vgg):
             maps = layer(maps)
-            if number in LAYERS:
+            if number in VGG_LAYERS:
                 found.append(maps)
         return found
 
@@ -73,7 +73,7 @@ def vgg() -> nn.Sequential:
     from torchvision.models import vgg16  # two seconds: not before the weights are there
 
     with torch.device("meta"):
-        network = vgg16().features[: LAYERS[-1] + 1]
+        network = vgg16().features[: VGG_LAYERS[-1] + 1]
     try:
         stored = torch.load(path, weights_only=True, mmap=True)
         ours = {name: stored[f"features.{name}"].clone() for name in network.state_dict()}
