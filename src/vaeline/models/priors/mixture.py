@@ -8,8 +8,8 @@ from torch import nn
 from torch.distributions import Distribution
 
 from vaeline.core.params import BaseOptions
+from vaeline.models.contracts import Prior
 from vaeline.models.distributions.mixtures import GaussianMixture
-from vaeline.models.priors.prior import Prior
 
 
 class Mixture(Prior):
@@ -25,8 +25,8 @@ class Mixture(Prior):
 
         components: int = Field(10, ge=1)
 
-    def __init__(self, section: Any, *, latent_dim: int, **context: Any) -> None:
-        super().__init__(section, **context)
+    def __init__(self, section: Any, *, latent_dim: int) -> None:
+        super().__init__()
         components = section.mixture.components
         self.loc = nn.Parameter(torch.randn(components, latent_dim))
         self.log_scale = nn.Parameter(torch.zeros(components, latent_dim))
