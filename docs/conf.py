@@ -23,6 +23,7 @@ extensions: list[str] = [
 exclude_patterns: list[str] = ["_build", "_ext"]
 default_role = "code"  # docstrings quote names in single backticks
 toc_object_entries = False
+add_module_names = False
 myst_heading_anchors = 3
 maximum_signature_line_length = 88
 python_use_unqualified_type_names = True

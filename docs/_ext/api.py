@@ -5,7 +5,7 @@ import pkgutil
 from types import ModuleType
 
 DIRECTIVE = """
-## `{name}`
+## `{heading}`
 
 ```{{eval-rst}}
 .. automodule:: {name}
@@ -17,7 +17,9 @@ DIRECTIVE = """
 
 def page(package: str) -> str:
     """Returns an autodoc section for each module of `package`, or for itself where it is one file."""
-    return "\n".join(DIRECTIVE.format(name=name) for name in modules(package))
+    return "\n".join(
+        DIRECTIVE.format(name=name, heading=name.removeprefix(f"{package}.")) for name in modules(package)
+    )
 
 
 def modules(package: str) -> list[str]:

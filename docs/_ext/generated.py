@@ -43,20 +43,20 @@ def _escaped(line: str) -> str:
     return "".join(part if i % 2 else MARKUP.sub(r"\\\g<0>", part) for i, part in enumerate(parts))
 
 
-def _import_everything(app: Any) -> None:
+def _import_everything(_app: Any) -> None:
     """Imports every module before autodoc reads one: it alters pydantic's classes, after which some fail."""
     api.modules("vaeline")
 
 
-def _source_read(app: Any, docname: str, source: list[str]) -> None:
+def _source_read(_app: Any, _docname: str, source: list[str]) -> None:
     source[0] = filled(source[0])
 
 
-def _docstring(app: Any, what: str, name: str, part: Any, options: Any, lines: list[str]) -> None:
+def _docstring(_app: Any, _what: str, _name: str, _part: Any, _options: Any, lines: list[str]) -> None:
     lines[:] = plain(lines)
 
 
-def _outdated(app: Any, env: Any, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
+def _outdated(_app: Any, env: Any, *_pages: set[str]) -> list[str]:
     """Returns the pages that are made from code, which may have changed since the last build."""
     return [name for name in env.found_docs if MARK.search(Path(env.doc2path(name)).read_text("utf-8"))]
 

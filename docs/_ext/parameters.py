@@ -1,9 +1,9 @@
-"""The page of parameters: from `ExperimentConfig` their types, defaults and bounds, from params.yaml the words."""
+"""The page of parameters: types, defaults and bounds from `ExperimentConfig`, words from params.yaml."""
 
 import re
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,8 @@ from vaeline.config import ExperimentConfig
 
 PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
 LINE = re.compile(r"^(?P<indent> *)(?P<key>\w+):(?P<value>[^#]*)(?:#\s*(?P<comment>.*))?$")
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+ESCAPED = r"\|"
 BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
 
@@ -26,26 +28,26 @@ class Parameter:
     group: str
     kind: str
     allowed: str
-    default: Any
-    description: str
+    default: str
+    meaning: str
 
 
 def parameters() -> list[Parameter]:
-    """Returns every hyperparameter, in the order of params.yaml."""
+    """Returns every hyperparameter, in the order of params.yaml, and the sections that have a comment."""
     words = comments(PARAMS.read_text(encoding="utf-8"))
     fields = dict(_fields(ExperimentConfig, ExperimentConfig()))
-    return [
-        Parameter(
-            key,
-            group,
-            _kind(fields[key][0].annotation),
-            _allowed(fields[key][0]),
-            fields[key][1],
-            fields[key][0].description or comment,
-        )
-        for key, (group, comment) in words.items()
-        if key in fields
-    ]
+    found = []
+    for key, (group, comment) in words.items():
+        if key in fields:
+            field, default = fields[key]
+            kind, allowed = _kind(field.annotation), _allowed(field)
+            meaning = field.description or _without_choices(comment, allowed)
+            if key == f"{group}.name" and not meaning:
+                meaning = f"[when to choose which](../guides/choosing_parts.md#{group})"
+            found.append(Parameter(key, group, kind, allowed, _yaml(default), meaning))
+        elif comment:
+            found.append(Parameter(key, group, "section", "", "", comment))
+    return found
 
 
 def comments(text: str) -> dict[str, tuple[str, str]]:
@@ -71,7 +73,9 @@ def comments(text: str) -> dict[str, tuple[str, str]]:
     return words
 
 
-def _fields(model: type[BaseModel], values: BaseModel, prefix: str = "") -> Iterator[tuple[str, tuple[FieldInfo, Any]]]:
+def _fields(
+    model: type[BaseModel], values: BaseModel, prefix: str = ""
+) -> Iterator[tuple[str, tuple[FieldInfo, Any]]]:
     for name, field in model.model_fields.items():
         value = getattr(values, name)
         if isinstance(value, BaseModel):
@@ -87,20 +91,22 @@ def _kind(annotation: Any) -> str:
     if origin is typing.Annotated:
         return _kind(arguments[0])
     if origin in (types.UnionType, typing.Union):
-        return " or ".join(_kind(a) if typing.get_origin(a) is not Literal else _choices(a) for a in arguments)
+        return " or ".join(
+            _kind(a) if typing.get_origin(a) is not Literal else _choices(a) for a in arguments
+        )
     if origin is list:
         return "list"
     return "null" if annotation is type(None) else annotation.__name__
 
 
 def _allowed(field: FieldInfo) -> str:
-    literal = field.annotation
-    if typing.get_origin(literal) is list:
-        literal = typing.get_args(literal)[0]
-    if typing.get_origin(literal) is Literal:
-        return _choices(literal)
+    annotation = field.annotation
+    if typing.get_origin(annotation) is list:
+        (annotation,) = typing.get_args(annotation)
+    if typing.get_origin(annotation) is Literal:
+        return _choices(annotation)
     bounds = [
-        f"{sign} {getattr(one, name):g}" if getattr(one, name) < 2**63 else f"{sign} 2⁶³"
+        f"{sign} {_number(getattr(one, name))}"
         for one in field.metadata
         for name, sign in BOUNDS.items()
         if hasattr(one, name)
@@ -108,8 +114,19 @@ def _allowed(field: FieldInfo) -> str:
     return ", ".join(bounds)
 
 
+def _number(bound: float) -> str:
+    power = int(bound).bit_length() - 1
+    return f"2{str(power).translate(RAISED)}" if bound == 2**power > 2**16 else f"{bound:g}"
+
+
 def _choices(literal: Any) -> str:
     return ", ".join(f"`{choice}`" for choice in typing.get_args(literal))
+
+
+def _without_choices(comment: str, allowed: str) -> str:
+    """Returns a comment without the list of choices that it begins with, which has a column of its own."""
+    choices = allowed.replace("`", "").replace(", ", " | ")
+    return comment.removeprefix(choices).lstrip(":; ") if choices else comment
 
 
 def page() -> str:
@@ -122,34 +139,19 @@ def page() -> str:
 
 def _table(group: str, rows: list[Parameter]) -> str:
     title, _, note = group.partition(": ")
-    lines = [f"\n## {title if not group.islower() else f'`{group}`'}", "", note and f"{note[0].upper()}{note[1:]}.", ""]
+    heading = f"`{title}`" if title.islower() else title
+    lines = [f"\n## {heading}", "", *([f"{note[0].upper()}{note[1:]}.", ""] if note else [])]
     lines += ["| parameter | type | default | allowed | meaning |", "| --- | --- | --- | --- | --- |"]
     return "\n".join([*lines, *map(_row, rows), ""])
 
 
 def _row(parameter: Parameter) -> str:
-    cells = (
-        f"`{parameter.key}`",
-        parameter.kind,
-        f"`{_yaml(parameter.default)}`",
-        parameter.allowed,
-        _meaning(parameter),
-    )
-    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
-
-
-def _meaning(parameter: Parameter) -> str:
-    """Returns the comment without a bare list of choices, which has a column of its own."""
-    choices = parameter.allowed.replace("`", "").replace(", ", " | ")
-    return parameter.description.removeprefix(choices).lstrip(";, ")
+    key, default = f"`{parameter.key}`", f"`{parameter.default}`" if parameter.default else ""
+    cells = (key, parameter.kind, default, parameter.allowed, parameter.meaning)
+    return f"| {' | '.join(cell.replace('|', ESCAPED) for cell in cells)} |"
 
 
 def _yaml(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return str(value) if value != "" else '""'
-
-
-def by_key() -> Mapping[str, Parameter]:
-    """Returns the parameters by their dotted key."""
-    return {parameter.key: parameter for parameter in parameters()}
