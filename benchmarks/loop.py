@@ -38,7 +38,7 @@ def params(**changes: Any) -> StageParams:
 def vae(changes: Mapping[str, Any], shape: tuple[int, int, int] = MNIST_SHAPE) -> nn.Module:
     """Returns an untrained model of the default params with `changes`, where the stages would put it."""
     config = params(**changes)
-    return MODELS.build(config.model, config=config, shape=shape).to(device(config.device))
+    return MODELS.build(config.model, config=config, event_shape=shape).to(device(config.device))
 
 
 def mnist() -> tuple[Tensor, Tensor]:
@@ -63,7 +63,7 @@ def stage_loop(images: Tensor, valid: Tensor, folder: Path, **changes: Any) -> I
         with patch.dict(os.environ, {"DVC_ROOT": str(folder)}), _as_in_a_stage():
             os.environ.pop("MLFLOW_TRACKING_URI", None)
             set_seed(handed.seed)
-            model = MODELS.build(handed.model, config=handed, shape=tuple(images.shape[1:]))
+            model = MODELS.build(handed.model, config=handed, event_shape=tuple(images.shape[1:]))
             model.to(device(handed.device))
             objective = OBJECTIVES.build(
                 handed.objective,

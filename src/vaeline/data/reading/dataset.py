@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 
 
 def _size(value: Any) -> int | Literal["auto"]:
@@ -21,7 +21,7 @@ def _size(value: Any) -> int | Literal["auto"]:
 Size = Annotated[int | Literal["auto"], PlainValidator(_size)]
 
 
-class DataOptions(Options):
+class DataOptions(BaseOptions):
     """What the `data:` section holds for every data set; `auto` is the data set's own default.
 
     `split` decides which training images become train and which valid: `random`, by `split_seed` alone, or
@@ -58,8 +58,8 @@ class DataSet(ABC):
     train_size: ClassVar[int]
     valid_size: ClassVar[int]
 
-    def __init__(self, options: DataOptions, raw: Path) -> None:
-        self.options = options
+    def __init__(self, section: DataOptions, raw: Path) -> None:
+        self.options = section
         self.raw = raw
 
     @property

@@ -9,8 +9,8 @@ from torch.distributions import Bernoulli as Coin
 from torch.distributions import Distribution, Independent
 
 from vaeline.core.numerics import sum_of_logs
-from vaeline.core.params import Options
-from vaeline.models.likelihoods.likelihood import Likelihood
+from vaeline.core.params import BaseOptions
+from vaeline.models.contracts import EventShape, Likelihood
 
 BINARIZATION_CHUNK = 4096
 
@@ -24,14 +24,14 @@ class Bernoulli(Likelihood):
     draw that `binarization_seed` fixes.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `likelihood.bernoulli`."""
 
         binarization: Literal["dynamic", "static", "grey"] = "dynamic"
         binarization_seed: int = Field(0, ge=0, lt=2**63)
 
-    def __init__(self, section: Any, *, channels: int = 1) -> None:
-        super().__init__(section, channels=channels)
+    def __init__(self, section: Any, *, event_shape: EventShape) -> None:
+        super().__init__(event_shape)
         self.binarization = section.bernoulli.binarization
         self.seed = section.bernoulli.binarization_seed
 

@@ -10,7 +10,8 @@ from torch.distributions import Categorical, Distribution, constraints
 from torch.nn.functional import logsigmoid, softplus
 
 from vaeline.core.numerics import rises_to, softly_above
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
+from vaeline.models.contracts import EventShape
 from vaeline.models.likelihoods.eight_bit import GREY_LEVELS, EightBit
 
 TOP = GREY_LEVELS - 1
@@ -29,24 +30,26 @@ class DiscretizedLogistic(EightBit):
     place, they would have one gradient, and stay together for long.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `likelihood.discretized_logistic`."""
 
         components: int = Field(5, ge=1)
 
-    def __init__(self, section: Any, *, channels: int = 1) -> None:
-        super().__init__(section, channels=channels)
+    def __init__(self, section: Any, *, event_shape: EventShape) -> None:
+        super().__init__(event_shape)
         self.components = section.discretized_logistic.components
         places = (torch.arange(self.components) + 0.5) / self.components
         self.register_buffer("places", places.reshape(-1, 1, 1, 1), persistent=False)
         self.log_scale = rises_to(-math.log(2 * self.components), LOG_SCALE_MIN)
 
-    def outputs(self, channels: int) -> int:
-        """Returns a pixel's numbers: log π of each component, then μ and log s of each in each channel."""
-        return self.components * (1 + 2 * channels)
+    @property
+    def parameter_shape(self) -> EventShape:
+        """At each pixel log π of each component, then μ and log s of each in each channel."""
+        channels, *sides = self.event_shape
+        return self.components * (1 + 2 * channels), *sides
 
     def forward(self, decoded: Tensor) -> Distribution:
-        """Returns p(x|z) for [K, B, outputs(C), H, W]: batch [K, B], event [C, H, W], levels g/255."""
+        """Returns p(x|z) for [..., *parameter_shape]: batch [K, B], event [C, H, W], levels g/255."""
         weights, rest = decoded[..., : self.components, :, :], decoded[..., self.components :, :, :]
         loc, log_scale = rest.unflatten(-3, (2, self.components, -1)).unbind(-5)
         log_scale = softly_above(self.log_scale + log_scale, LOG_SCALE_MIN)

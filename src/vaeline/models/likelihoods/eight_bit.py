@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from vaeline.models.likelihoods.likelihood import Likelihood
+from vaeline.models.contracts import Likelihood
 
 GREY_LEVELS = 256
 DEQUANTIZATION_SEED = 0  # of the one dequantization that bounds are scored on

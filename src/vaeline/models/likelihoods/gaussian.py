@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
 from vaeline.core.numerics import rises_to, softly_above
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
+from vaeline.models.contracts import EventShape
 from vaeline.models.likelihoods.eight_bit import Dequantized
 
 LOG_SIGMA_MIN = -6.0  # of log σ, softly, as in the code of Rybkin et al.; half a level of 256
@@ -27,7 +28,7 @@ class Gaussian(Dequantized):
     a running mean of them, which is saved with the weights, wherever the model is in evaluation mode.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `likelihood.gaussian`; `scale` is of values in [0, 1]."""
 
         variance: Literal["fixed", "shared", "optimal", "per_pixel"] = "shared"
@@ -42,20 +43,22 @@ class Gaussian(Dequantized):
                 )
             return self
 
-    def __init__(self, section: Any, *, channels: int = 1) -> None:
-        super().__init__(section, channels=channels)
+    def __init__(self, section: Any, *, event_shape: EventShape) -> None:
+        super().__init__(event_shape)
         self.spread = SPREADS[section.gaussian.variance](section.gaussian.scale)
 
-    def outputs(self, channels: int) -> int:
-        """Returns μ of each channel, and where σ is told by the decoder, log σ of each."""
-        return channels * self.spread.outputs
+    @property
+    def parameter_shape(self) -> EventShape:
+        """μ of each channel, and log σ of each where σ is the decoder's."""
+        channels, *sides = self.event_shape
+        return channels * self.spread.outputs, *sides
 
     def forward(self, decoded: Tensor) -> Distribution:
-        """Returns p(x|z) for μ, or μ and then log σ less its start, [K, B, outputs(C), H, W]."""
+        """Returns p(x|z) for μ, or μ and then log σ less its start, [..., *parameter_shape]."""
         return self.spread(decoded)
 
     def start(self, mean: Tensor) -> Tensor:
-        """Returns μ = mean and σ = `scale`, [outputs(C), H, W]."""
+        """Returns μ = mean and σ = `scale`, [*parameter_shape]."""
         return torch.cat([mean, *[torch.zeros_like(mean)] * (self.spread.outputs - 1)])
 
 

@@ -10,7 +10,8 @@ from torch.distributions import Distribution, constraints
 from torch.utils.checkpoint import checkpoint
 
 from vaeline.core.numerics import in_full
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
+from vaeline.models.contracts import EventShape
 from vaeline.models.likelihoods.bernoulli import Bernoulli, Coins
 from vaeline.models.networks.pixelcnn import GatedPixelCNN
 
@@ -28,15 +29,16 @@ class PixelCNN(Bernoulli):
     `likelihood.bernoulli`. The channels of a pixel are independent given the pixels before.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `likelihood.pixelcnn`: channels of its stacks; what its reach is made of."""
 
         channels: int = Field(8, ge=1)
         layers: int = Field(2, ge=1)
         kernel: Literal[3, 5, 7, 9] = 3
 
-    def __init__(self, section: Any, *, channels: int = 1) -> None:
-        super().__init__(section, channels=channels)
+    def __init__(self, section: Any, *, event_shape: EventShape) -> None:
+        super().__init__(section, event_shape=event_shape)
+        channels = event_shape[0]
         options = section.pixelcnn.model_dump()
         self.network = GatedPixelCNN(channels, channels, condition=channels, **options)
         nn.init.zeros_(self.network.head[-1].weight)

@@ -9,7 +9,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
+from vaeline.models.contracts import Network
 from vaeline.models.networks.init import init_weights
 from vaeline.models.networks.options import ACTIVATIONS
 
@@ -18,38 +19,38 @@ STRIDE = 2
 STRIDED_LAYERS = 3
 
 
-class Conv:
+class Conv(Network):
     """The convolutional architecture (kernel 4, stride 2, padding 1): C → 32 → 64 → 128 by default.
 
     Sides that 8 does not divide are padded with zeros on the way in (28 → 32) and cropped on the way out, so
     that the likelihood sees the image's own pixels alone. `hidden_dim` plays no part.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `network.conv`: the channels of the first layer, doubled at each further one."""
 
         channels: int = Field(32, ge=1)
 
-    def __init__(self, section: Any, *, hidden_dim: int) -> None:  # noqa: ARG002 (all networks are handed it)
+    def __init__(self, section: Any) -> None:
         self.section = section
         self.channels = [section.conv.channels * 2**i for i in range(STRIDED_LAYERS)]
 
-    def encoder(self, shape: Shape) -> tuple[nn.Module, int]:
+    def encoder(self, event_shape: Shape) -> tuple[nn.Module, int]:
         """Returns a module [B, C, H, W] → [B, features], and the number of features."""
-        layers = [self._block(nn.Conv2d, *pair) for pair in pairwise([shape[0], *self.channels])]
-        encoder = nn.Sequential(Pad(shape), *layers, nn.Flatten())
-        return channels_last(encoder), math.prod(self._smallest(shape))
+        layers = [self._block(nn.Conv2d, *pair) for pair in pairwise([event_shape[0], *self.channels])]
+        encoder = nn.Sequential(Pad(event_shape), *layers, nn.Flatten())
+        return channels_last(encoder), math.prod(self._smallest(event_shape))
 
-    def decoder(self, latent_dim: int, shape: Shape) -> nn.Module:
-        """Returns a module [B, latent_dim] → [B, *shape], linear at its end."""
-        smallest = self._smallest(shape)
+    def decoder(self, latent_dim: int, event_shape: Shape) -> nn.Module:
+        """Returns a module [B, latent_dim] → [B, *event_shape], linear at its end."""
+        smallest = self._smallest(event_shape)
         start = nn.Sequential(nn.Linear(latent_dim, math.prod(smallest)), self._activation())
         layers = [self._block(nn.ConvTranspose2d, *pair) for pair in pairwise(self.channels[::-1])]
-        last = nn.ConvTranspose2d(self.channels[0], shape[0], 4, STRIDE, 1)
+        last = nn.ConvTranspose2d(self.channels[0], event_shape[0], 4, STRIDE, 1)
         if self.section.init == "vae":
             init_weights(start, self.section.activation)
             init_weights(last)
-        decoder = nn.Sequential(start, nn.Unflatten(1, smallest), *layers, last, Crop(shape))
+        decoder = nn.Sequential(start, nn.Unflatten(1, smallest), *layers, last, Crop(event_shape))
         return channels_last(decoder)
 
     @torch.no_grad()

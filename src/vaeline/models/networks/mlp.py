@@ -8,21 +8,22 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
+from vaeline.models.contracts import Network
 from vaeline.models.networks.init import init_weights
 from vaeline.models.networks.options import ACTIVATIONS
 
 Shape = tuple[int, int, int]
 
 
-class MLP:
+class MLP(Network):
     """The fully connected architecture: builds encoders and decoders.
 
     Hidden layer i has hidden_dim · taper^i units. The decoder mirrors that; with `mirrored` off all of its
     hidden layers are hidden_dim wide, which makes it the stronger of the two.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `network.mlp`."""
 
         depth: int = Field(2, ge=1)
@@ -33,17 +34,19 @@ class MLP:
         self.section = section
         self.widths = [max(1, round(hidden_dim * section.mlp.taper**i)) for i in range(section.mlp.depth)]
 
-    def encoder(self, shape: Shape) -> tuple[nn.Module, int]:
+    def encoder(self, event_shape: Shape) -> tuple[nn.Module, int]:
         """Returns a module [B, C, H, W] → [B, features], and the number of features."""
-        return nn.Sequential(nn.Flatten(), self._hidden([math.prod(shape), *self.widths])), self.widths[-1]
+        return nn.Sequential(nn.Flatten(), self._hidden([math.prod(event_shape), *self.widths])), self.widths[
+            -1
+        ]
 
-    def decoder(self, latent_dim: int, shape: Shape) -> nn.Module:
-        """Returns a module [B, latent_dim] → [B, *shape], linear at its end."""
+    def decoder(self, latent_dim: int, event_shape: Shape) -> nn.Module:
+        """Returns a module [B, latent_dim] → [B, *event_shape], linear at its end."""
         widths = self.widths[::-1] if self.section.mlp.mirrored else [self.widths[0]] * len(self.widths)
-        last = nn.Linear(widths[-1], math.prod(shape))
+        last = nn.Linear(widths[-1], math.prod(event_shape))
         if self.section.init == "vae":
             init_weights(last)
-        return nn.Sequential(self._hidden([latent_dim, *widths]), last, nn.Unflatten(1, shape))
+        return nn.Sequential(self._hidden([latent_dim, *widths]), last, nn.Unflatten(1, event_shape))
 
     @torch.no_grad()
     def start_at(self, decoder: nn.Module, parameters: Tensor) -> None:

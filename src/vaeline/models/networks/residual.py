@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 from torch import Tensor, nn
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.models.networks.conv import STRIDE, STRIDED_LAYERS, Conv, Crop, Pad, Shape, channels_last
 from vaeline.models.networks.init import init_weights
 
@@ -19,28 +19,28 @@ class Residual(Conv):
     no checkerboard (Odena et al. 2016); `blocks` of them after each. `hidden_dim` plays no part.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `network.residual`: channels of the first layer, doubled at each further one; blocks."""
 
         channels: int = Field(32, ge=1)
         blocks: int = Field(1, ge=1)
 
-    def __init__(self, section: Any, *, hidden_dim: int) -> None:
-        super().__init__(section, hidden_dim=hidden_dim)
+    def __init__(self, section: Any) -> None:
+        super().__init__(section)
         self.channels = [section.residual.channels * 2**i for i in range(STRIDED_LAYERS)]
 
-    def encoder(self, shape: Shape) -> tuple[nn.Module, int]:
+    def encoder(self, event_shape: Shape) -> tuple[nn.Module, int]:
         """Returns a module [B, C, H, W] → [B, features], and the number of features."""
-        layers: list[nn.Module] = [Pad(shape)]
-        for fan_in, fan_out in pairwise([shape[0], *self.channels]):
+        layers: list[nn.Module] = [Pad(event_shape)]
+        for fan_in, fan_out in pairwise([event_shape[0], *self.channels]):
             layers += [nn.Conv2d(fan_in, fan_out, 4, STRIDE, 1), *self._blocks(fan_out)]
         encoder = nn.Sequential(*layers, self._activation(), nn.Flatten())
         self._init(encoder)
-        return channels_last(encoder), math.prod(self._smallest(shape))
+        return channels_last(encoder), math.prod(self._smallest(event_shape))
 
-    def decoder(self, latent_dim: int, shape: Shape) -> nn.Module:
-        """Returns a module [B, latent_dim] → [B, *shape], linear at its end."""
-        smallest = self._smallest(shape)
+    def decoder(self, latent_dim: int, event_shape: Shape) -> nn.Module:
+        """Returns a module [B, latent_dim] → [B, *event_shape], linear at its end."""
+        smallest = self._smallest(event_shape)
         layers: list[nn.Module] = [nn.Linear(latent_dim, math.prod(smallest)), nn.Unflatten(1, smallest)]
         for fan_in, fan_out in pairwise([*self.channels[::-1], self.channels[0]]):
             layers += [
@@ -50,12 +50,12 @@ class Residual(Conv):
             ]
         body, last = (
             nn.Sequential(*layers, self._activation()),
-            nn.Conv2d(self.channels[0], shape[0], 3, 1, 1),
+            nn.Conv2d(self.channels[0], event_shape[0], 3, 1, 1),
         )
         self._init(body)
         if self.section.init == "vae":
             init_weights(last)
-        return channels_last(nn.Sequential(body, last, Crop(shape)))
+        return channels_last(nn.Sequential(body, last, Crop(event_shape)))
 
     def _blocks(self, channels: int) -> list[nn.Module]:
         return [

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaeline.core.numerics import in_full
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
+from vaeline.models.contracts import Posterior
 from vaeline.models.distributions.flows import Flow
 from vaeline.models.networks.init import init_weights
 from vaeline.models.posteriors.diagonal import DiagonalGaussian
@@ -17,14 +18,14 @@ from vaeline.models.posteriors.diagonal import DiagonalGaussian
 CONTEXT = 32  # numbers about the image that every step sees
 
 
-class FlowOptions(Options):
+class FlowOptions(BaseOptions):
     """Options of a flow: how many steps, and the units of the two hidden layers of each."""
 
     steps: int = Field(2, ge=1)
     hidden_dim: int = Field(64, ge=1)
 
 
-class FlowPosterior(nn.Module):
+class FlowPosterior(Posterior):
     """q(z|x): a diagonal Gaussian (with the options of `posterior.diagonal`), then steps that see the image.
 
     The steps begin near the identity, so that training starts at the diagonal posterior. Their networks are
@@ -51,10 +52,10 @@ class FlowPosterior(nn.Module):
     def step(latent_dim: int, number: int, hidden: list[int]) -> nn.Module:
         """Returns a module from context [B, CONTEXT] to a transform of z; odd ones are reversed."""
 
-    def forward(self, h: Tensor) -> Distribution:
-        """Returns q(z|x) for features h [B, features]: batch [B], event [latent_dim]."""
-        context = in_full(self.fc_context(h))
-        return Flow(self.diagonal(h), [step(context) for step in self.steps])
+    def forward(self, features: Tensor) -> Distribution:
+        """Returns q(z|x) for features [..., features]: batch [...], event [latent_dim]."""
+        context = in_full(self.fc_context(features))
+        return Flow(self.diagonal(features), [step(context) for step in self.steps])
 
 
 class InverseAutoregressive(FlowPosterior):

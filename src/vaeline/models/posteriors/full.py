@@ -7,11 +7,12 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaeline.core.numerics import in_full
+from vaeline.models.contracts import Posterior
 from vaeline.models.distributions.gaussians import FullGaussian
 from vaeline.models.posteriors.diagonal import DiagonalGaussian
 
 
-class FullCovariance(nn.Module):
+class FullCovariance(Posterior):
     """q(z|x) = N(μ(h), L Lᵀ): L = diag σ(h) + strictly lower triangular l(h) (Kingma & Welling 2019, 2.5.1).
 
     μ and σ are those of the diagonal posterior, with its options (`posterior.diagonal`). l starts at 0, and
@@ -27,10 +28,10 @@ class FullCovariance(nn.Module):
             nn.init.zeros_(self.fc_lower.weight)
             nn.init.zeros_(self.fc_lower.bias)
 
-    def forward(self, h: Tensor) -> Distribution:
-        """Returns q(z|x) for features h [B, features]: batch [B], event [latent_dim]."""
-        base = self.diagonal(h).base_dist
+    def forward(self, features: Tensor) -> Distribution:
+        """Returns q(z|x) for features [..., features]: batch [...], event [latent_dim]."""
+        base = self.diagonal(features).base_dist
         scale_tril = torch.diag_embed(base.scale)
         if self.fc_lower is not None:
-            scale_tril[..., self.below[0], self.below[1]] = in_full(self.fc_lower(h))
+            scale_tril[..., self.below[0], self.below[1]] = in_full(self.fc_lower(features))
         return FullGaussian(base.loc, scale_tril)

@@ -8,10 +8,10 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vaeline.core.numerics import in_full
+from vaeline.models.contracts import Prior
 from vaeline.models.distributions.codebook import Codebook
 from vaeline.models.distributions.codes import Coded
 from vaeline.models.networks.pixelcnn import GatedPixelCNN
-from vaeline.models.priors.prior import Prior
 
 
 class CodePrior(Prior):
@@ -22,7 +22,7 @@ class CodePrior(Prior):
     """
 
     def __init__(self, options: Any) -> None:
-        super().__init__(options)
+        super().__init__()
         self.codebook = Codebook(options.codes, options.embedding_dim, options.decay)
         self.codes, self.side = options.codes, options.side
         radius = max(1, math.ceil((options.side - 1) / options.prior_layers))

@@ -7,10 +7,10 @@ from pydantic import Field
 from torch import nn
 from torch.distributions import Distribution
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
+from vaeline.models.contracts import Prior
 from vaeline.models.distributions.flows import Flow
 from vaeline.models.distributions.gaussians import diagonal_gaussian
-from vaeline.models.priors.prior import Prior
 
 
 class FlowPrior(Prior):
@@ -20,16 +20,16 @@ class FlowPrior(Prior):
     dimension. The networks are zuko's.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `prior.flow`: steps, and the units of the two hidden layers of each."""
 
         steps: int = Field(2, ge=1)
         hidden_dim: int = Field(64, ge=1)
 
-    def __init__(self, section: Any, *, latent_dim: int, **context: Any) -> None:
+    def __init__(self, section: Any, *, latent_dim: int) -> None:
         from zuko.flows.autoregressive import MaskedAutoregressiveTransform  # only where it is needed
 
-        super().__init__(section, **context)
+        super().__init__()
         options = section.flow
         order = torch.arange(latent_dim)
         self.steps = nn.ModuleList(

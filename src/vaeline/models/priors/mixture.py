@@ -7,9 +7,9 @@ from pydantic import Field
 from torch import nn
 from torch.distributions import Distribution
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
+from vaeline.models.contracts import Prior
 from vaeline.models.distributions.mixtures import GaussianMixture
-from vaeline.models.priors.prior import Prior
 
 
 class Mixture(Prior):
@@ -20,13 +20,13 @@ class Mixture(Prior):
     It starts with equal weights, μ_m ~ N(0, I) and σ_m = 1: wide enough that each component meets the data.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `prior.mixture`."""
 
         components: int = Field(10, ge=1)
 
-    def __init__(self, section: Any, *, latent_dim: int, **context: Any) -> None:
-        super().__init__(section, **context)
+    def __init__(self, section: Any, *, latent_dim: int) -> None:
+        super().__init__()
         components = section.mixture.components
         self.loc = nn.Parameter(torch.randn(components, latent_dim))
         self.log_scale = nn.Parameter(torch.zeros(components, latent_dim))

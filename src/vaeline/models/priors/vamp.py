@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
+from vaeline.models.contracts import EventShape, Prior
 from vaeline.models.distributions.gaussians import is_diagonal_gaussian
 from vaeline.models.distributions.mixtures import GaussianMixture
-from vaeline.models.priors.prior import Prior
 
 
 class Vamp(Prior):
@@ -21,7 +21,7 @@ class Vamp(Prior):
     They start at training images, and are free: nothing holds them to the range of pixels.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `prior.vamp`."""
 
         components: int = Field(500, ge=1)
@@ -31,12 +31,11 @@ class Vamp(Prior):
         section: Any,
         *,
         recognise: Callable[[Tensor], Distribution],
-        shape: tuple[int, ...],
-        **context: Any,
+        event_shape: EventShape,
     ) -> None:
-        super().__init__(section, **context)
+        super().__init__()
         self.recognise = recognise
-        self.inputs = nn.Parameter(torch.rand(section.vamp.components, *shape))
+        self.inputs = nn.Parameter(torch.rand(section.vamp.components, *event_shape))
         self.register_buffer("log_weights", torch.zeros(section.vamp.components), persistent=False)
 
     @torch.no_grad()
