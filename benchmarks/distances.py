@@ -14,10 +14,10 @@ from torch import nn
 
 from benchmarks.harness import VAELINE, Contestant, Ratio, race, significant
 from benchmarks.loop import mnist
-from vaeline.evaluation.fid.features import features
-from vaeline.evaluation.fid.frechet import frechet_distance, statistics
-from vaeline.evaluation.fid.inception import FILE, Inception
-from vaeline.evaluation.fid.scores import distance
+from vaeline.evaluation.fid.features import extract_features
+from vaeline.evaluation.fid.frechet import feature_statistics, frechet_distance
+from vaeline.evaluation.fid.inception import INCEPTION_FILE, Inception
+from vaeline.evaluation.fid.scores import feature_distance
 from vaeline.runtime.devices import device
 
 INCEPTION_IMAGES = 64
@@ -39,7 +39,7 @@ def inception() -> list[Ratio]:
         files, ours, theirs = _png(images, Path(name)), Inception(where), InceptionV3().to(where)
 
         def extract() -> None:
-            found[VAELINE] = features(ours, images)
+            found[VAELINE] = extract_features(ours, images)
 
         def activations() -> None:
             found["pytorch-fid"] = get_activations(
@@ -51,7 +51,7 @@ def inception() -> list[Ratio]:
             "pytorch-fid": Contestant(activations, INCEPTION_IMAGES),
         }
         times = race("inception", contestants, rounds=3)
-    own, peer = (distance(*np.array_split(found[name], 2)) for name in contestants)
+    own, peer = (feature_distance(*np.array_split(found[name], 2)) for name in contestants)
     difference = significant(abs(own / peer - 1))
     row = times.row("inception", "pytorch-fid", 1.8, images=INCEPTION_IMAGES, distance_difference=difference)
     return [replace(row, same=difference <= SAME)]
@@ -67,7 +67,7 @@ def frechet() -> list[Ratio]:
         for _ in range(2)
     ]
     halves = [noise.normal(size=(2 * INCEPTION_FEATURES, INCEPTION_FEATURES)) @ matrix for matrix in mixing]
-    moments = [moment for half in halves for moment in statistics(half)]
+    moments = [moment for half in halves for moment in feature_statistics(half)]
     found = {}
     contestants = {
         VAELINE: Contestant(lambda: found.update(ours=frechet_distance(*moments))),
@@ -94,7 +94,7 @@ def random_weights(home: Path) -> Iterator[None]:
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
     folder = home / "hub" / "checkpoints"
     folder.mkdir(parents=True)
-    torch.save(network.state_dict(), folder / FILE)
+    torch.save(network.state_dict(), folder / INCEPTION_FILE)
     with patch.dict(os.environ, {"TORCH_HOME": str(home)}):
         yield
 

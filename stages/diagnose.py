@@ -13,7 +13,7 @@ from vaeline.diagnosis.looking import run_detectors
 from vaeline.diagnosis.remedy_commands import with_remedy_commands
 from vaeline.evaluation import latent_use, neighbours, symptoms
 from vaeline.evaluation.disentanglement.scores import disentanglement_scores
-from vaeline.evaluation.estimators.latents import latents
+from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.fid.classifier import Classifier
 from vaeline.models import checkpoints
 from vaeline.models.observing import evaluation_set
@@ -33,17 +33,19 @@ def main(params: StageParams) -> None:
     data = Prepared.open()
     images = evaluation_set(model, data.valid)
 
-    seen = latents(model, images)
-    samples = neighbours.sampled(model, data.shape)
-    near = neighbours.nearest_images(samples, data.train.images)
-    held_out = neighbours.held_out(data)
+    seen = measure_latents(model, images)
+    samples = neighbours.neighbour_samples(model, data.shape)
+    near = neighbours.nearest_neighbours(samples, data.train.images)
+    held_out = neighbours.held_out_neighbours(data)
     metrics = (
-        latent_use.latent_statistics(seen) | latent_use.errors(model, images) | model.measures(seen.mean)
+        latent_use.latent_statistics(seen)
+        | latent_use.squared_errors(model, images)
+        | model.measures(seen.mean)
     )
-    metrics |= neighbours.copying(near, held_out) | disentanglement_scores(
+    metrics |= neighbours.copying_scores(near, held_out) | disentanglement_scores(
         seen.mean.numpy(), data.valid.factors
     )
-    dimensions = latent_use.dimensions(seen)
+    dimensions = latent_use.dimension_table(seen)
     history = pd.read_csv("outputs/train/history.csv")
     classifier = Classifier.load(Path("outputs/fid_reference/features/classifier.pt")).to(target)
     metrics |= symptoms.history_symptoms(history, math.prod(data.shape)) | symptoms.model_symptoms(

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from tests.support.small import digits, shown, vae
-from vaeline.evaluation.estimators.latents import latents
-from vaeline.evaluation.latent_use import dimensions
-from vaeline.evaluation.neighbours import nearest_images
+from vaeline.evaluation.estimators.latents import measure_latents
+from vaeline.evaluation.latent_use import dimension_table
+from vaeline.evaluation.neighbours import nearest_neighbours
 from vaeline.reporting import gallery
 
 N = 60
@@ -22,8 +22,8 @@ def drawn(latent_dim: int) -> tuple:
     model, images = vae(latent_dim=latent_dim).eval(), digits(N)
     with torch.no_grad():
         model.posterior.fc_mu.weight[0] *= 30  # the busiest dimension
-    seen = latents(model, images)
-    return model, images, seen, dimensions(seen)
+    seen = measure_latents(model, images)
+    return model, images, seen, dimension_table(seen)
 
 
 @pytest.mark.parametrize("latent_dim", [1, 2, 3])
@@ -113,7 +113,7 @@ def test_interpolations_go_from_one_image_to_the_other_by_line_and_arc(monkeypat
 def test_samples_stand_above_their_neighbours():
     train = digits(N).numpy()
     samples = torch.from_numpy(train[::6]).float() / 255
-    figure = gallery.neighbours(samples, nearest_images(samples, train), train)
+    figure = gallery.neighbours(samples, nearest_neighbours(samples, train), train)
     sheet = np.asarray(figure.axes[0].images[0].get_array())
     np.testing.assert_array_equal(sheet[2:10], sheet[12:20])  # each is its own
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["sample", "nearest"]
@@ -123,9 +123,11 @@ def test_a_collapsed_model_has_a_traversal_as_well():
     model = vae().eval()
     for head in (model.posterior.fc_mu, model.posterior.fc_log_var):
         torch.nn.init.zeros_(head.weight)
-    seen = latents(model, digits(N))
+    seen = measure_latents(model, digits(N))
     assert not seen.active_units.any()
-    assert len(gallery.traversals(model, shown(N), seen, dimensions(seen)).axes[0].get_yticklabels()) == 1
+    assert (
+        len(gallery.traversals(model, shown(N), seen, dimension_table(seen)).axes[0].get_yticklabels()) == 1
+    )
 
 
 def test_drawing_leaves_the_style_of_others_alone():

@@ -18,7 +18,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.files import read_json, write_json
 from vaeline.core.params import flatten_params, read_yaml
 from vaeline.core.progress import bar
-from vaeline.evaluation.estimators.estimate import with_error
+from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.experiments.find import varied
 from vaeline.experiments.launch import failure, running_experiment, stoppable, watch
 from vaeline.provenance import commands
@@ -163,7 +163,7 @@ def main() -> None:
     with stoppable("preset"):
         for name in sys.argv[1:]:
             results = read_json(run_preset(name))["results"]
-            print(f"{name}: NLL {with_error(results, 'nll')}", results.get("verdict", ""))
+            print(f"{name}: NLL {estimate_text(results, 'nll')}", results.get("verdict", ""))
         if not sys.argv[1:]:
             print("\n".join(preset_names()))
 

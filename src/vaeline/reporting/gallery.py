@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from vaeline.data.observations import Observations, pixels
+from vaeline.evaluation.chunks import device_of, model_input
 from vaeline.evaluation.disentanglement.information import entropies, mutual_information
-from vaeline.evaluation.estimators.bounds import device_of, observed
 from vaeline.evaluation.estimators.latents import Latents
 from vaeline.evaluation.latent_use import ACTIVE_KL
-from vaeline.evaluation.neighbours import Nearest
+from vaeline.evaluation.neighbours import NearestNeighbours
 from vaeline.reporting.interpolation import linear, spherical
 from vaeline.reporting.plots.curves import factor_map, kl_per_dimension, latent_map
 from vaeline.reporting.plots.images import grid, reconstruction_rows
@@ -41,7 +41,7 @@ def gallery_figures(
     classes: Sequence[str],
 ) -> dict[str, Figure]:
     """Returns the figures by name, for uint8 images [N, C, H, W] and what `latents` saw in them."""
-    x = observed(images[:RECONSTRUCTIONS_SHOWN], device_of(model))
+    x = model_input(images[:RECONSTRUCTIONS_SHOWN], device_of(model))
     reconstructions = model.infer(x).likelihood.mean[0]
     return {
         "reconstructions": reconstruction_rows(
@@ -107,7 +107,7 @@ def of_classes(model: nn.Module, classes: Sequence[str]) -> dict[str, Figure]:
     }
 
 
-def neighbours(samples: Tensor, found: Nearest, train: np.ndarray) -> Figure:
+def neighbours(samples: Tensor, found: NearestNeighbours, train: np.ndarray) -> Figure:
     """Returns samples [N, C, H, W] in [0, 1], each above its nearest of uint8 `train` [M, C, H, W]."""
     near = torch.from_numpy(train[found.index[:RECONSTRUCTIONS_SHOWN].numpy()]).float() / 255
     title = "Samples, and the training images nearest to them, pixel by pixel"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from vaeline.core.files import write_csv, write_figure, write_text
 from vaeline.core.params import param_text
-from vaeline.evaluation.estimators.estimate import digits
+from vaeline.evaluation.estimators.estimate import error_digits
 from vaeline.experiments import sweep, tables
 from vaeline.experiments.plots import seeds
 from vaeline.experiments.sweep import Sweep
@@ -67,7 +67,7 @@ def document(swept: Sweep) -> str:
 def _figures(row: Mapping[str, Any]) -> list[str]:
     """Returns mean, standard deviation, number and standard error, to two digits of the smaller error."""
     errors = [error for error in (row["sd"], row["se"]) if error > 0]
-    form = f".{digits(min(errors))}f" if errors else ".4g"
+    form = f".{error_digits(min(errors))}f" if errors else ".4g"
     mean, sd, se = ("–" if math.isnan(row[key]) else format(row[key], form) for key in ("mean", "sd", "se"))
     return [mean, sd, str(row["n"]), se]
 

@@ -15,7 +15,7 @@ import dvc.api
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import replacing, write_json, write_text
-from vaeline.evaluation.estimators.estimate import with_error
+from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.experiments import presets, tables
 from vaeline.experiments.launch import stoppable
 
@@ -130,13 +130,13 @@ def _compared(groups: Mapping[str, Sequence[Row]]) -> list[list[str]]:
 
 def _cell(mean: float, error: float) -> str:
     known = {"mean": mean} | ({} if math.isnan(error) else {"mean_se": error})
-    return with_error(known, "mean")
+    return estimate_text(known, "mean")
 
 
 def _each(row: Row) -> list[str]:
     if not row["run"]:
         return [row["name"], "not run", *[""] * len(FIGURES)]
-    return [row["name"], *(with_error(row, figure) for figure in FIGURES), f"{row['seconds']:.0f} s"]
+    return [row["name"], *(estimate_text(row, figure) for figure in FIGURES), f"{row['seconds']:.0f} s"]
 
 
 def _pictures(kinds: Mapping[str, Row]) -> list[str]:

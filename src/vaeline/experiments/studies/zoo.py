@@ -11,7 +11,7 @@ from typing import Any
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json, write_text
-from vaeline.evaluation.estimators.estimate import with_error
+from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.experiments import presets, tables
 from vaeline.experiments.launch import stoppable
 
@@ -81,7 +81,7 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     said = row["name"], f"`{row['chosen_by']}`" if row["chosen_by"] else "", row["source"]
     if not row["run"]:
         return *said, "not run", *[""] * (len(HEADING) - len(said) - 1)
-    figures = [with_error(row, name) if name in row else "" for name in FIGURES]
+    figures = [estimate_text(row, name) if name in row else "" for name in FIGURES]
     return *said, *figures, row["active_units"], f"{row['seconds']:.0f} s"
 
 
