@@ -13,7 +13,7 @@ from vaeline.core import params
 from vaeline.diagnosis import thresholds
 from vaeline.diagnosis.detectors import BLUR, DEAD_DIMENSIONS, DETECTORS, DURING, OVERFITTING, UNDERFITTING
 from vaeline.diagnosis.finding import SURE, problems, verdict_line
-from vaeline.diagnosis.looking import run_detectors
+from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.thresholds import Threshold
 
 CONFIG = ExperimentConfig().to_dict()
