@@ -8,8 +8,8 @@ import pandas as pd
 from vaeline.core.files import write_csv, write_figure, write_json
 from vaeline.core.params import StageParams, read_yaml
 from vaeline.data.prepared import Prepared
-from vaeline.diagnosis.finding import findings_text, save_findings
 from vaeline.diagnosis.detection import run_detectors
+from vaeline.diagnosis.finding import findings_text, save_findings
 from vaeline.diagnosis.remedy_commands import with_remedy_commands
 from vaeline.evaluation import latent_use, neighbours, symptoms
 from vaeline.evaluation.disentanglement.scores import disentanglement_scores

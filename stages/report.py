@@ -17,10 +17,10 @@ from vaeline.reporting.page.report import run_page
 from vaeline.reporting.page.run import RunResults
 from vaeline.runtime.stage import run_stage
 from vaeline.tracking.completion import complete_run
-from vaeline.tracking.content import RunContent
 from vaeline.tracking.description import run_description, verdict_tag
-from vaeline.tracking.inputs import run_inputs
-from vaeline.tracking.naming import part_tags, run_name
+from vaeline.tracking.runs.content import RunContent
+from vaeline.tracking.runs.inputs import run_inputs
+from vaeline.tracking.runs.naming import part_tags, run_name
 from vaeline.training import history
 
 OUTPUTS = Path("outputs")

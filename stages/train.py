@@ -14,9 +14,9 @@ from vaeline.runtime import processes
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import rng_state, set_rng_state, set_seed
 from vaeline.runtime.stage import run_stage, workspace
-from vaeline.tracking.content import RunContent
-from vaeline.tracking.inputs import run_inputs
-from vaeline.tracking.naming import part_tags, run_name
+from vaeline.tracking.runs.content import RunContent
+from vaeline.tracking.runs.inputs import run_inputs
+from vaeline.tracking.runs.naming import part_tags, run_name
 from vaeline.tracking.training_run import TrainingRun
 from vaeline.training import history
 from vaeline.training.fit import fit

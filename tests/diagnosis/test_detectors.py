@@ -11,9 +11,9 @@ from scipy.stats import norm
 from vaeline.config import ExperimentConfig
 from vaeline.core import params
 from vaeline.diagnosis import thresholds
+from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.detectors import BLUR, DEAD_DIMENSIONS, DETECTORS, DURING, OVERFITTING, UNDERFITTING
 from vaeline.diagnosis.finding import SURE, problems, verdict_line
-from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.thresholds import Threshold
 
 CONFIG = ExperimentConfig().to_dict()

@@ -10,8 +10,8 @@ from tests.support.browser import MISSING, QUIET, Visit, chromium, installed, ui
 from vaeline.core.files import read_json
 from vaeline.reporting import summary as report
 from vaeline.tracking.completion import complete_run
-from vaeline.tracking.content import RunContent
-from vaeline.tracking.naming import part_tags
+from vaeline.tracking.runs.content import RunContent
+from vaeline.tracking.runs.naming import part_tags
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.browser]
 

@@ -14,10 +14,10 @@ from tests.conftest import ROOT
 from tests.support.small import config, shown, vae
 from vaeline.models import checkpoints
 from vaeline.tracking.completion import NOTE, complete_run
-from vaeline.tracking.content import RunContent
 from vaeline.tracking.description import OWN_HEADING
-from vaeline.tracking.inputs import RunInput
-from vaeline.tracking.store import TRAINING_RUN
+from vaeline.tracking.runs.content import RunContent
+from vaeline.tracking.runs.inputs import RunInput
+from vaeline.tracking.runs.store import TRAINING_RUN
 from vaeline.tracking.training_run import TrainingRun
 
 CURVES = [{"epoch": epoch, "valid_elbo": -100.0 + epoch, "train_loss": 100.0 - epoch} for epoch in (1, 2, 3)]

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from vaeline.tracking.content import RunContent
 from vaeline.tracking.description import renewed_description
 from vaeline.tracking.packaging import log_model
-from vaeline.tracking.store import TRAINING_RUN, Store, holds_another, milliseconds_now, warn_not_logged
+from vaeline.tracking.runs.content import RunContent
+from vaeline.tracking.runs.store import TRAINING_RUN, Store, holds_another, milliseconds_now, warn_not_logged
 
 NOTE = "mlflow.note.content"
 """The tag that MLflow displays as the description of a run."""

@@ -10,8 +10,8 @@ import numpy as np
 from vaeline.core.files import write_text
 from vaeline.core.params import flatten_params, param_text
 from vaeline.models import checkpoints
-from vaeline.tracking.content import RunContent
-from vaeline.tracking.mlflow_api import (
+from vaeline.tracking.runs.content import RunContent
+from vaeline.tracking.runs.mlflow_api import (
     DataType,
     LoggedModelOutput,
     Metric,
@@ -23,7 +23,7 @@ from vaeline.tracking.mlflow_api import (
     TensorSpec,
     pyfunc,
 )
-from vaeline.tracking.store import Store
+from vaeline.tracking.runs.store import Store
 
 MODEL = "model"
 NEEDED = ("torch", "numpy", "pydantic", "ruamel.yaml")  # by the model, beside this package

@@ -4,9 +4,9 @@ import contextlib
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 
-from vaeline.tracking.content import RunContent
 from vaeline.tracking.machine_use import Monitor, log_machine_use
-from vaeline.tracking.store import Store, milliseconds_now, warn_not_logged
+from vaeline.tracking.runs.content import RunContent
+from vaeline.tracking.runs.store import Store, milliseconds_now, warn_not_logged
 
 
 class TrainingRun:

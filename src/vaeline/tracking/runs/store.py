@@ -10,9 +10,9 @@ from filelock import FileLock
 
 from vaeline.core.params import flatten_params, param_text
 from vaeline.runtime.stage import workspace
-from vaeline.tracking.content import RunContent
-from vaeline.tracking.inputs import RunInput
-from vaeline.tracking.mlflow_api import (
+from vaeline.tracking.runs.content import RunContent
+from vaeline.tracking.runs.inputs import RunInput
+from vaeline.tracking.runs.mlflow_api import (
     Dataset,
     DatasetInput,
     InputTag,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vaeline.tracking.inputs import RunInput
+from vaeline.tracking.runs.inputs import RunInput
 
 
 @dataclass(frozen=True)

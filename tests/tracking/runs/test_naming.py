@@ -1,7 +1,7 @@
 import pytest
 
 from tests.support.committed import git
-from vaeline.tracking.naming import LONGEST_NAME, part_tags, run_name
+from vaeline.tracking.runs.naming import LONGEST_NAME, part_tags, run_name
 
 COMMITTED = {"notes": "", "beta": 1.0, "seed": 42, "prior": {"name": "standard_normal"}}
 COMMITTED |= {f"option_{i}": 0 for i in range(30)}

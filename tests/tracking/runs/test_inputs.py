@@ -4,7 +4,7 @@ from mlflow.data.schema import TensorDatasetSchema
 
 from vaeline.data.catalog import DATASETS
 from vaeline.data.storing import store
-from vaeline.tracking.inputs import PUBLISHED_SOURCES, run_inputs
+from vaeline.tracking.runs.inputs import PUBLISHED_SOURCES, run_inputs
 
 
 def test_each_split_is_an_input_with_its_digest_and_source(tmp_path):
