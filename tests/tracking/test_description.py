@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.committed import git
+from tests.support.committed import commit_params
 from vaeline.diagnosis.finding import Evidence, Finding
 from vaeline.tracking.description import OWN_HEADING, renewed_description, run_description, verdict_tag
 
@@ -23,15 +23,10 @@ GAP = Finding("overfitting", "Overfitting", "information", 0.7, "a small gap", E
 
 
 @pytest.fixture(autouse=True)
-def repository(tmp_path, monkeypatch):
+def _repository(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_EXP_BASELINE_REV", raising=False)
-    git("init", "-q")
-    git("config", "user.name", "test")
-    git("config", "user.email", "test@example.com")
-    (tmp_path / "params.yaml").write_text(str(COMMITTED))  # YAML takes it
-    git("add", "-A")
-    git("commit", "-qm", "params")
+    commit_params(COMMITTED)
 
 
 def test_the_verdict_names_the_problems():

@@ -1,28 +1,35 @@
-"""All detectors over the measures of a training."""
+"""All detectors, run over the measures of a training."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any, cast
 
 from vaeline.diagnosis.detector import Detector
 from vaeline.diagnosis.detectors import DETECTORS
-from vaeline.diagnosis.finding import FINDING_LEVELS, Config, Finding, Measures
+from vaeline.diagnosis.finding import FINDING_LEVELS, Finding, problems
+from vaeline.diagnosis.params import Measures, RemedyParams
 
 
 def run_detectors(
-    metrics: Measures, config: Config, detectors: Iterable[Detector] = DETECTORS
+    metrics: Measures, params: Mapping[str, Any], detectors: Iterable[Detector] = DETECTORS
 ) -> list[Finding]:
-    """Returns a finding of each detector whose measures are in `metrics`, problems first.
+    """Returns the finding of each detector whose measures are among `metrics`, problems first.
 
-    What follows from another problem is information: its cure is
-    that of the other.
+    A problem that follows from another problem is reported as information: its cure is the other's.
+
+    Args:
+        metrics: Measures by name.
+        params: The params of the training, nested.
+        detectors: Detectors in order: one comes after those that it follows from.
     """
-    found: dict[str, Finding] = {}
+    findings: dict[str, Finding] = {}
     for detector in detectors:
-        if (finding := detector.look(metrics, config)) is None:
+        finding = detector.detect(metrics, cast(RemedyParams, params))
+        if finding is None:
             continue
-        causes = [found[name] for name in detector.follows_from if name in found]
-        if finding.level == "problem" and (of := [cause for cause in causes if cause.level == "problem"]):
-            says = f"{finding.says}: follows from {of[0].title.lower()}"
+        causes = problems(findings[name] for name in detector.follows_from if name in findings)
+        if finding.level == "problem" and causes:
+            says = f"{finding.says}: follows from {causes[0].title.lower()}"
             finding = replace(finding, level="information", says=says, cause="", changes={})
-        found[detector.name] = finding
-    return sorted(found.values(), key=lambda finding: FINDING_LEVELS.index(finding.level))
+        findings[detector.name] = finding
+    return sorted(findings.values(), key=lambda finding: FINDING_LEVELS.index(finding.level))

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.committed import git
+from tests.support.committed import commit_params
 from vaeline.tracking.runs.naming import LONGEST_NAME, part_tags, run_name
 
 COMMITTED = {"notes": "", "beta": 1.0, "seed": 42, "prior": {"name": "standard_normal"}}
@@ -8,15 +8,10 @@ COMMITTED |= {f"option_{i}": 0 for i in range(30)}
 
 
 @pytest.fixture(autouse=True)
-def repository(tmp_path, monkeypatch):
+def _repository(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_EXP_BASELINE_REV", raising=False)
-    git("init", "-q")
-    git("config", "user.name", "test")
-    git("config", "user.email", "test@example.com")
-    (tmp_path / "params.yaml").write_text(str(COMMITTED))  # YAML takes it
-    git("add", "-A")
-    git("commit", "-qm", "params")
+    commit_params(COMMITTED)
 
 
 def test_a_name_says_what_differs():
