@@ -8,8 +8,8 @@ import pandas as pd
 from vaeline.core.files import write_csv, write_figure, write_json
 from vaeline.core.params import StageParams, read_yaml
 from vaeline.data.prepared import Prepared
+from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.finding import findings_text, save_findings
-from vaeline.diagnosis.looking import run_detectors
 from vaeline.diagnosis.remedy_commands import with_remedy_commands
 from vaeline.evaluation import latent_use, neighbours, symptoms
 from vaeline.evaluation.disentanglement.scores import disentanglement_scores
@@ -54,9 +54,9 @@ def main(params: StageParams) -> None:
     metrics |= symptoms.sample_symptoms(model, classifier, data)
     found = with_remedy_commands(run_detectors(metrics, model.config), read_yaml("params.yaml"))
     pictures = gallery.gallery_figures(model, images, seen, dimensions, data.valid.labels, data.classes)
-    pictures |= gallery.of_classes(model, data.classes)
-    pictures |= gallery.of_factors(seen, data.valid.factors, data.factors)
-    pictures["neighbours"] = gallery.neighbours(samples, near, data.train.images)
+    pictures |= gallery.class_samples(model, data.classes)
+    pictures |= gallery.factor_information(seen, data.valid.factors, data.factors)
+    pictures["neighbours"] = gallery.nearest_neighbours(samples, near, data.train.images)
     pictures["training"] = training_curves(history)
 
     for name, figure in pictures.items():

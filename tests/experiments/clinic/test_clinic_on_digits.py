@@ -10,9 +10,9 @@ from tests.support import small
 from vaeline.config import ExperimentConfig
 from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
+from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.detectors import DETECTORS
 from vaeline.diagnosis.finding import problems
-from vaeline.diagnosis.looking import run_detectors
 from vaeline.evaluation import latent_use, symptoms
 from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.fid import classifier
