@@ -27,7 +27,7 @@ WORKS: dict[str, Callable[[], list[Ratio]]] = {
 
 
 def main(names: Sequence[str]) -> None:
-    """Measures the works of these names and writes docs/bench.*; raises VaelineError for an unknown name."""
+    """Measures these works and writes docs/results/bench.*; raises VaelineError for an unknown name."""
     if unknown := [name for name in names if name not in WORKS]:
         raise VaelineError(f"WORK: there is no '{unknown[0]}' (known: {' '.join(WORKS)})")
     logging.disable(logging.INFO)  # peers say much

@@ -1,17 +1,16 @@
-"""What was measured as docs/bench.json, docs/bench.md and a picture."""
+"""What was measured as docs/results/bench.json, docs/results/bench.md and a picture."""
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from vaeline.core.files import write_figure, write_json, write_text
+from vaeline.experiments.results import RESULTS
 from vaeline.experiments.tables import markdown_table
 from vaeline.reporting.plots.style import PALETTE, figure, styled
 
-DOCS = Path("docs")
 HEADING = ("work", "against", "ratio", "quartiles", "goal", "met", "rounds", "our time")
 ANSWERS = {True: "yes", False: "no", None: "–"}
 COLOURS = {True: PALETTE[0], False: PALETTE[5], None: PALETTE[8]}
@@ -46,14 +45,14 @@ def merged(
 
 def write_benchmark(rows: Sequence[Mapping[str, Any]], order: Sequence[str]) -> str:
     """Writes all three, with what stands in bench.json already and is not in `rows`; returns the table."""
-    stored = DOCS / "bench.json"
+    stored = RESULTS / "bench.json"
     known = json.loads(stored.read_text()) if stored.is_file() else []
     rows = sorted(merged(known, rows), key=lambda row: order.index(row["group"]))
     table = markdown_table([HEADING, *map(_cells, rows)])
     machines = "; ".join(dict.fromkeys(f"commit `{row['commit']}`, {row['machine']}" for row in rows))
     write_json(stored, rows)
-    write_text(DOCS / "bench.md", TEXT.format(table=table, machines=machines))
-    write_figure(DOCS / "bench.png", ratio_figure(rows))
+    write_text(RESULTS / "bench.md", TEXT.format(table=table, machines=machines))
+    write_figure(RESULTS / "bench.png", ratio_figure(rows))
     return table
 
 

@@ -28,10 +28,10 @@ def test_the_table_the_values_and_the_picture_are_written(at_a_tmp_path):
     )
     assert "| epoch | pythae | 3 | 2.5 – 3.5 | ≥ 2 | yes | 3 | 1.5 s |" in table
     assert "| epoch | matrix products (share) | 0.5 | 0.5 – 0.5 | ≥ 0.65 (aim 0.8) | no | 1 |  |" in table
-    assert table in (document.DOCS / "bench.md").read_text()
-    first, *_ = json.loads((document.DOCS / "bench.json").read_text())
+    assert table in (document.RESULTS / "bench.md").read_text()
+    first, *_ = json.loads((document.RESULTS / "bench.json").read_text())
     assert first.keys() >= {"work", "against", "ratio", "spread", "goal", "met"}
-    assert (document.DOCS / "bench.png").stat().st_size > 10_000
+    assert (document.RESULTS / "bench.png").stat().st_size > 10_000
 
 
 def test_what_is_not_measured_again_stays_and_says_its_own_commit(at_a_tmp_path):
@@ -39,9 +39,9 @@ def test_what_is_not_measured_again_stays_and_says_its_own_commit(at_a_tmp_path)
         measured("frechet", FRECHET, commit="old") + measured("epoch", EPOCH, SHARE), list(WORKS)
     )
     document.write_benchmark(measured("epoch", EPOCH, commit="new"), list(WORKS))
-    rows = json.loads((document.DOCS / "bench.json").read_text())
+    rows = json.loads((document.RESULTS / "bench.json").read_text())
     assert [(row["work"], row["commit"]) for row in rows] == [("epoch", "new"), ("frechet", "old")]
-    assert "commit `new`, a machine; commit `old`, a machine" in (document.DOCS / "bench.md").read_text()
+    assert "commit `new`, a machine; commit `old`, a machine" in (document.RESULTS / "bench.md").read_text()
 
 
 def test_an_unknown_work_is_refused_before_anything_is_measured():
