@@ -56,7 +56,7 @@ def main(params: StageParams) -> None:
     pictures = gallery.gallery_figures(model, images, seen, dimensions, data.valid.labels, data.classes)
     pictures |= gallery.class_samples(model, data.classes)
     pictures |= gallery.factor_information(seen, data.valid.factors, data.factors)
-    pictures["neighbours"] = gallery.nearest_neighbours(samples, near, data.train.images)
+    pictures["neighbours"] = gallery.neighbour_rows(samples, near, data.train.images)
     pictures["training"] = training_curves(history)
 
     for name, figure in pictures.items():

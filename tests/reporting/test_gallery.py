@@ -112,7 +112,7 @@ def test_interpolations_go_from_one_image_to_the_other_by_line_and_arc(monkeypat
 def test_samples_stand_above_their_neighbours():
     train = digits(N).numpy()
     samples = torch.from_numpy(train[::6]).float() / 255
-    figure = gallery.nearest_neighbours(samples, nearest_images(samples, train), train)
+    figure = gallery.neighbour_rows(samples, nearest_neighbours(samples, train), train)
     sheet = np.asarray(figure.axes[0].images[0].get_array())
     np.testing.assert_array_equal(sheet[2:10], sheet[12:20])  # each is its own
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["sample", "nearest"]

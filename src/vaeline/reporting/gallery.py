@@ -106,7 +106,7 @@ def class_samples(model: nn.Module, classes: Sequence[str]) -> dict[str, Figure]
     }
 
 
-def nearest_neighbours(samples: Tensor, found: Nearest, train: np.ndarray) -> Figure:
+def neighbour_rows(samples: Tensor, found: NearestNeighbours, train: np.ndarray) -> Figure:
     """Returns samples [N, C, H, W] in [0, 1], each above its nearest of uint8 `train` [M, C, H, W]."""
     near = torch.from_numpy(train[found.index[:RECONSTRUCTIONS_SHOWN].numpy()]).float() / 255
     title = "Samples, and the training images nearest to them, pixel by pixel"
