@@ -7,7 +7,7 @@ import pytest
 import typer.main
 
 from tests.conftest import ROOT
-from tests.docs.markdown import Page, pages
+from tests.docs.markdown import pages
 from vaeline.core.errors import VaelineError
 from vaeline.experiments import presets
 from vaeline.experiments.find import params_with

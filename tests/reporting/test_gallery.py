@@ -10,6 +10,7 @@ import torch
 from tests.support.small import digits, shown, vae
 from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.latent_use import dimension_table
+from vaeline.evaluation.neighbours import nearest_neighbours
 from vaeline.reporting import gallery
 
 N = 60
