@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.models.networks.init import init_weights
 from vaeline.models.networks.options import ACTIVATIONS
 
@@ -25,7 +25,7 @@ class Conv:
     that the likelihood sees the image's own pixels alone. `hidden_dim` plays no part.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `network.conv`: the channels of the first layer, doubled at each further one."""
 
         channels: int = Field(32, ge=1)

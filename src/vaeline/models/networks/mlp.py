@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.models.networks.init import init_weights
 from vaeline.models.networks.options import ACTIVATIONS
 
@@ -22,7 +22,7 @@ class MLP:
     hidden layers are hidden_dim wide, which makes it the stronger of the two.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `network.mlp`."""
 
         depth: int = Field(2, ge=1)

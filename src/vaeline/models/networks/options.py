@@ -4,12 +4,12 @@ from typing import Literal
 
 from torch import nn
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "tanh": nn.Tanh}
 
 
-class NetworkOptions(Options):
+class NetworkOptions(BaseOptions):
     """Options that all networks share. `init` is `vae` (see `init_weights`) or PyTorch's own.
 
     `output_bias` is where the decoder starts: at 0, or at the mean of the training images.

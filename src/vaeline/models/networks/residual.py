@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 from torch import Tensor, nn
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.models.networks.conv import STRIDE, STRIDED_LAYERS, Conv, Crop, Pad, Shape, channels_last
 from vaeline.models.networks.init import init_weights
 
@@ -19,7 +19,7 @@ class Residual(Conv):
     no checkerboard (Odena et al. 2016); `blocks` of them after each. `hidden_dim` plays no part.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `network.residual`: channels of the first layer, doubled at each further one; blocks."""
 
         channels: int = Field(32, ge=1)
