@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, create_model
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Options, validated
+from vaeline.core.params import BaseOptions, validated
 
 
 class Table:
@@ -22,7 +22,7 @@ class Table:
     an unknown name, and for a name given twice.
     """
 
-    def __init__(self, section: str, shared: type[Options] = Options) -> None:
+    def __init__(self, section: str, shared: type[BaseOptions] = BaseOptions) -> None:
         self.section = section
         self._shared = shared
         self._rows: dict[str, type] = {}
@@ -41,7 +41,7 @@ class Table:
         return self._rows[name]
 
     @cached_property
-    def Section(self) -> type[Options]:  # noqa: N802 (it is a class)
+    def Section(self) -> type[BaseOptions]:  # noqa: N802 (it is a class)
         """The typed form of the room's section in params.yaml; the first row is the default."""
         blocks = {name: part.Options for name, part in self._rows.items() if hasattr(part, "Options")}
         name = (Literal[tuple(self._rows)], next(iter(self._rows)))

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.models.base import LatentVariableModel, over_rows
 from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.inference import Inference, Layer
@@ -34,7 +34,7 @@ class LadderVAE(LatentVariableModel):
     and the model's own `latent_dim` is the number of dimensions of all.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `model.ladder`: stochastic layers, units of the networks between them, and skips."""
 
         layers: int = Field(3, ge=2, le=8)

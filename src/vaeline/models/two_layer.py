@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.models.base import LatentVariableModel, over_rows
 from vaeline.models.distributions.moments import moments
 from vaeline.models.inference import Layer
@@ -26,7 +26,7 @@ class TwoLayerVAE(LatentVariableModel):
     diagonal Gaussian. With hidden_dim 200, latent_dim 100 and network.mlp.taper 1 it is the paper's.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `model.two_layer`: the dimensions of z₂, and the units between z₁ and z₂."""
 
         latent_dim: int = Field(50, ge=1)

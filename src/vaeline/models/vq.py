@@ -9,7 +9,7 @@ from torch.distributions import Distribution
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.numerics import in_full
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.data.prepared import Split
 from vaeline.models.base import LatentVariableModel
 from vaeline.models.distributions.codebook import nearest_codes, usage
@@ -40,7 +40,7 @@ class VQVAE(LatentVariableModel):
     here. The sections posterior and prior, and latent_dim, play no part.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `model.vq`; `decay` is of the codebook's running means, `commitment` the paper's β."""
 
         codes: int = Field(64, ge=2)

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 
 
 def _size(value: Any) -> int | Literal["auto"]:
@@ -21,7 +21,7 @@ def _size(value: Any) -> int | Literal["auto"]:
 Size = Annotated[int | Literal["auto"], PlainValidator(_size)]
 
 
-class DataOptions(Options):
+class DataOptions(BaseOptions):
     """What the `data:` section holds for every data set; `auto` is the data set's own default.
 
     `split` decides which training images become train and which valid: `random`, by `split_seed` alone, or

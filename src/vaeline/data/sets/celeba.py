@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.data.reading.addresses import GoogleDrive
 from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.reading.decoding import decode_files
@@ -43,7 +43,7 @@ class CelebA(DataSet):
     train_size = 162_770
     valid_size = 19_867
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `data.celeba`."""
 
         size: int = Field(64, ge=8, le=178)

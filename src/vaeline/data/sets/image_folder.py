@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.reading.decoding import Broken, decode_files
 from vaeline.data.reading.encoded import File
@@ -37,7 +37,7 @@ class ImageFolder(DataSet):
 
     name = "image_folder"
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `data.image_folder`; a relative `folder` starts at the repository's root."""
 
         folder: str = ""

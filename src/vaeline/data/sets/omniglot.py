@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.data.reading.addresses import Files
 from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.reading.decoding import decode_files
@@ -41,7 +41,7 @@ class Omniglot(DataSet):
     train_size = 17_352
     valid_size = 1_928
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `data.omniglot`."""
 
         size: int = Field(28, ge=8, le=105)

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.data.reading.dataset import DataSet, Examples
 
 SPRITE_SIDE = 64
@@ -35,7 +35,7 @@ class Sprites(DataSet):
     name = "sprites"
     classes = ("square", "ellipse", "heart")
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `data.sprites`: the number of values of each factor but the shape."""
 
         scale: int = Field(6, ge=1, le=GRID["scale"])

@@ -9,7 +9,7 @@ from torch.distributions import Bernoulli as Coin
 from torch.distributions import Distribution, Independent
 
 from vaeline.core.numerics import sum_of_logs
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.models.likelihoods.likelihood import Likelihood
 
 BINARIZATION_CHUNK = 4096
@@ -24,7 +24,7 @@ class Bernoulli(Likelihood):
     draw that `binarization_seed` fixes.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `likelihood.bernoulli`."""
 
         binarization: Literal["dynamic", "static", "grey"] = "dynamic"

@@ -10,7 +10,7 @@ from torch.distributions import Categorical, Distribution, constraints
 from torch.nn.functional import logsigmoid, softplus
 
 from vaeline.core.numerics import rises_to, softly_above
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.models.likelihoods.eight_bit import GREY_LEVELS, EightBit
 
 TOP = GREY_LEVELS - 1
@@ -29,7 +29,7 @@ class DiscretizedLogistic(EightBit):
     place, they would have one gradient, and stay together for long.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `likelihood.discretized_logistic`."""
 
         components: int = Field(5, ge=1)

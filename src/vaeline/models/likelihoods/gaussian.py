@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
 from vaeline.core.numerics import rises_to, softly_above
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.models.likelihoods.eight_bit import Dequantized
 
 LOG_SIGMA_MIN = -6.0  # of log σ, softly, as in the code of Rybkin et al.; half a level of 256
@@ -27,7 +27,7 @@ class Gaussian(Dequantized):
     a running mean of them, which is saved with the weights, wherever the model is in evaluation mode.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `likelihood.gaussian`; `scale` is of values in [0, 1]."""
 
         variance: Literal["fixed", "shared", "optimal", "per_pixel"] = "shared"

@@ -10,7 +10,7 @@ from torch.distributions import Distribution, constraints
 from torch.utils.checkpoint import checkpoint
 
 from vaeline.core.numerics import in_full
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.models.likelihoods.bernoulli import Bernoulli, Coins
 from vaeline.models.networks.pixelcnn import GatedPixelCNN
 
@@ -28,7 +28,7 @@ class PixelCNN(Bernoulli):
     `likelihood.bernoulli`. The channels of a pixel are independent given the pixels before.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `likelihood.pixelcnn`: channels of its stacks; what its reach is made of."""
 
         channels: int = Field(8, ge=1)

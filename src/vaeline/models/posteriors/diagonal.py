@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaeline.core.numerics import in_full, safe_log_var
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.networks.init import init_weights
 
@@ -18,7 +18,7 @@ class DiagonalGaussian(nn.Module):
     `log_var_bias` is where log σ² starts: −1 gives σ² ≈ 0.37, an initial KL of about 0.18 nats a dimension.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `posterior.diagonal`."""
 
         log_var_bias: float = -1.0

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaeline.core.numerics import in_full
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.models.distributions.flows import Flow
 from vaeline.models.networks.init import init_weights
 from vaeline.models.posteriors.diagonal import DiagonalGaussian
@@ -17,7 +17,7 @@ from vaeline.models.posteriors.diagonal import DiagonalGaussian
 CONTEXT = 32  # numbers about the image that every step sees
 
 
-class FlowOptions(Options):
+class FlowOptions(BaseOptions):
     """Options of a flow: how many steps, and the units of the two hidden layers of each."""
 
     steps: int = Field(2, ge=1)

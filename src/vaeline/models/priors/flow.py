@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import nn
 from torch.distributions import Distribution
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.models.distributions.flows import Flow
 from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.priors.prior import Prior
@@ -20,7 +20,7 @@ class FlowPrior(Prior):
     dimension. The networks are zuko's.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `prior.flow`: steps, and the units of the two hidden layers of each."""
 
         steps: int = Field(2, ge=1)

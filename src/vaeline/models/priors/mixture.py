@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import nn
 from torch.distributions import Distribution
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.models.distributions.mixtures import GaussianMixture
 from vaeline.models.priors.prior import Prior
 
@@ -20,7 +20,7 @@ class Mixture(Prior):
     It starts with equal weights, μ_m ~ N(0, I) and σ_m = 1: wide enough that each component meets the data.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `prior.mixture`."""
 
         components: int = Field(10, ge=1)

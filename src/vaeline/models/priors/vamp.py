@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.models.distributions.gaussians import is_diagonal_gaussian
 from vaeline.models.distributions.mixtures import GaussianMixture
 from vaeline.models.priors.prior import Prior
@@ -21,7 +21,7 @@ class Vamp(Prior):
     They start at training images, and are free: nothing holds them to the range of pixels.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `prior.vamp`."""
 
         components: int = Field(500, ge=1)

@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations, pixels
 from vaeline.evaluation.pretrained import damaged, weights
 from vaeline.training.objectives.elbo import ELBO
@@ -27,7 +27,7 @@ class Perceptual(nn.Module):
     figures after training are those of the plain model, and say what the pictures cost.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `objective.perceptual`."""
 
         weight: float = Field(1.0, ge=0)
