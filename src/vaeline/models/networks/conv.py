@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import nn
 
 from vaeline.core.params import BaseOptions
+from vaeline.models.contracts import EventShape
 from vaeline.models.networks.init import init_weights
 from vaeline.models.networks.options import NetworkSection
 from vaeline.models.networks.strided import STRIDE, Crop, Pad, StridedNetwork, channels_last
@@ -24,7 +25,7 @@ class ConvSection(NetworkSection, Protocol):
 class Conv(StridedNetwork):
     """The convolutional architecture (kernel 4, stride 2, padding 1): C → 32 → 64 → 128 by default.
 
-    `hidden_dim` has no effect.
+    The parameter `hidden_dim` has no effect.
     """
 
     class Options(BaseOptions):
@@ -32,16 +33,16 @@ class Conv(StridedNetwork):
 
         channels: int = Field(32, ge=1)
 
-    def __init__(self, section: ConvSection, *, hidden_dim: int) -> None:
+    def __init__(self, section: ConvSection) -> None:
         super().__init__(section, channels=section.conv.channels)
 
-    def encoder(self, event_shape: tuple[int, ...]) -> tuple[nn.Module, int]:
+    def encoder(self, event_shape: EventShape) -> tuple[nn.Module, int]:
         """Returns a module [B, C, H, W] → [B, features], and the number of features."""
         layers = [self._block(nn.Conv2d, *pair) for pair in pairwise([event_shape[0], *self.channels])]
         encoder = nn.Sequential(Pad(event_shape), *layers, nn.Flatten())
         return channels_last(encoder), math.prod(self.smallest(event_shape))
 
-    def decoder(self, latent_dim: int, event_shape: tuple[int, ...]) -> nn.Module:
+    def decoder(self, latent_dim: int, event_shape: EventShape) -> nn.Module:
         """Returns a module [B, latent_dim] → [B, *event_shape] that ends with a linear layer."""
         smallest = self.smallest(event_shape)
         start = nn.Sequential(nn.Linear(latent_dim, math.prod(smallest)), self.activation())

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vaeline.core.params import BaseOptions
+from vaeline.models.contracts import EventShape, Network
 from vaeline.models.networks.init import init_weights, output_bias
 from vaeline.models.networks.options import ACTIVATIONS, NetworkSection
 
@@ -21,7 +22,7 @@ class MLPSection(NetworkSection, Protocol):
         """Its own options."""
 
 
-class MLP:
+class MLP(Network):
     """The fully connected architecture: builds encoders and decoders.
 
     Hidden layer i has hidden_dim · taper^i units. The decoder mirrors the encoder; with `mirrored` off, each
@@ -39,12 +40,12 @@ class MLP:
         self.section = section
         self.widths = [max(1, round(hidden_dim * section.mlp.taper**i)) for i in range(section.mlp.depth)]
 
-    def encoder(self, event_shape: tuple[int, ...]) -> tuple[nn.Module, int]:
+    def encoder(self, event_shape: EventShape) -> tuple[nn.Module, int]:
         """Returns a module [B, *event_shape] → [B, features], and the number of features."""
         hidden = self._hidden([math.prod(event_shape), *self.widths])
         return nn.Sequential(nn.Flatten(), hidden), self.widths[-1]
 
-    def decoder(self, latent_dim: int, event_shape: tuple[int, ...]) -> nn.Module:
+    def decoder(self, latent_dim: int, event_shape: EventShape) -> nn.Module:
         """Returns a module [B, latent_dim] → [B, *event_shape] that ends with a linear layer."""
         widths = self.widths[::-1] if self.section.mlp.mirrored else [self.widths[0]] * len(self.widths)
         last = nn.Linear(widths[-1], math.prod(event_shape))

@@ -7,7 +7,11 @@ from torch import nn
 from vaeline.core.params import BaseOptions
 
 Activation = Literal["relu", "leaky_relu", "tanh"]
-ACTIVATIONS: dict[Activation, type[nn.Module]] = {"relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "tanh": nn.Tanh}
+ACTIVATIONS: dict[Activation, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "tanh": nn.Tanh,
+}
 
 
 class NetworkOptions(BaseOptions):

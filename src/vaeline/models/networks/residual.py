@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vaeline.core.params import BaseOptions
+from vaeline.models.contracts import EventShape
 from vaeline.models.networks.init import init_weights
 from vaeline.models.networks.options import NetworkSection
 from vaeline.models.networks.strided import STRIDE, Crop, Pad, StridedNetwork, channels_last
@@ -26,21 +27,21 @@ class Residual(StridedNetwork):
     """The convolutional architecture with residual blocks (He et al. 2016, full pre-activation).
 
     Three times down by 2 with a strided convolution; up by repeating each pixel and convolving, which avoids
-    checkerboard artefacts (Odena et al. 2016); `blocks` residual blocks after each. `hidden_dim` has no
-    effect.
+    checkerboard artefacts (Odena et al. 2016); `blocks` residual blocks after each. The parameter
+    `hidden_dim` has no effect.
     """
 
     class Options(BaseOptions):
-        """Options of `network.residual`: channels of the first layer, and residual blocks after each layer."""
+        """Options of `network.residual`: channels of the first layer; residual blocks after each."""
 
         channels: int = Field(32, ge=1)
         blocks: int = Field(1, ge=1)
 
-    def __init__(self, section: ResidualSection, *, hidden_dim: int) -> None:
+    def __init__(self, section: ResidualSection) -> None:
         super().__init__(section, channels=section.residual.channels)
         self.blocks = section.residual.blocks
 
-    def encoder(self, event_shape: tuple[int, ...]) -> tuple[nn.Module, int]:
+    def encoder(self, event_shape: EventShape) -> tuple[nn.Module, int]:
         """Returns a module [B, C, H, W] → [B, features], and the number of features."""
         layers: list[nn.Module] = [Pad(event_shape)]
         for fan_in, fan_out in pairwise([event_shape[0], *self.channels]):
@@ -49,7 +50,7 @@ class Residual(StridedNetwork):
         self._init(encoder)
         return channels_last(encoder), math.prod(self.smallest(event_shape))
 
-    def decoder(self, latent_dim: int, event_shape: tuple[int, ...]) -> nn.Module:
+    def decoder(self, latent_dim: int, event_shape: EventShape) -> nn.Module:
         """Returns a module [B, latent_dim] → [B, *event_shape] that ends with a linear layer."""
         smallest = self.smallest(event_shape)
         layers: list[nn.Module] = [nn.Linear(latent_dim, math.prod(smallest)), nn.Unflatten(1, smallest)]

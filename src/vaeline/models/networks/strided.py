@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vaeline.models.contracts import EventShape, Network
 from vaeline.models.networks.init import output_bias
 from vaeline.models.networks.options import ACTIVATIONS, NetworkSection
 
@@ -13,7 +14,7 @@ STRIDE = 2
 STRIDED_LAYERS = 3
 
 
-class StridedNetwork:
+class StridedNetwork(Network):
     """Base of networks that shrink an image [C, H, W] by 8 in three strided layers, and enlarge it again.
 
     Sides that 8 does not divide are padded with zeros in the encoder (28 → 32) and cropped in the decoder, so
@@ -34,7 +35,7 @@ class StridedNetwork:
         if self.section.output_bias == "data_mean":
             output_bias(decoder).copy_(parameters.mean((1, 2)))
 
-    def smallest(self, event_shape: tuple[int, ...]) -> tuple[int, int, int]:
+    def smallest(self, event_shape: EventShape) -> tuple[int, int, int]:
         """Returns the shape of the features between encoder and decoder."""
         factor = STRIDE**STRIDED_LAYERS
         height, width = (math.ceil(side / factor) for side in event_shape[1:])
@@ -55,7 +56,7 @@ def channels_last(network: nn.Module) -> nn.Module:
 class Pad(nn.Module):
     """[B, C, H, W] → the same with zeros around it, up to the next multiple of 8."""
 
-    def __init__(self, event_shape: tuple[int, ...]) -> None:
+    def __init__(self, event_shape: EventShape) -> None:
         super().__init__()
         self.margins = _margins(event_shape)
 
@@ -67,7 +68,7 @@ class Pad(nn.Module):
 class Crop(nn.Module):
     """The inverse of `Pad`: [B, C, H', W'] → [B, C, H, W]."""
 
-    def __init__(self, event_shape: tuple[int, ...]) -> None:
+    def __init__(self, event_shape: EventShape) -> None:
         super().__init__()
         self.left, _, self.top, _ = _margins(event_shape)
         self.height, self.width = event_shape[1:]
@@ -77,7 +78,7 @@ class Crop(nn.Module):
         return x[..., self.top : self.top + self.height, self.left : self.left + self.width]
 
 
-def _margins(event_shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+def _margins(event_shape: EventShape) -> tuple[int, int, int, int]:
     """Returns the zeros to add left, right, above and below."""
     height, width = (-side % STRIDE**STRIDED_LAYERS for side in event_shape[1:])
     return width // 2, width - width // 2, height // 2, height - height // 2
