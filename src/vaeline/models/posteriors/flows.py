@@ -12,7 +12,7 @@ from vaeline.core.numerics import in_full
 from vaeline.core.params import BaseOptions
 from vaeline.models.contracts import Posterior
 from vaeline.models.distributions.flows import Flow
-from vaeline.models.networks.init import init_weights, output_bias, output_layer
+from vaeline.models.networks.init import init_weights
 from vaeline.models.posteriors.diagonal import DiagonalGaussian, DiagonalSection
 
 CONTEXT = 32  # features of the image that each step receives
@@ -44,8 +44,9 @@ class FlowPosterior(Posterior):
         hidden = [options.hidden_dim] * 2
         self.steps = nn.ModuleList(self.step(latent_dim, i, hidden) for i in range(options.steps))
         for step in self.steps:
-            nn.init.zeros_(output_bias(step))
-            output_layer(step).weight.data.mul_(0.01)
+            *_, last = step.get_submodule("hyper").children()
+            nn.init.zeros_(last.get_parameter("bias"))
+            last.get_parameter("weight").data.mul_(0.01)
 
     @staticmethod
     @abstractmethod
