@@ -43,7 +43,10 @@ def _ratios_at(k: int, count: int, few: int) -> list[Ratio]:
     }
     work = f"iwae {k}"
     times = race(work, contestants, rounds=5 if k < 1000 else 3)
-    details = {"images": count, "first_call_extra_seconds": significant(times.warm_up() * count)}
+    details: dict[str, Any] = {
+        "images": count,
+        "first_call_extra_seconds": significant(times.warm_up() * count),
+    }
     return [
         times.ratio(work, "pythae", 5.0, **details),
         times.ratio(work, "a loop over K", 1.5, **details),

@@ -146,8 +146,7 @@ def _mnist(images: Tensor) -> Any:
 
 def pythae_vae(model: VAE, event_shape: tuple[int, ...]) -> nn.Module:
     """Returns pythae's VAE around copies of our networks, with the Bernoulli distortion."""
-    from pythae.models import VAE as PythaeVAE
-    from pythae.models import VAEConfig
+    from pythae import models
     from pythae.models.base.base_utils import ModelOutput
     from pythae.models.nn import BaseDecoder, BaseEncoder
 
@@ -175,8 +174,8 @@ def pythae_vae(model: VAE, event_shape: tuple[int, ...]) -> nn.Module:
             """Returns pixels [B, C, H, W] in [0, 1]."""
             return ModelOutput(reconstruction=torch.sigmoid(self.layers(z)))
 
-    config = VAEConfig(input_dim=event_shape, latent_dim=model.latent_dim, reconstruction_loss="bce")
-    network: nn.Module = PythaeVAE(config, Encoder(), Decoder())
+    config = models.VAEConfig(input_dim=event_shape, latent_dim=model.latent_dim, reconstruction_loss="bce")
+    network: nn.Module = models.VAE(config, Encoder(), Decoder())
     return network
 
 

@@ -30,7 +30,7 @@ def prepare() -> list[Ratio]:
             IMAGE_FOLDER: Contestant(lambda: theirs.append(torchvision_batches(folder)), PNG_IMAGES),
         }
         times = race("prepare", contestants, rounds=5)
-        same = same_images(*ours, *theirs)
+        same = same_images(ours[0], theirs[0])
     low, high = peak_memory("prepare", FEW), peak_memory("prepare", MANY)
     return [
         replace(times.ratio("prepare", IMAGE_FOLDER, 3.0, images=PNG_IMAGES), same=same),

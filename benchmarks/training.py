@@ -104,7 +104,7 @@ def _ours(
             yield Path(name), partial(next, epochs)
 
 
-def _with_compiling(times: Times, images: int) -> tuple[Times, dict[str, float]]:
+def _with_compiling(times: Times, images: int) -> tuple[Times, dict[str, Any]]:
     """Returns our times with the extra time of the first epoch, spread over a default training on MNIST."""
     extra = significant(times.warm_up() * images)
     per_image = extra / (ExperimentConfig().epochs * MNIST)
