@@ -16,6 +16,7 @@ from vaeline.evaluation.disentanglement.scores import disentanglement_scores
 from vaeline.evaluation.estimators.latents import latents
 from vaeline.evaluation.fid.classifier import Classifier
 from vaeline.models import checkpoints
+from vaeline.models.observing import evaluation_set
 from vaeline.reporting import gallery
 from vaeline.reporting.plots.curves import training_curves
 from vaeline.runtime.devices import device
@@ -30,7 +31,7 @@ def main(params: StageParams) -> None:
     target = device(params.device)
     model = checkpoints.selected(params.select).to(target)
     data = Prepared.open()
-    images = model.evaluation_set(data.valid)
+    images = evaluation_set(model, data.valid)
 
     seen = latents(model, images)
     samples = neighbours.sampled(model, data.shape)

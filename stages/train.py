@@ -8,6 +8,7 @@ from vaeline.data.prepared import Prepared
 from vaeline.experiments.watching import watched
 from vaeline.models import checkpoints
 from vaeline.models.catalog import MODELS
+from vaeline.models.observing import evaluation_set, start_from, training_set
 from vaeline.provenance.fingerprint import fingerprint
 from vaeline.provenance.origin import origin_tags
 from vaeline.runtime import processes
@@ -30,8 +31,8 @@ OUTPUT = Path("outputs/train")
 def main(params: StageParams) -> None:
     set_seed(params.seed)
     data = Prepared.open()
-    model = MODELS.build(params.model, config=params, shape=data.shape, classes=len(data.classes))
-    model.to(device(params.device)).start_at(data.train)
+    model = MODELS.build(params.model, config=params, event_shape=data.shape, classes=len(data.classes))
+    start_from(model.to(device(params.device)), data.train)
     objective = OBJECTIVES.build(
         params.objective,
         free_bits=params.free_bits,
@@ -39,7 +40,7 @@ def main(params: StageParams) -> None:
         images=len(data.train),
         batch_size=params.batch_size,
     )
-    images, valid = model.training_set(data.train), model.evaluation_set(data.valid)
+    images, valid = training_set(model, data.train), evaluation_set(model, data.valid)
     training = Training.start(model, objective, params, len(images))
 
     if not processes.leads():

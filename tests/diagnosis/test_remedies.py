@@ -46,7 +46,7 @@ def loss_of(config) -> torch.Tensor:
         merged(config, {k: v for k, v in SMALL.items() if k not in ("latent_dim", "epochs")})
     )
     torch.manual_seed(0)
-    model = MODELS.build(params.model, config=params, shape=SHAPE, classes=CLASSES)
+    model = MODELS.build(params.model, config=params, event_shape=SHAPE, classes=CLASSES)
     return objective(params)(model, shown_to(model, 6), params.beta).loss
 
 

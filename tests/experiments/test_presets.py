@@ -62,7 +62,7 @@ ARCHITECTURE = {
 
 
 def weights(config):
-    return MODELS.build(config.model, config=config, shape=(1, 28, 28)).parameters()
+    return MODELS.build(config.model, config=config, event_shape=(1, 28, 28)).parameters()
 
 
 def test_there_are_no_others_than_the_table_shows():
@@ -94,7 +94,7 @@ def test_the_authors_schedule_runs_on_digits(name):
     seen = []
     params = StageParams(config.to_dict())
     torch.manual_seed(params.seed)
-    model = MODELS.build(params.model, config=params, shape=(1, 8, 8), classes=10)
+    model = MODELS.build(params.model, config=params, event_shape=(1, 8, 8), classes=10)
     real = objective(params, images=60)
 
     def watching(model, x, beta):

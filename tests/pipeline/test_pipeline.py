@@ -14,7 +14,6 @@ from vaeline.core.params import flatten_params, param_text
 from vaeline.data.prepared import SPLITS
 from vaeline.experiments import sweep
 from vaeline.models.priors.catalog import PRIORS
-from vaeline.reporting import summary
 from vaeline.runtime.stage import MEASURED_STAGES
 
 pytestmark = pytest.mark.pipeline

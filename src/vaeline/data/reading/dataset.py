@@ -58,8 +58,8 @@ class DataSet(ABC):
     train_size: ClassVar[int]
     valid_size: ClassVar[int]
 
-    def __init__(self, options: DataOptions, raw: Path) -> None:
-        self.options = options
+    def __init__(self, section: DataOptions, raw: Path) -> None:
+        self.options = section
         self.raw = raw
 
     @property
