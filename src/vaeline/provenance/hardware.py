@@ -4,11 +4,11 @@ import os
 import platform
 from pathlib import Path
 
-import torch
-
 
 def hardware() -> dict[str, str]:
     """Returns processor, cores that this process may use, memory, and the GPUs where there are any."""
+    import torch  # seconds, which a process that only names changed params does not spend
+
     known = {"hardware.cpu": processor(), "hardware.cores": str(cores()), "hardware.memory": memory()}
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return known | ({"hardware.gpu": ", ".join(gpus)} if gpus else {})
