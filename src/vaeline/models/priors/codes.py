@@ -36,17 +36,23 @@ class CodePrior(Prior):
 
     def forward(self) -> Distribution:
         """Returns p(z): batch [], event [side² · embedding_dim]."""
-        return Coded(self.codebook.table, self.side**2, self.logits, self.draw)
+        return Coded(self.codebook.table, self.side**2, self.logits, self.choose)
 
     def logits(self, codes: Tensor) -> Tensor:
         """Returns log p(c_i | c_1 … c_{i−1}), unnormalised, [N, side², codes], for codes [N, side²]."""
         grid = self._shown(codes).unflatten(1, (self.side, self.side)).movedim(-1, 1)
         return in_full(self.network(grid)).flatten(2).mT
 
-    def draw(self, n: int) -> Tensor:
-        """Returns codes [n, side²], one after the other."""
-        shape = n, self.side, self.side
-        grid = self.network.sample(lambda out: self._shown(out.softmax(-1).multinomial(1)[:, 0]), shape)
+    def choose(self, uniform: Tensor) -> Tensor:
+        """Returns codes [N, side²], one after the other, drawn by uniform numbers in [0, 1] of that shape."""
+        numbers = iter(uniform.T.contiguous().unbind())
+
+        def step(logits: Tensor) -> Tensor:
+            heights = logits.softmax(-1).cumsum(-1)
+            chosen = torch.searchsorted(heights, next(numbers).unsqueeze(-1)).squeeze(-1)
+            return self._shown(chosen.clamp(max=self.codes - 1))  # rounding may leave the last height below 1
+
+        grid = self.network.sample(step, (len(uniform), self.side, self.side))
         return grid.argmax(1).flatten(1)
 
     def _shown(self, codes: Tensor) -> Tensor:
