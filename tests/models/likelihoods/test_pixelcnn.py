@@ -196,5 +196,5 @@ def test_wide_reach_lowers_the_rate_and_free_bits_restore_it():
 
 def test_annealed_importance_sampling_works_with_it():
     model = vae(likelihood={"name": "pixelcnn"}).eval()
-    estimate = annealed_importance_sampling(model, model.evaluation_set(likelihood, digits(3)), steps=5)
+    estimate = annealed_importance_sampling(model, model.likelihood.evaluation_set(digits(3)), steps=5)
     assert torch.isfinite(estimate.log_likelihood).all()
