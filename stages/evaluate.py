@@ -15,6 +15,7 @@ from vaeline.evaluation.estimators.latents import ACTIVITY_IMAGES, activity
 from vaeline.evaluation.estimators.reconstruction import reconstruction_errors
 from vaeline.evaluation.target import target_verdict
 from vaeline.models import checkpoints
+from vaeline.models.observing import evaluation_set
 from vaeline.reporting.plots.curves import bounds_over_k
 from vaeline.runtime import processes
 from vaeline.runtime.devices import device
@@ -28,7 +29,8 @@ def main(params: StageParams) -> None:
     set_seed(params.seed)
     model = checkpoints.selected(params.select).to(device(params.device))
     data = Prepared.open()
-    images, seen = map(model.evaluation_set, (data.test, data.train[:ACTIVITY_IMAGES]))
+    images = evaluation_set(model, data.test)
+    seen = evaluation_set(model, data.train[:ACTIVITY_IMAGES])
 
     terms = elbo_terms(model, images, params.elbo_samples)
     bounds = importance_bounds(model, images, k_grid(params.iwae_k), progress=True)

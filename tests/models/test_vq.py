@@ -11,6 +11,7 @@ from vaeline.evaluation.estimators.annealed import annealed_importance_sampling
 from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds
 from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.models.distributions.codebook import nearest_codes
+from vaeline.models.observing import start_from
 from vaeline.training.fit import fit
 from vaeline.training.gradients import Gradients
 
@@ -25,7 +26,7 @@ def model(**options):
 def trained(epochs: int, learning_rate: float, **options):
     params = config(model={"name": "vq", "vq": options}, epochs=epochs, learning_rate=learning_rate)
     training = started(params)
-    training.model.start_at(split(N))
+    start_from(training.model, split(N))
     records = list(fit(training, digits(N), VALID, params))
     return training.model.eval(), records
 
@@ -139,7 +140,7 @@ def test_a_skipped_update_leaves_the_codebook():
 
 def test_it_starts_at_what_the_encoder_says_of_training_images():
     built = model(codes=8)
-    built.start_at(split(50))
+    start_from(built, split(50))
     seen = built.vectors(torch.from_numpy(split(50).spread(50))).flatten(0, 1)
     assert nearest_codes(built.prior().table, seen)[1].max() < 1e-5
 

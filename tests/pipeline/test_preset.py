@@ -32,7 +32,7 @@ def test_a_preset_leaves_its_verdict_in_a_record_and_in_mlflow(with_preset):
     done = with_preset.run(sys.executable, "-m", "vaeline.experiments.presets", "tiny", PYTHONPATH="src")
     log = (with_preset.root / ".scratch/experiments/tiny.log").read_text()
     assert with_preset.stages_run(log) == ["evaluate", "report", "gate"]
-    record = json.loads((with_preset.root / "docs/records/tiny.json").read_text())
+    record = json.loads((with_preset.root / "docs/results/records/tiny.json").read_text())
     results = record["results"]
     assert results["verdict"] == "fail"
     assert results["nll_minus_target"] == pytest.approx(results["nll"] - 20.0)

@@ -34,9 +34,7 @@ class Replay:
         return first
 
     classes = 0
-
-    def evaluation_set(self, split):
-        return torch.from_numpy(split.images)
+    likelihood = SimpleNamespace(evaluation_set=lambda images: images)
 
     def parameters(self):
         return iter([self.images])

@@ -15,6 +15,7 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 from vaeline.data.observations import Observations
 from vaeline.data.prepared import Split
 from vaeline.evaluation.chunks import even_indices, model_input_chunks
+from vaeline.models.observing import evaluation_set
 
 COMPONENTS = 10  # as Ghosh et al.; they have full covariances too
 MIXTURE_IMAGES = 10_000  # a mixture in 20 dimensions has 2,309 free numbers
@@ -54,7 +55,7 @@ def fit_ex_post(model: nn.Module, train: Split) -> ExPostSampler:
     drawn. (Ghosh et al. fit to the codes of a deterministic model, which are all it has.) With several
     stochastic layers it is one mixture over all of them side by side, as `joint` takes them.
     """
-    z = draw_posterior(model, model.evaluation_set(train[even_indices(len(train), MIXTURE_IMAGES).numpy()]))
+    z = draw_posterior(model, evaluation_set(model, train[even_indices(len(train), MIXTURE_IMAGES).numpy()]))
     mixture = GaussianMixture(
         min(COMPONENTS, len(z)),
         init_params="k-means++",  # the threads of k-means may add up in another order each time

@@ -19,8 +19,14 @@ from vaeline.evaluation.estimators.sharpness import sharpness
 from vaeline.evaluation.ex_post import decode_means, draw_posterior
 from vaeline.evaluation.fid.classifier import Classifier
 from vaeline.evaluation.fid.features import extract_features
-from vaeline.evaluation.fid.images import GENERATION_BATCH, generate_images, random_indices, to_uint8
+from vaeline.evaluation.fid.images import (
+    GENERATION_BATCH,
+    generate_images,
+    random_indices,
+    to_uint8,
+)
 from vaeline.evaluation.manifold import NEAREST, manifold_scores
+from vaeline.models.observing import evaluation_set
 
 COVERAGE_IMAGES = 1000  # of each kind, in the classifier's features
 SCORED = 2000  # images that reconstructions and bounds are compared on
@@ -43,7 +49,7 @@ def model_symptoms(model: nn.Module, data: Prepared) -> dict[str, float]:
     And, of the images themselves, `binary_share`: how many of their pixels are all but black or white.
     """
     rows, others = _some(data.valid), _some(data.train)
-    valid, train = model.evaluation_set(rows), model.evaluation_set(others)
+    valid, train = evaluation_set(model, rows), evaluation_set(model, others)
     seen, unseen = (Estimate.of(elbo_terms(model, images).elbo) for images in (train, valid))
     bits = math.log(2) * math.prod(data.shape)
     gap = {
@@ -72,7 +78,7 @@ def sample_symptoms(model: nn.Module, classifier: Classifier, data: Prepared) ->
     of_real = manifold_scores(real, extract_features(classifier, train.images))
     found = manifold_scores(real, extract_features(classifier, generate_images(model.sample, n)))
     found |= manifold_scores(
-        real, extract_features(classifier, _aggregate(model, model.evaluation_set(train))), "_aggregate"
+        real, extract_features(classifier, _aggregate(model, evaluation_set(model, train))), "_aggregate"
     )
     found |= {"coverage_real": of_real["coverage"], "coverage_real_se": of_real["coverage_se"]}
     found |= _ratio("coverage_ratio", found, "coverage", "coverage_aggregate")

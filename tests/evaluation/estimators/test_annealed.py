@@ -22,6 +22,7 @@ from vaeline.evaluation.estimators.annealed import (
 )
 from vaeline.evaluation.estimators.estimate import Estimate
 from vaeline.models.catalog import MODELS
+from vaeline.models.observing import evaluation_set
 from vaeline.runtime.processes import each
 
 N = 5
@@ -137,7 +138,7 @@ def by_quadrature(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
 def test_every_model_agrees_with_quadrature(name):
     sizes = {"name": name, "two_layer": {"latent_dim": 1, "hidden_dim": 8}, "ladder": {"layers": 2}}
     model = vae(model=sizes, latent_dim=2 if name in ("vae", "conditional") else 1).eval()
-    x = model.evaluation_set(split(N_QUADRATURE))
+    x = evaluation_set(model, split(N_QUADRATURE))
     exact = by_quadrature(model, shown_to(model, N_QUADRATURE))
     seen = annealed_importance_sampling(model, x, steps=150)
     difference = seen.log_likelihood - exact

@@ -11,6 +11,7 @@ from vaeline.evaluation.estimators.bounds import elbo_terms
 from vaeline.evaluation.estimators.gain import STEP, exchange_rate, latent_gain
 from vaeline.models.catalog import MODELS
 from vaeline.models.distributions.gaussians import diagonal_gaussian
+from vaeline.models.observing import evaluation_set
 from vaeline.models.posteriors.catalog import POSTERIORS
 from vaeline.models.priors.catalog import PRIORS
 
@@ -109,7 +110,7 @@ def test_a_decoder_that_ignores_z_gains_nothing_from_it_whatever_the_rate():
 @pytest.mark.parametrize("name", list(MODELS))
 def test_every_model_has_a_gain(name):
     model = vae(model={"name": name}).eval()
-    found = latent_gain(model, model.evaluation_set(split(60)))
+    found = latent_gain(model, evaluation_set(model, split(60)))
     assert found.keys() == {"z_gain", "z_gain_se"}
     assert all(map(math.isfinite, found.values()))
     assert found["z_gain_se"] > 0
@@ -124,7 +125,7 @@ def test_an_exchange_rate_is_there_for_one_layer_of_diagonal_gaussians_alone(par
     model = vae(**parts).eval()
     x = shown_to(model, 60)
     layers = model.infer(x).layers
-    found = exchange_rate(model, model.evaluation_set(split(60)))
+    found = exchange_rate(model, evaluation_set(model, split(60)))
     if len(layers) == 1 and layers[0].factorised:
         assert found.keys() == {"exchange_rate", "exchange_rate_se"}
         assert all(map(math.isfinite, found.values()))
@@ -147,7 +148,7 @@ def test_they_are_of_images_from_the_whole_set_and_of_few_too(monkeypatch):
 def test_the_conditional_decoder_is_told_the_labels_of_the_image_it_explains():
     """Told those of the other image, its z would gain what the label alone does."""
     model = vae(model={"name": "conditional"}).eval()
-    images, conditioned, told = model.evaluation_set(split(20)), model.conditioned, []
+    images, conditioned, told = evaluation_set(model, split(20)), model.conditioned, []
     model.conditioned = lambda x: told.append(x.labels) or conditioned(x)
     latent_gain(model, images)
     assert len(told) >= 2

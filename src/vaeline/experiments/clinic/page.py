@@ -43,7 +43,7 @@ decline, underfitting a curve that still rises, dead dimensions others that are 
 
 """
 MADE = """
-`make clinic` runs what has not run at this code, and writes this page and docs/clinic.json; no number in it
+`make clinic` runs what has not run at this code, and writes this page and docs/results/clinic.json; no number in it
 is typed. The epochs of its {trainings} trainings took {minutes:.0f} minutes, beside the load that there was.
 """
 
