@@ -41,7 +41,7 @@ class Split:
         """Returns the mean image, float32 [C, H, W] in [0, 1]."""
         return (self.images.mean(0, dtype=np.float64) / 255).astype(np.float32)
 
-    def spread(self, count: int) -> np.ndarray:
+    def evenly_spaced(self, count: int) -> np.ndarray:
         """Returns `count` images evenly spaced over the whole set, float32 [count, C, H, W] in [0, 1].
 
         Raises:

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.lib import format as npy
 
 from vaeline.core.files import replacing, write_json
+from vaeline.data.arrays import ArraySource
 from vaeline.data.prepared import DESCRIPTION, SPLITS, Prepared
-from vaeline.data.reading.dataset import ArraySource, DataSet, Examples
+from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.split import split_indices
 
 STORE_CHUNK = 4096

@@ -9,6 +9,7 @@ from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from vaeline.core.params import BaseOptions
+from vaeline.data.arrays import ArraySource
 
 
 def _split_size(value: Any) -> int | Literal["auto"]:
@@ -53,22 +54,6 @@ class DataSection(Protocol):
     @property
     def valid_size(self) -> int | Literal["auto"]:
         """Images to validate on."""
-
-
-class ArraySource(Protocol):
-    """An array that is read piece by piece, `images[indices]`: in memory, or loaded when it is indexed."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the whole array, [N, ...]."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of its values."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: np.ndarray | slice, /) -> np.ndarray: ...
 
 
 class Examples(NamedTuple):
