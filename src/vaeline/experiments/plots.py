@@ -1,4 +1,4 @@
-"""Pictures of experiments that differ in one param: the rate-distortion plane, and trainings by seed."""
+"""Pictures of sweeps: the rate-distortion plane, and trainings that differ by seed."""
 
 from collections.abc import Mapping
 
@@ -9,17 +9,19 @@ from matplotlib.figure import Figure
 
 from vaeline.reporting.plots.style import PALETTE, figure, styled
 
-ERRORS = 2  # standard errors that a bar is long, to each side
+ERRORS = 2  # standard errors that an error bar extends to each side
 DOT = {"marker": "o", "markersize": 5, "capsize": 3}
 DISTANCES = {"fid_classifier": ("classifier", PALETTE[2]), "fid": ("Inception", PALETTE[3])}
 
 
 @styled
-def frontier(table: pd.DataFrame) -> Figure:
-    """Returns the rate-distortion plane with lines of equal ELBO, and over β the bounds, distances and units.
+def frontier_figure(table: pd.DataFrame) -> Figure:
+    """Returns the rate-distortion plane with lines of equal ELBO, and bounds, distances and units over β.
 
-    `table` has a row for each β, in rising order, and its columns are those of a sweep. Bars are two standard
-    errors over images.
+    Error bars are two standard errors over images.
+
+    Args:
+        table: The table of a sweep over beta, in rising order.
     """
     fig = figure(11.0, 6.0)
     grid = fig.add_gridspec(3, 2, width_ratios=(1.6, 1))
@@ -70,11 +72,16 @@ def _over_beta(axes: Axes, table: pd.DataFrame, name: str, label: str, colour: s
 
 
 @styled
-def seeds(table: pd.DataFrame, statistics: pd.DataFrame, headings: Mapping[str, str]) -> Figure:
-    """Returns a panel for each metric: each training with its own error, over mean and deviation of all.
+def seeds_figure(table: pd.DataFrame, statistics: pd.DataFrame, headings: Mapping[str, str]) -> Figure:
+    """Returns a panel for each metric: each training with its own error, above the mean and deviation of all.
 
-    `statistics` has metric, mean and sd in its columns. Bars are two standard errors over images, the band
-    is one standard deviation over trainings to each side of their mean.
+    Error bars are two standard errors over images. The band is one standard deviation over trainings to each
+    side of their mean.
+
+    Args:
+        table: The table of a sweep over seed.
+        statistics: A row for each metric, with the columns metric, mean and sd.
+        headings: The title of each metric's panel.
     """
     columns = -(-len(statistics) // 2)
     fig = figure(3.0 * columns, 5.0)
