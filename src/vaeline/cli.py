@@ -286,8 +286,8 @@ def run_presets(
 def write_table1() -> None:
     """Write the table of published numbers from records.
 
-    The page, docs/results/table1.md, has table 1 of Burda et al. (2016) with the numbers measured here. Nothing is run: a
-    cell takes from minutes to days, and `vaeline preset NAME` runs one.
+    The page, docs/results/table1.md, has table 1 of Burda et al. (2016) with the numbers measured here.
+    Nothing is run: a cell takes from minutes to days, and `vaeline preset NAME` runs one.
 
     Example:
 
