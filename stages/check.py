@@ -7,6 +7,7 @@ from vaeline.core.files import write_json
 from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
 from vaeline.models.catalog import MODELS
+from vaeline.models.observing import observe, start_from, training_set
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import set_seed
 from vaeline.runtime.stage import run_stage
@@ -18,8 +19,8 @@ def main(params: StageParams) -> None:
     set_seed(params.seed)
     data = Prepared.open()
     data.verify()
-    model = MODELS.build(params.model, config=params, shape=data.shape, classes=len(data.classes))
-    model.to(device(params.device)).start_at(data.train)
+    model = MODELS.build(params.model, config=params, event_shape=data.shape, classes=len(data.classes))
+    start_from(model.to(device(params.device)), data.train)
     objective = OBJECTIVES.build(
         params.objective,
         free_bits=params.free_bits,
@@ -27,8 +28,8 @@ def main(params: StageParams) -> None:
         images=len(data.train),
         batch_size=params.batch_size,
     )
-    batch = model.training_set(data.train[: params.batch_size])
-    x = model.observe(batch, torch.Generator().manual_seed(params.seed))
+    batch = training_set(model, data.train[: params.batch_size])
+    x = observe(model, batch, torch.Generator().manual_seed(params.seed))
     checks = pre_training_checks(
         model, objective, x.to(device(params.device)), params.beta, params.learning_rate
     )

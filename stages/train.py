@@ -8,16 +8,17 @@ from vaeline.data.prepared import Prepared
 from vaeline.experiments.watching import watched
 from vaeline.models import checkpoints
 from vaeline.models.catalog import MODELS
+from vaeline.models.observing import evaluation_set, start_from, training_set
 from vaeline.provenance.fingerprint import fingerprint
 from vaeline.provenance.origin import origin_tags
 from vaeline.runtime import processes
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import rng_state, set_rng_state, set_seed
 from vaeline.runtime.stage import run_stage, workspace
-from vaeline.tracking import describing
-from vaeline.tracking.inputs import inputs
-from vaeline.tracking.runs import TrainingRun
-from vaeline.tracking.store import RunContent
+from vaeline.tracking.runs.content import RunContent
+from vaeline.tracking.runs.inputs import run_inputs
+from vaeline.tracking.runs.naming import part_tags, run_name
+from vaeline.tracking.training_run import TrainingRun
 from vaeline.training import history
 from vaeline.training.fit import fit
 from vaeline.training.objectives.catalog import OBJECTIVES
@@ -30,8 +31,8 @@ OUTPUT = Path("outputs/train")
 def main(params: StageParams) -> None:
     set_seed(params.seed)
     data = Prepared.open()
-    model = MODELS.build(params.model, config=params, shape=data.shape, classes=len(data.classes))
-    model.to(device(params.device)).start_at(data.train)
+    model = MODELS.build(params.model, config=params, event_shape=data.shape, classes=len(data.classes))
+    start_from(model.to(device(params.device)), data.train)
     objective = OBJECTIVES.build(
         params.objective,
         free_bits=params.free_bits,
@@ -39,7 +40,7 @@ def main(params: StageParams) -> None:
         images=len(data.train),
         batch_size=params.batch_size,
     )
-    images, valid = model.training_set(data.train), model.evaluation_set(data.valid)
+    images, valid = training_set(model, data.train), evaluation_set(model, data.valid)
     training = Training.start(model, objective, params, len(images))
 
     if not processes.leads():
@@ -55,10 +56,10 @@ def main(params: StageParams) -> None:
         records = scratch.resume(training)
         processes.from_first((training.state_dict(), rng_state()))
         report = RunContent(
-            name=describing.name(params.to_dict()),
+            name=run_name(params.to_dict()),
             params=params.to_dict(),
-            tags=origin_tags() | describing.parts(params.to_dict()) | {"data": data.name},
-            inputs=inputs(data),
+            tags=origin_tags() | part_tags(params.to_dict()) | {"data": data.name},
+            inputs=run_inputs(data),
         )
         with TrainingRun.open(params.experiment_name, report, scratch.run_id) as mlflow_run:
             scratch.run_id = mlflow_run.id

@@ -62,7 +62,7 @@ ARCHITECTURE = {
 
 
 def weights(config):
-    return MODELS.build(config.model, config=config, shape=(1, 28, 28)).parameters()
+    return MODELS.build(config.model, config=config, event_shape=(1, 28, 28)).parameters()
 
 
 def test_there_are_no_others_than_the_table_shows():
@@ -94,7 +94,7 @@ def test_the_authors_schedule_runs_on_digits(name):
     seen = []
     params = StageParams(config.to_dict())
     torch.manual_seed(params.seed)
-    model = MODELS.build(params.model, config=params, shape=(1, 8, 8), classes=10)
+    model = MODELS.build(params.model, config=params, event_shape=(1, 8, 8), classes=10)
     real = objective(params, images=60)
 
     def watching(model, x, beta):
@@ -237,10 +237,12 @@ def test_a_record_of_another_protocol_is_not_shown():
 
 def test_the_committed_table_is_what_the_committed_records_say():
     rows = [table1.row(name, presets.recorded().get(name)) for name in table1.cells(presets.preset_names())]
-    assert json.loads(Path("docs/table1.json").read_text()) == rows
+    assert json.loads(Path("docs/results/table1.json").read_text()) == rows
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "records").glob("*.json")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "docs" / "results" / "records").glob("*.json")), ids=lambda p: p.stem
+)
 def test_a_committed_record_is_whole(path):
     record = json.loads(path.read_text())
     assert record["preset"] == path.stem

@@ -3,9 +3,10 @@ import torch
 
 from tests.support.small import objective, shown_to, split, vae
 from vaeline.data.prepared import Split
-from vaeline.evaluation.estimators.latents import activity, latents
+from vaeline.evaluation.estimators.latents import activity, measure_latents
 from vaeline.models.catalog import MODELS
 from vaeline.models.networks.catalog import NETWORKS
+from vaeline.models.observing import evaluation_set, start_from
 
 K, B = 3, 5
 EVERY = [(model, network) for model in MODELS for network in NETWORKS]
@@ -119,7 +120,7 @@ def test_its_decoder_starts_where_it_is_told_to(name, network, output_bias):
     built = vae(model={"name": name}, network={"name": network, "output_bias": output_bias}).eval()
     image = torch.full((1, 8, 8), 51) if network != "mlp" else torch.linspace(0, 255, 64).reshape(1, 8, 8)
     image = image.to(torch.uint8)
-    built.start_at(Split(image.expand(2, -1, -1, -1).numpy(), torch.zeros(2, dtype=torch.int64).numpy()))
+    start_from(built, Split(image.expand(2, -1, -1, -1).numpy(), torch.zeros(2, dtype=torch.int64).numpy()))
     mean = image / 255
     for parameter_name, parameter in built.decoder.named_parameters():
         if parameter_name.endswith("weight"):
@@ -131,8 +132,8 @@ def test_its_decoder_starts_where_it_is_told_to(name, network, output_bias):
 @pytest.mark.parametrize("name", list(MODELS))
 def test_its_active_units_are_told_layer_by_layer(name):
     built = model(name, "mlp").eval()
-    images = built.evaluation_set(split(30))
-    seen = latents(built, images)
+    images = evaluation_set(built, split(30))
+    seen = measure_latents(built, images)
     assert seen.sizes == tuple(layer.sample.shape[-1] for layer in built.infer(shown_to(built, 2)).layers)
     assert seen.mean.shape == (30, sum(seen.sizes))
     told = activity(built, images)

@@ -4,6 +4,7 @@ A section holds `name`, the options that all parts of the room share, and one bl
 options of its own; every block is always there, since `dvc exp run -S` can only set what exists.
 """
 
+import inspect
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, Literal
@@ -11,18 +12,18 @@ from typing import Any, Literal
 from pydantic import BaseModel, create_model
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Options, validated
+from vaeline.core.params import BaseOptions, validated
 
 
 class Table:
     """A room's parts: classes, each with an `Options` class of its own where it has options.
 
-    A part is built as `part(section, **context)`: it reads the room's shared options from the section
-    itself and its own from the block of its name (`section.vamp.components`). Raises VaelineError for
-    an unknown name, and for a name given twice.
+    A part is built with keyword arguments: `section`, from which it reads the shared options of its kind,
+    and its own from the block of its name (`section.vamp.components`), and a context. It receives those that
+    its constructor names, all of them if that has `**`.
     """
 
-    def __init__(self, section: str, shared: type[Options] = Options) -> None:
+    def __init__(self, section: str, shared: type[BaseOptions] = BaseOptions) -> None:
         self.section = section
         self._shared = shared
         self._rows: dict[str, type] = {}
@@ -41,7 +42,7 @@ class Table:
         return self._rows[name]
 
     @cached_property
-    def Section(self) -> type[Options]:  # noqa: N802 (it is a class)
+    def Section(self) -> type[BaseOptions]:  # noqa: N802 (it is a class)
         """The typed form of the room's section in params.yaml; the first row is the default."""
         blocks = {name: part.Options for name, part in self._rows.items() if hasattr(part, "Options")}
         name = (Literal[tuple(self._rows)], next(iter(self._rows)))
@@ -60,4 +61,8 @@ class Table:
     def build(self, section: Mapping[str, Any] | BaseModel, **context: Any) -> Any:
         """Returns the part that `section` names, built from the section and `context`."""
         parsed = self.parse(section)
-        return self._rows[parsed.name](parsed, **context)
+        part = self._rows[parsed.name]
+        named = inspect.signature(part).parameters
+        every = any(parameter.kind is parameter.VAR_KEYWORD for parameter in named.values())
+        arguments = {"section": parsed, **context}
+        return part(**{name: value for name, value in arguments.items() if every or name in named})

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_tensors
 from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
 from vaeline.models.catalog import MODELS
+from vaeline.models.contracts import Model
 
 FORMAT = "vaeline checkpoint 1"
 DIRECTORY = Path("outputs/train/checkpoints")
@@ -52,7 +52,7 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
     return content
 
 
-def load(path: Path | str) -> nn.Module:
+def load(path: Path | str) -> Model:
     """Returns the model in a checkpoint, in eval mode on the CPU: ready for `infer(x)` and `sample(n)`.
 
     It is built from the configuration that it was trained with, whatever params.yaml says today, and has
@@ -62,7 +62,7 @@ def load(path: Path | str) -> nn.Module:
     try:
         config = StageParams(content["config"])
         shape, classes = tuple(content["shape"]), content["classes"]
-        model = MODELS.build(config.model, config=config, shape=shape, classes=classes)
+        model = MODELS.build(config.model, config=config, event_shape=shape, classes=classes)
         model.load_state_dict(content["training"]["model"])
         model.config = config.to_dict()
     except KeyError as error:
@@ -85,6 +85,6 @@ def write_model_alone(path: Path | str, target: Path | str) -> tuple[int, int, i
     return channels, height, width
 
 
-def selected(select: str, directory: Path | str = DIRECTORY) -> nn.Module:
+def selected(select: str, directory: Path | str = DIRECTORY) -> Model:
     """Returns the trained model that `select` names: `best` by the validation ELBO, or `last`."""
     return load(Path(directory) / f"{select}.pt")

@@ -12,8 +12,8 @@ from torch.nn.functional import one_hot
 from vaeline.core.errors import VaelineError
 from vaeline.core.numerics import in_full
 from vaeline.data.observations import Labelled, Observations, pixels
-from vaeline.data.prepared import Split
 from vaeline.models.base import LatentVariableModel, over_rows
+from vaeline.models.contracts import EventShape, Generative, StartingPoint
 from vaeline.models.inference import Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.networks.catalog import NETWORKS
@@ -30,44 +30,30 @@ class ConditionalVAE(LatentVariableModel):
     without one is decoded with a label that is drawn as often as training images have it.
     """
 
-    def __init__(self, section: Any, *, config: Any, shape: tuple[int, int, int], classes: int = 0) -> None:  # noqa: ARG002
-        super().__init__()
+    def __init__(self, *, config: Any, event_shape: EventShape, classes: int) -> None:
+        super().__init__(event_shape)
         if classes < 2:
             raise VaelineError("model.name = 'conditional' needs a data set with labels: use model.name=vae")
-        channels, *size = shape
+        channels, *size = event_shape
         self.classes, self.size = classes, size
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
         self.latent_dim = config.latent_dim
-        self.likelihood = LIKELIHOODS.build(config.likelihood, channels=channels)
+        self.likelihood = LIKELIHOODS.build(config.likelihood, event_shape=event_shape)
         self.prior = PRIORS.build(
-            config.prior, latent_dim=config.latent_dim, recognise=self.encode, shape=shape
+            config.prior, latent_dim=config.latent_dim, recognise=self.encode, event_shape=event_shape
         )
         self.plane = nn.Embedding(classes, size[0] * size[1])
         nn.init.zeros_(self.plane.weight)  # N(0, 1), its default, is noise that drowns the image
         self.encoder, features = self.network.encoder((channels + 1, *size))
         self.posterior = POSTERIORS.build(config.posterior, features=features, latent_dim=config.latent_dim)
-        outputs = self.likelihood.outputs(channels)
-        self.decoder = self.network.decoder(config.latent_dim + classes, (outputs, *size))
+        self.decoder = self.network.decoder(config.latent_dim + classes, self.likelihood.parameter_shape)
         self.register_buffer("shares", torch.full((classes,), 1 / classes))
 
-    def training_set(self, split: Split) -> Labelled:
-        """Returns what to train on of a split, uint8 [N, C, H, W], and its labels [N]."""
-        return Labelled(super().training_set(split), torch.from_numpy(split.labels.copy()))
-
-    def evaluation_set(self, split: Split) -> Labelled:
-        """Returns what bounds are scored on of a split, [N, C, H, W], and its labels [N]."""
-        return Labelled(super().evaluation_set(split), torch.from_numpy(split.labels.copy()))
-
-    def observe(self, examples: Labelled, generator: torch.Generator) -> Labelled:
-        """Returns what the model is shown of a minibatch: images in [0, 1], and their labels."""
-        return Labelled(super().observe(examples.images, generator), examples.labels)
-
     @torch.no_grad()
-    def start_at(self, train: Split) -> None:
+    def start_at(self, start: StartingPoint) -> None:
         """Starts where the training images tell, and learns how often they have each label."""
-        super().start_at(train)
-        counts = torch.bincount(torch.from_numpy(train.labels.copy()), minlength=self.classes)
-        self.shares.copy_(counts / len(train))
+        super().start_at(start)
+        self.shares.copy_(torch.bincount(start.labels, minlength=self.classes) / len(start.labels))
 
     def encode(self, x: Observations) -> Distribution:
         """Returns q(z|x, y) for x [B, C, H, W] with its labels: batch [B], event [latent_dim]."""
@@ -80,7 +66,7 @@ class ConditionalVAE(LatentVariableModel):
         posterior = self.encode(x)
         return (Layer(posterior, self.prior(), posterior.rsample((k,))),)
 
-    def conditioned(self, x: Observations) -> "LatentVariableModel | Conditioned":
+    def conditioned(self, x: Observations) -> Generative:
         """Returns the model of images with the labels of x."""
         return Conditioned(self, x.labels) if isinstance(x, Labelled) else self
 

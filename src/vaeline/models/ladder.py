@@ -9,8 +9,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.models.base import LatentVariableModel, over_rows
+from vaeline.models.contracts import EventShape
 from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.inference import Inference, Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
@@ -34,40 +35,41 @@ class LadderVAE(LatentVariableModel):
     and the model's own `latent_dim` is the number of dimensions of all.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `model.ladder`: stochastic layers, units of the networks between them, and skips."""
 
         layers: int = Field(3, ge=2, le=8)
         hidden_dim: int = Field(100, ge=1)
         skip: bool = False
 
-    def __init__(self, section: Any, *, config: Any, shape: tuple[int, int, int], classes: int = 0) -> None:  # noqa: ARG002
-        super().__init__()
+    def __init__(self, section: Any, *, config: Any, event_shape: EventShape) -> None:
+        super().__init__(event_shape)
         options, heads = NETWORKS.parse(config.network), POSTERIORS.parse(config.posterior)
         between = MLP(options, hidden_dim=section.ladder.hidden_dim)
         self.sizes = [max(1, config.latent_dim // 2**i) for i in range(section.ladder.layers)]
         self.skip = section.ladder.skip
         self.latent_dim = sum(self.sizes) if self.skip else self.sizes[0]
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
-        self.likelihood = LIKELIHOODS.build(config.likelihood, channels=shape[0])
-        self.encoder, features = self.network.encoder(shape)
+        self.likelihood = LIKELIHOODS.build(config.likelihood, event_shape=event_shape)
+        self.encoder, features = self.network.encoder(event_shape)
         self.upwards, self.seen = nn.ModuleList(), nn.ModuleList()
         for size in self.sizes[:-1]:
             self.seen.append(DiagonalGaussian(heads, features=features, latent_dim=size))
-            step, features = between.encoder((1, 1, features))
+            step, features = between.encoder((features,))
             self.upwards.append(step)
         top = self.sizes[-1]
         self.posterior = POSTERIORS.build(config.posterior, features=features, latent_dim=top)
-        self.prior = PRIORS.build(config.prior, latent_dim=top, recognise=self.encode, shape=shape)
+        self.prior = PRIORS.build(
+            config.prior, latent_dim=top, recognise=self.encode, event_shape=event_shape
+        )
         self.downwards, self.conditionals = nn.ModuleList(), nn.ModuleList()
         passing = 0  # features that pass a layer by
         for above, below in pairwise(self.sizes[::-1]):
-            step, features = between.encoder((1, 1, above + passing))
+            step, features = between.encoder((above + passing,))
             self.downwards.insert(0, step)
             self.conditionals.insert(0, DiagonalGaussian(heads, features=features, latent_dim=below))
             passing = features if self.skip else 0
-        outputs = self.likelihood.outputs(shape[0])
-        self.decoder = self.network.decoder(self.sizes[0] + passing, (outputs, *shape[1:]))
+        self.decoder = self.network.decoder(self.sizes[0] + passing, self.likelihood.parameter_shape)
 
     def encode(self, x: Tensor) -> Distribution:
         """Returns q(z_L|x) for x [B, C, H, W]: batch [B], event [d_L]."""
@@ -118,11 +120,6 @@ class LadderVAE(LatentVariableModel):
 
         self._down(layers[-1], given)
         return sum(terms), self.decode(z[..., : self.latent_dim])
-
-    @torch.no_grad()
-    def sample(self, n: int) -> Tensor:
-        """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z), z drawn from the top down."""
-        return self.image(self.prior_sample((n,))[..., : self.latent_dim])
 
     def _down(
         self, top: Tensor, choose: Callable[[int, Distribution], Tensor]

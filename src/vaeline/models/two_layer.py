@@ -7,8 +7,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.models.base import LatentVariableModel, over_rows
+from vaeline.models.contracts import EventShape
 from vaeline.models.distributions.moments import moments
 from vaeline.models.inference import Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
@@ -26,30 +27,32 @@ class TwoLayerVAE(LatentVariableModel):
     diagonal Gaussian. With hidden_dim 200, latent_dim 100 and network.mlp.taper 1 it is the paper's.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `model.two_layer`: the dimensions of z₂, and the units between z₁ and z₂."""
 
         latent_dim: int = Field(50, ge=1)
         hidden_dim: int = Field(100, ge=1)
 
-    def __init__(self, section: Any, *, config: Any, shape: tuple[int, int, int], classes: int = 0) -> None:  # noqa: ARG002
-        super().__init__()
+    def __init__(self, section: Any, *, config: Any, event_shape: EventShape) -> None:
+        super().__init__(event_shape)
         first, second = config.latent_dim, section.two_layer.latent_dim
         options = NETWORKS.parse(config.network)
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
         between = MLP(options, hidden_dim=section.two_layer.hidden_dim)
         self.latent_dim = first
-        self.likelihood = LIKELIHOODS.build(config.likelihood, channels=shape[0])
-        self.encoder, features = self.network.encoder(shape)
+        self.likelihood = LIKELIHOODS.build(config.likelihood, event_shape=event_shape)
+        self.encoder, features = self.network.encoder(event_shape)
         self.posterior = POSTERIORS.build(config.posterior, features=features, latent_dim=first)
-        self.upwards, features = between.encoder((1, 1, first))
+        self.upwards, features = between.encoder((first,))
         self.posterior2 = POSTERIORS.build(config.posterior, features=features, latent_dim=second)
-        self.prior = PRIORS.build(config.prior, latent_dim=second, recognise=self.encode2, shape=(first,))
-        self.downwards, features = between.encoder((1, 1, second))
+        self.prior = PRIORS.build(
+            config.prior, latent_dim=second, recognise=self.encode2, event_shape=(first,)
+        )
+        self.downwards, features = between.encoder((second,))
         self.conditional = DiagonalGaussian(
             POSTERIORS.parse(config.posterior), features=features, latent_dim=first
         )
-        self.decoder = self.network.decoder(first, (self.likelihood.outputs(shape[0]), *shape[1:]))
+        self.decoder = self.network.decoder(first, self.likelihood.parameter_shape)
 
     def layers(self, x: Tensor, k: int = 1) -> tuple[Layer, ...]:
         """Returns both layers with k draws of (z₁, z₂), for x [B, C, H, W] in [0, 1]."""
@@ -85,8 +88,3 @@ class TwoLayerVAE(LatentVariableModel):
         """Returns log p(z₁, z₂) in nats [...], and p(x|z₁), for z₁ and z₂ side by side as they are drawn."""
         z1, z2 = z.tensor_split([self.latent_dim], dim=-1)
         return self.prior().log_prob(z2) + self.prior1(z2).log_prob(z1), self.decode(z1)
-
-    @torch.no_grad()
-    def sample(self, n: int) -> Tensor:
-        """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z₁) at z₂ ~ p(z₂), z₁ ~ p(z₁|z₂)."""
-        return self.image(self.prior_sample((n,))[..., : self.latent_dim])

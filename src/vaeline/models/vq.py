@@ -9,9 +9,9 @@ from torch.distributions import Distribution
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.numerics import in_full
-from vaeline.core.params import Options
-from vaeline.data.prepared import Split
+from vaeline.core.params import BaseOptions
 from vaeline.models.base import LatentVariableModel
+from vaeline.models.contracts import EventShape, StartingPoint
 from vaeline.models.distributions.codebook import nearest_codes, usage
 from vaeline.models.distributions.codes import Assigned
 from vaeline.models.inference import Layer
@@ -40,7 +40,7 @@ class VQVAE(LatentVariableModel):
     here. The sections posterior and prior, and latent_dim, play no part.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `model.vq`; `decay` is of the codebook's running means, `commitment` the paper's β."""
 
         codes: int = Field(64, ge=2)
@@ -51,33 +51,31 @@ class VQVAE(LatentVariableModel):
         prior_channels: int = Field(32, ge=1)
         prior_layers: int = Field(3, ge=1)
 
-    def __init__(self, section: Any, *, config: Any, shape: tuple[int, int, int], classes: int = 0) -> None:  # noqa: ARG002
-        super().__init__()
+    def __init__(self, section: Any, *, config: Any, event_shape: EventShape) -> None:
+        super().__init__(event_shape)
         _only_its_own(config)
         options = section.vq
         self.cells = options.side**2, options.embedding_dim
         self.latent_dim = options.side**2 * options.embedding_dim
         self.commitment = options.commitment
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
-        self.likelihood = LIKELIHOODS.build(config.likelihood, channels=shape[0])
-        self.encoder, features = self.network.encoder(shape)
+        self.likelihood = LIKELIHOODS.build(config.likelihood, event_shape=event_shape)
+        self.encoder, features = self.network.encoder(event_shape)
         self.fc_vectors = nn.Linear(features, self.latent_dim)
         init_weights(self.fc_vectors)
         self.prior = CodePrior(options)
-        outputs = self.likelihood.outputs(shape[0])
-        self.decoder = self.network.decoder(self.latent_dim, (outputs, *shape[1:]))
+        self.decoder = self.network.decoder(self.latent_dim, self.likelihood.parameter_shape)
 
     def vectors(self, x: Tensor) -> Tensor:
         """Returns what the encoder says of x [B, C, H, W], to be quantised: [B, positions, embedding_dim]."""
         return in_full(self.fc_vectors(self.encoder(x))).unflatten(-1, self.cells)
 
     @torch.no_grad()
-    def start_at(self, train: Split) -> None:
+    def start_at(self, start: StartingPoint) -> None:
         """Starts the decoder as all models do, and the codebook at vectors of training images."""
-        super().start_at(train)
-        images = torch.from_numpy(train.spread(min(len(train), STARTED_FROM)))
-        seen = self.vectors(images.to(self.fc_vectors.weight.device))
-        self.prior.codebook.start_at(seen.flatten(0, 1))
+        super().start_at(start)
+        images = start.examples(min(len(start.labels), STARTED_FROM))
+        self.prior.codebook.start_at(self.vectors(images).flatten(0, 1))
 
     def layers(self, x: Tensor, k: int = 1) -> tuple[Layer, ...]:
         """Returns q(z|x), p(z) and the one z k times, for x [B, C, H, W] in [0, 1].
@@ -102,11 +100,6 @@ class VQVAE(LatentVariableModel):
         log p(z) is −∞ where z is not made of codes; p(x|z) is then what the decoder makes of z all the same.
         """
         return self.prior().log_prob(z), self.decode(z)
-
-    @torch.no_grad()
-    def sample(self, n: int) -> Tensor:
-        """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z) at z ~ p(z)."""
-        return self.image(self.prior_sample((n,)))
 
     def measures(self, means: Tensor) -> dict[str, float]:
         """Returns how many codes there are, and for latent `means` [N, latent_dim] how those are used."""

@@ -12,6 +12,7 @@ from vaeline.data.augmentation import Augmentation
 from vaeline.data.observations import Observations
 from vaeline.evaluation.estimators.bounds import elbo_terms
 from vaeline.evaluation.estimators.estimate import Estimate
+from vaeline.models.observing import observe
 from vaeline.runtime.seeding import own_noise
 from vaeline.training.gradients import Gradients
 from vaeline.training.record import Record
@@ -61,7 +62,7 @@ class Epoch:
         )
         for index in order.to(images.device).split(self.config.batch_size):
             batch = self.augment(images.index_select(0, index), generator)
-            x = self.training.model.observe(batch, generator)
+            x = observe(self.training.model, batch, generator)
             self.last_beta = self.beta
             self._update(x.to(self.device))
             if len(self.watched) == LOG_EVERY:

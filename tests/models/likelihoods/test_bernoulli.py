@@ -13,7 +13,8 @@ COPIES = 4000
 
 
 def bernoulli(**options: object):
-    return LIKELIHOODS.build(config(likelihood={"name": "bernoulli", "bernoulli": options}).likelihood)
+    section = config(likelihood={"name": "bernoulli", "bernoulli": options}).likelihood
+    return LIKELIHOODS.build(section, event_shape=(1, 8, 8))
 
 
 def errors(drawn: torch.Tensor) -> torch.Tensor:

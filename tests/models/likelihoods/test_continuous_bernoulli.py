@@ -44,7 +44,8 @@ def test_its_gradient_is_x_less_the_mean_also_through_zero():
 
 
 def test_it_starts_at_the_mean_image():
-    module = LIKELIHOODS.build(config(likelihood={"name": "continuous_bernoulli"}).likelihood)
+    section = config(likelihood={"name": "continuous_bernoulli"}).likelihood
+    module = LIKELIHOODS.build(section, event_shape=(1, 3, 7))
     mean = torch.linspace(0, 1, 21).reshape(1, 3, 7)
     logits = module.start(mean)
     torch.testing.assert_close(

@@ -20,9 +20,9 @@ LOG_SCALES = (-20.0, -12.0, -7.7, -5.0, -2.0, 0.0, 3.0, 10.0, 20.0)
 DRAWS = 100_000
 
 
-def built(channels: int = 1, **options: int):
+def built(event_shape: tuple[int, ...] = (1, 1, 1), **options: int):
     section = {"name": "discretized_logistic", "discretized_logistic": options}
-    return LIKELIHOODS.build(config(likelihood=section).likelihood, channels=channels)
+    return LIKELIHOODS.build(config(likelihood=section).likelihood, event_shape=event_shape)
 
 
 def of_one_pixel(dtype: torch.dtype, shape: tuple[int, ...] = (-1, 1, 1, 1, 1)):
@@ -99,8 +99,8 @@ def test_a_mixture_in_colour_is_written_down():
 
 
 def test_all_colours_of_a_pixel_have_mass_1_together():
-    module = built(channels=2, components=3)
-    p = module(torch.randn(module.outputs(2), 1, 1))
+    module = built((2, 1, 1), components=3)
+    p = module(torch.randn(module.parameter_shape))
     pairs = torch.cartesian_prod(LEVELS.float(), LEVELS.float()).reshape(-1, 2, 1, 1)
     assert p.log_prob(pairs).double().exp().sum().item() == pytest.approx(1, abs=1e-5)
 
@@ -116,8 +116,8 @@ def test_the_mean_is_that_of_the_levels_to_within_half_of_one():
 
 
 def test_draws_have_the_masses_of_their_levels():
-    module = built(channels=3, components=2)
-    p = module(0.5 * torch.randn(module.outputs(3), 1, 2))
+    module = built((3, 1, 2), components=2)
+    p = module(0.5 * torch.randn(module.parameter_shape))
     levels = (p.sample((DRAWS,)) * 255).round().long()
     for c, pixel in itertools.product(range(3), range(2)):
         single = LevelMixture(
@@ -141,12 +141,13 @@ def test_draws_have_the_masses_of_their_levels():
 
 
 def test_it_starts_evenly_spread_around_the_mean_image():
-    module = built(channels=3)
+    module = built((3, 4, 5))
     mean = torch.rand(3, 4, 5)
     p = module(module.start(mean))
     torch.testing.assert_close(p.loc.mean(-4), mean)
     torch.testing.assert_close(p.log_scale.exp(), torch.full_like(p.log_scale, 0.1))
-    flat = module(torch.zeros(module.outputs(3), 1, 1))
+    module = built((3, 1, 1))
+    flat = module(torch.zeros(module.parameter_shape))
     bits = module.measures(flat.log_prob(LEVELS.float().reshape(-1, 1, 1, 1).expand(-1, 3, -1, -1)), 3)[
         "bits_per_dim"
     ]
@@ -155,7 +156,7 @@ def test_it_starts_evenly_spread_around_the_mean_image():
 
 def test_its_scale_has_a_floor():
     module = built()
-    told = torch.zeros(module.outputs(1), 1, 1)
+    told = torch.zeros(module.parameter_shape)
     told[-5:] = -1e4
     assert module(told).log_scale.min().item() == pytest.approx(-7.7)
 

@@ -9,14 +9,13 @@ from vaeline.models.likelihoods.catalog import LIKELIHOODS
 SHAPE = (1, 8, 8)
 
 
-def likelihood(name: str, **options: object):
-    return LIKELIHOODS.build(
-        config(likelihood={"name": name, **({name: options} if options else {})}).likelihood
-    )
+def likelihood(name: str, event_shape: tuple[int, ...] = SHAPE, **options: object):
+    section = {"name": name, **({name: options} if options else {})}
+    return LIKELIHOODS.build(config(likelihood=section).likelihood, event_shape=event_shape)
 
 
-def parameters(module, *batch: int, shape: tuple[int, int, int] = SHAPE) -> torch.Tensor:
-    return torch.randn(*batch, module.outputs(shape[0]), *shape[1:])
+def parameters(module, *batch: int) -> torch.Tensor:
+    return torch.randn(*batch, *module.parameter_shape)
 
 
 @pytest.mark.parametrize("name", list(LIKELIHOODS))
@@ -60,8 +59,8 @@ def test_what_the_model_is_shown_lies_between_0_and_1_and_draws_from_the_generat
 
 @pytest.mark.parametrize("name", list(LIKELIHOODS))
 def test_it_is_normalised_over_what_an_evaluated_pixel_can_be(name):
-    module = likelihood(name).eval()
-    p = module(0.5 * parameters(module, 1, 6, shape=(1, 1, 1)))
+    module = likelihood(name, (1, 1, 1)).eval()
+    p = module(0.5 * parameters(module, 1, 6))
     if p.support.is_discrete:
         grey = torch.arange(256, dtype=torch.uint8).repeat(16).reshape(-1, 1, 1, 1)
         pixels, width = module.evaluation_set(grey).unique().float() / 255, 1.0

@@ -14,11 +14,11 @@ VARIANCES = ("fixed", "shared", "optimal", "per_pixel")
 
 def gaussian(variance: str, **options: object):
     section = {"name": "gaussian", "gaussian": {"variance": variance, **options}}
-    return LIKELIHOODS.build(config(likelihood=section).likelihood)
+    return LIKELIHOODS.build(config(likelihood=section).likelihood, event_shape=(1, 4, 4))
 
 
 def decoded(module, *batch: int) -> torch.Tensor:
-    return torch.randn(*batch, module.outputs(1), 4, 4)
+    return torch.randn(*batch, *module.parameter_shape)
 
 
 @pytest.mark.parametrize("scale", [0.003, 0.02, 0.3, 5.0])
@@ -27,7 +27,7 @@ def test_it_is_torchs_normal_with_the_scale_that_it_starts_at(variance, scale):
     """Near the floor as well: 0.003 is 1.2 times the least σ."""
     module, x = gaussian(variance, scale=scale).eval(), torch.rand(3, 1, 4, 4)
     means = torch.randn(2, 3, 1, 4, 4)
-    parameters = torch.cat([means, *[torch.zeros_like(means)] * (module.outputs(1) - 1)], dim=-3)
+    parameters = torch.cat([means, *[torch.zeros_like(means)] * (module.parameter_shape[0] - 1)], dim=-3)
     torch.testing.assert_close(module(parameters).stddev, torch.full_like(means, scale), rtol=1e-5, atol=0)
     expected = Normal(means, scale).log_prob(x).sum((-3, -2, -1))
     torch.testing.assert_close(module(parameters).log_prob(x), expected, rtol=1e-5, atol=1e-4)

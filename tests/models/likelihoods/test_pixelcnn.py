@@ -7,7 +7,7 @@ from torch import nn
 from tests.support.small import config, digits, objective, shown, vae
 from tests.support.trainings import started
 from vaeline.core.errors import VaelineError
-from vaeline.evaluation.estimators.annealed import annealed
+from vaeline.evaluation.estimators.annealed import annealed_importance_sampling
 from vaeline.models.catalog import MODELS
 from vaeline.models.likelihoods import pixelcnn as module
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
@@ -20,7 +20,7 @@ def pixelcnn(colours: int = 1, *, drawn: bool = True, **options: object):
     """Returns the likelihood, with weights drawn so large that the pixels before count."""
     torch.manual_seed(0)
     section = {"name": "pixelcnn", "pixelcnn": options}
-    built = LIKELIHOODS.build(config(likelihood=section).likelihood, channels=colours)
+    built = LIKELIHOODS.build(config(likelihood=section).likelihood, event_shape=(colours, 8, 8))
     for parameter in built.parameters() if drawn else ():
         nn.init.normal_(parameter, std=0.5)
     return built
@@ -42,7 +42,7 @@ def test_the_probabilities_of_all_binary_images_sum_to_one(layers, kernel, chann
 @torch.no_grad()
 def test_it_starts_as_the_bernoulli_likelihood():
     logits, x = torch.randn(3, 4, 1, 8, 8), shown(4)
-    bernoulli = LIKELIHOODS.build(config().likelihood)
+    bernoulli = LIKELIHOODS.build(config().likelihood, event_shape=(1, 8, 8))
     built = pixelcnn(drawn=False)
     torch.testing.assert_close(built(logits).log_prob(x), bernoulli(logits).log_prob(x))
     assert torch.equal(
@@ -53,8 +53,9 @@ def test_it_starts_as_the_bernoulli_likelihood():
 
 def test_it_is_binarized_as_the_bernoulli_block_tells():
     section = {"name": "pixelcnn", "bernoulli": {"binarization": "static", "binarization_seed": 3}}
-    built = LIKELIHOODS.build(config(likelihood=section).likelihood)
-    static = LIKELIHOODS.build(config(likelihood=section | {"name": "bernoulli"}).likelihood)
+    built = LIKELIHOODS.build(config(likelihood=section).likelihood, event_shape=(1, 8, 8))
+    bernoulli = config(likelihood=section | {"name": "bernoulli"}).likelihood
+    static = LIKELIHOODS.build(bernoulli, event_shape=(1, 8, 8))
     assert torch.equal(built.training_set(digits(9)), static.training_set(digits(9)))
 
 
@@ -105,7 +106,7 @@ def test_in_pieces_it_says_and_learns_the_same_as_at_once(monkeypatch):
         return [log_p, *torch.autograd.grad(log_p.sum(), [logits, *built.parameters()])]
 
     whole = found()
-    monkeypatch.setattr(module, "ROWS", 5)
+    monkeypatch.setattr(module, "PIXELCNN_ROWS", 5)
     for one, other in zip(found(), whole, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
@@ -195,5 +196,5 @@ def test_with_a_wide_reach_the_rate_falls_and_free_bits_bring_it_back():
 
 def test_annealed_importance_sampling_takes_it():
     model = vae(likelihood={"name": "pixelcnn"}).eval()
-    seen = annealed(model, model.likelihood.evaluation_set(digits(3)), steps=5)
+    seen = annealed_importance_sampling(model, model.likelihood.evaluation_set(digits(3)), steps=5)
     assert torch.isfinite(seen.log_likelihood).all()

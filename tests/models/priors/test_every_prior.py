@@ -19,7 +19,7 @@ def prior(name: str, latent_dim: int):
         return diagonal_gaussian(loc, torch.full_like(loc, 0.5))
 
     section = config(prior={"name": name}).prior
-    return PRIORS.build(section, latent_dim=latent_dim, recognise=recognise, shape=INPUTS)
+    return PRIORS.build(section, latent_dim=latent_dim, recognise=recognise, event_shape=INPUTS)
 
 
 @pytest.mark.parametrize("latent_dim", [1, 3])

@@ -5,6 +5,7 @@ from torch.distributions import Categorical, MixtureSameFamily
 from tests.support.small import digits, objective, shown, vae
 from vaeline.core.errors import VaelineError
 from vaeline.data.prepared import Split
+from vaeline.models.observing import start_from
 
 COMPONENTS = 20
 
@@ -30,19 +31,19 @@ def test_it_is_the_mixture_of_the_posteriors_at_its_pseudo_inputs():
 
 def test_it_starts_at_training_images():
     built = model()
-    built.start_at(train(COMPONENTS))
+    start_from(built, train(COMPONENTS))
     assert torch.equal(built.prior.inputs, digits(COMPONENTS).float() / 255)
 
 
 def test_too_few_training_images_are_refused():
     with pytest.raises(VaelineError, match=r"prior\.vamp\.components = 20 is too many: .* there are 5"):
-        model().start_at(train(5))
+        start_from(model(), train(5))
 
 
 @torch.no_grad()
 def test_in_two_layers_it_is_made_of_the_upper_posterior():
     built = model(model={"name": "two_layer", "two_layer": {"latent_dim": 2}}).eval()
-    built.start_at(train(COMPONENTS))
+    start_from(built, train(COMPONENTS))
     z1 = built.posterior(built.encoder(digits(COMPONENTS).float() / 255)).mean
     torch.testing.assert_close(built.prior.inputs, z1)
     expected = built.encode2(z1).log_prob(torch.zeros(2)).logsumexp(0) - torch.tensor(COMPONENTS).log()

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 
 
 def _size(value: Any) -> int | Literal["auto"]:
@@ -18,10 +18,10 @@ def _size(value: Any) -> int | Literal["auto"]:
     raise PydanticCustomError("size", "should be a number of images, at least 2, or auto")
 
 
-Size = Annotated[int | Literal["auto"], PlainValidator(_size)]
+SplitSize = Annotated[int | Literal["auto"], PlainValidator(_size)]
 
 
-class DataOptions(Options):
+class DataOptions(BaseOptions):
     """What the `data:` section holds for every data set; `auto` is the data set's own default.
 
     `split` decides which training images become train and which valid: `random`, by `split_seed` alone, or
@@ -31,8 +31,8 @@ class DataOptions(Options):
     split: Literal["random", "tail"] = "random"
     # RandomState takes no seed beyond 32 bits.
     split_seed: int = Field(0, ge=0, lt=2**32)
-    train_size: Size = "auto"
-    valid_size: Size = "auto"
+    train_size: SplitSize = "auto"
+    valid_size: SplitSize = "auto"
 
 
 class Examples(NamedTuple):
@@ -58,8 +58,8 @@ class DataSet(ABC):
     train_size: ClassVar[int]
     valid_size: ClassVar[int]
 
-    def __init__(self, options: DataOptions, raw: Path) -> None:
-        self.options = options
+    def __init__(self, section: DataOptions, raw: Path) -> None:
+        self.options = section
         self.raw = raw
 
     @property

@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 from pydantic import Field
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.data.reading.dataset import DataSet, Examples
 
 TEST_SHARE = 5
@@ -22,7 +22,7 @@ class PhotoPatches(DataSet):
     name = "photo_patches"
     classes = ("china", "flower")
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `data.photo_patches`."""
 
         side: int = Field(32, ge=8, le=64)

@@ -7,7 +7,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
 from vaeline.models.inference import Layer
 from vaeline.training.objectives.limits import no_lone_image, only_factorised_layer, reject_free_bits
@@ -26,7 +26,7 @@ class BetaTC:
     the −ELBO itself. Memory grows with k · B² · d.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `objective.beta_tc`: the weights of the information and of the dimension-wise KL."""
 
         alpha: float = Field(1.0, ge=0)

@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
 from vaeline.models.inference import Layer
 from vaeline.training.objectives.limits import no_lone_image, only_factorised_layer, reject_free_bits
@@ -22,7 +22,7 @@ class DIP:
     about 1/B for each pair of dimensions.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `objective.dip`: which covariance, and the weights off and on its diagonal."""
 
         variant: Literal["i", "ii"] = "ii"

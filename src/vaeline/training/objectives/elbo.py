@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
 from vaeline.models.inference import Inference
 from vaeline.runtime.shards import batch_mean
@@ -20,7 +20,7 @@ class ELBO:
     form where one is known, or `drawn`: log q(z) − log p(z) at the same z as the distortion.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `objective.elbo`."""
 
         kl: Literal["closed_form", "drawn"] = "closed_form"

@@ -10,7 +10,7 @@ from torch.func import functional_call
 from torch.nn.functional import softplus
 
 from vaeline.core.numerics import in_full
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
 from vaeline.training.objectives.limits import no_lone_image, only_layer, reject_free_bits
 from vaeline.training.objectives.terms import Terms
@@ -31,7 +31,7 @@ class Factor(nn.Module):
     The paper's discriminator has six layers of 1,000 units, and Adam's β₁ = 0.5, β₂ = 0.9.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `objective.factor`: the TC's weight, and the layers of the discriminator."""
 
         gamma: float = Field(10.0, ge=0)

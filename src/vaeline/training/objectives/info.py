@@ -7,7 +7,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
 from vaeline.training.objectives.limits import no_lone_image, only_layer, reject_free_bits
 from vaeline.training.objectives.terms import Terms
@@ -31,7 +31,7 @@ class Info:
     tails still pull on z far away, or `rbf`, exp(−·).
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `objective.info`."""
 
         alpha: float = Field(0.0, le=1)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.numerics import log_mean_exp
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
 from vaeline.models.inference import Inference
 from vaeline.training.objectives.limits import reject_free_bits
@@ -22,7 +22,7 @@ class IWAE:
     signal that does not vanish in k. The last two are for one stochastic layer.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `objective.iwae`."""
 
         estimator: Literal["standard", "stl", "dreg"] = "standard"

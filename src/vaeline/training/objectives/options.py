@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 
 
-class ObjectiveOptions(Options):
+class ObjectiveOptions(BaseOptions):
     """Options that all objectives share: `k` draws of z an image, at each step."""
 
     k: int = Field(1, ge=1)

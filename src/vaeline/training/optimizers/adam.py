@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 
 
 class Adam(torch.optim.Optimizer):
@@ -18,7 +18,7 @@ class Adam(torch.optim.Optimizer):
     it is, without anyone waiting for the device.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `optimizer.adam`: the decay of both moments, and what keeps the quotient finite."""
 
         beta1: float = Field(0.9, ge=0, lt=1)

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.training.optimizers.skipping import skipping
 
 
@@ -19,7 +19,7 @@ class AdamBurda(torch.optim.Optimizer):
     v starts at one, the first updates are small, where the usual form begins with full steps of size α.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `optimizer.adam_burda`; the defaults are the authors' values."""
 
         beta1: float = Field(0.99, ge=0, lt=1)

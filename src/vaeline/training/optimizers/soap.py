@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch.optim.optimizer import ParamsT
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.training.optimizers.skipping import skipping
 
 
@@ -17,7 +17,7 @@ class Soap(torch.optim.Optimizer):
     `max_side` keep their own basis, which spares most of the time for images. Weight decay is decoupled.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `optimizer.soap`: decay of moments and bases; steps between two bases; longest side."""
 
         beta1: float = Field(0.95, ge=0, lt=1)
