@@ -14,10 +14,10 @@ from torch import nn
 
 from benchmarks.harness import VAELINE, Contestant, Ratio, race, significant
 from benchmarks.loop import mnist
-from vaeline.evaluation.fid.features import features
-from vaeline.evaluation.fid.frechet import frechet_distance, statistics
-from vaeline.evaluation.fid.inception import FILE, Inception
-from vaeline.evaluation.fid.scores import distance
+from vaeline.evaluation.fid.features import extract_features
+from vaeline.evaluation.fid.frechet import feature_statistics, frechet_distance
+from vaeline.evaluation.fid.inception import INCEPTION_FILE, Inception
+from vaeline.evaluation.fid.scores import feature_distance
 from vaeline.runtime.devices import device
 
 INCEPTION_IMAGES = 64
@@ -40,7 +40,7 @@ def inception() -> list[Ratio]:
         files, ours, theirs = _pngs(images, Path(name)), Inception(where), InceptionV3().to(where)
 
         def extract() -> None:
-            extracted[VAELINE] = features(ours, images)
+            extracted[VAELINE] = extract_features(ours, images)
 
         def activations() -> None:
             extracted[PYTORCH_FID] = get_activations(
@@ -53,7 +53,7 @@ def inception() -> list[Ratio]:
         }
         times = race("inception", contestants, rounds=3)
     # As a check, the distance between the two halves of the images.
-    own, peer = (distance(*np.array_split(extracted[name], 2)) for name in contestants)
+    own, peer = (feature_distance(*np.array_split(extracted[name], 2)) for name in contestants)
     difference = significant(abs(own / peer - 1))
     ratio = times.ratio(
         "inception", PYTORCH_FID, 1.8, images=INCEPTION_IMAGES, distance_difference=difference
@@ -71,7 +71,7 @@ def frechet() -> list[Ratio]:
         for _ in range(2)
     ]
     halves = [noise.normal(size=(2 * INCEPTION_FEATURES, INCEPTION_FEATURES)) @ matrix for matrix in mixing]
-    moments = [moment for half in halves for moment in statistics(half)]
+    moments = [moment for half in halves for moment in feature_statistics(half)]
     distances: dict[str, float] = {}
     contestants = {
         VAELINE: Contestant(lambda: distances.update({VAELINE: frechet_distance(*moments)})),
@@ -100,7 +100,7 @@ def random_weights(home: Path) -> Iterator[None]:
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
     folder = home / "hub" / "checkpoints"
     folder.mkdir(parents=True)
-    torch.save(network.state_dict(), folder / FILE)
+    torch.save(network.state_dict(), folder / INCEPTION_FILE)
     with patch.dict(os.environ, {"TORCH_HOME": str(home)}):
         yield
 

@@ -2,17 +2,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from vaeline.core.files import write_figure, write_json, write_text
+from vaeline.experiments.results import RESULTS
 from vaeline.experiments.tables import markdown_table
 from vaeline.reporting.plots.palette import PALETTE
 from vaeline.reporting.plots.style import figure, styled
 
-RESULTS = Path("docs/results")
 HEADING = ("work", "against", "ratio", "quartiles", "goal", "reached", "rounds", "our time")
 ANSWERS = {True: "yes", False: "no", None: "–"}
 COLOURS = {True: PALETTE[0], False: PALETTE[5], None: PALETTE[8]}

@@ -18,8 +18,8 @@ from vaeline.models.catalog import MODELS
 from vaeline.models.vae import VAE
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import set_seed
-from vaeline.tracking.runs import TrainingRun
-from vaeline.tracking.store import RunContent
+from vaeline.tracking.runs.content import RunContent
+from vaeline.tracking.training_run import TrainingRun
 from vaeline.training import history
 from vaeline.training.fit import fit
 from vaeline.training.objectives.catalog import OBJECTIVES

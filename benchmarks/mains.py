@@ -9,7 +9,7 @@ import sklearn.manifold  # noqa: F401
 
 import vaeline.reporting.plots.curves
 import vaeline.reporting.plots.images
-import vaeline.tracking.store  # noqa: F401
+import vaeline.tracking.runs.store  # noqa: F401
 from stages import check, diagnose, evaluate, fid, fid_reference, prepare, report, train
 from vaeline.core.params import StageParams
 

@@ -15,10 +15,10 @@ from vaeline.runtime import processes
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import rng_state, set_rng_state, set_seed
 from vaeline.runtime.stage import run_stage, workspace
-from vaeline.tracking import describing
-from vaeline.tracking.inputs import inputs
-from vaeline.tracking.runs import TrainingRun
-from vaeline.tracking.store import RunContent
+from vaeline.tracking.runs.content import RunContent
+from vaeline.tracking.runs.inputs import run_inputs
+from vaeline.tracking.runs.naming import part_tags, run_name
+from vaeline.tracking.training_run import TrainingRun
 from vaeline.training import history
 from vaeline.training.fit import fit
 from vaeline.training.objectives.catalog import OBJECTIVES
@@ -56,10 +56,10 @@ def main(params: StageParams) -> None:
         records = scratch.resume(training)
         processes.from_first((training.state_dict(), rng_state()))
         report = RunContent(
-            name=describing.name(params.to_dict()),
+            name=run_name(params.to_dict()),
             params=params.to_dict(),
-            tags=origin_tags() | describing.parts(params.to_dict()) | {"data": data.name},
-            inputs=inputs(data),
+            tags=origin_tags() | part_tags(params.to_dict()) | {"data": data.name},
+            inputs=run_inputs(data),
         )
         with TrainingRun.open(params.experiment_name, report, scratch.run_id) as mlflow_run:
             scratch.run_id = mlflow_run.id

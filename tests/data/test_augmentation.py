@@ -11,7 +11,7 @@ from torch.nn import functional
 from tests.support.small import config, digits
 from tests.support.trainings import VALID, N, Watching, started, trained
 from vaeline.core.errors import VaelineError
-from vaeline.data.augmentation import Augmentation, cropped, flipped, with_edges
+from vaeline.data.augmentation import Augmentation, cropped, flipped, pad_edges
 from vaeline.evaluation.estimators.bounds import elbo_terms
 from vaeline.runtime.seeding import own_noise
 from vaeline.training.epoch import VALIDATION_SEED
@@ -38,7 +38,7 @@ def noise(count: int, height: int = 5, width: int = 7) -> torch.Tensor:
 def test_repeated_edges_are_those_of_numpy(by):
     images = noise(3)
     around = [(0, 0), (0, 0), (by, by), (by, by)]
-    np.testing.assert_array_equal(with_edges(images, by), np.pad(images, around, mode="edge"))
+    np.testing.assert_array_equal(pad_edges(images, by), np.pad(images, around, mode="edge"))
 
 
 def test_a_window_is_cut_from_where_it_is_asked_for():

@@ -4,11 +4,11 @@ import pytest
 from tests.support.published import Numbered
 from vaeline.core.errors import VaelineError
 from vaeline.data.reading.dataset import DataOptions
-from vaeline.data.split import split
+from vaeline.data.split import split_indices
 
 
 def drawn(available=100, **options):
-    return split(Numbered(DataOptions(**options), raw=None), available)
+    return split_indices(Numbered(DataOptions(**options), raw=None), available)
 
 
 def test_sizes_default_to_the_data_sets_own():

@@ -34,7 +34,7 @@ def test_every_image_keeps_its_label_and_no_image_is_in_two_splits(tmp_path):
 
 @pytest.mark.parametrize("piece", [1, 7, 60, 1000])
 def test_the_files_are_what_numpy_would_save_whatever_the_piece(tmp_path, monkeypatch, piece):
-    monkeypatch.setattr(storing, "PIECE", piece)
+    monkeypatch.setattr(storing, "STORE_CHUNK", piece)
     prepared = store(numbered(), tmp_path)
     saved = io.BytesIO()
     np.save(saved, np.array(prepared.train.images))
@@ -83,13 +83,13 @@ class Streamed(Numbered):
 
 
 def test_no_more_than_a_piece_is_asked_for_at_a_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(storing, "PIECE", 16)
+    monkeypatch.setattr(storing, "STORE_CHUNK", 16)
     prepared = store(Streamed(DataOptions(), raw=None), tmp_path)
     assert prepared.train.images.shape == (60, 1, 2, 2)
 
 
 def test_a_failure_half_way_leaves_what_was_there(tmp_path, monkeypatch):
-    monkeypatch.setattr(storing, "PIECE", 16)
+    monkeypatch.setattr(storing, "STORE_CHUNK", 16)
     store(numbered(), tmp_path)
     before = files(tmp_path)
     broken = Streamed(DataOptions(), raw=None)

@@ -6,11 +6,12 @@ import pytest
 
 from tests.conftest import ROOT
 from vaeline.core.params import read_yaml
-from vaeline.provenance.closure import is_code, rewrite, stage_code
+from vaeline.provenance.closure import folded, is_code, rewrite, stage_code
 
 SOURCES = {
     "stages/__init__.py": "",
-    "stages/go.py": "from vaeline.room import TABLE\n\ndef main():\n    import vaeline.late\n",
+    "stages/go.py": "from vaeline.room import TABLE\nfrom vaeline.whole import page\n"
+    "import vaeline.whole.deep.part\ndef main():\n    import vaeline.late\n",
     "src/vaeline/__init__.py": "",
     "src/vaeline/room/__init__.py": "from vaeline.room.part import Part\nimport json, os.path",
     "src/vaeline/room/part.py": "import torch\nfrom vaeline import word\nfrom vaeline.other import name",
@@ -19,6 +20,14 @@ SOURCES = {
     "src/vaeline/other.py": "name = 1",
     "src/vaeline/late.py": "",
     "src/vaeline/nothing.py": "",
+    "src/vaeline/py.typed": "",
+    "src/vaeline/whole/__init__.py": "",
+    "src/vaeline/whole/page.py": "",
+    "src/vaeline/whole/templates/page.html": "",
+    "src/vaeline/whole/deep/__init__.py": "",
+    "src/vaeline/whole/deep/part.py": "",
+    "src/vaeline/whole/__pycache__/page.cpython-311.pyc": "",
+    ".dvcignore": "__pycache__/\n",
 }
 CLOSURE = [
     "stages/go.py",
@@ -27,9 +36,16 @@ CLOSURE = [
     "src/vaeline/other.py",
     "src/vaeline/room/__init__.py",
     "src/vaeline/room/part.py",
+    "src/vaeline/whole/__init__.py",
+    "src/vaeline/whole/deep/__init__.py",
+    "src/vaeline/whole/deep/part.py",
+    "src/vaeline/whole/page.py",
+    "src/vaeline/whole/templates/page.html",
     "src/vaeline/word.py",
     "stages/__init__.py",
 ]
+FOLDED = [path for path in CLOSURE if "whole" not in path]
+FOLDED.insert(FOLDED.index("src/vaeline/word.py"), "src/vaeline/whole")
 
 
 @pytest.fixture
@@ -43,6 +59,21 @@ def project(tmp_path, monkeypatch) -> Path:
 
 def test_the_closure_follows_every_import_and_nothing_else(project):
     assert stage_code("go") == CLOSURE
+
+
+def test_a_folder_that_is_used_whole_is_one_entry(project):
+    assert folded(CLOSURE) == FOLDED
+
+
+def test_a_folder_with_a_module_that_is_not_used_is_not(project):
+    (project / "src/vaeline/whole/deep/other.py").write_text("")
+    assert [path for path in folded(stage_code("go")) if "whole" in path] == [
+        "src/vaeline/whole/__init__.py",
+        "src/vaeline/whole/deep/__init__.py",
+        "src/vaeline/whole/deep/part.py",
+        "src/vaeline/whole/page.py",
+        "src/vaeline/whole/templates",
+    ]
 
 
 def test_rewriting_brings_code_up_to_date_and_leaves_the_rest(project):
@@ -67,7 +98,7 @@ def test_rewriting_brings_code_up_to_date_and_leaves_the_rest(project):
     assert read_yaml(pipeline)["stages"]["go"] == {
         "cmd": "python -m stages.go",
         "params": ["beta"],
-        "deps": [*CLOSURE, "data/prepared", "outputs/check/metrics.json"],
+        "deps": [*FOLDED, "data/prepared", "outputs/check/metrics.json"],
         "metrics": [{"outputs/go/metrics.json": {"cache": False}}],
     }
     assert text.startswith("# The pipeline.\n")
@@ -90,10 +121,11 @@ def test_rewriting_this_projects_pipeline_changes_nothing_but_code(at_the_root, 
         ("stages/train.py", True),
         ("data/prepared", False),
         ("outputs/train/script.py", False),
-        ("src/vaeline/data", False),
+        ("src/vaeline/data", True),
+        ("data", False),
     ],
 )
-def test_only_modules_of_the_project_are_code(dependency, code):
+def test_only_files_and_folders_of_the_project_are_code(dependency, code):
     assert is_code(dependency) is code
 
 

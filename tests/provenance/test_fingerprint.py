@@ -13,6 +13,8 @@ def project(tmp_path, monkeypatch) -> Path:
     (tmp_path / "dvc.yaml").write_text(
         "stages:\n  train:\n    cmd: x\n    deps: [code.py, data, absent.json]\n"
     )
+    (tmp_path / "params.yaml").write_text("{}")
+    (tmp_path / ".dvcignore").write_text("__pycache__/\n")
     (tmp_path / "code.py").write_text("x = 1")
     (tmp_path / "data" / "deep").mkdir(parents=True)
     (tmp_path / "data" / "deep" / "a.npy").write_bytes(b"abc")
@@ -59,4 +61,6 @@ def test_every_param_changes_it(changes):
 def test_nothing_else_changes_it(project):
     before = of()
     (project / "other.py").write_text("y = 2")
+    (project / "data" / "__pycache__").mkdir()
+    (project / "data" / "__pycache__" / "a.pyc").write_bytes(b"bytecode")
     assert of() == before

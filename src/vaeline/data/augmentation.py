@@ -42,7 +42,7 @@ class Augmentation:
             padded = functional.pad(images, (self.shift,) * 4)
             images = cropped(padded, _places(len(images), self.shift, generator), images.shape[-2:])
         if self.crop:
-            padded = with_edges(images, self.crop)
+            padded = pad_edges(images, self.crop)
             images = cropped(padded, _places(len(images), self.crop, generator), images.shape[-2:])
         return images
 
@@ -58,7 +58,7 @@ def cropped(images: Tensor, places: Tensor, size: tuple[int, int]) -> Tensor:
     return windows[torch.arange(len(images), device=images.device), :, places[0], places[1]]
 
 
-def with_edges(images: Tensor, by: int) -> Tensor:
+def pad_edges(images: Tensor, by: int) -> Tensor:
     """Returns images padded on all sides by that many pixels, each the nearest one of the image."""
     # functional.pad repeats edges of floating-point images alone on a GPU.
     above, below = (edge.expand(-1, -1, by, -1) for edge in (images[:, :, :1], images[:, :, -1:]))

@@ -6,7 +6,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.data.reading.dataset import DataSet
 
 
-def split(dataset: DataSet, available: int) -> tuple[np.ndarray, np.ndarray]:
+def split_indices(dataset: DataSet, available: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns the indices of train and of valid among `available` training images.
 
     Train is the front of one order and valid its back: neither changes with the other's size, and a smaller

@@ -14,7 +14,7 @@ from numpy.lib import format as npy
 from vaeline.core.files import replacing, write_json
 from vaeline.data.prepared import DESCRIPTION, SPLITS, Prepared
 from vaeline.data.reading.dataset import DataSet, Examples
-from vaeline.data.split import split
+from vaeline.data.split import split_indices
 
 STORE_CHUNK = 4096
 """Images read and written at a time, if they are small …"""
@@ -31,7 +31,7 @@ def store(dataset: DataSet, directory: Path | str) -> Prepared:
     """
     directory = Path(directory)
     training, test = dataset.training(), dataset.test()
-    train, valid = split(dataset, available=len(training.images))
+    train, valid = split_indices(dataset, available=len(training.images))
     splits = {
         "train": (training, train),
         "valid": (training, valid),

@@ -1,7 +1,7 @@
 """Presets: named protocols, each a small file of overrides, run and recorded by one command.
 
 `python -m vaeline.experiments.presets NAME` trains and evaluates presets/NAME.yaml as a DVC experiment
-of that name, and leaves docs/records/NAME.json. One that was stopped goes on when it is called again.
+of that name, and leaves docs/results/records/NAME.json. One that was stopped goes on when it is called again.
 """
 
 import json
@@ -18,14 +18,14 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.files import read_json, write_json
 from vaeline.core.params import flatten_params, read_yaml
 from vaeline.core.progress import bar
-from vaeline.evaluation.estimators.estimate import with_error
+from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.experiments.find import varied
 from vaeline.experiments.launch import failure, running_experiment, stoppable, watch
+from vaeline.experiments.results import RECORDS
 from vaeline.provenance import commands
 from vaeline.provenance.origin import unsaved_sources
 
 PRESETS = Path("presets")
-RECORDS = Path("docs/records")
 SCORES = (
     *("mig", "sap", "dci_disentanglement", "dci_completeness", "dci_informativeness"),
     *("beta_vae_score", "factor_vae_score"),
@@ -163,7 +163,7 @@ def main() -> None:
     with stoppable("preset"):
         for name in sys.argv[1:]:
             results = read_json(run_preset(name))["results"]
-            print(f"{name}: NLL {with_error(results, 'nll')}", results.get("verdict", ""))
+            print(f"{name}: NLL {estimate_text(results, 'nll')}", results.get("verdict", ""))
         if not sys.argv[1:]:
             print("\n".join(preset_names()))
 

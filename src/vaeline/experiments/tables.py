@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from vaeline.core.params import param_text
-from vaeline.evaluation.estimators.estimate import with_error
+from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.experiments.find import params_with
 from vaeline.experiments.sweep import Sweep
 from vaeline.provenance.origin import changes_text, origin_tags
@@ -33,7 +33,7 @@ def columns(table: pd.DataFrame) -> dict[str, str]:
 def table_cell(row: Mapping[str, Any], name: str) -> str:
     """Returns `mean ± standard error`, or a dash where the experiment does not have the metric."""
     known = {key: value for key, value in row.items() if not pd.isna(value)}
-    return with_error(known, name) if name in known else "–"
+    return estimate_text(known, name) if name in known else "–"
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 from tqdm import tqdm
 
 from vaeline.core.params import read_yaml
+from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.detectors import DURING
 from vaeline.diagnosis.finding import Finding, findings_text, problems, save_findings
-from vaeline.diagnosis.looking import run_detectors
 from vaeline.diagnosis.remedy_commands import with_remedy_commands
 from vaeline.evaluation import trends
 from vaeline.runtime.stage import workspace

@@ -1,7 +1,8 @@
 """Which of the project's files a stage runs: its import closure, kept equal in dvc.yaml.
 
-`python -m vaeline.provenance.closure` rewrites the code entries of every stage's `deps` (that is `make deps`);
-other entries, such as data and checkpoints, stay as they are.
+`vaeline deps` rewrites the code entries of every stage's `deps`; other entries, such as data and checkpoints,
+stay as they are. A folder of which a stage uses every module is one entry: that is readable, and as exact as
+a list of its files.
 """
 
 import ast
@@ -11,26 +12,48 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from vaeline.core.files import replacing
+from vaeline.provenance.dependencies import files_in
 
 ROOTS = {"vaeline": Path("src/vaeline"), "stages": Path("stages")}
+MARKER = "py.typed"  # tells type checkers that a package is typed, and changes no result
 
 
 def stage_code(stage: str) -> list[str]:
-    """Returns the project's files that `python -m stages.<stage>` imports, itself first, the rest sorted."""
+    """Returns the project's files that `python -m stages.<stage>` uses, itself first, the rest sorted.
+
+    These are the modules that it imports, and the data files (templates) of the packages that hold them.
+    """
     start = f"stages.{stage}"
-    waiting, seen = [start], set()
+    waiting, closure = [start], set[str]()
     while waiting:
         module = waiting.pop()
-        if module not in seen:
-            seen.add(module)
+        if module not in closure:
+            closure.add(module)
             waiting += imported(module)
-    files = {module: module_file(module) for module in seen}
-    rest = sorted(str(file) for module, file in files.items() if file and module != start)
-    return [str(files[start]), *rest]
+    files = {file for module in closure if (file := module_file(module))}
+    files |= {data for data in package_data() if _package(data) / "__init__.py" in files}
+    own = module_file(start)
+    return [str(own), *sorted(str(file) for file in files if file != own)]
+
+
+def folded(files: list[str]) -> list[str]:
+    """Returns `files`, with one entry for each folder of the package all of whose files are among them."""
+    paths = set(map(Path, files))
+    folders = {folder for path in paths for folder in path.parents if ROOTS["vaeline"] in folder.parents}
+    whole = {folder for folder in folders if all(f in paths or f.name == MARKER for f in files_in(folder))}
+
+    def entry(path: Path) -> Path:
+        return max((folder for folder in path.parents if folder in whole), key=_height, default=path)
+
+    return list(dict.fromkeys(str(entry(path)) for path in map(Path, files)))
+
+
+def _height(folder: Path) -> int:
+    return -len(folder.parts)
 
 
 def imported(module: str) -> Iterator[str]:
-    """Yields the project's modules that `module` imports, and the packages that hold them."""
+    """Yields the project's modules that `module` imports, and the packages that hold it."""
     file = module_file(module)
     for node in ast.walk(ast.parse(file.read_text())) if file else ():
         names = []
@@ -58,10 +81,18 @@ def module_file(module: str) -> Path | None:
     return next((file for file in candidates if file.is_file()), None)
 
 
+def package_data() -> list[Path]:
+    """Returns the package's files that are no modules, such as templates."""
+    return [file for file in files_in(ROOTS["vaeline"]) if file.suffix != ".py" and file.name != MARKER]
+
+
+def _package(file: Path) -> Path:
+    return next(folder for folder in file.parents if (folder / "__init__.py").is_file())
+
+
 def is_code(dependency: str) -> bool:
-    """Returns whether an entry of `deps` is one of the project's modules."""
-    path = Path(dependency)
-    return path.suffix == ".py" and any(path.is_relative_to(root) for root in ROOTS.values())
+    """Returns whether an entry of `deps` is a part of the project's code, be it a file or a folder."""
+    return any(Path(dependency).is_relative_to(root) for root in ROOTS.values())
 
 
 def rewrite(pipeline: Path = Path("dvc.yaml")) -> None:
@@ -72,10 +103,11 @@ def rewrite(pipeline: Path = Path("dvc.yaml")) -> None:
     content = yaml.load(pipeline)
     for stage, entry in content["stages"].items():
         other = [dependency for dependency in entry["deps"] if not is_code(dependency)]
-        entry["deps"] = [*stage_code(stage), *other]
+        entry["deps"] = [*folded(stage_code(stage)), *other]
     with replacing(pipeline) as temporary:
-        yaml.dump(content, temporary)
+        yaml.dump(content, temporary, transform=_without_trailing_spaces)
 
 
-if __name__ == "__main__":
-    rewrite()
+def _without_trailing_spaces(text: str) -> str:
+    # ruamel.yaml leaves one at each place where it wraps a list.
+    return "\n".join(line.rstrip() for line in text.split("\n"))

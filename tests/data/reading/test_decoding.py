@@ -8,7 +8,7 @@ from torchvision.transforms import functional
 
 from vaeline.data.reading import decoding
 from vaeline.data.reading.decoding import decode_files
-from vaeline.data.reading.encoded import File, members
+from vaeline.data.reading.encoded import ImageFile, archive_members
 
 
 def picture(width, height, channels=3, seed=0):
@@ -24,7 +24,7 @@ def pixels(path, shape, crop=None):
 
 
 def files(folder, names):
-    return {name: File(f"{folder}/{name}") for name in names}
+    return {name: ImageFile(f"{folder}/{name}") for name in names}
 
 
 def theirs(image, side):
@@ -129,7 +129,7 @@ def test_the_images_are_in_order_whatever_the_jobs_and_the_broken_ones_left_out(
 def test_a_process_that_is_killed_is_one_line_and_leaves_no_file(folder, monkeypatch):
     monkeypatch.setattr(decoding, "JOB_IMAGES", 4)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
-    monkeypatch.setattr(decoding, "picture", lambda *_: os._exit(1))
+    monkeypatch.setattr(decoding, "square_image", lambda *_: os._exit(1))
     with pytest.raises(decoding.VaelineError, match="a process that decoded images was ended"):
         decode_files(files(folder, [f"{i:02}.png" for i in range(25)]), (3, 8, 8), folder / "scratch")
     assert list((folder / "scratch").iterdir()) == []
@@ -144,6 +144,6 @@ def test_what_is_in_a_zip_archive_is_read_in_its_place(tmp_path, compression):
             info = zipfile.ZipInfo(name)
             info.compress_type, info.extra = compression, b"\x99\x99\x04\x00more"
             packed.writestr(info, content)
-    found = members(tmp_path / "a.zip")
+    found = archive_members(tmp_path / "a.zip")
     assert list(found) == sorted(contents)
     assert {name: member.read() for name, member in found.items()} == contents

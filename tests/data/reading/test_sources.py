@@ -9,7 +9,7 @@ from torchvision import datasets
 
 from tests.support.published import compressed, files, idx_files, md5, served
 from vaeline.data.reading import downloads, sources
-from vaeline.data.reading.sources import DeliveryError, Mirrors, NpmPackage
+from vaeline.data.reading.sources import DeliveryError, NpmPackage, TorchvisionMirrors
 
 CONTENTS, _ = idx_files()
 PACKED = {f"{name}.gz": compressed(content) for name, content in CONTENTS.items()}
@@ -33,13 +33,13 @@ def mirror(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("mirror")
 def test_mirrors_deliver_through_torchvision(into):
-    Mirrors("MNIST").deliver(list(CONTENTS), into)
+    TorchvisionMirrors("MNIST").deliver(list(CONTENTS), into)
     assert files(into) == PACKED
 
 
 @pytest.mark.usefixtures("mirror")
 def test_mirrors_deliver_only_what_is_asked_for(into):
-    Mirrors("MNIST").deliver(["t10k-labels-idx1-ubyte", "train-images-idx3-ubyte.gz"], into)
+    TorchvisionMirrors("MNIST").deliver(["t10k-labels-idx1-ubyte", "train-images-idx3-ubyte.gz"], into)
     assert set(files(into)) == {"t10k-labels-idx1-ubyte.gz", "train-images-idx3-ubyte.gz"}
 
 
@@ -47,31 +47,34 @@ def test_mirrors_deliver_only_what_is_asked_for(into):
 def test_the_second_mirror_is_tried(into, monkeypatch):
     (good,) = datasets.MNIST.mirrors
     monkeypatch.setattr(datasets.MNIST, "mirrors", [f"{good}nowhere/", good])
-    Mirrors("MNIST").deliver(list(CONTENTS), into)
+    TorchvisionMirrors("MNIST").deliver(list(CONTENTS), into)
     assert files(into) == PACKED
 
 
 def test_a_mirror_that_sends_something_else_has_not_delivered(mirror, into):
     (mirror / "train-labels-idx1-ubyte.gz").write_bytes(b"<html>log in first</html>")
     with pytest.raises(DeliveryError, match=rf"^{datasets.MNIST.mirrors[0]} .*corrupted"):
-        Mirrors("MNIST").deliver(list(CONTENTS), into)
+        TorchvisionMirrors("MNIST").deliver(list(CONTENTS), into)
 
 
 @pytest.mark.usefixtures("mirror")
 def test_a_silent_mirror_is_given_up_and_the_time_out_of_others_left_alone(into, monkeypatch):
-    monkeypatch.setattr(downloads, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(downloads, "CONNECTION_SECONDS", 0.2)
     before = socket.getdefaulttimeout()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setattr(datasets.MNIST, "mirrors", [f"http://127.0.0.1:{silent.getsockname()[1]}/"])
         start = time.monotonic()
         with pytest.raises(DeliveryError, match="timed out"):
-            Mirrors("MNIST").deliver(list(CONTENTS), into)
+            TorchvisionMirrors("MNIST").deliver(list(CONTENTS), into)
     assert time.monotonic() - start < 5
     assert socket.getdefaulttimeout() == before
 
 
 def test_digests_are_torchvisions_md5():
-    assert Mirrors("KMNIST").digests()["t10k-labels-idx1-ubyte.gz"] == "md5:7320c461ea6c1c855c0b718fb2a4b134"
+    assert (
+        TorchvisionMirrors("KMNIST").digests()["t10k-labels-idx1-ubyte.gz"]
+        == "md5:7320c461ea6c1c855c0b718fb2a4b134"
+    )
 
 
 @pytest.fixture

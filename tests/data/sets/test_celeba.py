@@ -7,7 +7,7 @@ from torchvision.transforms import functional
 from tests.support import archives
 from vaeline.core.errors import VaelineError
 from vaeline.data.catalog import DATASETS
-from vaeline.data.split import split
+from vaeline.data.split import split_indices
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_the_tail_of_the_training_set_is_the_published_validation_set(placed):
     """The partition is in the order of the files: 0, then 1, then 2."""
     section = {"name": "celeba", "split": "tail", "train_size": 28, "valid_size": 4}
     dataset = DATASETS.build(section, raw=placed[0])
-    train, valid = split(dataset, len(dataset.training().images))
+    train, valid = split_indices(dataset, len(dataset.training().images))
     assert (train.tolist(), valid.tolist()) == ([*range(28)], [*range(28, 32)])
     assert dataset.train_size + dataset.valid_size == 182_637
 

@@ -8,7 +8,7 @@ from torchvision import datasets
 from tests.support import archives
 from vaeline.core.errors import VaelineError
 from vaeline.data.catalog import DATASETS
-from vaeline.data.sets.cifar10 import unpickled
+from vaeline.data.sets.cifar10 import unpickle_arrays
 
 
 @pytest.fixture
@@ -49,4 +49,4 @@ class Command:
 @pytest.mark.parametrize("harm", [Command(), np.random.default_rng, {"data": pickle.Unpickler}])
 def test_a_pickle_that_names_anything_but_an_array_is_refused(harm):
     with pytest.raises(pickle.UnpicklingError, match="has no place in a batch of images"):
-        unpickled(pickle.dumps(harm, protocol=2))
+        unpickle_arrays(pickle.dumps(harm, protocol=2))

@@ -8,7 +8,7 @@ from tests.support.published import compressed, idx_files, image_files, md5, sha
 from vaeline.core.errors import VaelineError
 from vaeline.data.catalog import DATASETS
 from vaeline.data.reading.idx import IdxSet
-from vaeline.data.split import split
+from vaeline.data.split import split_indices
 from vaeline.data.storing import store
 
 IDX_SETS = [name for name in DATASETS if issubclass(DATASETS[name], IdxSet)]
@@ -53,7 +53,7 @@ def test_examples_keep_the_contract(dataset):
 def test_prepared_is_the_data_split_and_nothing_else(dataset, tmp_path):
     prepared = store(dataset, tmp_path / "prepared")
     training = dataset.training()
-    train, valid = split(dataset, len(training.images))
+    train, valid = split_indices(dataset, len(training.images))
 
     for stored, source, indices in (
         (prepared.train, training, train),

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from vaeline.data.catalog import DATASETS
-from vaeline.data.split import split
+from vaeline.data.split import split_indices
 
 DIGITS = DATASETS.build({"name": "digits"}, raw=None)
 
@@ -29,7 +29,7 @@ def test_images_and_labels_stay_together_in_the_order_of_scikit_learn():
 def test_the_test_set_begins_with_a_form_and_the_training_set_holds_the_default_sizes():
     # A form begins with the ten digits, three times over.
     np.testing.assert_array_equal(DIGITS.test().labels[:30], np.tile(np.arange(10), 3))
-    train, valid = split(DIGITS, len(DIGITS.training().labels))
+    train, valid = split_indices(DIGITS, len(DIGITS.training().labels))
     assert (len(train), len(valid), len(DIGITS.test().labels)) == (1200, 215, 382)
     assert len(train) + len(valid) == len(DIGITS.training().labels)
 

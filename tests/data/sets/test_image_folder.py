@@ -141,7 +141,7 @@ def test_options_out_of_range_are_refused_by_name(tmp_path, option, value):
 PEAK = """
 import sys
 from pathlib import Path
-from vaeline.data.datasets import DATASETS
+from vaeline.data.catalog import DATASETS
 from vaeline.data.storing import store
 options = {"folder": sys.argv[1], "size": 256}
 store(DATASETS.build({"name": "image_folder", "image_folder": options}, raw=Path("data/raw")), "prepared")

@@ -3,7 +3,7 @@ import pytest
 from sklearn.datasets import load_sample_images
 
 from vaeline.data.catalog import DATASETS
-from vaeline.data.split import split
+from vaeline.data.split import split_indices
 
 
 def patches(side):
@@ -31,6 +31,6 @@ def test_every_square_of_the_photographs_is_there_once_and_the_test_set_is_at_th
 
 def test_the_default_sizes_are_those_that_its_words_say():
     dataset = patches(32)
-    train, valid = split(dataset, len(dataset.training().images))
+    train, valid = split_indices(dataset, len(dataset.training().images))
     assert (len(train), len(valid), len(dataset.test().images)) == (375, 41, 104)
     assert not set(train) & set(valid)

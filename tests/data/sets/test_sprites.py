@@ -8,7 +8,7 @@ import pytest
 
 from vaeline.core.errors import VaelineError
 from vaeline.data.catalog import DATASETS
-from vaeline.data.sets.sprites import RADIUS, SPRITE_SIDE, Drawings, draw, values
+from vaeline.data.sets.sprites import RADIUS, SPRITE_SIDE, SpriteImages, draw_sprites, factor_values
 
 WHOLE = {"scale": 6, "orientation": 40, "x": 32, "y": 32}
 FULL = (3, 6, 40, 32, 32)
@@ -20,7 +20,7 @@ def sprites(**options):
 
 
 def drawn(shape: int, scale: float, angle: float, x: float = MIDDLE, y: float = MIDDLE) -> np.ndarray:
-    return draw(np.array([shape]), *(np.array([v]) for v in (scale, angle, x, y)))[0]
+    return draw_sprites(np.array([shape]), *(np.array([v]) for v in (scale, angle, x, y)))[0]
 
 
 def test_the_whole_grid_is_the_published_one():
@@ -29,7 +29,7 @@ def test_the_whole_grid_is_the_published_one():
     assert tuple(whole.factors.values()) == FULL
     assert len(whole.training().images) + len(whole.test().images) == 737_280
     steps = np.stack([np.minimum(np.arange(40), n - 1) for n in FULL], axis=1)
-    scale, angle, x, y = values(steps, FULL)
+    scale, angle, x, y = factor_values(steps, FULL)
     np.testing.assert_allclose(scale[:6], [0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
     np.testing.assert_allclose(angle, np.linspace(0, 2 * math.pi, 40))
     np.testing.assert_allclose(np.diff(x[:32]), 1)
@@ -46,7 +46,7 @@ AREAS = {0: 2 * RADIUS**2, 1: math.pi * RADIUS**2 / 2}
 def test_areas_are_those_of_the_formulas_whatever_the_orientation(shape, scale):
     angles = np.linspace(0.1, 6, 50)
     one = np.ones(50)
-    seen = (draw(shape * one, scale * one, angles, MIDDLE * one, MIDDLE * one) == 255).sum((1, 2))
+    seen = (draw_sprites(shape * one, scale * one, angles, MIDDLE * one, MIDDLE * one) == 255).sum((1, 2))
     assert seen.mean() == pytest.approx(AREAS[shape] * scale**2, rel=0.01)
     assert seen == pytest.approx(AREAS[shape] * scale**2, rel=0.1)
 
@@ -111,7 +111,9 @@ def test_every_combination_is_there_once_and_the_test_set_is_the_same_for_every_
 def test_an_image_is_that_of_its_factors_however_it_is_asked_for():
     examples = sprites().training()
     rows = np.array([5000, 3, 700])
-    alone = [drawn(f[0], *(v[0] for v in values(f[None], (3, 6, 10, 8, 8)))) for f in examples.factors[rows]]
+    alone = [
+        drawn(f[0], *(v[0] for v in factor_values(f[None], (3, 6, 10, 8, 8)))) for f in examples.factors[rows]
+    ]
     np.testing.assert_array_equal(examples.images[rows][:, 0], alone)
     np.testing.assert_array_equal(examples.images[3:4], examples.images[np.array([3])])
 
@@ -119,7 +121,7 @@ def test_an_image_is_that_of_its_factors_however_it_is_asked_for():
 def test_memory_stays_flat_while_the_whole_grid_waits():
     """A piece is drawn a few hundred at a time: at most 8 MiB of coordinates beside its own 16 MiB."""
     factors = np.zeros((4096, 5), np.int64)
-    images = Drawings(factors, FULL)
+    images = SpriteImages(factors, FULL)
     images[:1]
     tracemalloc.start()
     images[:]

@@ -7,7 +7,7 @@ from torch import nn
 from tests.support.small import config, digits, objective, shown, vae
 from tests.support.trainings import started
 from vaeline.core.errors import VaelineError
-from vaeline.evaluation.estimators.annealed import annealed
+from vaeline.evaluation.estimators.annealed import annealed_importance_sampling
 from vaeline.models.catalog import MODELS
 from vaeline.models.likelihoods import pixelcnn as module
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
@@ -196,5 +196,5 @@ def test_wide_reach_lowers_the_rate_and_free_bits_restore_it():
 
 def test_annealed_importance_sampling_works_with_it():
     model = vae(likelihood={"name": "pixelcnn"}).eval()
-    estimate = annealed(model, model.likelihood.evaluation_set(digits(3)), steps=5)
+    estimate = annealed_importance_sampling(model, model.likelihood.evaluation_set(digits(3)), steps=5)
     assert torch.isfinite(estimate.log_likelihood).all()

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vaeline.data.reading.downloads import silence_limited
+from vaeline.data.reading.downloads import connection_timeout
 from vaeline.data.reading.sources import (
     LONGEST_REASON,
     MIRROR_FAILURES,
     DeliveryError,
     one_line,
-    torchvisions,
+    torchvision_dataset,
 )
 
 Addresses = Mapping[str, tuple[str, str]]
@@ -19,7 +19,7 @@ Addresses = Mapping[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Files:
+class WebFiles:
     """Single files of one of torchvision's data sets; `known` finds their addresses in its class."""
 
     dataset: str
@@ -31,7 +31,7 @@ class Files:
     @property
     def addresses(self) -> Addresses:
         """The address and the MD5 of each file that torchvision knows."""
-        return self.known(torchvisions(self.dataset))
+        return self.known(torchvision_dataset(self.dataset))
 
     def digests(self) -> dict[str, str]:
         """Returns `md5:…` for the name of each file."""
@@ -44,14 +44,14 @@ class Files:
         for name in names:
             address, md5 = self.addresses[name]
             try:
-                with silence_limited():
+                with connection_timeout():
                     download_url(address, folder, name, md5=md5)
             except MIRROR_FAILURES as error:
                 raise DeliveryError(f"{address} {one_line(error)}") from None
 
 
 @dataclass(frozen=True)
-class GoogleDrive(Files):
+class GoogleDriveFiles(WebFiles):
     """The same, at Google Drive, where an address is a file's id; `page` is where a person finds the files.
 
     It refuses a file that many have fetched within the last day.

@@ -18,7 +18,7 @@ def _size(value: Any) -> int | Literal["auto"]:
     raise PydanticCustomError("size", "should be a number of images, at least 2, or auto")
 
 
-Size = Annotated[int | Literal["auto"], PlainValidator(_size)]
+SplitSize = Annotated[int | Literal["auto"], PlainValidator(_size)]
 
 
 class DataOptions(BaseOptions):
@@ -31,8 +31,8 @@ class DataOptions(BaseOptions):
     split: Literal["random", "tail"] = "random"
     # RandomState takes no seed beyond 32 bits.
     split_seed: int = Field(0, ge=0, lt=2**32)
-    train_size: Size = "auto"
-    valid_size: Size = "auto"
+    train_size: SplitSize = "auto"
+    valid_size: SplitSize = "auto"
 
 
 class Examples(NamedTuple):

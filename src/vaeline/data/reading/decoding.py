@@ -16,20 +16,20 @@ from PIL import Image, ImageOps
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.progress import bar
-from vaeline.data.reading.encoded import Encoded
+from vaeline.data.reading.encoded import EncodedImage
 
-Shape = tuple[int, int, int]
-Broken = dict[int, str]
+ImageShape = tuple[int, int, int]
+BrokenFiles = dict[int, str]
 """The places of files that could not be decoded, in order, with their names and why."""
 
 JOB_IMAGES = 256
 JOB_BYTES = 1 << 23
 MODES = {1: "L", 3: "RGB"}
-DEEP = ("I", "F")
+UNSCALED_MODES = ("I", "F")
 """Modes of which nobody knows which level is white."""
 
 
-class Decoded:
+class DecodedImages:
     """Images, uint8 [N, C, H, W], read from an open file when they are asked for, `images[indices]`.
 
     Read, not mapped: what is mapped counts as the process's memory.
@@ -38,7 +38,7 @@ class Decoded:
     dtype = np.dtype(np.uint8)
     ndim = 4
 
-    def __init__(self, file: int, places: np.ndarray, shape: Shape) -> None:
+    def __init__(self, file: int, places: np.ndarray, shape: ImageShape) -> None:
         self._file, self._places = file, places
         self.shape = (len(places), *shape)
 
@@ -57,8 +57,8 @@ class Decoded:
 
 
 def decode_files(
-    files: Mapping[str, Encoded], shape: Shape, scratch: Path, crop: int | None = None
-) -> tuple[Decoded, Broken]:
+    files: Mapping[str, EncodedImage], shape: ImageShape, scratch: Path, crop: int | None = None
+) -> tuple[DecodedImages, BrokenFiles]:
     """Returns the images of `files`, by their names, as uint8 [C, S, S] each, without those that are broken.
 
     See `picture`. They wait in a nameless file in `scratch`. Processes, not threads: decoding a small image
@@ -71,7 +71,7 @@ def decode_files(
     jobs = [sources[start : start + step] for start in starts]
     scratch.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=scratch, prefix=".decoding-")
-    broken: Broken = {}
+    broken: BrokenFiles = {}
     try:
         with ExitStack() as stack:
             progress = stack.enter_context(bar(total=len(names), desc="decoding", unit="image"))
@@ -90,11 +90,11 @@ def decode_files(
         raise
     finally:
         Path(name).unlink()
-    return Decoded(handle, np.delete(np.arange(len(names)), list(broken)), shape), broken
+    return DecodedImages(handle, np.delete(np.arange(len(names)), list(broken)), shape), broken
 
 
 def _decode(
-    files: Sequence[Encoded], start: int, shape: Shape, crop: int | None, target: str
+    files: Sequence[EncodedImage], start: int, shape: ImageShape, crop: int | None, target: str
 ) -> dict[int, str]:
     """Writes the images of `files` to their places in `target`; returns which are broken, and why."""
     channels, side, _ = shape
@@ -138,7 +138,7 @@ def square_image(content: bytes, channels: int, side: int, crop: int | None = No
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    if image.mode in DEEP:
+    if image.mode in UNSCALED_MODES:
         raise ValueError(f"its levels are not those of 8 or 16 bits (mode {image.mode})")
     if image.mode.startswith("I;16"):  # convert() would clip
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))

@@ -13,7 +13,7 @@ LOCAL_HEADER = 30  # bytes, before the member's name and what the archive's writ
 RAW_DEFLATE = -15
 
 
-class Encoded(Protocol):
+class EncodedImage(Protocol):
     """An image that was not read yet; small, since whole lists of them go to other processes."""
 
     path: str
@@ -22,7 +22,7 @@ class Encoded(Protocol):
         """Returns the bytes; raises OSError, or zlib.error where they are damaged."""
 
 
-class File(NamedTuple):
+class ImageFile(NamedTuple):
     """A file."""
 
     path: str
@@ -33,7 +33,7 @@ class File(NamedTuple):
             return os.pread(file, os.fstat(file).st_size, 0)
 
 
-class Member(NamedTuple):
+class ArchiveMember(NamedTuple):
     """A file in the zip archive at `path`: its local header is at `start`, and packed it has `size` bytes.
 
     Read from there, and not through `zipfile`, which would have every process read the list of all members.
@@ -53,11 +53,11 @@ class Member(NamedTuple):
         return zlib.decompress(packed, RAW_DEFLATE) if self.deflated else packed
 
 
-def members(archive: Path) -> dict[str, Member]:
+def archive_members(archive: Path) -> dict[str, ArchiveMember]:
     """Returns the files in a zip archive by their names, sorted."""
     with zipfile.ZipFile(archive) as packed:
         found = {
-            info.filename: Member(
+            info.filename: ArchiveMember(
                 str(archive),
                 info.header_offset,
                 info.compress_size,

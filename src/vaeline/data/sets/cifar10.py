@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from vaeline.data.reading.addresses import Files
+from vaeline.data.reading.addresses import WebFiles
 from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.reading.raw_files import obtain
 
-ARCHIVE = Files("CIFAR10", lambda known: {known.filename: (known.url, known.tgz_md5)})
+ARCHIVE = WebFiles("CIFAR10", lambda known: {known.filename: (known.url, known.tgz_md5)})
 TRAINING_BATCHES = tuple(f"data_batch_{i}" for i in range(1, 6))
 TEST_BATCHES = ("test_batch",)
 CIFAR10_SHAPE = (3, 32, 32)
@@ -51,11 +51,11 @@ class Cifar10(DataSet):
             for member in packed:
                 name = member.name.rpartition("/")[2]
                 if name in (*TRAINING_BATCHES, *TEST_BATCHES):
-                    batches[name] = unpickled(packed.extractfile(member).read())
+                    batches[name] = unpickle_arrays(packed.extractfile(member).read())
         return batches
 
 
-def unpickled(content: bytes) -> Any:
+def unpickle_arrays(content: bytes) -> Any:
     """Returns what a pickle of Python 2 holds: containers, numbers, bytes and arrays.
 
     Raises pickle.UnpicklingError where it names anything else, which in a pickle could be a command.

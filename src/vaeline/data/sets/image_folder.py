@@ -12,9 +12,9 @@ from pydantic import Field
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import BaseOptions
 from vaeline.data.reading.dataset import DataSet, Examples
-from vaeline.data.reading.decoding import Broken, decode_files
-from vaeline.data.reading.encoded import File
-from vaeline.data.reading.image_files import Part, found
+from vaeline.data.reading.decoding import BrokenFiles, decode_files
+from vaeline.data.reading.encoded import ImageFile
+from vaeline.data.reading.image_files import LabelledFiles, labelled_files
 
 FEWEST_IMAGES = {"train": 4, "test": 2}
 NAMES_SHOWN = 3
@@ -88,10 +88,10 @@ class ImageFolder(DataSet):
         return folder
 
     @cached_property
-    def _parts(self) -> dict[str, Part]:
+    def _parts(self) -> dict[str, LabelledFiles]:
         if all((self._folder / name).is_dir() for name in FEWEST_IMAGES):
-            return {name: found(self._folder, f"{name}/") for name in FEWEST_IMAGES}
-        whole = found(self._folder, "")
+            return {name: labelled_files(self._folder, f"{name}/") for name in FEWEST_IMAGES}
+        whole = labelled_files(self._folder, "")
         # By the paths' hashes, so that a new file moves hardly any other from one set to the other.
         order = sorted(
             range(len(whole.files)), key=lambda i: hashlib.sha256(os.fsencode(whole.files[i])).digest()
@@ -99,7 +99,7 @@ class ImageFolder(DataSet):
         count = max(FEWEST_IMAGES["test"], round(self.options.image_folder.test_share * len(order)))
         chosen = {"train": sorted(order[count:]), "test": sorted(order[:count])}
         return {
-            name: Part([whole.files[i] for i in indices], [whole.classes[i] for i in indices])
+            name: LabelledFiles([whole.files[i] for i in indices], [whole.classes[i] for i in indices])
             for name, indices in chosen.items()
         }
 
@@ -107,7 +107,7 @@ class ImageFolder(DataSet):
         part, options = self._parts[name], self.options.image_folder
         channels = 1 if options.mode == "grey" else 3
         shape = (channels, options.size, options.size)
-        files = {file: File(f"{self._folder}/{file}") for file in part.files}
+        files = {file: ImageFile(f"{self._folder}/{file}") for file in part.files}
         images, broken = decode_files(files, shape, self.raw)
         self._tolerate(broken, len(part.files))
         if len(images) < FEWEST_IMAGES[name]:
@@ -118,7 +118,7 @@ class ImageFolder(DataSet):
         labels = np.array([numbers[label] for label in part.classes], np.int64)
         return Examples(images, np.delete(labels, sorted(broken)))
 
-    def _tolerate(self, broken: Broken, count: int) -> None:
+    def _tolerate(self, broken: BrokenFiles, count: int) -> None:
         """Lists the files that are broken; raises VaelineError where they are too many."""
         allowed = self.options.image_folder.max_broken
         lines = list(broken.values())

@@ -8,13 +8,13 @@ from pydantic import Field
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import BaseOptions
-from vaeline.data.reading.addresses import Files
+from vaeline.data.reading.addresses import WebFiles
 from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.reading.decoding import decode_files
-from vaeline.data.reading.encoded import Member, members
+from vaeline.data.reading.encoded import ArchiveMember, archive_members
 from vaeline.data.reading.raw_files import obtain
 
-OMNIGLOT_FILES = Files(
+OMNIGLOT_FILES = WebFiles(
     "Omniglot",
     lambda known: {
         f"{part}.zip": (f"{known.download_url_prefix}/{part}.zip", md5)
@@ -63,9 +63,9 @@ class Omniglot(DataSet):
     def _files(self) -> dict[str, Path]:
         return obtain(self.raw / "omniglot-py", OMNIGLOT_FILES.digests(), [OMNIGLOT_FILES])
 
-    def _drawings(self, part: str) -> dict[str, Member]:
+    def _drawings(self, part: str) -> dict[str, ArchiveMember]:
         folder = Path(part).stem
-        found = members(self._files[part])
+        found = archive_members(self._files[part])
         return {
             name: found[name] for name in found if name.startswith(f"{folder}/") and name.endswith(".png")
         }

@@ -83,10 +83,10 @@ class Sprites(DataSet):
     def _examples(self, places: np.ndarray) -> Examples:
         sizes = tuple(self.factors.values())
         factors = np.stack(np.unravel_index(places, sizes), axis=1).astype(np.int64)
-        return Examples(Drawings(factors, sizes), factors[:, 0], factors)
+        return Examples(SpriteImages(factors, sizes), factors[:, 0], factors)
 
 
-class Drawings:
+class SpriteImages:
     """Images, uint8 [N, 1, 64, 64], of `factors` [N, 5], each drawn when it is asked for."""
 
     dtype = np.dtype(np.uint8)
@@ -104,11 +104,11 @@ class Drawings:
         images = np.empty((len(chosen), 1, SPRITE_SIDE, SPRITE_SIDE), np.uint8)
         for start in range(0, len(chosen), DRAW_CHUNK):
             here = slice(start, start + DRAW_CHUNK)
-            images[here, 0] = draw(chosen[here, 0], *values(chosen[here], self._sizes))
+            images[here, 0] = draw_sprites(chosen[here, 0], *factor_values(chosen[here], self._sizes))
         return images
 
 
-def values(factors: np.ndarray, sizes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+def factor_values(factors: np.ndarray, sizes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
     """Returns scale, orientation (radians), x and y (pixels) of `factors` [N, 5] with `sizes` values each."""
     scale, orientation, x, y = (
         _of_grid(size, count, ends=name != "orientation")[indices]
@@ -128,7 +128,7 @@ def _of_grid(size: int, count: int, ends: bool) -> np.ndarray:
     return np.arange(count) * size // count
 
 
-def draw(
+def draw_sprites(
     shape: np.ndarray, scale: np.ndarray, orientation: np.ndarray, x: np.ndarray, y: np.ndarray
 ) -> np.ndarray:
     """Returns 255 where a pixel's centre is inside the shape and 0 elsewhere, uint8 [N, 64, 64]."""

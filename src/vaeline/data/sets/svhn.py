@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from vaeline.data.reading.addresses import Files
+from vaeline.data.reading.addresses import WebFiles
 from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.reading.raw_files import obtain
 
-SVHN_FILES = Files(
+SVHN_FILES = WebFiles(
     "SVHN",
     lambda known: {
         name: (url, md5) for url, name, md5 in (known.split_list[part] for part in ("train", "test"))

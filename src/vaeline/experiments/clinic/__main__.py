@@ -1,11 +1,10 @@
 """`make clinic`, or `make clinic NAME="holes-beta overfitting-static"`: what has not run at this code runs.
 
-Writes docs/clinic.md and docs/clinic.json, once every case and every sound training has run.
+Writes docs/results/clinic.md and docs/results/clinic.json, once every case and every sound training has run.
 """
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from tqdm import tqdm
 
@@ -16,8 +15,8 @@ from vaeline.diagnosis.finding import problems
 from vaeline.experiments.clinic import page
 from vaeline.experiments.clinic.cases import case, healthy, names
 from vaeline.experiments.launch import stoppable
+from vaeline.experiments.results import RESULTS
 
-DOCS = Path("docs")
 SEEDS = range(1, 13)
 
 
@@ -37,8 +36,8 @@ def main(wanted: Sequence[str]) -> None:
     for row in rows:
         row["healthy_runs"] = len(sound)
         row["false_alarms"] = sum(row["mode"] in [p.name for p in problems(one.findings)] for one in sound)
-    write_json(DOCS / "clinic.json", rows)
-    write_text(DOCS / "clinic.md", page.markdown(rows, sound))
+    write_json(RESULTS / "clinic.json", rows)
+    write_text(RESULTS / "clinic.md", page.markdown(rows, sound))
 
 
 if __name__ == "__main__":

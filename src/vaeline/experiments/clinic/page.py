@@ -7,7 +7,7 @@ from scipy.stats import beta
 
 from vaeline.diagnosis.detectors import DETECTORS
 from vaeline.diagnosis.finding import Evidence, problems
-from vaeline.evaluation.estimators.estimate import with_error
+from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.experiments import presets, tables
 from vaeline.experiments.clinic.cases import BASE, Row
 from vaeline.experiments.clinic.trial import Trial
@@ -43,7 +43,7 @@ decline, underfitting a curve that still rises, dead dimensions others that are 
 
 """
 MADE = """
-`make clinic` runs what has not run at this code, and writes this page and docs/clinic.json; no number in it
+`make clinic` runs what has not run at this code, and writes this page and docs/results/clinic.json; no number in it
 is typed. The epochs of its {trainings} trainings took {minutes:.0f} minutes, beside the load that there was.
 """
 
@@ -95,7 +95,7 @@ def _row(row: Row) -> list[str]:
 
 
 def _elbo(values: Mapping[str, Any]) -> str:
-    return with_error(values, "elbo") if values.get("elbo") is not None else "–"
+    return estimate_text(values, "elbo") if values.get("elbo") is not None else "–"
 
 
 def _evidence(row: Row) -> str:
@@ -122,5 +122,5 @@ def _evidence(row: Row) -> str:
 def _value(one: Mapping[str, Any] | None) -> str:
     if one is None:
         return "–"
-    value = with_error({"v": one["value"], **({"v_se": one["se"]} if one["se"] else {})}, "v")
+    value = estimate_text({"v": one["value"], **({"v_se": one["se"]} if one["se"] else {})}, "v")
     return f"**{value}**" if Evidence(**one).sure > 0.5 else value

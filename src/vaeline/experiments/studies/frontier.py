@@ -1,14 +1,12 @@
 """Rate and distortion over β (Alemi et al. 2018, "Fixing a Broken ELBO"): `make frontier`."""
 
-from pathlib import Path
-
 from vaeline.core.files import write_csv, write_figure, write_text
 from vaeline.core.params import param_text
 from vaeline.experiments import sweep, tables
 from vaeline.experiments.plots import frontier
+from vaeline.experiments.results import PICTURES, PICTURES_LINK, RESULTS
 from vaeline.experiments.sweep import Sweep
 
-DOCS = Path("docs")
 CAPTION = (
     "Nats an image on the test split, estimated at β = 1 whatever β was in training, so that "
     "ELBO = −(rate + distortion). ± is the standard error over images of one training: {images} images for "
@@ -25,18 +23,18 @@ def document(swept: Sweep) -> str:
         [param_text(row["beta"]), *(tables.table_cell(row, name) for name in names)]
         for row in swept.table.to_dict("records")
     ]
-    lines = ["# Rate and distortion over β", "", "![frontier](pictures/frontier.png)", ""]
+    lines = ["# Rate and distortion over β", "", f"![frontier]({PICTURES_LINK}/frontier.png)", ""]
     lines += [tables.markdown_table([["β", *names.values()], *rows]), ""]
     lines += [CAPTION.format(**swept.table.to_dict("records")[0]), "", tables.made_by(swept)]
     return "\n".join([*lines, *tables.not_in_the_table(swept)]) + "\n"
 
 
 def write(swept: Sweep) -> str:
-    """Writes table and picture to docs/, and returns the table."""
+    """Writes table and picture to docs/results, and returns the table."""
     written = document(swept)
-    write_text(DOCS / "frontier.md", written)
-    write_csv(DOCS / "frontier.csv", swept.table)
-    write_figure(DOCS / "pictures" / "frontier.png", frontier(swept.table))
+    write_text(RESULTS / "frontier.md", written)
+    write_csv(RESULTS / "frontier.csv", swept.table)
+    write_figure(PICTURES / "frontier.png", frontier(swept.table))
     return written
 
 

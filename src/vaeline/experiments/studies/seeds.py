@@ -2,19 +2,18 @@
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from vaeline.core.files import write_csv, write_figure, write_text
 from vaeline.core.params import param_text
-from vaeline.evaluation.estimators.estimate import digits
+from vaeline.evaluation.estimators.estimate import error_digits
 from vaeline.experiments import sweep, tables
 from vaeline.experiments.plots import seeds
+from vaeline.experiments.results import PICTURES, PICTURES_LINK, RESULTS
 from vaeline.experiments.sweep import Sweep
 
-DOCS = Path("docs")
 HEADING = ["", "Mean", "Standard deviation over trainings", "Trainings", "Standard error of one training"]
 CAPTION = (
     "Nats an image on the test split. *Over trainings*: they differ in `seed` alone, that is in initial "
@@ -57,7 +56,7 @@ def document(swept: Sweep) -> str:
     caption = CAPTION.format(**table.to_dict("records")[0])
     if len(table) > 1:
         caption += UNCERTAIN.format(n=len(table), percent=100 / math.sqrt(2 * len(table) - 2))
-    lines = ["# Trainings that differ by seed", "", "![seeds](pictures/seeds.png)", ""]
+    lines = ["# Trainings that differ by seed", "", f"![seeds]({PICTURES_LINK}/seeds.png)", ""]
     lines += [tables.markdown_table([HEADING, *overall]), "", caption, ""]
     lines += ["Each training, ± its standard error over images:", ""]
     lines += [tables.markdown_table([["Seed", *names.values()], *each]), "", tables.made_by(swept)]
@@ -67,18 +66,18 @@ def document(swept: Sweep) -> str:
 def _figures(row: Mapping[str, Any]) -> list[str]:
     """Returns mean, standard deviation, number and standard error, to two digits of the smaller error."""
     errors = [error for error in (row["sd"], row["se"]) if error > 0]
-    form = f".{digits(min(errors))}f" if errors else ".4g"
+    form = f".{error_digits(min(errors))}f" if errors else ".4g"
     mean, sd, se = ("–" if math.isnan(row[key]) else format(row[key], form) for key in ("mean", "sd", "se"))
     return [mean, sd, str(row["n"]), se]
 
 
 def write(swept: Sweep) -> str:
-    """Writes tables and picture to docs/, and returns the tables."""
+    """Writes tables and picture to docs/results, and returns the tables."""
     written = document(swept)
     picture = seeds(swept.table, seed_statistics(swept.table), tables.columns(swept.table))
-    write_text(DOCS / "seeds.md", written)
-    write_csv(DOCS / "seeds.csv", swept.table)
-    write_figure(DOCS / "pictures" / "seeds.png", picture)
+    write_text(RESULTS / "seeds.md", written)
+    write_csv(RESULTS / "seeds.csv", swept.table)
+    write_figure(PICTURES / "seeds.png", picture)
     return written
 
 

@@ -1,25 +1,25 @@
 """β-VAE beside VAE on sprites: what each reaches of disentanglement, and what it pays, over seeds.
 
-`make sprites` runs the presets sprites-NAME-SEED that have no record yet, and writes docs/sprites.md and
-docs/sprites.json from the records, and the pictures of each NAME's first seed.
+`make sprites` runs the presets sprites-NAME-SEED that have no record yet, and writes docs/results/sprites.md and
+docs/results/sprites.json from the records, and the pictures of each NAME's first seed.
 """
 
 import math
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import dvc.api
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import replacing, write_json, write_text
-from vaeline.evaluation.estimators.estimate import with_error
+from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.experiments import presets, tables
 from vaeline.experiments.launch import stoppable
+from vaeline.experiments.results import PICTURES as PICTURES_FOLDER
+from vaeline.experiments.results import PICTURES_LINK, RESULTS
 
-DOCS = Path("docs")
 PREFIX, BASE = "sprites-", "sprites"
 FIGURES = {
     "mig": "MIG",
@@ -55,7 +55,9 @@ def row(name: str, record: Mapping[str, Any] | None) -> Row:
     if record is None:
         return entry | {"run": False}
     if record["overrides"] != changes:
-        raise VaelineError(f"docs/records/{PREFIX}{name}.json is of another preset: make sprites NAME={name}")
+        raise VaelineError(
+            f"docs/results/records/{PREFIX}{name}.json is of another preset: make sprites NAME={name}"
+        )
     figures = {key: record["results"][key] for key in FIGURES}
     errors = {f"{key}_se": record["results"][f"{key}_se"] for key in FIGURES}
     return entry | {"run": True, **figures, **errors, "seconds": record["seconds"]}
@@ -89,7 +91,7 @@ EACH = """
 
 """
 BELOW = """
-`make sprites` runs what has no record and writes this page from docs/records; no number in it is typed.
+`make sprites` runs what has no record and writes this page from docs/results/records; no number in it is typed.
 """
 
 
@@ -130,24 +132,27 @@ def _compared(groups: Mapping[str, Sequence[Row]]) -> list[list[str]]:
 
 def _cell(mean: float, error: float) -> str:
     known = {"mean": mean} | ({} if math.isnan(error) else {"mean_se": error})
-    return with_error(known, "mean")
+    return estimate_text(known, "mean")
 
 
 def _each(row: Row) -> list[str]:
     if not row["run"]:
         return [row["name"], "not run", *[""] * len(FIGURES)]
-    return [row["name"], *(with_error(row, figure) for figure in FIGURES), f"{row['seconds']:.0f} s"]
+    return [row["name"], *(estimate_text(row, figure) for figure in FIGURES), f"{row['seconds']:.0f} s"]
 
 
 def _pictures(kinds: Mapping[str, Row]) -> list[str]:
     lines = [[f"{title}, {name}" for name in kinds] for title in PICTURES.values()]
-    shown = [[f"![{title}]({picture(name, what)})" for name in kinds] for what, title in PICTURES.items()]
+    shown = [
+        [f"![{title}]({PICTURES_LINK}/{picture(name, what)})" for name in kinds]
+        for what, title in PICTURES.items()
+    ]
     return ["\n", *(tables.markdown_table(pair) + "\n\n" for pair in zip(lines, shown, strict=True))]
 
 
 def picture(name: str, what: str) -> str:
-    """Returns where a picture of the first seed of `name` stands, from docs."""
-    return f"pictures/{PREFIX}{name}-{what}.png"
+    """Returns where a picture of the first seed of `name` is called."""
+    return f"{PREFIX}{name}-{what}.png"
 
 
 def keep_pictures(name: str) -> None:
@@ -157,16 +162,16 @@ def keep_pictures(name: str) -> None:
         return
     for what in PICTURES:
         content = dvc.api.read(f"outputs/report/plots/{what}.png", rev=name, mode="rb")
-        with replacing(DOCS / picture(kind(training), what)) as path:
+        with replacing(PICTURES_FOLDER / picture(kind(training), what)) as path:
             path.write_bytes(content)
 
 
 def write() -> list[Row]:
-    """Writes docs/sprites.md and docs/sprites.json from the records, and returns the trainings."""
+    """Writes docs/results/sprites.md and docs/results/sprites.json from the records, and returns the trainings."""
     records = presets.recorded()
     rows = [row(name, records.get(PREFIX + name)) for name in names()]
-    write_text(DOCS / "sprites.md", markdown(rows))
-    write_json(DOCS / "sprites.json", rows)
+    write_text(RESULTS / "sprites.md", markdown(rows))
+    write_json(RESULTS / "sprites.json", rows)
     return rows
 
 
@@ -180,7 +185,7 @@ def main(wanted: Sequence[str]) -> None:
         presets.run_all(chosen, "sprites", keep_pictures)
     finally:
         rows = write()
-        print(f"docs/sprites.md: {sum(row['run'] for row in rows)} of {len(rows)} have a record")
+        print(f"docs/results/sprites.md: {sum(row['run'] for row in rows)} of {len(rows)} have a record")
 
 
 if __name__ == "__main__":

@@ -6,14 +6,13 @@ It is made from the presets and the records of their runs: a cell without a reco
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json, write_text
 from vaeline.experiments import presets, tables
+from vaeline.experiments.results import RESULTS
 
-DOCS = Path("docs")
 CELL = re.compile(r"(?P<family>burda|fast|short)-(?P<layers>\d)l-(?P<bound>vae|iwae)-k(?P<k>\d+)")
 NOT_RUN = "not run"
 
@@ -45,7 +44,7 @@ def row(name: str, record: Mapping[str, Any] | None) -> dict[str, Any]:
         return {"preset": name, "published": published, **empty, "verdict": NOT_RUN}
     if record["overrides"] != changes:
         raise VaelineError(
-            f"docs/records/{name}.json was made with another presets/{name}.yaml: run it again"
+            f"docs/results/records/{name}.json was made with another presets/{name}.yaml: run it again"
         )
     results = record["results"]
     return {
@@ -101,22 +100,22 @@ INTRODUCTION = """# Table 1 of Burda, Grosse & Salakhutdinov (2016)
 
 MNIST, binarized anew at each use; the test NLL in nats is −IWAE-5,000 on all 10,000 test images, binarized
 once, with its standard error over them. Active units: Var[E[z|x]] > 0.01 over the first 500 training images,
-layer by layer. `make table1` writes this page from the records in docs/records; no number in it is typed.
+layer by layer. `make table1` writes this page from the records in docs/results/records; no number in it is typed.
 """
 
 
 def main() -> None:
-    """Writes docs/table1.md and docs/table1.json."""
+    """Writes docs/results/table1.md and docs/results/table1.json."""
     records = presets.recorded()
     rows = [row(name, records.get(name)) for name in cells(presets.preset_names())]
     sections = [
         markdown([row for row in rows if row["preset"].startswith(f"{family}-")], title, caption)
         for family, title, caption in SECTIONS
     ]
-    write_text(DOCS / "table1.md", "\n".join([INTRODUCTION, *sections]))
-    write_json(DOCS / "table1.json", rows)
+    write_text(RESULTS / "table1.md", "\n".join([INTRODUCTION, *sections]))
+    write_json(RESULTS / "table1.json", rows)
     run = [row["preset"] for row in rows if row["nll"] is not None]
-    print(f"docs/table1.md: {len(run)} of {len(rows)} presets have a record")
+    print(f"docs/results/table1.md: {len(run)} of {len(rows)} presets have a record")
 
 
 if __name__ == "__main__":

@@ -1,21 +1,20 @@
 """The zoo: one training of each part within a small budget, and what came of it side by side.
 
 `make zoo`, or `make zoo NAME="vamp iaf"`, runs the presets zoo-NAME that have no record yet, and writes
-docs/models.md and docs/models.json from the records.
+docs/results/models.md and docs/results/models.json from the records.
 """
 
 import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json, write_text
-from vaeline.evaluation.estimators.estimate import with_error
+from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.experiments import presets, tables
 from vaeline.experiments.launch import stoppable
+from vaeline.experiments.results import RESULTS
 
-DOCS = Path("docs")
 PREFIX, BASE = "zoo-", "zoo"
 # What every row tells elsewhere, or shares with all others.
 UNTOLD = ("notes", "experiment_name")
@@ -37,7 +36,9 @@ def row(name: str, record: Mapping[str, Any] | None) -> dict[str, Any]:
     if record is None:
         return entry | {"run": False}
     if record["overrides"] != changes:
-        raise VaelineError(f"docs/records/{PREFIX}{name}.json is of another preset: make zoo NAME={name}")
+        raise VaelineError(
+            f"docs/results/records/{PREFIX}{name}.json is of another preset: make zoo NAME={name}"
+        )
     results = record["results"]
     figures = {key: results[key] for name in FIGURES for key in (name, f"{name}_se") if key in results}
     units = results["train_active_units_by_layer"]
@@ -63,7 +64,7 @@ image, with its standard error over test images; densities of continuous pixels 
 ones are not comparable. Nor are the times, taken on a machine that others used as well: they say whether a
 training takes seconds or minutes.
 
-`make zoo` runs what has no record and writes this page from docs/records; no number in it is typed.
+`make zoo` runs what has no record and writes this page from docs/results/records; no number in it is typed.
 
 """
 
@@ -81,16 +82,16 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     said = row["name"], f"`{row['chosen_by']}`" if row["chosen_by"] else "", row["source"]
     if not row["run"]:
         return *said, "not run", *[""] * (len(HEADING) - len(said) - 1)
-    figures = [with_error(row, name) if name in row else "" for name in FIGURES]
+    figures = [estimate_text(row, name) if name in row else "" for name in FIGURES]
     return *said, *figures, row["active_units"], f"{row['seconds']:.0f} s"
 
 
 def write() -> list[dict[str, Any]]:
-    """Writes docs/models.md and docs/models.json from the records, and returns the rows."""
+    """Writes docs/results/models.md and docs/results/models.json from the records, and returns the rows."""
     records = presets.recorded()
     rows = [row(name, records.get(PREFIX + name)) for name in names()]
-    write_text(DOCS / "models.md", markdown(rows))
-    write_json(DOCS / "models.json", rows)
+    write_text(RESULTS / "models.md", markdown(rows))
+    write_json(RESULTS / "models.json", rows)
     return rows
 
 
@@ -104,7 +105,7 @@ def main(wanted: list[str]) -> None:
         presets.run_all(chosen, "zoo", lambda _: write())
     finally:
         rows = write()
-        print(f"docs/models.md: {sum(row['run'] for row in rows)} of {len(rows)} have a record")
+        print(f"docs/results/models.md: {sum(row['run'] for row in rows)} of {len(rows)} have a record")
 
 
 if __name__ == "__main__":
