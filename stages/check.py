@@ -6,7 +6,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json
 from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
-from vaeline.models.observing import observe, training_set
+from vaeline.evaluation.observing import observe, training_set
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import set_seed
 from vaeline.runtime.stage import run_stage

@@ -5,8 +5,8 @@ from pathlib import Path
 from vaeline.core.files import write_json
 from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
+from vaeline.evaluation.observing import evaluation_set, training_set
 from vaeline.models import checkpoints
-from vaeline.models.observing import evaluation_set, training_set
 from vaeline.provenance.fingerprint import fingerprint
 from vaeline.provenance.origin import origin_tags
 from vaeline.runtime import processes

@@ -22,8 +22,9 @@ def test_the_python_of_a_page_runs(page, after_a_run, request):
 @pytest.fixture
 def recorded(after_a_run, monkeypatch):
     """Returns the id of a run in MLflow that has the model of the checkpoint."""
-    from tests.support.small import config
     from vaeline.tracking.store import RunContent, Store
+
+    from tests.support.small import config
 
     monkeypatch.setenv("DVC_ROOT", str(after_a_run))
     content = RunContent(

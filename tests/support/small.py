@@ -14,8 +14,8 @@ from vaeline.data.catalog import DATASETS
 from vaeline.data.observations import Observations
 from vaeline.data.prepared import Split
 from vaeline.evaluation.chunks import model_input
+from vaeline.evaluation.observing import evaluation_set
 from vaeline.models.catalog import MODELS
-from vaeline.models.observing import evaluation_set
 from vaeline.training.build import build_objective
 from vaeline.training.objectives.objective import Objective
 

@@ -6,9 +6,9 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from vaeline.data.prepared import Split
+from vaeline.evaluation.observing import start_from
 from vaeline.models.catalog import MODELS
 from vaeline.models.contracts import EventShape, Model
-from vaeline.models.observing import start_from
 from vaeline.runtime.devices import device
 from vaeline.training.objectives.catalog import OBJECTIVES
 from vaeline.training.objectives.objective import Objective

@@ -5,7 +5,7 @@ from torch.distributions import Categorical, MixtureSameFamily
 from tests.support.small import digits, objective, shown, vae
 from vaeline.core.errors import VaelineError
 from vaeline.data.prepared import Split
-from vaeline.models.observing import start_from
+from vaeline.evaluation.observing import start_from
 
 COMPONENTS = 20
 

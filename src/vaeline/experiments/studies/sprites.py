@@ -146,7 +146,11 @@ def _cell(mean: float, error: float) -> str:
 def _each(row: Row) -> list[str]:
     if not row["run"]:
         return [row["name"], "not run", *[""] * len(SPRITES_FIGURES)]
-    return [row["name"], *(estimate_text(row, figure) for figure in SPRITES_FIGURES), f"{row['seconds']:.0f} s"]
+    return [
+        row["name"],
+        *(estimate_text(row, figure) for figure in SPRITES_FIGURES),
+        f"{row['seconds']:.0f} s",
+    ]
 
 
 def _pictures(kinds: Sequence[str]) -> list[str]:
