@@ -41,7 +41,7 @@ def main(params: StageParams) -> None:
             pass
         return
     place = workspace() / ".scratch" / "train"
-    made_of = checkpoints.made_of(params, data)
+    made_of = checkpoints.model_facts(params, data)
     with Scratch.open(place, fingerprint("train", params), made_of, params.checkpoint_every) as scratch:
         records = scratch.resume(training)
         processes.from_first((training.state_dict(), rng_state()))

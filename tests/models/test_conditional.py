@@ -97,7 +97,7 @@ def test_labels_are_drawn_as_often_as_training_has_them():
     few.labels[: N // 4] = 3
     start_from(model, few)
     torch.testing.assert_close(model.shares, torch.eye(CLASSES)[[3, 0]].T @ torch.tensor([0.25, 0.75]))
-    drawn = model._labels(torch.Size((4000,)))
+    drawn = model.draw_labels(torch.Size((4000,)))
     assert set(drawn.tolist()) == {0, 3}
     assert abs((drawn == 3).float().mean() - 0.25) < 5 * (0.25 * 0.75 / 4000) ** 0.5
 

@@ -44,7 +44,7 @@ def test_a_layer_of_q_is_the_product_of_what_was_seen_and_of_p():
     inference = built.infer(x)
     for level in (0, 1):
         layer = inference.layers[level]
-        seen = built.seen[level](built._upwards(x)[level])
+        seen = built.seen[level](built.features(x)[level])
         z = 2 * torch.randn(50, *layer.sample.shape)
         ratio = layer.posterior.log_prob(z) - seen.log_prob(z) - layer.prior.log_prob(z)
         assert ratio.std(0).max() < 1e-3
