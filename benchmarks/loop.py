@@ -43,7 +43,8 @@ def params(**changes: Any) -> StageParams:
 def vae(changes: Mapping[str, Any], event_shape: tuple[int, ...] = MNIST_SHAPE) -> VAE:
     """Returns an untrained model of the default params with `changes`, on the device that stages use."""
     config = params(**changes)
-    model: VAE = MODELS.build(config.model, config=config, event_shape=event_shape)
+    model = MODELS.build(config.model, config=config, event_shape=event_shape)
+    assert isinstance(model, VAE)
     return model.to(device(config.device))
 
 
