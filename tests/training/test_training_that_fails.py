@@ -11,7 +11,7 @@ from torch import nn
 from tests.support.small import config, digits
 from tests.support.trainings import VALID, N, equal, failing, started, trained, weights
 from vaeline.core.errors import VaelineError
-from vaeline.training.epoch import TrainingDivergedError
+from vaeline.training.tally import TrainingDivergedError
 from vaeline.training.fit import fit
 from vaeline.training.objectives.terms import Terms
 from vaeline.training.optimizers.catalog import OPTIMIZERS

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vaeline.core.errors import VaelineError
+from vaeline.data.draws import Draws
 from vaeline.data.observations import Observations, pixels, with_pixels
 
 
@@ -24,26 +25,26 @@ class Augmentation:
     def __init__(self, config: Any) -> None:
         self.flip, self.shift, self.crop = config.augment_flip, config.augment_shift, config.augment_crop
 
-    def __call__(self, batch: Observations, generator: torch.Generator) -> Observations:
-        """Returns a batch [B, C, H, W] of any type, changed, on the generator's device; else as it is.
+    def __call__(self, batch: Observations, draws: Draws) -> Observations:
+        """Returns a batch [B, C, H, W] of any type, changed, on the device of `draws`; else as it is.
 
         Raises VaelineError where an image could be moved out of its frame.
         """
         if not (self.flip or self.shift or self.crop):
             return batch
-        return with_pixels(batch.to(generator.device), self._changed(pixels(batch), generator))
+        return with_pixels(batch.to(draws.device), self._changed(pixels(batch), draws))
 
-    def _changed(self, images: Tensor, generator: torch.Generator) -> Tensor:
+    def _changed(self, images: Tensor, draws: Draws) -> Tensor:
         _inside(images, augment_shift=self.shift, augment_crop=self.crop)
-        images = images.to(generator.device)
+        images = images.to(draws.device)
         if self.flip:
-            images = flipped(images, _chosen(len(images), self.flip, generator))
+            images = flipped(images, draws.uniform((len(images),)) < self.flip)
         if self.shift:
             padded = functional.pad(images, (self.shift,) * 4)
-            images = cropped(padded, _places(len(images), self.shift, generator), images.shape[-2:])
+            images = cropped(padded, _places(len(images), self.shift, draws), images.shape[-2:])
         if self.crop:
             padded = with_edges(images, self.crop)
-            images = cropped(padded, _places(len(images), self.crop, generator), images.shape[-2:])
+            images = cropped(padded, _places(len(images), self.crop, draws), images.shape[-2:])
         return images
 
 
@@ -67,12 +68,9 @@ def with_edges(images: Tensor, by: int) -> Tensor:
     return torch.cat([left, images, right], dim=3)
 
 
-def _chosen(count: int, share: float, generator: torch.Generator) -> Tensor:
-    return torch.rand(count, generator=generator, device=generator.device) < share
-
-
-def _places(count: int, padding: int, generator: torch.Generator) -> Tensor:
-    return torch.randint(2 * padding + 1, (2, count), generator=generator, device=generator.device)
+def _places(count: int, padding: int, draws: Draws) -> Tensor:
+    """Returns the first row and the first column of each window, [2, count]."""
+    return draws.integers(2 * padding + 1, (count, 2)).T
 
 
 def _inside(images: Tensor, **most: int) -> None:

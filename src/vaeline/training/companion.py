@@ -18,7 +18,7 @@ from typing import Any, Self
 from tqdm import tqdm
 
 import vaeline
-from vaeline.training.epoch import TrainingDivergedError
+from vaeline.training.tally import TrainingDivergedError
 from vaeline.training.record import Record
 from vaeline.training.state import Training
 

@@ -10,6 +10,7 @@ from torch.distributions import Distribution, Independent
 
 from vaeline.core.numerics import sum_of_logs
 from vaeline.core.params import BaseOptions
+from vaeline.data.draws import Draws
 from vaeline.models.contracts import EventShape, Likelihood
 
 BINARIZATION_CHUNK = 4096
@@ -57,9 +58,9 @@ class Bernoulli(Likelihood):
             target.copy_(_binarize(chunk, generator) * 255)
         return drawn
 
-    def observe(self, images: Tensor, generator: torch.Generator) -> Tensor:
+    def observe(self, images: Tensor, draws: Draws) -> Tensor:
         """Returns what the model is shown of a minibatch: uint8 [B, C, H, W] → float32 in [0, 1]."""
-        return _coarsely(images, generator) if self.binarization == "dynamic" else images.float() / 255
+        return _coarsely(images, draws) if self.binarization == "dynamic" else images.float() / 255
 
 
 class Coins(Independent):
@@ -86,15 +87,9 @@ class _LogProbability(torch.autograd.Function):
         return (x - logits.sigmoid()) * gradient[..., None, None, None], None
 
 
-def _coarsely(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Returns each grey value as 1 or 0, drawn from words of 16 bits.
-
-    Four are cut from one random number of 64 bits, at a fraction of the cost of floating-point ones.
-    """
-    words = torch.empty(-(-images.numel() // 4), dtype=torch.int64, device=generator.device)
-    words.random_(-(2**63), None, generator=generator)  # all 64 bits; without bounds the sign bit stays 0
-    words = words.view(torch.int16)[: images.numel()].view(images.shape)
-    return brighter(images.to(generator.device), words)
+def _coarsely(images: Tensor, draws: Draws) -> Tensor:
+    """Returns each grey value as 1 or 0, drawn from words of 16 bits."""
+    return brighter(images.to(draws.device), draws.words(images.shape))
 
 
 def brighter(images: Tensor, words: Tensor) -> Tensor:

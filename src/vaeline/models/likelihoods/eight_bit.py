@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from vaeline.data.draws import Draws
 from vaeline.models.contracts import Likelihood
 
 GREY_LEVELS = 256
@@ -17,9 +18,9 @@ class EightBit(Likelihood):
 
     unit = 1.0  # the width of what log p(x) is a density of, as a share of one level's own
 
-    def observe(self, images: Tensor, generator: torch.Generator) -> Tensor:
+    def observe(self, images: Tensor, draws: Draws) -> Tensor:
         """Returns g/255 of a minibatch: uint8 [B, C, H, W] → float32 in [0, 1]."""
-        return images.to(generator.device).float() / (GREY_LEVELS - 1)
+        return images.to(draws.device).float() / (GREY_LEVELS - 1)
 
     def measures(self, log_likelihood: Tensor, dimensions: int) -> dict[str, Tensor]:
         """Returns `bits_per_dim` [N], −log₂ P(g) over `dimensions`, of log p(x) [N] of images, in nats."""
@@ -36,17 +37,13 @@ class Dequantized(EightBit):
 
     unit = float(GREY_LEVELS)
 
-    def observe(self, images: Tensor, generator: torch.Generator) -> Tensor:
+    def observe(self, images: Tensor, draws: Draws) -> Tensor:
         """Returns (g + u)/256 of a minibatch: uint8 [B, C, H, W] → float32 in [0, 1], u anew at each use."""
-        return _dequantized(images.to(generator.device), generator) / GREY_LEVELS
+        return draws.uniform(images.shape).add_(images.to(draws.device)) / GREY_LEVELS
 
     def evaluation_set(self, images: Tensor) -> Tensor:
         """Returns 255 (g + u)/256, float32 [N, C, H, W]: the one dequantization that bounds are scored on."""
         generator = torch.Generator().manual_seed(DEQUANTIZATION_SEED)
-        chunks = [_dequantized(chunk, generator) for chunk in images.split(DEQUANTIZATION_CHUNK)]
-        return torch.cat(chunks).mul_((GREY_LEVELS - 1) / GREY_LEVELS)
-
-
-def _dequantized(images: Tensor, generator: torch.Generator) -> Tensor:
-    uniform = torch.rand(images.shape, generator=generator, device=generator.device)
-    return uniform.add_(images)
+        chunks = images.split(DEQUANTIZATION_CHUNK)
+        values = [torch.rand(chunk.shape, generator=generator).add_(chunk) for chunk in chunks]
+        return torch.cat(values).mul_((GREY_LEVELS - 1) / GREY_LEVELS)
