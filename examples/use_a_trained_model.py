@@ -5,7 +5,8 @@ import sys
 import torch
 
 from vaeline.data.prepared import Prepared
-from vaeline.evaluation.estimators.bounds import compute_elbo, observed
+from vaeline.evaluation.chunks import model_input
+from vaeline.evaluation.estimators.bounds import compute_elbo
 from vaeline.models import checkpoints
 from vaeline.models.distributions.moments import moments
 from vaeline.models.observing import evaluation_set
@@ -16,7 +17,7 @@ def main(checkpoint: str = "outputs/train/checkpoints/best.pt") -> None:
     """Prints what the model in `checkpoint` makes of eight validation images."""
     model = checkpoints.load(checkpoint)  # in eval mode, built from its own configuration
     images = evaluation_set(model, Prepared.open().valid[:8])
-    x = observed(images, torch.device("cpu"))  # float32 [8, C, H, W] in [0, 1]
+    x = model_input(images, torch.device("cpu"))  # float32 [8, C, H, W] in [0, 1]
 
     inference = model.infer(x, k=5)  # 5 draws of z an image
     mean, _ = moments(inference.layers[0].posterior)

@@ -8,12 +8,12 @@ import pandas as pd
 from vaeline.core.files import write_csv, write_figure, write_json
 from vaeline.core.params import StageParams, read_yaml
 from vaeline.data.prepared import Prepared
+from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.finding import findings_text, save_findings
-from vaeline.diagnosis.looking import run_detectors
 from vaeline.diagnosis.remedy_commands import with_remedy_commands
 from vaeline.evaluation import latent_use, neighbours, symptoms
 from vaeline.evaluation.disentanglement.scores import disentanglement_scores
-from vaeline.evaluation.estimators.latents import latents
+from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.fid.classifier import Classifier
 from vaeline.models import checkpoints
 from vaeline.models.observing import evaluation_set
@@ -33,17 +33,19 @@ def main(params: StageParams) -> None:
     data = Prepared.open()
     images = evaluation_set(model, data.valid)
 
-    seen = latents(model, images)
-    samples = neighbours.sampled(model, data.shape)
-    near = neighbours.nearest_images(samples, data.train.images)
-    held_out = neighbours.held_out(data)
+    seen = measure_latents(model, images)
+    samples = neighbours.neighbour_samples(model, data.shape)
+    near = neighbours.nearest_neighbours(samples, data.train.images)
+    held_out = neighbours.held_out_neighbours(data)
     metrics = (
-        latent_use.latent_statistics(seen) | latent_use.errors(model, images) | model.measures(seen.mean)
+        latent_use.latent_statistics(seen)
+        | latent_use.squared_errors(model, images)
+        | model.measures(seen.mean)
     )
-    metrics |= neighbours.copying(near, held_out) | disentanglement_scores(
+    metrics |= neighbours.copying_scores(near, held_out) | disentanglement_scores(
         seen.mean.numpy(), data.valid.factors
     )
-    dimensions = latent_use.dimensions(seen)
+    dimensions = latent_use.dimension_table(seen)
     history = pd.read_csv("outputs/train/history.csv")
     classifier = Classifier.load(Path("outputs/fid_reference/features/classifier.pt")).to(target)
     metrics |= symptoms.history_symptoms(history, math.prod(data.shape)) | symptoms.model_symptoms(
@@ -52,9 +54,9 @@ def main(params: StageParams) -> None:
     metrics |= symptoms.sample_symptoms(model, classifier, data)
     found = with_remedy_commands(run_detectors(metrics, model.config), read_yaml("params.yaml"))
     pictures = gallery.gallery_figures(model, images, seen, dimensions, data.valid.labels, data.classes)
-    pictures |= gallery.of_classes(model, data.classes)
-    pictures |= gallery.of_factors(seen, data.valid.factors, data.factors)
-    pictures["neighbours"] = gallery.neighbours(samples, near, data.train.images)
+    pictures |= gallery.class_samples(model, data.classes)
+    pictures |= gallery.factor_information(seen, data.valid.factors, data.factors)
+    pictures["neighbours"] = gallery.neighbour_rows(samples, near, data.train.images)
     pictures["training"] = training_curves(history)
 
     for name, figure in pictures.items():

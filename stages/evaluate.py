@@ -7,10 +7,10 @@ from vaeline.core.files import write_csv, write_figure, write_json
 from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation import looseness
-from vaeline.evaluation.estimators.annealed import ais_beside_bound
+from vaeline.evaluation.estimators.annealed import ais_against_bound
 from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds, k_grid
-from vaeline.evaluation.estimators.decomposition import decompose
-from vaeline.evaluation.estimators.estimate import means
+from vaeline.evaluation.estimators.decomposition import decompose_rate
+from vaeline.evaluation.estimators.estimate import means_with_errors
 from vaeline.evaluation.estimators.latents import ACTIVITY_IMAGES, activity
 from vaeline.evaluation.estimators.reconstruction import reconstruction_errors
 from vaeline.evaluation.target import target_verdict
@@ -38,22 +38,22 @@ def main(params: StageParams) -> None:
     values |= {"iwae": bounds.iwae, "ess": bounds.ess, "iwae_last_doubling": bounds.last_doubling}
     values |= model.likelihood.measures(bounds.iwae, math.prod(data.shape))
     values |= reconstruction_errors(model, images)
-    if parts := decompose(model, images):
+    if parts := decompose_rate(model, images):
         values |= vars(parts)
-    annealed = ais_beside_bound(
+    annealed = ais_against_bound(
         model, images, bounds.iwae, params.ais_images, params.ais_steps, progress=True
     )
 
     if not processes.leads():
         return
     metrics = {"iwae_k": params.iwae_k, "images": len(images), "ais_images": len(annealed.get("ais", ()))}
-    metrics |= means(values | annealed) | looseness.looseness(bounds)
+    metrics |= means_with_errors(values | annealed) | looseness.iwae_looseness(bounds)
     metrics |= target_verdict(metrics, params) | activity(model, seen)
-    curve = looseness.curve(bounds)
+    curve = looseness.iwae_curve(bounds)
     write_csv(OUTPUT / "iwae_over_k.csv", curve)
     write_figure(OUTPUT / "plots" / "iwae_over_k.png", bounds_over_k(curve))
     write_json(OUTPUT / "metrics.json", metrics)
-    print("\n".join(looseness.lines(metrics)))
+    print("\n".join(looseness.bound_lines(metrics)))
 
 
 if __name__ == "__main__":

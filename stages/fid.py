@@ -11,7 +11,7 @@ from vaeline.evaluation import ex_post
 from vaeline.evaluation.classes import conditional_accuracy
 from vaeline.evaluation.fid.images import generate_images
 from vaeline.evaluation.fid.reference import Reference
-from vaeline.evaluation.fid.scores import EX_POST, PRIOR, distances_line
+from vaeline.evaluation.fid.scores import FROM_EX_POST, FROM_PRIOR, distances_line
 from vaeline.models import checkpoints
 from vaeline.reporting.plots.images import grid
 from vaeline.runtime import processes
@@ -30,9 +30,9 @@ def main(params: StageParams) -> None:
     reference = Reference.load(Path("outputs/fid_reference/features"))
     model = checkpoints.selected(params.select).to(target)
     images = generate_images(model.sample, reference.samples)
-    mixture = ex_post.fitted(model, Prepared.open().train)
+    mixture = ex_post.fit_ex_post(model, Prepared.open().train)
     images_ex_post = generate_images(mixture.sample, reference.samples)
-    metrics = reference.scores({PRIOR: images, EX_POST: images_ex_post}, target)
+    metrics = reference.scores({FROM_PRIOR: images, FROM_EX_POST: images_ex_post}, target)
     metrics |= conditional_accuracy(model, reference.classifier, reference.samples)
     if not processes.leads():
         return

@@ -16,10 +16,11 @@ from vaeline.reporting import summary as report
 from vaeline.reporting.page.report import run_page
 from vaeline.reporting.page.run import RunResults
 from vaeline.runtime.stage import run_stage
-from vaeline.tracking import describing
-from vaeline.tracking.inputs import inputs
-from vaeline.tracking.runs import complete
-from vaeline.tracking.store import RunContent
+from vaeline.tracking.completion import complete_run
+from vaeline.tracking.description import run_description, verdict_tag
+from vaeline.tracking.runs.content import RunContent
+from vaeline.tracking.runs.inputs import run_inputs
+from vaeline.tracking.runs.naming import part_tags, run_name
 from vaeline.training import history
 
 OUTPUTS = Path("outputs")
@@ -37,25 +38,23 @@ def main(params: StageParams) -> None:
     log = (OUTPUTS / "train" / "training.log").read_text()
     written = report.summary_markdown(metrics, config, changes_text(config), found, pictures, log)
     write_text(OUTPUTS / "report" / "summary.md", written)
-    made = RunResults.read(OUTPUTS / "report", describing.name(config))
+    made = RunResults.read(OUTPUTS / "report", run_name(config))
     html = run_page(made, committed_params(), experiment_tags().get("dvc.experiment", ""))
     write_text(OUTPUTS / "report" / "report.html", html)
     row = RunContent(
-        name=describing.name(config),
+        name=run_name(config),
         params=config,
-        tags=origin_tags() | experiment_tags() | describing.parts(config) | report.words(metrics),
+        tags=origin_tags() | experiment_tags() | part_tags(config) | report.words(metrics),
         metrics=report.numbers(metrics) | {"train/seconds": training["seconds"]},
         curves=history.epoch_curves(pd.read_csv(OUTPUTS / "train" / "history.csv")),
         artifacts=report.artifacts(OUTPUTS),
         pictures=report.stage_pictures(OUTPUTS),
-        inputs=inputs(Prepared.open()),
+        inputs=run_inputs(Prepared.open()),
         checkpoint=DIRECTORY / f"{params.select}.pt",
-        verdict=describing.verdict_tag(found),
-        note=describing.description(
-            params.notes, config, found, report.headline_rows(metrics), origin_tags()
-        ),
+        verdict=verdict_tag(found),
+        note=run_description(params.notes, config, found, report.headline_rows(metrics), origin_tags()),
     )
-    complete(params.experiment_name, training["run_id"], row)
+    complete_run(params.experiment_name, training["run_id"], row)
     print(report.headline_text(metrics))
     print(findings_text(found))
 

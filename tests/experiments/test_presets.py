@@ -237,10 +237,12 @@ def test_a_record_of_another_protocol_is_not_shown():
 
 def test_the_committed_table_is_what_the_committed_records_say():
     rows = [table1.row(name, presets.recorded().get(name)) for name in table1.cells(presets.preset_names())]
-    assert json.loads(Path("docs/table1.json").read_text()) == rows
+    assert json.loads(Path("docs/results/table1.json").read_text()) == rows
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "records").glob("*.json")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "docs" / "results" / "records").glob("*.json")), ids=lambda p: p.stem
+)
 def test_a_committed_record_is_whole(path):
     record = json.loads(path.read_text())
     assert record["preset"] == path.stem

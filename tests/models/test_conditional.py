@@ -11,7 +11,7 @@ from vaeline.data.observations import Labelled, pixels
 from vaeline.evaluation.estimators.bounds import compute_elbo, elbo_terms
 from vaeline.models.catalog import MODELS
 from vaeline.models.observing import evaluation_set, observe, start_from, training_set
-from vaeline.reporting.gallery import of_classes
+from vaeline.reporting.gallery import class_samples
 from vaeline.training.checks import pre_training_checks
 
 N = 300
@@ -127,9 +127,9 @@ def test_it_passes_the_checks_before_training():
 
 def test_its_picture_has_a_row_for_each_class():
     classes = [str(y) for y in range(CLASSES)]
-    (figure,) = of_classes(conditional().eval(), classes).values()
+    (figure,) = class_samples(conditional().eval(), classes).values()
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == classes
-    assert of_classes(vae(), classes) == {}
+    assert class_samples(vae(), classes) == {}
 
 
 def test_augmentation_moves_the_images_and_leaves_the_labels():

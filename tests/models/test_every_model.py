@@ -4,7 +4,7 @@ import torch
 from tests.support.noise import PreparedNoise, RecordedNoise
 from tests.support.small import objective, shown_to, split, vae
 from vaeline.data.prepared import Split
-from vaeline.evaluation.estimators.latents import activity, latents
+from vaeline.evaluation.estimators.latents import activity, measure_latents
 from vaeline.models.catalog import MODELS
 from vaeline.models.networks.catalog import NETWORKS
 from vaeline.models.observing import evaluation_set, start_from
@@ -163,7 +163,7 @@ def test_its_decoder_starts_where_it_is_told_to(name, network, output_bias):
 def test_its_active_units_are_told_layer_by_layer(name):
     built = model(name, "mlp").eval()
     images = evaluation_set(built, split(30))
-    seen = latents(built, images)
+    seen = measure_latents(built, images)
     assert seen.sizes == tuple(layer.sample.shape[-1] for layer in built.infer(shown_to(built, 2)).layers)
     assert seen.mean.shape == (30, sum(seen.sizes))
     told = activity(built, images)

@@ -9,9 +9,9 @@ import pytest
 from tests.support.browser import MISSING, QUIET, Visit, chromium, installed, ui, visit
 from vaeline.core.files import read_json
 from vaeline.reporting import summary as report
-from vaeline.tracking import describing
-from vaeline.tracking.runs import complete
-from vaeline.tracking.store import RunContent
+from vaeline.tracking.completion import complete_run
+from vaeline.tracking.runs.content import RunContent
+from vaeline.tracking.runs.naming import part_tags
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.browser]
 
@@ -53,12 +53,12 @@ def addresses(browser, reproduced, tmp_path_factory) -> Iterator[dict[str, str]]
     """The UI on a store of three experiments, the last of which has runs of three experiments of DVC."""
     root = tmp_path_factory.mktemp("store")
     summary = read_json(reproduced.root / "outputs/report/summary.json")
-    tags = describing.parts(summary["params"])
+    tags = part_tags(summary["params"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVC_ROOT", str(root))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         for experiment in OTHERS:
-            assert complete(experiment, "0" * 32, RunContent("baseline", {}, {}))
+            assert complete_run(experiment, "0" * 32, RunContent("baseline", {}, {}))
         for i, (name, changes) in enumerate(RUNS.items()):
             row = RunContent(
                 name,
@@ -67,7 +67,7 @@ def addresses(browser, reproduced, tmp_path_factory) -> Iterator[dict[str, str]]
                 metrics={key: value - i for key, value in report.numbers(summary["metrics"]).items()},
                 pictures=report.stage_pictures(reproduced.root / "outputs"),
             )
-            assert complete("vae_mnist", f"{i}" * 32, row)
+            assert complete_run("vae_mnist", f"{i}" * 32, row)
     with ui(root) as printed:
         yield printed
 

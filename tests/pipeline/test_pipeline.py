@@ -150,7 +150,7 @@ def test_a_frontier_runs_what_is_missing_and_tabulates_what_is_there(reproduced,
     assert "- beta = 1e+38: beta=1e38 failed: " in swept.done.stdout
     assert reproduced.run("git", "status", "--porcelain").stdout.split() == ["??", "docs/"]
 
-    table = pd.read_csv(reproduced.root / "docs/frontier.csv").set_index("beta")
+    table = pd.read_csv(reproduced.root / "docs/results/frontier.csv").set_index("beta")
     assert table["experiment"].to_dict() == {1.0: "HEAD", 4.0: "beta=4"}
     evaluated = read(reproduced, "evaluate")
     assert table.loc[1.0, "elbo"] == evaluated["elbo"]

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from tests.support.small import digits, shown, vae
-from vaeline.evaluation.estimators.latents import latents
-from vaeline.evaluation.latent_use import dimensions
-from vaeline.evaluation.neighbours import nearest_images
+from vaeline.evaluation.estimators.latents import measure_latents
+from vaeline.evaluation.latent_use import dimension_table
+from vaeline.evaluation.neighbours import nearest_neighbours
 from vaeline.reporting import gallery
 
 N = 60
@@ -22,8 +22,8 @@ def drawn(latent_dim: int) -> tuple:
     model, images = vae(latent_dim=latent_dim).eval(), digits(N)
     with torch.no_grad():
         model.posterior.fc_mu.weight[0] *= 30  # the busiest dimension
-    seen = latents(model, images)
-    return model, images, seen, dimensions(seen)
+    seen = measure_latents(model, images)
+    return model, images, seen, dimension_table(seen)
 
 
 @pytest.mark.parametrize("latent_dim", [1, 2, 3])
@@ -45,7 +45,7 @@ def test_every_picture_is_drawn_whatever_the_latent_dimension(latent_dim):
 
 def test_the_latent_map_shows_two_latents_as_they_are():
     _, _, seen, _ = drawn(2)
-    (axes,) = gallery.mapped(seen, LABELS, CLASSES).axes
+    (axes,) = gallery.map_of_latents(seen, LABELS, CLASSES).axes
     points = np.concatenate([collection.get_offsets() for collection in axes.collections])
     order = np.argsort(LABELS, kind="stable")
     np.testing.assert_allclose(points, seen.mean.numpy()[order], rtol=1e-6)
@@ -56,7 +56,7 @@ def test_the_latent_map_shows_two_latents_as_they_are():
 def test_a_collapsed_posterior_has_a_map_too():
     """All means are one point, which t-SNE cannot be given."""
     _, _, seen, _ = drawn(5)
-    (axes,) = gallery.mapped(replace(seen, mean=torch.full((N, 5), 0.25)), LABELS, CLASSES).axes
+    (axes,) = gallery.map_of_latents(replace(seen, mean=torch.full((N, 5), 0.25)), LABELS, CLASSES).axes
     assert np.concatenate([c.get_offsets() for c in axes.collections]).tolist() == N * [[0.25, 0.25]]
 
 
@@ -65,7 +65,7 @@ def test_the_map_of_more_latents_keeps_neighbours():
     _, _, seen, _ = drawn(5)
     groups = torch.arange(N) % 2
     means = torch.randn(N, 5) + 40 * groups.unsqueeze(1)
-    (axes,) = gallery.mapped(replace(seen, mean=means), groups.numpy(), ("a", "b")).axes
+    (axes,) = gallery.map_of_latents(replace(seen, mean=means), groups.numpy(), ("a", "b")).axes
     one, other = (np.asarray(collection.get_offsets()) for collection in axes.collections)
     apart = np.linalg.norm(one[:, None] - other[None], axis=-1)
     within = np.linalg.norm(one[:, None] - one[None], axis=-1)
@@ -113,7 +113,7 @@ def test_interpolations_go_from_one_image_to_the_other_by_line_and_arc(monkeypat
 def test_samples_stand_above_their_neighbours():
     train = digits(N).numpy()
     samples = torch.from_numpy(train[::6]).float() / 255
-    figure = gallery.neighbours(samples, nearest_images(samples, train), train)
+    figure = gallery.neighbour_rows(samples, nearest_neighbours(samples, train), train)
     sheet = np.asarray(figure.axes[0].images[0].get_array())
     np.testing.assert_array_equal(sheet[2:10], sheet[12:20])  # each is its own
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["sample", "nearest"]
@@ -123,9 +123,11 @@ def test_a_collapsed_model_has_a_traversal_as_well():
     model = vae().eval()
     for head in (model.posterior.fc_mu, model.posterior.fc_log_var):
         torch.nn.init.zeros_(head.weight)
-    seen = latents(model, digits(N))
+    seen = measure_latents(model, digits(N))
     assert not seen.active_units.any()
-    assert len(gallery.traversals(model, shown(N), seen, dimensions(seen)).axes[0].get_yticklabels()) == 1
+    assert (
+        len(gallery.traversals(model, shown(N), seen, dimension_table(seen)).axes[0].get_yticklabels()) == 1
+    )
 
 
 def test_drawing_leaves_the_style_of_others_alone():
@@ -140,14 +142,14 @@ def test_the_map_of_factors_shows_which_latent_says_what_and_leaves_out_what_doe
     factors = np.stack([np.arange(N) % 2, np.zeros(N, int), np.arange(N) % 3], axis=1)
     means = torch.from_numpy(factors[:, [2, 1, 0]]).float()
     sizes = {"shape": 2, "scale": 1, "x": 3}
-    (figure,) = gallery.of_factors(replace(seen, mean=means), factors, sizes).values()
+    (figure,) = gallery.factor_information(replace(seen, mean=means), factors, sizes).values()
     axes = figure.axes[0]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["shape", "x"]
     np.testing.assert_allclose(axes.images[0].get_array(), [[0, 1], [0, 0], [1, 0]], atol=1e-9)
 
 
 def test_without_factors_there_is_no_map_of_them():
-    assert gallery.of_factors(drawn(3)[2], None, {}) == {}
+    assert gallery.factor_information(drawn(3)[2], None, {}) == {}
 
 
 def test_few_images_are_interpolated_in_whole_pairs():

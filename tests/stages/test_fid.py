@@ -50,7 +50,7 @@ class Replay:
 @pytest.fixture
 def prepared(tmp_path, monkeypatch, without_weights):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(vaeline.evaluation.fid.classifier, "STEPS", 100)
+    monkeypatch.setattr(vaeline.evaluation.fid.classifier, "CLASSIFIER_STEPS", 100)
     return store(Digits(DataOptions(), tmp_path), "data/prepared")
 
 

@@ -13,7 +13,7 @@ from vaeline.core.params import StageParams
 from vaeline.data.catalog import DATASETS
 from vaeline.data.observations import Observations
 from vaeline.data.prepared import Split
-from vaeline.evaluation.estimators.bounds import observed
+from vaeline.evaluation.chunks import model_input
 from vaeline.models.catalog import MODELS
 from vaeline.models.observing import evaluation_set
 from vaeline.training.build import build_objective
@@ -77,7 +77,7 @@ def split(n: int) -> Split:
 
 def shown_to(model: nn.Module, n: int) -> Observations:
     """Returns `n` real digits as that model is shown them: with their labels, where it is told of them."""
-    return observed(evaluation_set(model, split(n)), torch.device("cpu"))
+    return model_input(evaluation_set(model, split(n)), torch.device("cpu"))
 
 
 def shown(n: int) -> Tensor:

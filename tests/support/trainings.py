@@ -10,9 +10,9 @@ from torch import nn
 from tests.support import small
 from tests.support.small import config, digits, vae
 from vaeline.core.params import StageParams
-from vaeline.training.fit import fit
 from vaeline.models.contracts import Model
 from vaeline.models.distributions.noise import Noise, global_noise
+from vaeline.training.fit import fit
 from vaeline.training.objectives.objective import Objective
 from vaeline.training.objectives.terms import Terms
 from vaeline.training.record import Record

@@ -13,10 +13,12 @@ from PIL import Image
 from tests.conftest import ROOT
 from tests.support.small import config, shown, vae
 from vaeline.models import checkpoints
-from vaeline.tracking.describing import OWN_HEADING
-from vaeline.tracking.inputs import Input
-from vaeline.tracking.runs import TrainingRun, complete
-from vaeline.tracking.store import NOTE, TRAINING_RUN, RunContent
+from vaeline.tracking.completion import NOTE, complete_run
+from vaeline.tracking.description import OWN_HEADING
+from vaeline.tracking.runs.content import RunContent
+from vaeline.tracking.runs.inputs import RunInput
+from vaeline.tracking.runs.store import TRAINING_RUN
+from vaeline.tracking.training_run import TrainingRun
 
 CURVES = [{"epoch": epoch, "valid_elbo": -100.0 + epoch, "train_loss": 100.0 - epoch} for epoch in (1, 2, 3)]
 
@@ -68,7 +70,7 @@ def train(experiment="e", resume="", epochs=3):
 
 def test_report_completes_the_run_of_its_training(client):
     run_id = train()
-    assert complete("e", run_id, reported()) == run_id
+    assert complete_run("e", run_id, reported()) == run_id
     run = client.get_run(run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params == {"beta": "4", "prior.name": "flow", "iwae_k": "50"}
@@ -78,9 +80,9 @@ def test_report_completes_the_run_of_its_training(client):
 
 def test_completing_twice_changes_nothing(client):
     run_id = train()
-    complete("e", run_id, reported())
+    complete_run("e", run_id, reported())
     once = client.get_run(run_id).data.to_dictionary()
-    assert complete("e", run_id, reported()) == run_id
+    assert complete_run("e", run_id, reported()) == run_id
     assert client.get_run(run_id).data.to_dictionary() == once
     assert steps(client, run_id) == [1, 2, 3]
 
@@ -96,9 +98,9 @@ def test_completing_twice_changes_nothing(client):
 )
 def test_another_experiment_gets_a_run_of_its_own(client, other):
     run_id = train()
-    complete("e", run_id, reported())
+    complete_run("e", run_id, reported())
     before = client.get_run(run_id).data.to_dictionary()
-    child_id = complete("e", run_id, other)
+    child_id = complete_run("e", run_id, other)
     child = client.get_run(child_id)
     assert child_id != run_id
     assert client.get_run(run_id).data.to_dictionary() == before
@@ -106,16 +108,16 @@ def test_another_experiment_gets_a_run_of_its_own(client, other):
     assert child.data.params.keys() == {"beta", "prior.name", "iwae_k"}
     assert child.data.tags[TRAINING_RUN] == child.data.tags["mlflow.parentRunId"] == run_id
     assert steps(client, child_id) == [1, 2, 3]
-    assert complete("e", run_id, other) == child_id
+    assert complete_run("e", run_id, other) == child_id
 
 
 def test_a_training_that_this_store_does_not_know_is_logged_whole(client):
-    run_id = complete("e", "0" * 32, reported())
+    run_id = complete_run("e", "0" * 32, reported())
     run = client.get_run(run_id)
     assert run.data.tags[TRAINING_RUN] == "0" * 32
     assert "mlflow.parentRunId" not in run.data.tags
     assert steps(client, run_id) == [1, 2, 3]
-    assert complete("e", "0" * 32, reported()) == run_id
+    assert complete_run("e", "0" * 32, reported()) == run_id
 
 
 def test_a_resumed_training_goes_on_in_its_run_and_logs_no_epoch_twice(client):
@@ -139,13 +141,13 @@ def test_without_a_server_nothing_fails_and_one_line_says_so(client, monkeypatch
     with TrainingRun.open("e", trained()) as run:
         run.curves(CURVES)
         run.artifacts({__file__: "x"})
-    assert complete("e", run.id, reported()) == ""
+    assert complete_run("e", run.id, reported()) == ""
     lines = capsys.readouterr().err.splitlines()
     assert len([line for line in lines if line.startswith("MLflow: not logged")]) == 2
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    later = complete("e", run.id, reported())
+    later = complete_run("e", run.id, reported())
     assert client.get_run(later).data.params["beta"] == "4"
-    assert complete("e", run.id, reported()) == later
+    assert complete_run("e", run.id, reported()) == later
 
 
 def test_runs_and_files_lie_at_the_repositorys_root_wherever_the_stage_runs(client, tmp_path, monkeypatch):
@@ -161,23 +163,23 @@ def test_runs_and_files_lie_at_the_repositorys_root_wherever_the_stage_runs(clie
 
 def test_what_a_report_says_is_renewed_and_a_persons_words_above_it_stay(client):
     run_id = train()
-    complete("e", run_id, replace(reported(), verdict="blur", note=f"mine\n{OWN_HEADING}\nblurred"))
+    complete_run("e", run_id, replace(reported(), verdict="blur", note=f"mine\n{OWN_HEADING}\nblurred"))
     client.set_tag(run_id, NOTE, f"edited by hand\n{OWN_HEADING}\nblurred")
-    complete("e", run_id, replace(reported(), verdict="healthy", note=f"mine\n{OWN_HEADING}\nhealthy"))
+    complete_run("e", run_id, replace(reported(), verdict="healthy", note=f"mine\n{OWN_HEADING}\nhealthy"))
     tags = client.get_run(run_id).data.tags
     assert tags["verdict"] == "healthy"
     assert tags[NOTE] == f"edited by hand\n{OWN_HEADING}\nhealthy"
     assert [run.info.run_id for run in client.search_runs(["1"], "tags.verdict = 'healthy'")] == [run_id]
 
 
-TRAIN = Input("d train", "training", "ab" * 18, "local", '{"uri": "here"}', "{}", '{"num_rows": 3}')
+TRAIN = RunInput("d train", "training", "ab" * 18, "local", '{"uri": "here"}', "{}", '{"num_rows": 3}')
 
 
 def test_a_run_has_its_data_sets_once(client):
     report = replace(reported(), inputs=[TRAIN])
     run_id = train()
     for _ in range(2):
-        complete("e", run_id, report)
+        complete_run("e", run_id, report)
     (found,) = client.get_run(run_id).inputs.dataset_inputs
     assert (found.dataset.name, found.dataset.digest) == (TRAIN.name, TRAIN.digest)
     assert {tag.key: tag.value for tag in found.tags} == {"mlflow.data.context": "training"}
@@ -187,7 +189,7 @@ def test_pictures_stand_once_in_the_grid_at_the_last_epoch(client, tmp_path):
     Image.new("RGB", (40, 30), "red").save(tmp_path / "a.png")
     run_id = train()
     for _ in range(2):
-        complete("e", run_id, replace(reported(), pictures={"diagnose/a": str(tmp_path / "a.png")}))
+        complete_run("e", run_id, replace(reported(), pictures={"diagnose/a": str(tmp_path / "a.png")}))
     logged = [file.path for file in client.list_artifacts(run_id, "images")]
     assert sorted(path.rpartition(".")[2] for path in logged) == ["png", "webp"]
     assert all(path.startswith("images/diagnose~a+step+3+") for path in logged)
@@ -208,7 +210,7 @@ def test_the_readmes_three_lines_load_the_final_model_in_a_fresh_process(client,
     model, path = trained_model
     run_id = train()
     for _ in range(2):
-        complete("e", run_id, replace(reported(), checkpoint=path))
+        complete_run("e", run_id, replace(reported(), checkpoint=path))
     (output,) = client.get_run(run_id).outputs.model_outputs
     logged = client.get_logged_model(output.model_id)
     assert (logged.name, logged.status, logged.source_run_id) == ("model", "READY", run_id)

@@ -1,6 +1,5 @@
 """The companion process of a training: what it is told, what it costs when it fails, and when it ends."""
 
-import json
 import os
 import subprocess
 import sys

@@ -14,7 +14,7 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 
 from vaeline.data.observations import Observations
 from vaeline.data.prepared import Split
-from vaeline.evaluation.estimators.bounds import evenly_spread, observed_chunks
+from vaeline.evaluation.chunks import even_indices, model_input_chunks
 from vaeline.models.observing import evaluation_set
 
 COMPONENTS = 10  # as Ghosh et al.; they have full covariances too
@@ -23,7 +23,7 @@ EX_POST_SEED = 0
 
 
 @dataclass(frozen=True)
-class ExPost:
+class ExPostSampler:
     """A model, and the mixture over z that stands in for its prior."""
 
     model: nn.Module
@@ -44,18 +44,18 @@ def decode_means(model: nn.Module, z: Tensor) -> Tensor:
 @torch.no_grad()
 def draw_posterior(model: nn.Module, images: Observations) -> Tensor:
     """Returns one z ~ q(z|x) for each of uint8 images [N, C, H, W]: [N, d], all layers side by side."""
-    inferences = (model.infer(x) for x in observed_chunks(model, images))
+    inferences = (model.infer(x) for x in model_input_chunks(model, images))
     return torch.cat([torch.cat([layer.sample[0] for layer in seen.layers], -1) for seen in inferences])
 
 
-def fitted(model: nn.Module, train: Split) -> ExPost:
+def fit_ex_post(model: nn.Module, train: Split) -> ExPostSampler:
     """Returns `model` with a mixture of Gaussians of full covariance fitted to its aggregate posterior.
 
     To one drawn z for each of up to 10,000 training images, not to the means: what is decoded in training is
     drawn. (Ghosh et al. fit to the codes of a deterministic model, which are all it has.) With several
     stochastic layers it is one mixture over all of them side by side, as `joint` takes them.
     """
-    z = draw_posterior(model, evaluation_set(model, train[evenly_spread(len(train), MIXTURE_IMAGES).numpy()]))
+    z = draw_posterior(model, evaluation_set(model, train[even_indices(len(train), MIXTURE_IMAGES).numpy()]))
     mixture = GaussianMixture(
         min(COMPONENTS, len(z)),
         init_params="k-means++",  # the threads of k-means may add up in another order each time
@@ -68,4 +68,4 @@ def fitted(model: nn.Module, train: Split) -> ExPost:
         torch.from_numpy(part).to(z) for part in (mixture.weights_, mixture.means_, factors)
     )
     components = MultivariateNormal(means, scale_tril=factors, validate_args=False)
-    return ExPost(model, MixtureSameFamily(Categorical(weights), components, validate_args=False))
+    return ExPostSampler(model, MixtureSameFamily(Categorical(weights), components, validate_args=False))

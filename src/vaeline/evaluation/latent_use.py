@@ -7,8 +7,8 @@ import pandas as pd
 from torch import Tensor, nn
 
 from vaeline.data.observations import Observations
-from vaeline.evaluation.estimators.estimate import means
-from vaeline.evaluation.estimators.latents import Latents, latents
+from vaeline.evaluation.estimators.estimate import means_with_errors
+from vaeline.evaluation.estimators.latents import Latents, measure_latents
 from vaeline.evaluation.estimators.reconstruction import reconstruction_errors
 
 ACTIVE_KL = 0.1  # nats: a dimension below it tells the decoder next to nothing
@@ -37,7 +37,7 @@ def check_posterior_collapse(
     model: nn.Module, images: Observations, threshold: float = ACTIVE_KL
 ) -> Collapse:
     """Returns which dimensions are in use on uint8 images [N, C, H, W]: mean KL above `threshold` nats."""
-    return collapse_of(latents(model, images), threshold)
+    return collapse_of(measure_latents(model, images), threshold)
 
 
 def post_training_diagnostics(model: nn.Module, images: Observations) -> dict[str, float]:
@@ -47,7 +47,7 @@ def post_training_diagnostics(model: nn.Module, images: Observations) -> dict[st
     aggregate posterior matches the prior. (σ² → 1 alone, with μ → 0, is collapse.) `active_dims` counts
     KL > 0.1 nats, `active_units` Burda's Var[E[z|x]] > 0.01. `sse` is an image's, `mse` a pixel's error.
     """
-    return latent_statistics(latents(model, images)) | errors(model, images)
+    return latent_statistics(measure_latents(model, images)) | squared_errors(model, images)
 
 
 def latent_statistics(seen: Latents) -> dict[str, float]:
@@ -66,16 +66,16 @@ def latent_statistics(seen: Latents) -> dict[str, float]:
         "crowding": rate.mean().item() / max(1, active),
         "collapsed": int(collapse.collapsed),
         "latent_dims": dims,
-    } | means({"kl": rate})
+    } | means_with_errors({"kl": rate})
 
 
-def errors(model: nn.Module, images: Observations) -> dict[str, float]:
+def squared_errors(model: nn.Module, images: Observations) -> dict[str, float]:
     """Returns the squared reconstruction errors over `images`, each with its standard error."""
     seen = reconstruction_errors(model, images)
-    return means({name: seen[name] for name in ("sse", "mse")})
+    return means_with_errors({name: seen[name] for name in ("sse", "mse")})
 
 
-def dimensions(seen: Latents) -> pd.DataFrame:
+def dimension_table(seen: Latents) -> pd.DataFrame:
     """Returns one row a latent dimension, the busiest first: KL, moments of μ and σ², and its activity.
 
     Where the KL does not split into dimensions, its column is empty and the variance of μ gives the order.

@@ -6,7 +6,7 @@ import pandas as pd
 
 from vaeline.evaluation.estimators.annealed import CHAINS
 from vaeline.evaluation.estimators.bounds import ImportanceBounds
-from vaeline.evaluation.estimators.estimate import Estimate, with_error
+from vaeline.evaluation.estimators.estimate import Estimate, estimate_text
 
 TABLE_K = 5000  # what tables report, since Burda et al. (2016)
 
@@ -17,7 +17,7 @@ TABLE_K = 5000  # what tables report, since Burda et al. (2016)
 TOLERANCE = 0.005
 
 
-def curve(bounds: ImportanceBounds) -> pd.DataFrame:
+def iwae_curve(bounds: ImportanceBounds) -> pd.DataFrame:
     """Returns IWAE-K with its standard error over images, in nats: a row for each K, columns k, iwae, se."""
     estimates = [Estimate.of(column) for column in bounds.bounds.T]
     return pd.DataFrame(
@@ -25,7 +25,7 @@ def curve(bounds: ImportanceBounds) -> pd.DataFrame:
     )
 
 
-def looseness(bounds: ImportanceBounds) -> dict[str, int | str]:
+def iwae_looseness(bounds: ImportanceBounds) -> dict[str, int | str]:
     """Returns `iwae_loose`, 1 where there are signs that log p(x) is well above IWAE-K, and then `iwae_note`.
 
     The signs are a small effective sample size, and a last doubling of K that gained more than twice the
@@ -45,16 +45,16 @@ def looseness(bounds: ImportanceBounds) -> dict[str, int | str]:
     return {"iwae_loose": 1, "iwae_note": f"IWAE-{k} is loose: {', and '.join(signs)}; {remedy}"}
 
 
-def lines(metrics: Mapping[str, float | str]) -> list[str]:
+def bound_lines(metrics: Mapping[str, float | str]) -> list[str]:
     """Returns the bounds in words, AIS beside IWAE-K where it ran, and the note where the bound is loose."""
     bound = f"IWAE-{metrics['iwae_k']}"
-    elbo, iwae = with_error(metrics, "elbo"), with_error(metrics, "iwae")
+    elbo, iwae = estimate_text(metrics, "elbo"), estimate_text(metrics, "iwae")
     said = [f"ELBO {elbo}, {bound} {iwae} nats on {metrics['images']} test images"]
     if "bits_per_dim" in metrics:
-        said.append(f"{bound} in bits per dimension: {with_error(metrics, 'bits_per_dim')}")
+        said.append(f"{bound} in bits per dimension: {estimate_text(metrics, 'bits_per_dim')}")
     if metrics["ais_images"]:
         said.append(
-            f"annealed importance sampling less {bound}: {with_error(metrics, 'ais_minus_iwae')} nats on "
+            f"annealed importance sampling less {bound}: {estimate_text(metrics, 'ais_minus_iwae')} nats on "
             f"{metrics['ais_images']} of them (acceptance {metrics['ais_acceptance']:.2f}, "
             f"effective sample size {metrics['ais_ess']:.1f} of {CHAINS} chains)"
         )

@@ -6,7 +6,7 @@ from sklearn.metrics import pairwise_distances
 NEAREST = 5  # neighbours that span the manifold around a point, as in Naeem et al. 2020
 
 
-def manifold(real: np.ndarray, generated: np.ndarray, source: str = "") -> dict[str, float]:
+def manifold_scores(real: np.ndarray, generated: np.ndarray, source: str = "") -> dict[str, float]:
     """Returns the four, each with its standard error, for features [N, D] and [M, D].
 
     Around each point of a set lies a ball that reaches its fifth neighbour there. `precision` is the share of

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from vaeline.data.prepared import Prepared
-from vaeline.evaluation.estimators.bounds import rows_of
+from vaeline.evaluation.chunks import rows_at_a_time
 from vaeline.evaluation.estimators.estimate import Estimate
 
 NEIGHBOUR_IMAGES = 1000  # images of each kind
 
 
 @dataclass(frozen=True)
-class Nearest:
+class NearestNeighbours:
     """For each of N images the nearest of others: its index [N], and the Euclidean distance to it [N]."""
 
     index: Tensor
@@ -23,12 +23,12 @@ class Nearest:
 
 
 @torch.no_grad()
-def nearest_images(images: Tensor, train: np.ndarray) -> Nearest:
+def nearest_neighbours(images: Tensor, train: np.ndarray) -> NearestNeighbours:
     """Returns the nearest of uint8 `train` [M, C, H, W] to images [N, C, H, W] in [0, 1], pixel by pixel.
 
     `train` may be mapped from the disk: it is read in pieces, and memory is N times a piece.
     """
-    piece = rows_of(train.shape[1:])
+    piece = rows_at_a_time(train.shape[1:])
     x = images.flatten(1)
     best, index = torch.full((len(x),), torch.inf), torch.zeros(len(x), dtype=torch.int64)
     for start in range(0, len(train), piece):
@@ -39,22 +39,22 @@ def nearest_images(images: Tensor, train: np.ndarray) -> Nearest:
         best[closer], index[closer] = found[closer], place[closer] + start
     # Anew from the pixels: a difference of such sums would not be zero for a copy.
     chosen = torch.from_numpy(train[index.numpy()]).flatten(1).float() / 255
-    return Nearest(index, (x - chosen).norm(dim=1))
+    return NearestNeighbours(index, (x - chosen).norm(dim=1))
 
 
-def sampled(model: nn.Module, shape: Sequence[int]) -> Tensor:
+def neighbour_samples(model: nn.Module, shape: Sequence[int]) -> Tensor:
     """Returns 1,000 samples of `shape`, [N, C, H, W] in [0, 1] on the CPU, made in pieces."""
-    pieces = torch.arange(NEIGHBOUR_IMAGES).split(rows_of(shape))
+    pieces = torch.arange(NEIGHBOUR_IMAGES).split(rows_at_a_time(shape))
     return torch.cat([model.sample(len(piece)).cpu() for piece in pieces])
 
 
-def held_out(data: Prepared) -> Nearest:
+def held_out_neighbours(data: Prepared) -> NearestNeighbours:
     """Returns what `nearest` says of validation images, which are as many as there are, or 1,000."""
-    images = torch.from_numpy(data.valid.spread(min(NEIGHBOUR_IMAGES, len(data.valid))))
-    return nearest_images(images, data.train.images)
+    images = torch.from_numpy(data.valid.evenly_spaced(min(NEIGHBOUR_IMAGES, len(data.valid))))
+    return nearest_neighbours(images, data.train.images)
 
 
-def copying(samples: Nearest, held_out: Nearest) -> dict[str, float]:
+def copying_scores(samples: NearestNeighbours, held_out: NearestNeighbours) -> dict[str, float]:
     """Returns how near to training images samples are, beside held-out images, which nobody has copied.
 
     `neighbour_ratio` is that of the mean distances, with its standard error to first order; well below 1

@@ -6,16 +6,16 @@ from pathlib import Path
 import torch
 
 from vaeline.core.errors import VaelineError
-from vaeline.data.reading.downloads import silence_limited
+from vaeline.data.reading.downloads import connection_timeout
 
-FOLDER = "$TORCH_HOME/hub/checkpoints"  # said so in messages: where it lies differs between machines
+WEIGHTS_FOLDER = "$TORCH_HOME/hub/checkpoints"  # said so in messages: where it lies differs between machines
 
 
 class WeightsUnavailableError(VaelineError):
     """A network's weights are neither in torch hub's folder nor to be had."""
 
 
-def weights(whose: str, url: str, digest: str) -> Path:
+def pretrained_weights(whose: str, url: str, digest: str) -> Path:
     """Returns the file of weights that `url` ends in; raises WeightsUnavailableError, which says `whose`.
 
     Where it is not there it is downloaded, its SHA-256 compared with the first digits in `digest`, and moved
@@ -26,19 +26,19 @@ def weights(whose: str, url: str, digest: str) -> Path:
         return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with silence_limited():
+        with connection_timeout():
             torch.hub.download_url_to_file(url, str(path), hash_prefix=digest)
     except (OSError, HTTPException, RuntimeError) as error:
         raise WeightsUnavailableError(
-            f"{whose} weights cannot be downloaded ({_cause(error)}): put {url} into {FOLDER}"
+            f"{whose} weights cannot be downloaded ({_cause(error)}): put {url} into {WEIGHTS_FOLDER}"
         ) from None
     return path
 
 
-def damaged(path: Path, error: Exception) -> WeightsUnavailableError:
+def damaged_weights(path: Path, error: Exception) -> WeightsUnavailableError:
     """Returns what to raise where reading weights raised `error`."""
     return WeightsUnavailableError(
-        f"{path.name} in {FOLDER} is damaged ({type(error).__name__} on reading it): delete it, and it is "
+        f"{path.name} in {WEIGHTS_FOLDER} is damaged ({type(error).__name__} on reading it): delete it, and it is "
         "downloaded again"
     )
 

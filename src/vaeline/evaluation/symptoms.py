@@ -11,15 +11,21 @@ from torch import nn
 from vaeline.data.observations import Observations
 from vaeline.data.prepared import Prepared, Split
 from vaeline.evaluation import trends
-from vaeline.evaluation.estimators.bounds import elbo_terms, evenly_spread
+from vaeline.evaluation.chunks import even_indices
+from vaeline.evaluation.estimators.bounds import elbo_terms
 from vaeline.evaluation.estimators.estimate import Estimate
-from vaeline.evaluation.estimators.gain import exchange_rate, gain
+from vaeline.evaluation.estimators.gain import exchange_rate, latent_gain
 from vaeline.evaluation.estimators.sharpness import sharpness
 from vaeline.evaluation.ex_post import decode_means, draw_posterior
 from vaeline.evaluation.fid.classifier import Classifier
-from vaeline.evaluation.fid.features import features
-from vaeline.evaluation.fid.images import GENERATION_BATCH, evenly_spaced, generate_images, to_uint8
-from vaeline.evaluation.manifold import NEAREST, manifold
+from vaeline.evaluation.fid.features import extract_features
+from vaeline.evaluation.fid.images import (
+    GENERATION_BATCH,
+    generate_images,
+    random_indices,
+    to_uint8,
+)
+from vaeline.evaluation.manifold import NEAREST, manifold_scores
 from vaeline.models.observing import evaluation_set
 
 COVERAGE_IMAGES = 1000  # of each kind, in the classifier's features
@@ -34,7 +40,7 @@ def history_symptoms(history: pd.DataFrame, dimensions: int) -> dict[str, float]
         int(last["skipped_updates"]), int(last["spikes"]), float(last["largest_variance"]), int(last["step"])
     )
     best = int(history["epoch"][history["valid_elbo"].idxmax()])
-    return unsteady | trends.progress(history["valid_elbo"].tolist(), dimensions) | {"best_epoch": best}
+    return unsteady | trends.elbo_trend(history["valid_elbo"].tolist(), dimensions) | {"best_epoch": best}
 
 
 def model_symptoms(model: nn.Module, data: Prepared) -> dict[str, float]:
@@ -50,7 +56,7 @@ def model_symptoms(model: nn.Module, data: Prepared) -> dict[str, float]:
         "generalisation_gap": (seen.mean - unseen.mean) / bits,
         "generalisation_gap_se": math.hypot(seen.se, unseen.se) / bits,
     }
-    found = gain(model, valid) | exchange_rate(model, valid) | sharpness(model, valid, rows.images)
+    found = latent_gain(model, valid) | exchange_rate(model, valid) | sharpness(model, valid, rows.images)
     return found | gap | {"binary_share": _binary(rows.images)}
 
 
@@ -66,13 +72,13 @@ def sample_symptoms(model: nn.Module, classifier: Classifier, data: Prepared) ->
     if n <= NEAREST:  # nothing lies around anything
         return {}
     real, train = (
-        features(classifier, data.valid[evenly_spaced(len(data.valid), n)].images),
-        data.train[evenly_spaced(len(data.train), n)],
+        extract_features(classifier, data.valid[random_indices(len(data.valid), n)].images),
+        data.train[random_indices(len(data.train), n)],
     )
-    of_real = manifold(real, features(classifier, train.images))
-    found = manifold(real, features(classifier, generate_images(model.sample, n)))
-    found |= manifold(
-        real, features(classifier, _aggregate(model, evaluation_set(model, train))), "_aggregate"
+    of_real = manifold_scores(real, extract_features(classifier, train.images))
+    found = manifold_scores(real, extract_features(classifier, generate_images(model.sample, n)))
+    found |= manifold_scores(
+        real, extract_features(classifier, _aggregate(model, evaluation_set(model, train))), "_aggregate"
     )
     found |= {"coverage_real": of_real["coverage"], "coverage_real_se": of_real["coverage_se"]}
     found |= _ratio("coverage_ratio", found, "coverage", "coverage_aggregate")
@@ -103,4 +109,4 @@ def _ratio(name: str, found: Mapping[str, float], above: str, below: str) -> dic
 
 
 def _some(split: Split) -> Split:
-    return split[evenly_spread(len(split), SCORED).numpy()]
+    return split[even_indices(len(split), SCORED).numpy()]

@@ -19,7 +19,7 @@ def unsteadiness(skipped: int, spikes: int, largest_variance: float, steps: int)
     }
 
 
-def progress(valid_elbo: Sequence[float], dimensions: int) -> dict[str, float]:
+def elbo_trend(valid_elbo: Sequence[float], dimensions: int) -> dict[str, float]:
     """Returns what the validation ELBO of each epoch, in nats an image, says of how training went.
 
     In bits per dimension of images of so many: `late_gain` is what came in the last quarter, of the ELBO

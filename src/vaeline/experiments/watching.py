@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from vaeline.core.params import read_yaml
+from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.detectors import DURING
 from vaeline.diagnosis.finding import Finding, findings_text, problems, save_findings
-from vaeline.diagnosis.looking import run_detectors
 from vaeline.diagnosis.remedy_commands import with_remedy_commands
 from vaeline.evaluation.trends import unsteadiness
 from vaeline.runtime.stage import workspace

@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from vaeline.data.observations import Observations, pixels
+from vaeline.evaluation.chunks import device_of, model_input
 from vaeline.evaluation.disentanglement.information import entropies, mutual_information
-from vaeline.evaluation.estimators.bounds import device_of, observed
 from vaeline.evaluation.estimators.latents import Latents
 from vaeline.evaluation.latent_use import ACTIVE_KL
-from vaeline.evaluation.neighbours import Nearest
+from vaeline.evaluation.neighbours import NearestNeighbours
 from vaeline.reporting.interpolation import linear, spherical
 from vaeline.reporting.plots.curves import factor_map, kl_per_dimension, latent_map
 from vaeline.reporting.plots.images import grid, reconstruction_rows
@@ -41,7 +41,7 @@ def gallery_figures(
     classes: Sequence[str],
 ) -> dict[str, Figure]:
     """Returns the figures by name, for uint8 images [N, C, H, W] and what `latents` saw in them."""
-    x = observed(images[:RECONSTRUCTIONS_SHOWN], device_of(model))
+    x = model_input(images[:RECONSTRUCTIONS_SHOWN], device_of(model))
     reconstructions = model.infer(x).likelihood.mean[0]
     return {
         "reconstructions": reconstruction_rows(
@@ -53,7 +53,7 @@ def gallery_figures(
         "interpolations": interpolations(model, x, seen),
         "traversals": traversals(model, x, seen, dimensions),
         "kl_per_dimension": kl_per_dimension(dimensions, ACTIVE_KL),
-        "latent_map": mapped(seen, labels, classes),
+        "latent_map": map_of_latents(seen, labels, classes),
     }
 
 
@@ -95,7 +95,7 @@ def interpolations(model: nn.Module, x: Observations, seen: Latents) -> Figure:
     return grid(decoded, POINTS, title, rows=("line", "arc") * len(starts))
 
 
-def of_classes(model: nn.Module, classes: Sequence[str]) -> dict[str, Figure]:
+def class_samples(model: nn.Module, classes: Sequence[str]) -> dict[str, Figure]:
     """Returns a row of samples for each label that the model is told of; nothing where it is told of none."""
     if not model.classes:
         return {}
@@ -107,14 +107,14 @@ def of_classes(model: nn.Module, classes: Sequence[str]) -> dict[str, Figure]:
     }
 
 
-def neighbours(samples: Tensor, found: Nearest, train: np.ndarray) -> Figure:
+def neighbour_rows(samples: Tensor, found: NearestNeighbours, train: np.ndarray) -> Figure:
     """Returns samples [N, C, H, W] in [0, 1], each above its nearest of uint8 `train` [M, C, H, W]."""
     near = torch.from_numpy(train[found.index[:RECONSTRUCTIONS_SHOWN].numpy()]).float() / 255
     title = "Samples, and the training images nearest to them, pixel by pixel"
     return reconstruction_rows(samples[:RECONSTRUCTIONS_SHOWN], near, title, names=("sample", "nearest"))
 
 
-def mapped(seen: Latents, labels: np.ndarray, classes: Sequence[str]) -> Figure:
+def map_of_latents(seen: Latents, labels: np.ndarray, classes: Sequence[str]) -> Figure:
     """Returns the latent means in two dimensions: as they are where there are two, else by t-SNE.
 
     The first principal axes of a well-used latent space show little: all have about the same variance. Of a
@@ -135,7 +135,9 @@ def mapped(seen: Latents, labels: np.ndarray, classes: Sequence[str]) -> Figure:
     return latent_map(points, labels, classes, (note, ""))
 
 
-def of_factors(seen: Latents, factors: np.ndarray | None, sizes: Mapping[str, int]) -> dict[str, Figure]:
+def factor_information(
+    seen: Latents, factors: np.ndarray | None, sizes: Mapping[str, int]
+) -> dict[str, Figure]:
     """Returns what each latent mean says of each factor [N, F] of `sizes` values; nothing without factors."""
     if factors is None:
         return {}

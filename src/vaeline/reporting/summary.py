@@ -9,7 +9,7 @@ from typing import Any
 from vaeline.core.files import read_json
 from vaeline.core.params import flatten_params
 from vaeline.diagnosis.finding import Finding, findings_text
-from vaeline.evaluation.estimators.estimate import with_error
+from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.runtime.stage import MEASURED_STAGES
 
 HEADLINES = (
@@ -143,7 +143,7 @@ def known_headlines(metrics: MetricValues) -> list[tuple[str, str]]:
 
 
 def _shown(metrics: MetricValues) -> list[tuple[str, str]]:
-    return [(label, with_error(metrics, name)) for label, name in known_headlines(metrics)]
+    return [(label, estimate_text(metrics, name)) for label, name in known_headlines(metrics)]
 
 
 def _filled(label: str, metrics: MetricValues) -> str:

@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
+from vaeline.data.augmentation import AugmentationParams
+
 
 class GradientParams(Protocol):
     """What the gradient of a step depends on."""
@@ -34,7 +36,7 @@ class GradientParams(Protocol):
         """`auto`, `always` or `never`."""
 
 
-class BatchParams(Protocol):
+class BatchParams(AugmentationParams, Protocol):
     """What the minibatches of an epoch depend on."""
 
     @property
@@ -48,18 +50,6 @@ class BatchParams(Protocol):
     @property
     def shuffle(self) -> bool:
         """Whether each epoch has an order of its own."""
-
-    @property
-    def augment_flip(self) -> float:
-        """Probability of mirroring an image."""
-
-    @property
-    def augment_shift(self) -> int:
-        """Pixels that an image is moved by at most, with black behind it."""
-
-    @property
-    def augment_crop(self) -> int:
-        """Pixels that an image is moved by at most, with its edge behind it."""
 
 
 class BetaParams(Protocol):

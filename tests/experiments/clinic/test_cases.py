@@ -8,9 +8,9 @@ import pytest
 from scipy.stats import binomtest
 
 from vaeline.core.errors import VaelineError
+from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.detectors import DETECTORS
 from vaeline.diagnosis.finding import Evidence, Finding, save_findings
-from vaeline.diagnosis.looking import run_detectors
 from vaeline.diagnosis.remedy_commands import with_remedy_commands
 from vaeline.experiments import presets
 from vaeline.experiments.clinic import __main__ as clinic
@@ -140,7 +140,7 @@ def written(monkeypatch, tmp_path):
 
     monkeypatch.setattr(cases, "trial", trial)
     monkeypatch.setattr(clinic, "names", lambda: [NAME, "overfitting-static"])
-    monkeypatch.setattr(clinic, "DOCS", tmp_path)
+    monkeypatch.setattr(clinic, "RESULTS", tmp_path)
     clinic.main([])
     return json.loads((tmp_path / "clinic.json").read_text()), (tmp_path / "clinic.md").read_text()
 
@@ -172,7 +172,7 @@ def test_the_page_shows_what_was_measured(written):
 
 def test_named_cases_alone_write_nothing(monkeypatch, tmp_path):
     monkeypatch.setattr(clinic, "case", lambda name: {"found": True, "cured": False})
-    monkeypatch.setattr(clinic, "DOCS", tmp_path)
+    monkeypatch.setattr(clinic, "RESULTS", tmp_path)
     clinic.main([NAME])
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(VaelineError, match=r"there is no case 'hole'.*holes-beta"):

@@ -10,11 +10,11 @@ from tests.support import small
 from vaeline.config import ExperimentConfig
 from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
+from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.detectors import DETECTORS
 from vaeline.diagnosis.finding import problems
-from vaeline.diagnosis.looking import run_detectors
 from vaeline.evaluation import latent_use, symptoms
-from vaeline.evaluation.estimators.latents import latents
+from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.fid import classifier
 from vaeline.experiments.find import varied
 from vaeline.models.catalog import MODELS
@@ -59,7 +59,7 @@ def _run(changes: tuple) -> tuple[list, float]:
     training = Training.start(model, small.objective(params, N), params, len(images))
     records = list(fit(training, images, valid, params))
     model.eval()
-    metrics = latent_use.latent_statistics(latents(model, valid))
+    metrics = latent_use.latent_statistics(measure_latents(model, valid))
     metrics |= symptoms.history_symptoms(history.history_table(records), math.prod(small.SHAPE))
     metrics |= symptoms.model_symptoms(model, data())
     metrics |= symptoms.sample_symptoms(model, judge(), data())

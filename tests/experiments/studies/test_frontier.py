@@ -36,7 +36,8 @@ def test_what_one_experiment_lacks_is_a_dash(at_the_root):
 
 
 def test_table_and_picture_are_written(at_the_root, tmp_path, monkeypatch):
-    monkeypatch.setattr(frontier, "DOCS", tmp_path)
+    monkeypatch.setattr(frontier, "RESULTS", tmp_path)
+    monkeypatch.setattr(frontier, "PICTURES", tmp_path / "pictures")
     written = frontier.write(Sweep("beta", [], TABLE, {}, COMMAND))
     assert (tmp_path / "frontier.md").read_text() == written
     heading, *lines = (tmp_path / "frontier.csv").read_text().splitlines()

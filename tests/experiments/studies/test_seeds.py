@@ -46,7 +46,8 @@ def test_one_training_has_no_deviation(at_the_root):
 
 
 def test_tables_and_picture_are_written(at_the_root, tmp_path, monkeypatch):
-    monkeypatch.setattr(seeds, "DOCS", tmp_path)
+    monkeypatch.setattr(seeds, "RESULTS", tmp_path)
+    monkeypatch.setattr(seeds, "PICTURES", tmp_path / "pictures")
     table = rows("seed", [1, 2], [-98.0, -97.0])
     written = seeds.write(swept(table))
     assert (tmp_path / "seeds.md").read_text() == written

@@ -70,7 +70,7 @@ def test_an_unknown_name_is_refused_before_anything_runs():
 
 
 def test_the_pictures_are_those_of_the_first_seed_of_each_kind(monkeypatch, tmp_path):
-    monkeypatch.setattr(sprites, "DOCS", tmp_path)
+    monkeypatch.setattr(sprites, "PICTURES_FOLDER", tmp_path / "pictures")
     monkeypatch.setattr(sprites.dvc.api, "read", lambda path, rev, mode: f"{rev} {path}".encode())
     for name in sprites.names():
         sprites.keep_pictures(f"sprites-{name}")
@@ -82,5 +82,5 @@ def test_the_pictures_are_those_of_the_first_seed_of_each_kind(monkeypatch, tmp_
 def test_the_committed_page_is_what_the_committed_records_say():
     records = presets.recorded()
     rows = [sprites.row(name, records.get(f"sprites-{name}")) for name in sprites.names()]
-    assert json.loads(Path("docs/sprites.json").read_text()) == rows
-    assert Path("docs/sprites.md").read_text() == sprites.markdown(rows)
+    assert json.loads(Path("docs/results/sprites.json").read_text()) == rows
+    assert Path("docs/results/sprites.md").read_text() == sprites.markdown(rows)

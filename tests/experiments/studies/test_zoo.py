@@ -65,7 +65,7 @@ def test_one_that_fails_is_named_and_the_others_run(monkeypatch, tmp_path, capsy
             raise VaelineError("zoo-vamp failed: out of luck")
 
     monkeypatch.setattr("vaeline.experiments.presets.run_preset", run)
-    monkeypatch.setattr(zoo, "DOCS", tmp_path)
+    monkeypatch.setattr(zoo, "RESULTS", tmp_path)
     with pytest.raises(VaelineError, match="1 failed, first of all: zoo-vamp failed: out of luck"):
         zoo.main(["vamp", "iaf"])
     assert started == ["zoo-vamp", "zoo-iaf"]
@@ -91,5 +91,5 @@ def test_every_part_of_every_room_has_an_entry():
 def test_the_committed_page_is_what_the_committed_records_say():
     records = presets.recorded()
     rows = [zoo.row(name, records.get(zoo.PREFIX + name)) for name in zoo.names()]
-    assert json.loads(Path("docs/models.json").read_text()) == rows
-    assert Path("docs/models.md").read_text() == zoo.markdown(rows)
+    assert json.loads(Path("docs/results/models.json").read_text()) == rows
+    assert Path("docs/results/models.md").read_text() == zoo.markdown(rows)

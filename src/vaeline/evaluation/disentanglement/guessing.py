@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vaeline.evaluation.disentanglement.prediction import halves
+from vaeline.evaluation.disentanglement.prediction import random_halves
 
-SETS = 2_000
+GUESSED_SETS = 2_000
 """Sets of images that the guess is learnt from, and as many that it is scored on."""
 PAIRS_AVERAGED = 64
 """Images (FactorVAE) or pairs of them (β-VAE) in a set."""
@@ -24,7 +24,9 @@ def beta_vae_score(codes: np.ndarray, factors: np.ndarray, rng: np.random.Genera
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    learnt, seen = (_sets(_differences, codes[half], factors[half], rng) for half in halves(len(codes), rng))
+    learnt, seen = (
+        _sets(_differences, codes[half], factors[half], rng) for half in random_halves(len(codes), rng)
+    )
     guess = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(*learnt)
     return float(guess.score(*seen))
 
@@ -37,7 +39,9 @@ def factor_vae_score(codes: np.ndarray, factors: np.ndarray, rng: np.random.Gene
     dimension stands for the factor that it was seen with most often in `SETS` sets of one half of the images,
     and is scored on as many of the other. Noise scores 1/F.
     """
-    learnt, seen = (_sets(_variances, codes[half], factors[half], rng) for half in halves(len(codes), rng))
+    learnt, seen = (
+        _sets(_variances, codes[half], factors[half], rng) for half in random_halves(len(codes), rng)
+    )
     spread = codes.var(0)
     scale = np.where(spread > INACTIVE_VARIANCE, np.maximum(spread, INACTIVE_VARIANCE), 0)
     votes = np.zeros((codes.shape[1], factors.shape[1]))
@@ -54,7 +58,7 @@ def _sets(
     view: Callable[..., np.ndarray], codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns `view` of `SETS` sets, [SETS, d], and the factor that is fixed in each, [SETS]."""
-    fixed = np.sort(rng.integers(factors.shape[1], size=SETS))
+    fixed = np.sort(rng.integers(factors.shape[1], size=GUESSED_SETS))
     counts = np.bincount(fixed, minlength=factors.shape[1])
     seen = [view(codes, factor, count, rng) for factor, count in zip(factors.T, counts, strict=True)]
     return np.concatenate(seen), fixed

@@ -16,7 +16,7 @@ def sap(codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator) -> flo
     """
     from sklearn.tree import DecisionTreeClassifier  # a second: only where there are factors
 
-    learnt, seen = halves(len(codes), rng)
+    learnt, seen = random_halves(len(codes), rng)
     accuracies = np.zeros((codes.shape[1] + 1, factors.shape[1]))
     accuracies[-1] = [1 / len(np.unique(factor)) for factor in factors.T]  # what a lone dimension is ahead of
     for k, factor in enumerate(factors.T):
@@ -38,7 +38,7 @@ def dci(codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator) -> tup
     """
     from sklearn.ensemble import RandomForestClassifier
 
-    learnt, seen = halves(len(codes), rng)
+    learnt, seen = random_halves(len(codes), rng)
     importances, accuracies = [], []
     for factor in factors.T:
         # All dimensions at each split: where only some are seen, dimensions that say nothing gain weight.
@@ -71,7 +71,7 @@ def completeness(importances: np.ndarray) -> float:
     return disentanglement(importances.T)
 
 
-def halves(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def random_halves(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Returns the indices of two random halves of n images."""
     order = rng.permutation(n)
     return order[: n // 2], order[n // 2 :]

@@ -16,7 +16,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.numerics import effective_sample_size, log_mean_exp
 from vaeline.core.progress import bar
 from vaeline.data.observations import Observations, pixels
-from vaeline.evaluation.estimators.bounds import device_of, evenly_spread, observed, rows_of
+from vaeline.evaluation.chunks import device_of, even_indices, model_input, rows_at_a_time
 from vaeline.runtime import processes
 
 CHAINS = 16  # an image, as Wu et al.
@@ -28,7 +28,7 @@ STEP_SIZE_GAIN = 0.1  # of the step size's logarithm, for each unit of acceptanc
 
 
 @dataclass(frozen=True)
-class Annealed:
+class AnnealedEstimate:
     """What the chains of each image say, [N].
 
     `log_likelihood`, in nats, is at or below log p(x) on average, the nearer the more steps. `ess` is the
@@ -70,9 +70,9 @@ def temperatures(steps: int) -> Tensor:
     return torch.linspace(0, 1, steps + 1, dtype=torch.float64).square()
 
 
-def annealed(
+def annealed_importance_sampling(
     model: nn.Module, images: Observations, steps: int, chains: int = CHAINS, progress: bool = False
-) -> Annealed:
+) -> AnnealedEstimate:
     """Returns the estimate of log p(x) for uint8 images [N, C, H, W], N ≥ 1, over `steps` temperatures.
 
     Of `model` it takes `prior_sample` and `joint`, so that all latents of a hierarchy move together. Between
@@ -81,16 +81,16 @@ def annealed(
     leaves its distribution invariant and the expected weight is p(x). Memory grows with neither steps nor N.
     Raises VaelineError for models whose latents are discrete.
     """
-    together = max(1, rows_of(images.shape[1:]) // (PILOTS + chains))
+    together = max(1, rows_at_a_time(images.shape[1:]) // (PILOTS + chains))
     total = steps * math.ceil(len(images) / together)
     with bar(total=total, desc="AIS", unit="step", disable=not progress) as shown_steps:
 
         def parts_of(chunk: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            x = observed(chunk, device_of(model))
+            x = model_input(chunk, device_of(model))
             return _anneal(model, x, steps, chains, lambda: shown_steps.update(processes.size()))
 
         parts = processes.each(images.split(together), parts_of)
-    return Annealed(*(torch.cat(values) for values in zip(*parts, strict=True)))
+    return AnnealedEstimate(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
 
 def _anneal(
@@ -142,7 +142,7 @@ def _at(model: nn.Module, x: Observations, z: Tensor) -> _Point:
     return _Point(z.detach(), log_prior.detach(), log_likelihood.detach(), prior_slope, likelihood_slope)
 
 
-def ais_beside_bound(
+def ais_against_bound(
     model: nn.Module, images: Observations, bound: Tensor, count: int, steps: int, progress: bool = False
 ) -> dict[str, Tensor]:
     """Returns AIS on `count` of N images and `bound` [N], in nats, on the same ones, each [count].
@@ -152,8 +152,8 @@ def ais_beside_bound(
     """
     if count == 0:
         return {}
-    chosen = evenly_spread(len(images), count)
-    seen = annealed(model, images[chosen], steps, progress=progress)
+    chosen = even_indices(len(images), count)
+    seen = annealed_importance_sampling(model, images[chosen], steps, progress=progress)
     return {
         "ais": seen.log_likelihood,
         "ais_minus_iwae": seen.log_likelihood - bound[chosen],

@@ -1,7 +1,6 @@
 """Bounds on log p(x), for each image: the ELBO and IWAE-K."""
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,13 +10,9 @@ from torch import Tensor, nn
 from vaeline.core.numerics import effective_sample_size
 from vaeline.core.progress import bar
 from vaeline.data.observations import Observations
+from vaeline.evaluation.chunks import device_of, model_input, rows_at_a_time
 from vaeline.evaluation.estimators.estimate import Estimate
 from vaeline.runtime import processes
-
-# Rows of the decoder at a time: so few that a layer's output stays in the processor's cache. Fixed, not
-# fitted to the machine: noise is drawn chunk by chunk, so another chunk would be another draw.
-BOUND_ROWS = 2048
-PIXELS = BOUND_ROWS * 28 * 28  # of images larger than 28×28 there are fewer at a time, see `rows_of`
 
 
 @dataclass(frozen=True)
@@ -33,41 +28,6 @@ class ElboTerms:
         return -(self.distortion + self.rate)
 
 
-def observed(images: Observations, device: torch.device) -> Observations:
-    """Returns images [N, C, H, W] of 0 … 255 as the model is shown them: float32 in [0, 1].
-
-    They are uint8, or float32 where the likelihood dequantized them.
-    """
-    return images.to(device, torch.float32) / 255
-
-
-def observed_chunks(model: nn.Module, images: Observations) -> Iterator[Observations]:
-    """Yields images [N, C, H, W] in chunks, as the model is shown them."""
-    for chunk in images.split(rows_of(images.shape[1:])):
-        yield observed(chunk, device_of(model))
-
-
-def rows_of(shape: Sequence[int]) -> int:
-    """Returns how many rows of the decoder there are at a time for images of `shape` (C, H, W).
-
-    `ROWS` up to 1×28×28, and for larger images so many that memory does not grow with their size.
-    """
-    return max(1, min(BOUND_ROWS, PIXELS // math.prod(shape)))
-
-
-def evenly_spread(n: int, count: int) -> Tensor:
-    """Returns the indices of `count` of n images, [min(count, n)], evenly over the whole set.
-
-    A set's order may be one of writers or classes, so that its first images would not speak for the rest.
-    """
-    return torch.linspace(0, n - 1, min(count, n)).round().long()
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Returns the device that a model's weights lie on."""
-    return next(model.parameters()).device
-
-
 @torch.inference_mode()
 def elbo_terms(model: nn.Module, images: Observations, n_samples: int = 1) -> ElboTerms:
     """Returns distortion and rate for uint8 images [N, C, H, W], averaged over `n_samples` draws of z.
@@ -76,12 +36,13 @@ def elbo_terms(model: nn.Module, images: Observations, n_samples: int = 1) -> El
     """
 
     def terms(chunk: Tensor) -> tuple[Tensor, Tensor]:
-        x = observed(chunk, device_of(model))
+        x = model_input(chunk, device_of(model))
         inference = model.infer(x, n_samples)
         return inference.distortion(x).mean(0).cpu(), inference.kl_terms().sum(-1).cpu()
 
     distortion, rate = zip(
-        *processes.each(images.split(max(1, rows_of(images.shape[1:]) // n_samples)), terms), strict=True
+        *processes.each(images.split(max(1, rows_at_a_time(images.shape[1:]) // n_samples)), terms),
+        strict=True,
     )
     return ElboTerms(torch.cat(distortion), torch.cat(rate))
 
@@ -125,11 +86,11 @@ def importance_bounds(
     The bound at each K uses the first K of the same draws. The effective sample size is (Σw)²/Σw² over all
     of them. Memory does not grow with K.
     """
-    chunks = images.split(max(1, rows_of(images.shape[1:]) // min(ks[-1], 64)))
+    chunks = images.split(max(1, rows_at_a_time(images.shape[1:]) // min(ks[-1], 64)))
     with bar(total=len(chunks), desc=f"IWAE-{ks[-1]}", unit="chunk", disable=not progress) as done:
 
         def bounds_of(chunk: Tensor) -> tuple[Tensor, Tensor]:
-            found = _importance_chunk(model, observed(chunk, device_of(model)), ks)
+            found = _importance_chunk(model, model_input(chunk, device_of(model)), ks)
             done.update(processes.size())
             return found
 
@@ -142,7 +103,7 @@ def _importance_chunk(model: nn.Module, x: Observations, ks: Sequence[int]) -> t
     log_sum_squares = log_sum.clone()
     bounds = []
     for done, k in pairwise((0, *ks)):
-        for draws in torch.arange(k - done).split(max(1, rows_of(x.shape[1:]) // len(x))):
+        for draws in torch.arange(k - done).split(max(1, rows_at_a_time(x.shape[1:]) // len(x))):
             log_weights = model.infer(x, len(draws)).log_weights(x).double()
             log_sum = torch.logaddexp(log_sum, log_weights.logsumexp(0))
             log_sum_squares = torch.logaddexp(log_sum_squares, (2 * log_weights).logsumexp(0))

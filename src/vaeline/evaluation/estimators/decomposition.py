@@ -7,14 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from vaeline.data.observations import Observations
-from vaeline.evaluation.estimators.bounds import evenly_spread, observed_chunks
+from vaeline.evaluation.chunks import even_indices, model_input_chunks
 
 DECOMPOSITION_IMAGES = 1000  # images whose z is drawn; the aggregate posterior is over all images
 QUERY_CHUNK = 16  # of them at a time: memory is PIECE · N · d numbers
 
 
 @dataclass(frozen=True)
-class Decomposition:
+class RateDecomposition:
     """The three parts of the rate at each of M drawn z, in nats, [M]; their means add up to the mean KL.
 
     `mutual_information` of image index and z, `total_correlation` of the aggregate posterior
@@ -27,28 +27,28 @@ class Decomposition:
 
 
 @torch.inference_mode()
-def decompose(
+def decompose_rate(
     model: nn.Module, images: Observations, queries: int = DECOMPOSITION_IMAGES
-) -> Decomposition | None:
+) -> RateDecomposition | None:
     """Returns the decomposition for uint8 images [N, C, H, W] (Hoffman & Johnson 2016; Chen et al. 2018).
 
     Exact in the aggregate over these N images, up to the noise of z; the information is at most log N. None
     for a model whose posterior and prior are not one layer of diagonal Gaussians: it is not defined there.
     """
-    layers = [model.infer(x).layers for x in observed_chunks(model, images)]
+    layers = [model.infer(x).layers for x in model_input_chunks(model, images)]
     if not all(len(layer) == 1 and layer[0].factorised for layer in layers):
         return None
     loc, scale = (
         torch.cat([getattr(layer.posterior.base_dist, name) for (layer,) in layers])
         for name in ("loc", "scale")
     )
-    chosen = evenly_spread(len(loc), queries).to(loc.device)
+    chosen = even_indices(len(loc), queries).to(loc.device)
     z = torch.cat([layer.sample[0] for (layer,) in layers])[chosen]
     log_prior = layers[0][0].prior.base_dist.log_prob(z)  # [M, d]
     own = _log_normal(z, loc[chosen], scale[chosen]).sum(1)  # log q(z|x) at its own x, [M]
     joint, marginals = _aggregate(z, loc, scale)
     parts = own - joint, joint - marginals.sum(1), (marginals - log_prior).sum(1)
-    return Decomposition(*(part.cpu() for part in parts))
+    return RateDecomposition(*(part.cpu() for part in parts))
 
 
 def _aggregate(z: Tensor, loc: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:

@@ -24,7 +24,7 @@ class Estimate:
         return cls(values.mean().item(), values.std().item() / math.sqrt(len(values)))
 
 
-def means(values: Mapping[str, Tensor]) -> dict[str, float]:
+def means_with_errors(values: Mapping[str, Tensor]) -> dict[str, float]:
     """Returns the mean of each of `values` [N] under its name, and its standard error under `<name>_se`."""
     metrics = {}
     for name, estimate in ((name, Estimate.of(value)) for name, value in values.items()):
@@ -32,16 +32,16 @@ def means(values: Mapping[str, Tensor]) -> dict[str, float]:
     return metrics
 
 
-def with_error(metrics: Mapping[str, Any], name: str) -> str:
+def estimate_text(metrics: Mapping[str, Any], name: str) -> str:
     """Returns a mean ± its error, to the digit that two of the error's reach; to four digits without one."""
     mean, error = metrics[name], metrics.get(f"{name}_se")
     if error is None:
         return f"{mean:.4g}"
     if error < ROUNDING * abs(mean):  # all images have the same, as far as numbers go
         error = 0.0
-    return f"{mean:.{digits(error)}f} ± {error:.{digits(error)}f}"
+    return f"{mean:.{error_digits(error)}f} ± {error:.{error_digits(error)}f}"
 
 
-def digits(error: float) -> int:
+def error_digits(error: float) -> int:
     """Returns how many digits after the point show two of the error's."""
     return max(0, 1 - math.floor(math.log10(error))) if error > 0 else 4

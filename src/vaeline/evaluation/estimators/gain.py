@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
 from vaeline.data.observations import Observations, pixels
-from vaeline.evaluation.estimators.bounds import device_of, evenly_spread, observed, observed_chunks, rows_of
-from vaeline.evaluation.estimators.estimate import Estimate, means
+from vaeline.evaluation.chunks import device_of, even_indices, model_input, model_input_chunks, rows_at_a_time
+from vaeline.evaluation.estimators.estimate import Estimate, means_with_errors
 from vaeline.models.inference import Inference
 
 GAIN_IMAGES = 2000  # images
@@ -17,7 +17,7 @@ STEP = 0.1  # by which log σ of the posterior is moved, to either side
 
 
 @torch.inference_mode()
-def gain(model: nn.Module, images: Observations) -> dict[str, float]:
+def latent_gain(model: nn.Module, images: Observations) -> dict[str, float]:
     """Returns `z_gain`, how much better an image is explained by its own z than by another image's, in nats.
 
     log p(x|z) − log p(x|z'), for uint8 images [N, C, H, W] and one draw each, with its standard error. The z'
@@ -25,11 +25,11 @@ def gain(model: nn.Module, images: Observations) -> dict[str, float]:
     whatever the rate is. Kingma & Welling's ELBO (2014, equation 3) cannot tell the two apart.
     """
     own, other = [], []
-    for x in observed_chunks(model, images[evenly_spread(len(images), GAIN_IMAGES)]):
+    for x in model_input_chunks(model, images[even_indices(len(images), GAIN_IMAGES)]):
         z = torch.cat([layer.sample[0] for layer in model.infer(x).layers], -1)  # [B, d]
         own.append(_explained(model, x, z))
         other.append(_explained(model, x, z.roll(1, 0)))
-    return means({"z_gain": torch.cat(own) - torch.cat(other)})
+    return means_with_errors({"z_gain": torch.cat(own) - torch.cat(other)})
 
 
 @torch.inference_mode()
@@ -42,10 +42,10 @@ def exchange_rate(model: nn.Module, images: Observations) -> dict[str, float]:
     prior are not one layer of diagonal Gaussians.
     """
     rates, distortions = [], []
-    for chunk in images[evenly_spread(len(images), GAIN_IMAGES)].split(
-        max(1, rows_of(images.shape[1:]) // EXCHANGE_DRAWS)
+    for chunk in images[even_indices(len(images), GAIN_IMAGES)].split(
+        max(1, rows_at_a_time(images.shape[1:]) // EXCHANGE_DRAWS)
     ):
-        x = observed(chunk, device_of(model))
+        x = model_input(chunk, device_of(model))
         inference = model.infer(x, EXCHANGE_DRAWS)
         if len(inference.layers) != 1 or not inference.layers[0].factorised:
             return {}

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vaeline.data.observations import Observations
-from vaeline.evaluation.estimators.bounds import observed_chunks
+from vaeline.evaluation.chunks import model_input_chunks
 from vaeline.models.distributions.moments import stated
 from vaeline.models.inference import Layer
 
@@ -55,14 +55,14 @@ class Latents:
 
 
 @torch.inference_mode()
-def latents(model: nn.Module, images: Observations) -> Latents:
+def measure_latents(model: nn.Module, images: Observations) -> Latents:
     """Returns what the posteriors of all layers say of uint8 images [N, C, H, W].
 
     A posterior that hangs on a draw of another layer, as q(z_1|x, z_2), is averaged over that draw.
     """
     found: tuple[list[Tensor], ...] = ([], [], [])
     kls = []
-    for x in observed_chunks(model, images):
+    for x in model_input_chunks(model, images):
         inference = model.infer(x)
         kls.append(inference.kl_terms().cpu())
         exact = all(_exact(layer) for layer in inference.layers)
@@ -97,5 +97,5 @@ def _moments(layer: Layer) -> tuple[Tensor, Tensor, Tensor]:
 
 def activity(model: nn.Module, images: Observations) -> dict[str, int | str]:
     """Returns the active units over uint8 images [N, C, H, W]: in all, and layer by layer (`16+5`)."""
-    layers = latents(model, images).active_units_by_layer
+    layers = measure_latents(model, images).active_units_by_layer
     return {"train_active_units": sum(layers), "train_active_units_by_layer": "+".join(map(str, layers))}

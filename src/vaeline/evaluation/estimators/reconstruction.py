@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from vaeline.data.observations import Observations, pixels
-from vaeline.evaluation.estimators.bounds import observed_chunks
+from vaeline.evaluation.chunks import model_input_chunks
 
 # float32 cannot tell probabilities nearer to 1 than this from 1 itself.
 UNIFORM_RESOLUTION = 2.0**-24
@@ -19,7 +19,7 @@ def reconstruction_errors(model: nn.Module, images: Observations) -> dict[str, T
     squared and absolute error, a pixel; pixel values in [0, 1].
     """
     errors: dict[str, list[Tensor]] = {"bce": [], "sse": [], "mse": [], "mae": []}
-    for x in observed_chunks(model, images):
+    for x in model_input_chunks(model, images):
         mean, x = model.infer(x).likelihood.mean[0], pixels(x)
         bce = binary_cross_entropy_with_logits(torch.logit(mean, eps=UNIFORM_RESOLUTION), x, reduction="none")
         squared = (mean - x).square().flatten(1)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from vaeline.data.observations import Observations
-from vaeline.evaluation.estimators.bounds import observed_chunks
+from vaeline.evaluation.chunks import model_input_chunks
 
 FINE = 0.25  # cycles a pixel: half of the finest that pixels can show; what is below are shapes
 
@@ -28,7 +28,7 @@ def sharpness(model: nn.Module, images: Observations, originals: np.ndarray) -> 
     rebuilt = torch.cat(
         [
             fine_energy(model.infer(x).likelihood.mean[0].clamp(0, 1)).cpu()
-            for x in observed_chunks(model, images)
+            for x in model_input_chunks(model, images)
         ]
     )
     real = fine_energy(torch.from_numpy(originals.copy()).float() / 255)

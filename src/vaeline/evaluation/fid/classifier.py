@@ -65,7 +65,7 @@ class Classifier(nn.Module):
         return classifier.eval()
 
 
-class Turned:
+class RotatedImages:
     """Square images [N, C, H, W], the i-th turned by i mod 4 quarters: uint8, read in pieces as arrays are.
 
     To tell the turn, a network must know what the images show (Gidaris et al. 2018). Without classes there
@@ -88,7 +88,7 @@ def _task(images: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndar
     """Returns images, what to tell of each, and how many answers there are."""
     if classes > 1:
         return images, labels, classes
-    turned = Turned(images)
+    turned = RotatedImages(images)
     return turned, turned.turns, QUARTERS
 
 

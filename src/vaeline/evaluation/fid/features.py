@@ -16,7 +16,7 @@ FEATURE_BATCH = 16  # a larger one leaves the caches
 PROBE = 8  # images whose time foretells that of all
 
 
-def extract(name: str, extractor: nn.Module, *halves: np.ndarray) -> list[np.ndarray]:
+def extract_all(name: str, extractor: nn.Module, *halves: np.ndarray) -> list[np.ndarray]:
     """Returns the features, float32 [N, D], of each half of uint8 images [N, C, H, W].
 
     An extractor is a module from uint8 [B, C, H, W] to float32 [B, D] on its own device. How long it will
@@ -25,11 +25,11 @@ def extract(name: str, extractor: nn.Module, *halves: np.ndarray) -> list[np.nda
     total = sum(len(half) for half in halves)
     print(f"{name}: {total} images, {_forecast(extractor, halves[0], total)}", flush=True)
     with bar(total=total, desc=name, unit="image") as progress:
-        return [features(extractor, half, progress.update) for half in halves]
+        return [extract_features(extractor, half, progress.update) for half in halves]
 
 
 @torch.inference_mode()
-def features(
+def extract_features(
     extractor: nn.Module, images: np.ndarray, done: Callable[[int], Any] = lambda _: None
 ) -> np.ndarray:
     """Returns the features, float32 [N, D], of uint8 images [N, C, H, W]; `done` hears each batch's size."""
@@ -47,8 +47,8 @@ def features(
 
 def _forecast(extractor: nn.Module, images: np.ndarray, total: int) -> str:
     probe = images[:PROBE]
-    features(extractor, probe)  # the first batch pays for setting up
+    extract_features(extractor, probe)  # the first batch pays for setting up
     start = time.perf_counter()
-    features(extractor, probe)
+    extract_features(extractor, probe)
     seconds = (time.perf_counter() - start) / len(probe) / processes.size()
     return f"about {timedelta(seconds=round(total * seconds))} ({seconds:.2g} s each)"

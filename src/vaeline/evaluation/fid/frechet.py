@@ -24,7 +24,7 @@ class Statistics(NamedTuple):
     """float64 [D, D], divided by N - 1."""
 
 
-def statistics(features: np.ndarray) -> Statistics:
+def feature_statistics(features: np.ndarray) -> Statistics:
     """Returns the mean and covariance of features [N >= 2, D], in float64."""
     features = np.asarray(features, dtype=np.float64)
     return Statistics(features.mean(0), np.atleast_2d(np.cov(features, rowvar=False)))
@@ -58,19 +58,19 @@ def frechet_standard_error(features1: np.ndarray, features2: np.ndarray) -> floa
     sample (so compare at equal N), and where both halves have one distribution, and the first order
     vanishes, it is too large (by about a half) rather than too small.
     """
-    half1, half2 = statistics(features1), statistics(features2)
+    half1, half2 = feature_statistics(features1), feature_statistics(features2)
     return float(np.hypot(_half_error(features1, half1, half2), _half_error(features2, half2, half1)))
 
 
 def _half_error(features: np.ndarray, own: Statistics, other: Statistics) -> float:
     # The distance's gradient is 2 (μ₁ − μ₂) in the mean and I − T in the covariance.
     centred = features - own.mean
-    mapped = centred @ transport(own.covariance, other.covariance)
+    mapped = centred @ optimal_transport(own.covariance, other.covariance)
     influence = 2 * centred @ (own.mean - other.mean) + np.sum(centred * (centred - mapped), axis=1)
     return influence.std(ddof=1) / np.sqrt(len(features))
 
 
-def transport(cov1: np.ndarray, cov2: np.ndarray) -> np.ndarray:
+def optimal_transport(cov1: np.ndarray, cov2: np.ndarray) -> np.ndarray:
     """Returns the optimal map T [D, D] from N(0, Σ₁) to N(0, Σ₂): symmetric, with TΣ₁T = Σ₂.
 
     T = Σ₁^-½ (Σ₁^½ Σ₂ Σ₁^½)^½ Σ₁^-½ (Olkin & Pukelsheim 1982), within the directions that Σ₁ spans.

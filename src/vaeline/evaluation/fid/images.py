@@ -42,10 +42,10 @@ def sample_size(wanted: int, *available: int) -> int:
 
 def random_subset(images: np.ndarray, n: int) -> np.ndarray:
     """Returns n of `images` [N, C, H, W], always the same ones, drawn without replacement."""
-    return images[evenly_spaced(len(images), n)]
+    return images[random_indices(len(images), n)]
 
 
-def evenly_spaced(count: int, n: int) -> np.ndarray:
+def random_indices(count: int, n: int) -> np.ndarray:
     """Returns n of the numbers below `count`, ascending, always the same ones."""
     # Not the first n: MNIST's test set begins with its neater writers, and digits goes writer by writer.
     return np.sort(np.random.default_rng(DRAW_SEED).permutation(count)[:n])

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from vaeline.evaluation.pretrained import WeightsUnavailableError, damaged, weights
+from vaeline.evaluation.pretrained import WeightsUnavailableError, damaged_weights, pretrained_weights
 from vaeline.runtime import processes
 
-FILE = "pt_inception-2015-12-05-6726825d.pth"
-FID_WEIGHTS_URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{FILE}"
+INCEPTION_FILE = "pt_inception-2015-12-05-6726825d.pth"
+FID_WEIGHTS_URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{INCEPTION_FILE}"
 PUBLISHED_HASH = "6726825d"
-COMMAND = "dvc exp run -S fid_inception=require"
+INCEPTION_COMMAND = "dvc exp run -S fid_inception=require"
 
 
 class Inception(nn.Module):
@@ -28,7 +28,7 @@ class Inception(nn.Module):
 
     def __init__(self, device: torch.device, dims: int = 2048) -> None:
         super().__init__()
-        path = weights("Inception's", FID_WEIGHTS_URL, PUBLISHED_HASH)
+        path = pretrained_weights("Inception's", FID_WEIGHTS_URL, PUBLISHED_HASH)
         self.weights = _digest(path)
         from pytorch_fid.inception import InceptionV3  # two seconds: not before the weights are there
 
@@ -36,8 +36,8 @@ class Inception(nn.Module):
         try:
             network = InceptionV3([block])  # reads the file that `weights` found
         except Exception as error:  # a damaged pickle raises anything
-            raise damaged(path, error) from error
-        fold(network.eval())
+            raise damaged_weights(path, error) from error
+        fold_batch_norms(network.eval())
         self.network = network.to(device, memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ class Inception(nn.Module):
         return adaptive_avg_pool2d(maps, 1).flatten(1)
 
 
-def fold(network: nn.Module) -> None:
+def fold_batch_norms(network: nn.Module) -> None:
     """Folds each BatchNorm of `network`, in eval mode, into the convolution before it."""
     from torchvision.models.inception import BasicConv2d
 
@@ -62,7 +62,7 @@ def inception_or_reason(mode: str, device: torch.device) -> tuple[Inception | No
     The modes are auto, skip and require; the last raises WeightsUnavailableError instead.
     """
     if mode == "skip":
-        return None, f"left out as told (fid_inception: skip); to compute it: `{COMMAND}`"
+        return None, f"left out as told (fid_inception: skip); to compute it: `{INCEPTION_COMMAND}`"
     # Of several processes the first fetches the weights, and so decides for all.
     inception, reason = _inception_or_reason(mode, device) if processes.leads() else (None, "")
     reason = processes.from_first(reason)
@@ -75,7 +75,7 @@ def _inception_or_reason(mode: str, device: torch.device) -> tuple[Inception | N
     except WeightsUnavailableError as error:
         if mode == "require":
             raise
-        return None, f"{error}; then: `{COMMAND}`"
+        return None, f"{error}; then: `{INCEPTION_COMMAND}`"
 
 
 def _digest(path: Path) -> str:

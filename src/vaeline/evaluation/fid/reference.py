@@ -12,9 +12,9 @@ from torch import nn
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import read_json, replacing, write_json
 from vaeline.evaluation.fid.classifier import Classifier
-from vaeline.evaluation.fid.features import extract
+from vaeline.evaluation.fid.features import extract_all
 from vaeline.evaluation.fid.inception import Inception, inception_or_reason
-from vaeline.evaluation.fid.scores import CLASSIFIER, INCEPTION, caveats, distance_scores, floors
+from vaeline.evaluation.fid.scores import CLASSIFIER, INCEPTION, distance_floors, distance_scores, fid_caveats
 
 MEASURE_AGAIN = "run `dvc repro --force --single-item fid_reference`"
 
@@ -25,7 +25,7 @@ class Reference:
 
     features: dict[str, np.ndarray]
     classifier: Classifier
-    floors: dict[str, float]
+    distance_floors: dict[str, float]
     """Distances of other real images, by metric."""
     mode: str
     """What fid_inception was."""
@@ -51,10 +51,12 @@ class Reference:
     ) -> Self:
         """Returns the reference for uint8 images [n, C, H, W]; as many `held_out` ones give the floors."""
         extractors = {CLASSIFIER: classifier} | ({INCEPTION: inception} if inception else {})
-        halves = {name: extract(name, extractor, real, held_out) for name, extractor in extractors.items()}
+        halves = {
+            name: extract_all(name, extractor, real, held_out) for name, extractor in extractors.items()
+        }
         features = {name: both[0] for name, both in halves.items()}
         weights = inception.weights if inception else ""
-        return cls(features, classifier, floors(halves), mode, skipped, weights)
+        return cls(features, classifier, distance_floors(halves), mode, skipped, weights)
 
     def scores(self, images: Mapping[str, np.ndarray], device: torch.device) -> dict[str, float | int | str]:
         """Returns fid's metrics for each source's n generated images, uint8 [n, C, H, W].
@@ -68,11 +70,11 @@ class Reference:
         if inception is None:
             return metrics | {"fid_skipped": skipped}
         metrics |= self._scores(INCEPTION, inception, images)
-        return metrics | caveats(self.features[INCEPTION], self.weights)
+        return metrics | fid_caveats(self.features[INCEPTION], self.weights)
 
     def _scores(self, name: str, extractor: nn.Module, images: Mapping[str, np.ndarray]) -> dict[str, float]:
         real, metrics = self.features[name], {}
-        for source, features in zip(images, extract(name, extractor, *images.values()), strict=True):
+        for source, features in zip(images, extract_all(name, extractor, *images.values()), strict=True):
             metrics |= distance_scores(name, features, real, source)
         return metrics
 

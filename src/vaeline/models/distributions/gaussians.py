@@ -5,6 +5,7 @@ torch.distributions.kl_divergence is not used, since its dispatch breaks the gra
 
 import math
 from collections.abc import Sequence
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
@@ -83,7 +84,7 @@ class FullGaussian(NoiseDriven, MultivariateNormal):
         return self.log_prob_drawn if value is self.drawn else super().log_prob(value)
 
 
-def is_diagonal_gaussian(distribution: Distribution) -> bool:
+def is_diagonal_gaussian(distribution: Distribution) -> TypeGuard[Independent[Normal]]:
     """Returns whether `distribution` is of the kind that `diagonal_gaussian` makes."""
     return isinstance(distribution, Independent) and isinstance(distribution.base_dist, Normal)
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from vaeline.evaluation.estimators.estimate import with_error
+from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.reporting.page.figures import ERROR
 from vaeline.reporting.page.run import RunResults
 
@@ -38,7 +38,7 @@ def difference_text(value: float, error: float, whole: bool) -> str:
     sign = "+" if value > 0 else ""
     if whole:
         return f"{sign}{value}"
-    return sign + with_error({"x": value} | ({f"x{ERROR}": error} if error else {}), "x")
+    return sign + estimate_text({"x": value} | ({f"x{ERROR}": error} if error else {}), "x")
 
 
 def _scale(name: str, run: RunResults) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from vaeline.diagnosis.finding import Evidence
-from vaeline.evaluation.estimators.estimate import with_error
+from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.reporting.summary import MetricValues, known_headlines
 
 ERROR = "_se"
@@ -54,7 +54,7 @@ def metric_text(metrics: Mapping[str, Any], name: str) -> str:
     """Returns words and counts as they are, and a mean with its error."""
     value = metrics[name]
     whole = isinstance(value, str | int) and f"{name}{ERROR}" not in metrics
-    return str(value) if whole else with_error(metrics, name)
+    return str(value) if whole else estimate_text(metrics, name)
 
 
 def measured(evidence: Evidence) -> str:

@@ -9,7 +9,7 @@ from torch.nn.functional import mse_loss
 
 from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations, pixels
-from vaeline.evaluation.pretrained import damaged, weights
+from vaeline.evaluation.pretrained import damaged_weights, pretrained_weights
 from vaeline.models.contracts import Model
 from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.training.objectives.elbo import ELBO, ELBOSection
@@ -76,7 +76,7 @@ class Perceptual(Objective):
 
 def vgg() -> nn.Sequential:
     """Returns VGG-16 up to the last of LAYERS with its published weights; raises WeightsUnavailableError."""
-    path = weights("VGG-16's", URL, DIGEST)
+    path = pretrained_weights("VGG-16's", URL, DIGEST)
     from torchvision.models import vgg16  # two seconds: not before the weights are there
 
     with torch.device("meta"):
@@ -86,7 +86,7 @@ def vgg() -> nn.Sequential:
         ours = {name: stored[f"features.{name}"].clone() for name in network.state_dict()}
         network.load_state_dict(ours, assign=True)
     except Exception as error:  # a damaged file raises anything
-        raise damaged(path, error) from error
+        raise damaged_weights(path, error) from error
     for layer in network:
         if isinstance(layer, nn.ReLU):
             layer.inplace = False  # what is before it is kept, too

@@ -4,12 +4,12 @@ from mlflow.data.schema import TensorDatasetSchema
 
 from vaeline.data.catalog import DATASETS
 from vaeline.data.storing import store
-from vaeline.tracking.inputs import PUBLISHED_SOURCES, inputs
+from vaeline.tracking.runs.inputs import PUBLISHED_SOURCES, run_inputs
 
 
 def test_each_split_is_an_input_with_its_digest_and_source(tmp_path):
     prepared = store(DATASETS.build({"name": "digits"}, raw=None), tmp_path)
-    train, valid, test = inputs(prepared)
+    train, valid, test = run_inputs(prepared)
     assert [found.context for found in (train, valid, test)] == ["training", "validation", "testing"]
     assert train.name == "digits train"
     assert prepared.hashes["train_images.npy"].startswith(train.digest)
@@ -23,5 +23,5 @@ def test_what_is_published_has_its_address_and_anything_else_its_folder(tmp_path
     assert PUBLISHED_SOURCES.keys() == set(DATASETS) - {"sprites", "image_folder"}
     options = {"name": "sprites", "train_size": 100, "valid_size": 20}
     made = store(DATASETS.build(options, raw=None), tmp_path)
-    assert inputs(made)[0].source_type == "local"
-    assert json.loads(inputs(made)[0].source)["uri"] == str(tmp_path)
+    assert run_inputs(made)[0].source_type == "local"
+    assert json.loads(run_inputs(made)[0].source)["uri"] == str(tmp_path)
