@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from tests.support.small import CLASSES, SHAPE, config, digits, labels, objective, shown, shown_to, split, vae
-from vaeline.data.draws import Draws
 from vaeline.core.errors import VaelineError
 from vaeline.data.augmentation import Augmentation
+from vaeline.data.draws import Draws
 from vaeline.data.observations import Labelled, pixels
 from vaeline.evaluation.estimators.bounds import compute_elbo, elbo_terms
 from vaeline.models.catalog import MODELS

@@ -132,7 +132,7 @@ class CompiledGradients(Gradients):
         super().__init__(model, objective, params)
         self.batch_size = params.batch_size
         self.asked: list[tuple[torch.Size, Tensor]] | None = None  # shape, and an empty tensor of its kind
-        torch._dynamo.config.trace_autograd_ops = True  # type: ignore[attr-defined]  # not in its stubs
+        torch._dynamo.config.trace_autograd_ops = True
         # Nothing that guards look at changes between two calls, and looking took a tenth of a small step.
         # Each object then needs graphs of its own.
         options: dict[str, str | int | bool | Callable[..., object]] = {

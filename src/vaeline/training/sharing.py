@@ -47,7 +47,9 @@ class Share:
             VaelineError: for more processes than parts.
         """
         if size > PARTS:
-            raise VaelineError(f"NPROC = {size}: a minibatch has {PARTS} parts: use at most {PARTS} processes")
+            raise VaelineError(
+                f"NPROC = {size}: a minibatch has {PARTS} parts: use at most {PARTS} processes"
+            )
         ends = [first_row(process * PARTS // size, total) for process in range(size + 1)]
         if any(start == stop for start, stop in zip(ends, ends[1:], strict=False)):
             return cls(range(PARTS), total, 1 / size)

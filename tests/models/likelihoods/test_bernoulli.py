@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from tests.support.small import config, digits
-from vaeline.data.draws import Draws
 from vaeline.core.errors import VaelineError
+from vaeline.data.draws import Draws
 from vaeline.models.likelihoods.bernoulli import brighter
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 

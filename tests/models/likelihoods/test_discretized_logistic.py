@@ -9,8 +9,8 @@ import torch
 from scipy.stats import logistic
 
 from tests.support.small import config, digits, objective, vae
-from vaeline.data.draws import Draws
 from vaeline.core.errors import VaelineError
+from vaeline.data.draws import Draws
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.likelihoods.discretized_logistic import LevelMixture
 from vaeline.training.gradients import CompiledGradients, Gradients

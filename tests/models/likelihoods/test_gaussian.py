@@ -5,8 +5,8 @@ import torch
 from torch.distributions import Normal
 
 from tests.support.small import config, digits, objective, vae
-from vaeline.data.draws import Draws
 from vaeline.core.errors import VaelineError
+from vaeline.data.draws import Draws
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.training.gradients import CompiledGradients, Gradients
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
 from vaeline.models.contracts import Model
+from vaeline.models.distributions.gaussians import is_diagonal_gaussian
 from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.models.inference import Layer
 from vaeline.training.objectives.limits import no_lone_image, only_factorised_layer, reject_free_bits
@@ -78,7 +79,9 @@ def aggregate(layer: Layer, images: int) -> tuple[Tensor, Tensor]:
     images without replacement: q(z) is unbiased. Its logarithm is too low by Jensen's inequality, and exact
     where the batch is all images.
     """
-    own = layer.posterior.base_dist.log_prob(layer.sample.unsqueeze(-2))  # log q(z_j|x_n): [K, B, B of n, d]
+    posterior = layer.posterior
+    assert is_diagonal_gaussian(posterior)  # `only_factorised_layer` rejects others
+    own = posterior.base_dist.log_prob(layer.sample.unsqueeze(-2))  # log q(z_j|x_n): [K, B, B of n, d]
     weights = log_weights(len(own[0]), images, dtype=own.dtype, device=own.device)
     joint = (own.sum(-1) + weights).logsumexp(-1)
     marginals = (own + weights.unsqueeze(-1)).logsumexp(-2)

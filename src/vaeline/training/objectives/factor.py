@@ -3,7 +3,6 @@
 from itertools import pairwise
 from typing import Protocol
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.func import functional_call

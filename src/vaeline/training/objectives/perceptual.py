@@ -43,6 +43,9 @@ class Perceptual(Objective):
 
         weight: float = Field(1.0, ge=0)
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, *, section: PerceptualSection, free_bits: float) -> None:
         super().__init__()
         self.elbo = ELBO(section=section, free_bits=free_bits)
