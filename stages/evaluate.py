@@ -12,10 +12,10 @@ from vaeline.evaluation.estimators.estimate import means_with_errors
 from vaeline.evaluation.estimators.latents import ACTIVITY_IMAGES, activity
 from vaeline.evaluation.estimators.reconstruction import reconstruction_errors
 from vaeline.evaluation.looseness import bound_lines, iwae_curve, iwae_looseness
+from vaeline.evaluation.observing import evaluation_set
 from vaeline.evaluation.params import EvaluateParams
 from vaeline.evaluation.target import target_verdict
 from vaeline.models import checkpoints
-from vaeline.models.observing import evaluation_set
 from vaeline.reporting.plots.curves import bounds_over_k
 from vaeline.runtime import processes
 from vaeline.runtime.devices import device

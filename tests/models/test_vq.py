@@ -10,8 +10,8 @@ from vaeline.core.errors import VaelineError
 from vaeline.evaluation.estimators.annealed import annealed_importance_sampling
 from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds
 from vaeline.evaluation.estimators.latents import measure_latents
+from vaeline.evaluation.observing import start_from
 from vaeline.models.distributions.codebook import nearest_codes
-from vaeline.models.observing import start_from
 from vaeline.training.fit import fit
 from vaeline.training.gradients import Gradients
 

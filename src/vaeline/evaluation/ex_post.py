@@ -15,8 +15,8 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 from vaeline.data.observations import Observations
 from vaeline.data.prepared import Split
 from vaeline.evaluation.chunks import even_indices, model_input_chunks
+from vaeline.evaluation.observing import evaluation_set
 from vaeline.models.contracts import Model
-from vaeline.models.observing import evaluation_set
 
 COMPONENTS = 10  # as Ghosh et al., who use full covariances too
 MIXTURE_IMAGES = 10_000  # in 20 dimensions a mixture has 2,309 free parameters

@@ -64,20 +64,23 @@ class CodePrior(Prior):
 
     def forward(self) -> Distribution:
         """Returns p(z): batch [], event [side² · embedding_dim]."""
-        return Coded(self.codebook.table, self.side**2, self.logits, self.draw)
+        return Coded(self.codebook.table, self.side**2, self.logits, self.choose)
 
     def logits(self, codes: Tensor) -> Tensor:
         """Returns log p(c_i | c_1 … c_{i−1}), unnormalised, [N, side², codes], for codes [N, side²]."""
         grid = self._one_hot(codes).unflatten(1, (self.side, self.side)).movedim(-1, 1)
         return in_full(self.network(grid)).flatten(2).mT
 
-    def draw(self, n: int) -> Tensor:
-        """Returns codes [n, side²], drawn one after the other."""
+    def choose(self, uniform: Tensor) -> Tensor:
+        """Returns codes [N, side²], drawn one after the other by uniform numbers in [0, 1] of that shape."""
+        numbers = iter(uniform.T.contiguous().unbind())
 
         def step(logits: Tensor) -> Tensor:
-            return self._one_hot(logits.softmax(-1).multinomial(1)[:, 0])
+            cumulative = logits.softmax(-1).cumsum(-1)
+            codes = torch.searchsorted(cumulative, next(numbers).unsqueeze(-1)).squeeze(-1)
+            return self._one_hot(codes.clamp(max=self.codes - 1))  # rounding may leave the last sum below 1
 
-        grid = self.network.sample(step, (n, self.side, self.side))
+        grid = self.network.sample(step, (len(uniform), self.side, self.side))
         return grid.argmax(1).flatten(1)
 
     def _one_hot(self, codes: Tensor) -> Tensor:
