@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from vaeline.core.files import write_figure, write_json, write_text
 from vaeline.experiments.results import RESULTS
 from vaeline.experiments.tables import markdown_table
-from vaeline.reporting.plots.style import PALETTE, figure, styled
+from vaeline.reporting.plots.palette import PALETTE
+from vaeline.reporting.plots.style import figure, styled
 
 HEADING = ("work", "against", "ratio", "quartiles", "goal", "met", "rounds", "our time")
 ANSWERS = {True: "yes", False: "no", None: "–"}

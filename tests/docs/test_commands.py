@@ -37,7 +37,9 @@ def _at_the_root(at_the_root):
     pass
 
 
-@pytest.mark.parametrize(("page", "words"), COMMANDS, ids=lambda value: " ".join(value) if isinstance(value, tuple) else value)
+@pytest.mark.parametrize(
+    ("page", "words"), COMMANDS, ids=lambda value: " ".join(value) if isinstance(value, tuple) else value
+)
 def test_a_command_does_what_a_reader_expects_of_it(page, words):
     match words:
         case ("dvc", "exp", "run", *rest):
@@ -100,7 +102,11 @@ def _overrides(words: list[str]) -> list[str]:
     """Returns the last value of each param that a `vaeline …` is given: one that is valid there."""
     pairs = [word for word in words[1:] if "=" in word and not word.startswith("-")]
     options = {"--beta": "beta", "--seeds": "seed"}
-    pairs += [f"{options[option]}={value}" for option, value in zip(words, words[1:], strict=False) if option in options]
+    pairs += [
+        f"{options[option]}={value}"
+        for option, value in zip(words, words[1:], strict=False)
+        if option in options
+    ]
     chosen = []
     for key, _, values in (pair.partition("=") for pair in pairs):
         each = values.split(",")
@@ -131,4 +137,3 @@ def test_a_wrong_command_is_noticed():
             experiment(words)
     with pytest.raises(VaelineError):
         _overrides(["frontier", "--beta", "1,-2"])
-

@@ -9,8 +9,14 @@ from tests.docs.markdown import Page, outs, pages
 
 PAGES = pages()
 PATH = re.compile(r"(src|tests|docs|presets|stages|examples|benchmarks|outputs)/[^:<…*\s]*$")
-WRITTEN = ("docs/results/sweep.md", "docs/results/seeds.md", "docs/_build/html")  # by commands, when they are given
-RESULTS = {f"docs/results/{name}.md" for name in ("models", "table1", "frontier", "sprites", "clinic", "bench")}
+WRITTEN = (
+    "docs/results/sweep.md",
+    "docs/results/seeds.md",
+    "docs/_build/html",
+)  # by commands, when they are given
+RESULTS = {
+    f"docs/results/{name}.md" for name in ("models", "table1", "frontier", "sprites", "clinic", "bench")
+}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
@@ -28,7 +34,10 @@ def test_every_path_exists_or_is_written_by_a_stage(page):
     made = outs()
     for path in filter(PATH.match, page.code):
         if path.startswith("outputs/"):
-            assert any(path == out or path.startswith(f"{out}/") or out.startswith(f"{path.rstrip('/')}/") for out in made), path
+            assert any(
+                path == out or path.startswith(f"{out}/") or out.startswith(f"{path.rstrip('/')}/")
+                for out in made
+            ), path
         elif not path.startswith(WRITTEN) and "NAME" not in path:
             assert (ROOT / path).exists(), path
 

@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vaeline.reporting.plots.style import PALETTE, figure, styled
+from vaeline.reporting.plots.palette import PALETTE
+from vaeline.reporting.plots.style import figure, styled
 
 ERRORS = 2  # standard errors that a bar is long, to each side
 DOT = {"marker": "o", "markersize": 5, "capsize": 3}
