@@ -1,8 +1,8 @@
-"""Prints the seconds that the stages' `main`s take, one after the other in a process that has everything."""
+"""Prints the seconds that the stages' `main` functions take, in one process with all imports done."""
 
 import time
 
-# What stages import only where they need it would count as their arithmetic.
+# What stages import where they need it would otherwise count as their work.
 import pytorch_fid.inception  # noqa: F401
 import sklearn.datasets
 import sklearn.manifold  # noqa: F401

@@ -1,12 +1,10 @@
 """The whole of params.yaml as one typed, frozen and strictly validated object."""
 
-import sys
 from pathlib import Path
 from typing import Any, Self
 
 from ruamel.yaml import YAML
 
-from vaeline.core.errors import VaelineError
 from vaeline.core.files import replacing, write_json
 from vaeline.core.params import Hyperparameters, read_yaml, validated
 from vaeline.data.catalog import DATASETS
@@ -49,15 +47,3 @@ class ExperimentConfig(Hyperparameters):
     def load(cls, path: Path | str = "params.yaml") -> Self:
         """Reads a YAML or JSON file; raises VaelineError, in one line, for the first thing wrong in it."""
         return validated(cls, read_yaml(path), str(path))
-
-
-def main() -> None:
-    """Checks the whole of params.yaml, also what no stage reads: one line and status 1 if it is wrong."""
-    try:
-        ExperimentConfig.load()
-    except VaelineError as error:
-        sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,5 +1,6 @@
 """Every command on every page: its params exist and validate, it parses, its target or its file is there."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 import typer.main
 
 from tests.conftest import ROOT
-from tests.docs.markdown import Page, pages
+from tests.docs.markdown import pages
 from vaeline.core.errors import VaelineError
 from vaeline.experiments import presets
 from vaeline.experiments.find import params_with
@@ -93,7 +94,7 @@ def vaeline(words: list[str]) -> None:
     assert params_with(_overrides(words))
     for name in [word for word in words[1:] if not word.startswith("-") and "=" not in word]:
         if words[0] == "preset" and name != "NAME":
-            assert presets.overrides(name)
+            assert presets.preset_overrides(name)
         if words[0] in ("clinic", "zoo"):
             assert Path("presets", f"{words[0]}-{name}.yaml").is_file()
 
@@ -103,9 +104,7 @@ def _overrides(words: list[str]) -> list[str]:
     pairs = [word for word in words[1:] if "=" in word and not word.startswith("-")]
     options = {"--beta": "beta", "--seeds": "seed"}
     pairs += [
-        f"{options[option]}={value}"
-        for option, value in zip(words, words[1:], strict=False)
-        if option in options
+        f"{options[option]}={value}" for option, value in itertools.pairwise(words) if option in options
     ]
     chosen = []
     for key, _, values in (pair.partition("=") for pair in pairs):

@@ -46,16 +46,3 @@ def test_the_readme_leads_to_the_sections_of_the_site():
     links = set(Page("README.md").links)
     assert {"docs/course.md", "docs/guides/choosing_parts.md", "docs/reference/metrics.md"} <= links
     assert {"CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "CITATION.cff", "examples"} <= links
-
-
-def test_every_page_of_the_site_is_reached_from_its_index():
-    """Sphinx says so of pages that no table of contents has; that the index lists them is asserted here."""
-    listed = {
-        f"docs/{line}.md"
-        for block in Page("docs/index.md").blocks("{toctree}")
-        for line in block.splitlines()
-        if line and not line.startswith(":")
-    }
-    nested = {page.name for page in PAGES if re.match(r"docs/reference/api/(?!index)", page.name)}
-    written = {page.name for page in PAGES if page.name.startswith("docs/")} - {"docs/index.md"} - nested
-    assert listed == written

@@ -1,12 +1,13 @@
 import pytest
 import torch
 
+from tests.support.noise import PreparedNoise, RecordedNoise
 from tests.support.small import objective, shown_to, split, vae
 from vaeline.data.prepared import Split
 from vaeline.evaluation.estimators.latents import activity, measure_latents
+from vaeline.evaluation.observing import evaluation_set, start_from
 from vaeline.models.catalog import MODELS
 from vaeline.models.networks.catalog import NETWORKS
-from vaeline.models.observing import evaluation_set, start_from
 
 K, B = 3, 5
 EVERY = [(model, network) for model in MODELS for network in NETWORKS]
@@ -29,6 +30,35 @@ def test_it_infers_k_draws_for_each_image(name, network, shape):
     assert seen.distortion(x).shape == (K, B)
     assert seen.log_weights(x).shape == (K, B)
     assert len(seen.kl_terms()) == B
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_it_asks_for_the_same_noise_each_time_and_draws_from_that_alone(name):
+    built = model(name, "mlp")  # in training mode, in which a codebook draws as well
+    x = shown_to(built, B)
+    state, (first, second) = torch.get_rng_state(), (RecordedNoise(), RecordedNoise())
+    before = {key: value.clone() for key, value in built.state_dict().items()}
+    seen = built.infer(x, K, noise=first)
+    built.load_state_dict(before)
+    again = built.infer(x, K, noise=second)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert first.shapes == second.shapes
+    assert all(shape[:2] in ((K, B), (1, B)) for shape in first.shapes)
+    for layer, other in zip(seen.layers, again.layers, strict=True):
+        assert torch.equal(layer.sample, other.sample)
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_it_is_one_graph_with_noise_that_was_drawn_beforehand(name):
+    built = model(name, "mlp").eval()
+    x, noise = shown_to(built, B), RecordedNoise()
+    expected = built.infer(x, K, noise=noise).log_weights(x)
+
+    def weights(x, *drawn):
+        return built.infer(x, K, noise=PreparedNoise(list(drawn))).log_weights(x)
+
+    compiled = torch.compile(weights, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(x, *noise.drawn), expected)
 
 
 @pytest.mark.parametrize(("name", "network"), EVERY)

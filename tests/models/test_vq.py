@@ -10,8 +10,8 @@ from vaeline.core.errors import VaelineError
 from vaeline.evaluation.estimators.annealed import annealed_importance_sampling
 from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds
 from vaeline.evaluation.estimators.latents import measure_latents
+from vaeline.evaluation.observing import start_from
 from vaeline.models.distributions.codebook import nearest_codes
-from vaeline.models.observing import start_from
 from vaeline.training.fit import fit
 from vaeline.training.gradients import Gradients
 
@@ -141,7 +141,7 @@ def test_a_skipped_update_leaves_the_codebook():
 def test_it_starts_at_what_the_encoder_says_of_training_images():
     built = model(codes=8)
     start_from(built, split(50))
-    seen = built.vectors(torch.from_numpy(split(50).spread(50))).flatten(0, 1)
+    seen = built.vectors(torch.from_numpy(split(50).evenly_spaced(50))).flatten(0, 1)
     assert nearest_codes(built.prior().table, seen)[1].max() < 1e-5
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json
-from vaeline.reporting.readme import END, START, write_readme
+from vaeline.reporting.readme import END, START, update_readme
 
 
 @pytest.fixture
@@ -23,21 +23,21 @@ def report(tmp_path):
 
 
 def test_figures_are_between_the_markers_and_nothing_else_changes(readme, report, tmp_path):
-    write_readme()
+    update_readme()
     once = readme.read_text()
     assert once.startswith(f"above\n{START}")
     assert once.endswith(f"{END}\nbelow\n")
     assert "old figures" not in once
     assert "| ELBO, test (nats) | -98.12 ± 0.25 |" in once
     assert (tmp_path / "docs/pictures/samples.png").read_bytes() == b"a picture"
-    write_readme()
+    update_readme()
     assert readme.read_text() == once
 
 
 def test_without_a_run_one_line_says_what_to_do(readme):
     before = readme.read_text()
     with pytest.raises(VaelineError, match=r"summary\.json: no such file; `make repro` writes it"):
-        write_readme()
+        update_readme()
     assert readme.read_text() == before
 
 
@@ -45,5 +45,5 @@ def test_without_a_run_one_line_says_what_to_do(readme):
 def test_readme_without_markers_is_left_alone(readme, report, content):
     readme.write_text(content)
     with pytest.raises(VaelineError, match="needs the lines"):
-        write_readme()
+        update_readme()
     assert readme.read_text() == content

@@ -76,9 +76,9 @@ def ui(root: Path) -> Iterator[dict[str, str]]:
         port = free.getsockname()[1]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_"))}
     server = subprocess.Popen(
-        [sys.executable, "-c", "from vaeline.tracking.ui import serve_ui; serve_ui()"],
+        [sys.executable, "-c", "from vaeline.cli import main; main()", "ui", "--port", str(port)],
         cwd=root,
-        env=environment | {"PORT": str(port), "PYTHONPATH": str(ROOT / "src")},
+        env=environment | {"PYTHONPATH": str(ROOT / "src")},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
 from vaeline.models.distributions.gaussians import diagonal_gaussian
+from vaeline.models.distributions.noise import Noise, draw, global_noise
 from vaeline.models.inference import Inference, Layer
 
 D, LATENT = 6, 2
@@ -58,9 +59,13 @@ class LinearGaussian(nn.Module):
     def conditioned(self, x: Tensor) -> "LinearGaussian":
         return self
 
-    def infer(self, x: Tensor, k: int = 1) -> Inference:
+    def infer(self, x: Tensor, k: int = 1, noise: Noise = global_noise) -> Inference:
         posterior = self.q(x)
-        z = posterior.rsample((k,))
+        if self.diagonal:
+            z = draw(posterior, (k,), noise)
+        else:
+            eps = noise(torch.Size((k, *posterior.loc.shape)), posterior.loc)
+            z = posterior.loc + (posterior.scale_tril @ eps.unsqueeze(-1)).squeeze(-1)
         return Inference((Layer(posterior, self.prior(), z),), self.decode(z))
 
     def q(self, x: Tensor) -> Distribution:

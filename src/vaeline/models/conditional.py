@@ -14,6 +14,7 @@ from vaeline.core.numerics import in_full
 from vaeline.data.observations import Labelled, Observations, pixels
 from vaeline.models.base import LatentVariableModel, over_rows
 from vaeline.models.contracts import EventShape, Generative, StartingPoint
+from vaeline.models.distributions.noise import Noise, draw, global_noise
 from vaeline.models.inference import Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.networks.catalog import NETWORKS
@@ -61,10 +62,10 @@ class ConditionalVAE(LatentVariableModel):
         plane = self.plane(x.labels) if isinstance(x, Labelled) else images.new_zeros(len(x), *self.size)
         return self.posterior(self.encoder(torch.cat([images, plane.reshape(-1, 1, *self.size)], 1)))
 
-    def layers(self, x: Observations, k: int = 1) -> tuple[Layer, ...]:
+    def layers(self, x: Observations, k: int = 1, noise: Noise = global_noise) -> tuple[Layer, ...]:
         """Returns the layer: q(z|x, y), p(z) and k draws z ~ q(z|x, y), for x [B, C, H, W] in [0, 1]."""
         posterior = self.encode(x)
-        return (Layer(posterior, self.prior(), posterior.rsample((k,))),)
+        return (Layer(posterior, self.prior(), draw(posterior, (k,), noise)),)
 
     def conditioned(self, x: Observations) -> Generative:
         """Returns the model of images with the labels of x."""

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaeline.data.observations import Observations
+from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.models.inference import Inference, Layer
 
 EventShape = tuple[int, ...]
@@ -54,7 +55,10 @@ class Posterior(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, features: Tensor) -> Distribution:
-        """Returns q(z|x) for features [..., features]: batch [...], event [latent_dim]."""
+        """Returns q(z|x) for features [..., features]: batch [...], event [latent_dim].
+
+        A diagonal Gaussian, or a distribution that is `NoiseDriven`.
+        """
 
 
 class Prior(nn.Module, ABC):
@@ -71,7 +75,10 @@ class Prior(nn.Module, ABC):
 
     @abstractmethod
     def forward(self) -> Distribution:
-        """Returns p(z): batch [], event [latent_dim]."""
+        """Returns p(z): batch [], event [latent_dim].
+
+        A diagonal Gaussian, or a distribution that is `NoiseDriven`.
+        """
 
     def start_at(self, examples: Callable[[int], Tensor]) -> None:
         """Starts at training examples, if it has a use for them: `examples(M)` is [M, *event_shape]."""
@@ -175,8 +182,12 @@ class Model(nn.Module, ABC):
         self.event_shape = event_shape
 
     @abstractmethod
-    def layers(self, x: Observations, k: int = 1) -> tuple[Layer, ...]:
-        """Returns the stochastic layers with k draws of each, the one that the decoder takes first."""
+    def layers(self, x: Observations, k: int = 1, noise: Noise = global_noise) -> tuple[Layer, ...]:
+        """Returns the stochastic layers with k draws of each, the one that the decoder takes first.
+
+        All draws are made of `noise`, which is asked for [k, B, …] (or [1, B, …]), in the same order and
+        shapes at each call with as many observations and draws.
+        """
 
     @abstractmethod
     def decode(self, z: Tensor) -> Distribution:
@@ -194,9 +205,9 @@ class Model(nn.Module, ABC):
     def sample(self, n: int) -> Tensor:
         """Returns n observations in [0, 1], [n, *event_shape]: the mean of p(x|z) at z ~ p(z)."""
 
-    def infer(self, x: Observations, k: int = 1) -> Inference:
+    def infer(self, x: Observations, k: int = 1, noise: Noise = global_noise) -> Inference:
         """Returns all layers with k draws of each, and p(x|z), for x [B, *event_shape] in [0, 1]."""
-        layers = self.layers(x, k)
+        layers = self.layers(x, k, noise)
         return Inference(layers, self.conditioned(x).decode(layers[0].sample))
 
     def conditioned(self, x: Observations) -> Generative:  # noqa: ARG002

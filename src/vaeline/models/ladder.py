@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaeline.core.params import BaseOptions
+from vaeline.data.observations import Observations, pixels
 from vaeline.models.base import LatentVariableModel, over_rows
 from vaeline.models.contracts import EventShape
 from vaeline.models.distributions.gaussians import diagonal_gaussian
+from vaeline.models.distributions.noise import Noise, draw, global_noise
 from vaeline.models.inference import Inference, Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.networks.catalog import NETWORKS
@@ -75,23 +77,23 @@ class LadderVAE(LatentVariableModel):
         """Returns q(z_L|x) for x [B, C, H, W]: batch [B], event [d_L]."""
         return self.posterior(self._upwards(x)[-1])
 
-    def layers(self, x: Tensor, k: int = 1) -> tuple[Layer, ...]:
+    def layers(self, x: Observations, k: int = 1, noise: Noise = global_noise) -> tuple[Layer, ...]:
         """Returns all layers, z_1 first, with k draws of each, for x [B, C, H, W] in [0, 1]."""
-        *features, top = self._upwards(x)
+        *features, top = self._upwards(pixels(x))
         posterior = self.posterior(top)
-        layers = [Layer(posterior, self.prior(), posterior.rsample((k,)))]
+        layers = [Layer(posterior, self.prior(), draw(posterior, (k,), noise))]
 
         def infer(level: int, prior: Distribution) -> Tensor:
             posterior = _product(self.seen[level](features[level]), prior)
-            layers.insert(0, Layer(posterior, prior, posterior.rsample()))
+            layers.insert(0, Layer(posterior, prior, draw(posterior, (), noise)))
             return layers[0].sample
 
         self._down(layers[0].sample, infer)
         return tuple(layers)
 
-    def infer(self, x: Tensor, k: int = 1) -> Inference:
+    def infer(self, x: Observations, k: int = 1, noise: Noise = global_noise) -> Inference:
         """Returns all layers with k draws of each, and p(x|z), for x [B, C, H, W] in [0, 1]."""
-        layers = self.layers(x, k)
+        layers = self.layers(x, k, noise)
         z = torch.cat([layer.sample for layer in layers], dim=-1)
         return Inference(layers, self.decode(z[..., : self.latent_dim]))
 

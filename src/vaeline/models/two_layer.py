@@ -8,9 +8,11 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vaeline.core.params import BaseOptions
+from vaeline.data.observations import Observations, pixels
 from vaeline.models.base import LatentVariableModel, over_rows
 from vaeline.models.contracts import EventShape
 from vaeline.models.distributions.moments import moments
+from vaeline.models.distributions.noise import Noise, draw, global_noise
 from vaeline.models.inference import Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.networks.catalog import NETWORKS
@@ -54,12 +56,12 @@ class TwoLayerVAE(LatentVariableModel):
         )
         self.decoder = self.network.decoder(first, self.likelihood.parameter_shape)
 
-    def layers(self, x: Tensor, k: int = 1) -> tuple[Layer, ...]:
+    def layers(self, x: Observations, k: int = 1, noise: Noise = global_noise) -> tuple[Layer, ...]:
         """Returns both layers with k draws of (z₁, z₂), for x [B, C, H, W] in [0, 1]."""
-        posterior = self.posterior(self.encoder(x))
-        z1 = posterior.rsample((k,))
+        posterior = self.posterior(self.encoder(pixels(x)))
+        z1 = draw(posterior, (k,), noise)
         posterior2 = self.encode2(z1)
-        z2 = posterior2.rsample()
+        z2 = draw(posterior2, (), noise)
         prior = self.prior1(z2)
         # z₂ was drawn from z₁, so that under q the one does not stay while the other varies: the KL of the
         # first layer has no closed form.

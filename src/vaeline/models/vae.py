@@ -5,8 +5,10 @@ from typing import Any
 from torch import Tensor
 from torch.distributions import Distribution
 
+from vaeline.data.observations import Observations, pixels
 from vaeline.models.base import LatentVariableModel
 from vaeline.models.contracts import EventShape
+from vaeline.models.distributions.noise import Noise, draw, global_noise
 from vaeline.models.inference import Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.networks.catalog import NETWORKS
@@ -36,10 +38,10 @@ class VAE(LatentVariableModel):
         """Returns q(z|x) for x [B, C, H, W]: batch [B], event [latent_dim]."""
         return self.posterior(self.encoder(x))
 
-    def layers(self, x: Tensor, k: int = 1) -> tuple[Layer, ...]:
+    def layers(self, x: Observations, k: int = 1, noise: Noise = global_noise) -> tuple[Layer, ...]:
         """Returns q(z|x), p(z) and k draws z ~ q(z|x), for x [B, C, H, W] in [0, 1]."""
-        posterior = self.encode(x)
-        return (Layer(posterior, self.prior(), posterior.rsample((k,))),)
+        posterior = self.encode(pixels(x))
+        return (Layer(posterior, self.prior(), draw(posterior, (k,), noise)),)
 
     def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
         """Returns z ~ p(z), [*shape, latent_dim], without a gradient."""

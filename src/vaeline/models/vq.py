@@ -10,10 +10,12 @@ from torch.distributions import Distribution
 from vaeline.core.errors import VaelineError
 from vaeline.core.numerics import in_full
 from vaeline.core.params import BaseOptions
+from vaeline.data.observations import Observations, pixels
 from vaeline.models.base import LatentVariableModel
 from vaeline.models.contracts import EventShape, StartingPoint
 from vaeline.models.distributions.codebook import nearest_codes, usage
 from vaeline.models.distributions.codes import Assigned
+from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.models.inference import Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.networks.catalog import NETWORKS
@@ -77,17 +79,17 @@ class VQVAE(LatentVariableModel):
         images = start.examples(min(len(start.labels), STARTED_FROM))
         self.prior.codebook.start_at(self.vectors(images).flatten(0, 1))
 
-    def layers(self, x: Tensor, k: int = 1) -> tuple[Layer, ...]:
+    def layers(self, x: Observations, k: int = 1, noise: Noise = global_noise) -> tuple[Layer, ...]:
         """Returns q(z|x), p(z) and the one z k times, for x [B, C, H, W] in [0, 1].
 
         In training the codebook then moves towards x; what is returned is by the codes as they were.
         """
         prior = self.prior()
-        seen = self.vectors(x)
+        seen = self.vectors(pixels(x))
         codes, _ = nearest_codes(seen, prior.table)
         posterior = Assigned(seen, prior.table[codes], self.commitment)
         if self.training:
-            self.prior.codebook.follow(seen.detach(), codes)
+            self.prior.codebook.follow(seen.detach(), codes, noise)
         return (Layer(posterior, prior, posterior.rsample((k,))),)
 
     def prior_sample(self, shape: tuple[int, ...]) -> Tensor:

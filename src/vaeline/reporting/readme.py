@@ -10,7 +10,7 @@ from vaeline.reporting.summary import headline_table
 START, END = "<!-- figures of the last run: vaeline readme -->\n", "<!-- end of figures -->"
 
 
-def write_readme(
+def update_readme(
     outputs: Path = Path("outputs"),
     readme: Path = Path("README.md"),
     pictures: Path = Path("docs/pictures"),

@@ -3,19 +3,19 @@
 import json
 import os
 import sys
+from typing import NoReturn
 from urllib.parse import quote
 
 from vaeline.core.errors import VaelineError
 from vaeline.tracking.runs.mlflow_api import MlflowClient
 from vaeline.tracking.runs.store import database
 
-DEFAULT_PORT = "5000"
 RUNS_COMPARED = 5  # runs, at most, in the link to the comparison
 # Selects the runs. MLflow's front page shows traces, of which there are none.
 TRAINING_VIEW = "workflowType=machine_learning"
 
 
-def ui_links(store: str, port: str) -> dict[str, str]:
+def ui_links(store: str, port: int) -> dict[str, str]:
     """Returns the addresses of the newest experiment's table of runs, and of its newest runs side by side.
 
     Args:
@@ -37,8 +37,8 @@ def ui_links(store: str, port: str) -> dict[str, str]:
     return links
 
 
-def serve_ui() -> None:
-    """Prints the links, and becomes the server of the UI, at the port that the variable PORT names.
+def serve_ui(port: int) -> NoReturn:
+    """Prints the links, and becomes the server of the UI.
 
     Raises:
         VaelineError: The runs are in a tracking server, which has a UI of its own, or no run is recorded.
@@ -47,10 +47,10 @@ def serve_ui() -> None:
         raise VaelineError(f"the runs are at MLFLOW_TRACKING_URI = {server}: open that address in a browser")
     if not database().is_file():
         raise VaelineError("no run is recorded yet: `make repro` records the first")
-    store, port = f"sqlite:///{database()}", os.environ.get("PORT", DEFAULT_PORT)
+    store = f"sqlite:///{database()}"
     for name, address in ui_links(store, port).items():
         print(f"{name}: {address}")
     print("(ready in about 15 s; Ctrl-C stops it)", flush=True)
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # halves the time to start
-    serve = ["-m", "mlflow", "ui", "--backend-store-uri", store, "--workers", "1", "--port", port]
+    serve = ["-m", "mlflow", "ui", "--backend-store-uri", store, "--workers", "1", "--port", str(port)]
     os.execv(sys.executable, [sys.executable, *serve])

@@ -17,15 +17,16 @@ def logits(codes: torch.Tensor) -> torch.Tensor:
     return STEPS[torch.cat([first, codes[:, :-1]], 1)]
 
 
-def draw(n: int) -> torch.Tensor:
-    codes = torch.zeros(n, POSITIONS, dtype=torch.int64)
+def choose(uniform: torch.Tensor) -> torch.Tensor:
+    codes = torch.zeros(uniform.shape, dtype=torch.int64)
     for i in range(POSITIONS):
-        codes[:, i] = logits(codes)[:, i].softmax(-1).multinomial(1)[:, 0]
+        heights = logits(codes)[:, i].softmax(-1).cumsum(-1)
+        codes[:, i] = (uniform[:, [i]] > heights).sum(-1)
     return codes
 
 
 def prior() -> Coded:
-    return Coded(TABLE, POSITIONS, logits, draw)
+    return Coded(TABLE, POSITIONS, logits, choose)
 
 
 def every() -> torch.Tensor:

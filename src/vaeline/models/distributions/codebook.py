@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from vaeline.models.distributions.noise import Noise, global_noise
+
 DEAD_SHARE = 0.1  # of an even share: a code that is used less is started anew
 
 
@@ -44,11 +46,15 @@ class Codebook(nn.Module):
         """Starts at random ones of `vectors` [N, dim], each with an even share; some twice if N < codes."""
         codes = len(self.running_shares)
         self.running_shares.fill_(1 / codes)
-        self.running_sums.copy_(_some(vectors, codes) / codes)
+        self.running_sums.copy_(_some(vectors, codes, global_noise) / codes)
 
     @torch.no_grad()
-    def follow(self, vectors: Tensor, codes: Tensor) -> None:
-        """Moves towards `vectors` [..., dim] that were assigned to `codes` [...], and revives dead codes."""
+    def follow(self, vectors: Tensor, codes: Tensor, noise: Noise = global_noise) -> None:
+        """Moves towards `vectors` [B, …, dim] that were assigned to `codes` [B, …], and revives dead codes.
+
+        The vectors that these start again at are chosen by `noise` [1, B, …].
+        """
+        fresh = _some(vectors, len(self.running_shares), noise)
         vectors = vectors.reshape(-1, vectors.shape[-1])
         every = torch.arange(len(self.running_shares), device=codes.device)
         assigned = (codes.reshape(-1, 1) == every).to(vectors.dtype)  # [N, codes]
@@ -58,9 +64,8 @@ class Codebook(nn.Module):
         self.running_sums.lerp_(sums, 1 - self.decay)
         even = 1 / len(every)
         dead = self.running_shares < DEAD_SHARE * even
-        fresh = _some(vectors, len(every)) * even
         self.running_shares.copy_(torch.where(dead, even, self.running_shares))
-        self.running_sums.copy_(torch.where(dead.unsqueeze(-1), fresh, self.running_sums))
+        self.running_sums.copy_(torch.where(dead.unsqueeze(-1), fresh * even, self.running_sums))
 
 
 def usage(codes: Tensor, size: int) -> tuple[float, float]:
@@ -73,7 +78,8 @@ def usage(codes: Tensor, size: int) -> tuple[float, float]:
     return torch.special.entr(p).sum().exp().item(), (p > 0).double().mean().item()
 
 
-def _some(vectors: Tensor, count: int) -> Tensor:
-    """Returns `count` random rows of `vectors` [N, d], no two of them the same row if there are as many."""
-    order = torch.randperm(len(vectors), device=vectors.device)
-    return vectors[order[torch.arange(count, device=vectors.device) % len(vectors)]]
+def _some(vectors: Tensor, count: int, noise: Noise) -> Tensor:
+    """Returns `count` random rows of `vectors` [..., d], no two of them the same row if there are as many."""
+    order = noise(torch.Size((1, *vectors.shape[:-1])), vectors).flatten().argsort()
+    rows = vectors.reshape(-1, vectors.shape[-1])
+    return rows[order[torch.arange(count, device=rows.device) % len(rows)]]

@@ -1,12 +1,13 @@
 """Distributions over codes, by the vectors that stand for them: d = positions · dim numbers side by side."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from vaeline.models.distributions.codebook import nearest_codes
 from vaeline.models.distributions.gaussians import Termwise
+from vaeline.models.distributions.noise import Noise, NoiseDriven
 
 
 class Assigned(Termwise):
@@ -33,7 +34,7 @@ class Assigned(Termwise):
         """Zeros, [B, d]."""
         return torch.zeros_like(self.mean)
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Returns the vectors for each of `sample_shape`, one memory for all, with a gradient to `seen`."""
         through = self.at + (self.seen - self.seen.detach())
         return through.flatten(1).expand(*sample_shape, *self.batch_shape, *self.event_shape)
@@ -45,11 +46,12 @@ class Assigned(Termwise):
         return torch.where(there, cost - cost.detach(), -torch.inf)
 
 
-class Coded(Termwise):
+class Coded(NoiseDriven, Termwise):
     """p(z) = Π_i p(c_i | c_1 … c_{i−1}), where the vectors of z are rows c_i of `table` [codes, dim].
 
     `logits` takes codes [N, positions] to the unnormalised log-probabilities of each, [N, positions, codes],
-    of which those of position i depend on the codes before it alone; `draw(n)` returns codes [n, positions].
+    of which those of position i depend on the codes before it alone. `choose` takes uniform numbers in [0, 1]
+    to the codes that they draw, [N, positions] both.
     """
 
     def __init__(
@@ -57,9 +59,9 @@ class Coded(Termwise):
         table: Tensor,
         positions: int,
         logits: Callable[[Tensor], Tensor],
-        draw: Callable[[int], Tensor],
+        choose: Callable[[Tensor], Tensor],
     ) -> None:
-        self.table, self.positions, self.logits, self.draw = table, positions, logits, draw
+        self.table, self.positions, self.logits, self.choose = table, positions, logits, choose
         super().__init__(torch.Size(), torch.Size([positions * table.shape[1]]), validate_args=False)
 
     def terms(self, value: Tensor) -> Tensor:
@@ -73,7 +75,8 @@ class Coded(Termwise):
         return torch.where(distance == 0, log_p, -torch.inf)
 
     @torch.no_grad()
-    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
-        """Returns draws [*sample_shape, d], code by code."""
-        shape = torch.Size(sample_shape)
-        return self.table[self.draw(shape.numel())].reshape(*shape, *self.event_shape)
+    def draw(self, sample_shape: Sequence[int], noise: Noise) -> Tensor:
+        """Returns draws [*sample_shape, d] without a gradient, code by code."""
+        uniform = torch.special.ndtr(noise(torch.Size((*sample_shape, self.positions)), self.table))
+        codes = self.choose(uniform.reshape(-1, self.positions))
+        return self.table[codes].reshape(*sample_shape, *self.event_shape)

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 from torch.distributions import Distribution, Transform
 
+from vaeline.models.distributions.noise import Noise, NoiseDriven, draw
 
-class Flow(Distribution):
+
+class Flow(NoiseDriven):
     """The distribution of f_T(… f_1(z₀)), z₀ ~ `base`: log p(z) = log base(z₀) − Σ log |det ∂f_t|.
 
     The density of what was drawn last is known from the drawing; that of any other z takes the steps
@@ -22,9 +23,9 @@ class Flow(Distribution):
         self.log_prob_drawn: Tensor | None = None
         super().__init__(base.batch_shape, base.event_shape, validate_args=False)
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def draw(self, sample_shape: Sequence[int], noise: Noise) -> Tensor:
         """Returns draws with a gradient, [*sample_shape, *batch, d]."""
-        z = self.base.rsample(sample_shape)
+        z = draw(self.base, sample_shape, noise)
         log_prob = self.base.log_prob(z)
         for step in self.steps:
             z, log_det = step.call_and_ladj(z)

@@ -4,13 +4,15 @@ torch.distributions.kl_divergence is not used, since its dispatch breaks the gra
 """
 
 import math
+from collections.abc import Sequence
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
 from vaeline.core.errors import VaelineError
-from vaeline.runtime.shards import standard_normal
+from vaeline.models.distributions.noise import Noise, NoiseDriven
 
 
 def kl_terms(q: Distribution, p: Distribution, z: Tensor) -> Tensor:
@@ -52,22 +54,13 @@ class Termwise(Distribution):
         return self.terms(value).sum(-1)
 
 
-class Gaussian(Normal):
-    """A normal distribution whose noise knows of shards."""
-
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
-        """Returns loc + scale · ε for each of `sample_shape`, with a gradient."""
-        noise = standard_normal(self._extended_shape(sample_shape), self.loc)
-        return self.loc + noise * self.scale
-
-
 def diagonal_gaussian(loc: Tensor, scale: Tensor) -> Independent:
     """Returns N(loc, diag scale²) over the last axis, without the checks that cost a pass over the values."""
-    return Independent(Gaussian(loc, scale, validate_args=False), 1, validate_args=False)
+    return Independent(Normal(loc, scale, validate_args=False), 1, validate_args=False)
 
 
-class FullGaussian(MultivariateNormal):
-    """N(loc, L Lᵀ) with L lower triangular, whose noise knows of shards.
+class FullGaussian(NoiseDriven, MultivariateNormal):
+    """N(loc, L Lᵀ) with L lower triangular.
 
     The density of what was drawn last comes from its noise: to solve for that again costs more, and for an
     ill-conditioned L its digits.
@@ -78,12 +71,12 @@ class FullGaussian(MultivariateNormal):
         self.drawn: Tensor | None = None
         self.log_prob_drawn: Tensor | None = None
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def draw(self, sample_shape: Sequence[int], noise: Noise) -> Tensor:
         """Returns loc + L · ε for each of `sample_shape`, with a gradient."""
-        noise = standard_normal(self._extended_shape(sample_shape), self.loc)
-        self.drawn = self.loc + (self.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
+        eps = noise(torch.Size((*sample_shape, *self.loc.shape)), self.loc)
+        self.drawn = self.loc + (self.scale_tril @ eps.unsqueeze(-1)).squeeze(-1)
         log_det = self.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        self.log_prob_drawn = -0.5 * (noise.square() + math.log(2 * math.pi)).sum(-1) - log_det
+        self.log_prob_drawn = -0.5 * (eps.square() + math.log(2 * math.pi)).sum(-1) - log_det
         return self.drawn
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -91,7 +84,7 @@ class FullGaussian(MultivariateNormal):
         return self.log_prob_drawn if value is self.drawn else super().log_prob(value)
 
 
-def is_diagonal_gaussian(distribution: Distribution) -> bool:
+def is_diagonal_gaussian(distribution: Distribution) -> TypeGuard[Independent[Normal]]:
     """Returns whether `distribution` is of the kind that `diagonal_gaussian` makes."""
     return isinstance(distribution, Independent) and isinstance(distribution.base_dist, Normal)
 

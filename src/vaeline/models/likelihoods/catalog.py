@@ -1,4 +1,4 @@
-"""p(x|z): modules that turn the decoder's output into a distribution over images."""
+"""The table of likelihoods p(x|z)."""
 
 from vaeline.core.registry import Table
 from vaeline.models.likelihoods.bernoulli import Bernoulli

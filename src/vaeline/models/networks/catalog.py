@@ -1,4 +1,4 @@
-"""Deterministic networks: how an image becomes features, and how a latent becomes pixel parameters."""
+"""The table of networks: an image to features, and a latent to the parameters of p(x|z)."""
 
 from vaeline.core.registry import Table
 from vaeline.models.networks.conv import Conv

@@ -1,4 +1,4 @@
-"""q(z|x): modules that turn features into a distribution over latents."""
+"""The table of posteriors q(z|x)."""
 
 from vaeline.core.registry import Table
 from vaeline.models.posteriors.diagonal import DiagonalGaussian

@@ -1,4 +1,4 @@
-"""p(z): modules that return a distribution over latents."""
+"""The table of priors p(z)."""
 
 from vaeline.core.registry import Table
 from vaeline.models.priors.flow import FlowPrior

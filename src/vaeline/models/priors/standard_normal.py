@@ -1,6 +1,7 @@
 """The standard normal prior."""
 
 import torch
+from torch import Tensor
 from torch.distributions import Distribution
 
 from vaeline.models.contracts import Prior
@@ -9,6 +10,9 @@ from vaeline.models.distributions.gaussians import diagonal_gaussian
 
 class StandardNormal(Prior):
     """p(z) = N(0, I)."""
+
+    loc: Tensor
+    scale: Tensor
 
     def __init__(self, *, latent_dim: int) -> None:
         super().__init__()

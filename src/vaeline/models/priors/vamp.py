@@ -1,7 +1,7 @@
 """The VampPrior: a mixture of the model's own posteriors."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 import torch
 from pydantic import Field
@@ -15,10 +15,18 @@ from vaeline.models.distributions.gaussians import is_diagonal_gaussian
 from vaeline.models.distributions.mixtures import GaussianMixture
 
 
+class VampSection(Protocol):
+    """What a Vamp reads of the section `prior`."""
+
+    @property
+    def vamp(self) -> "Vamp.Options":
+        """Its own options."""
+
+
 class Vamp(Prior):
     """p(z) = (1/M) Σ_m q(z|u_m), with learned pseudo-inputs u_m (Tomczak & Welling 2018, equation 9).
 
-    They start at training images, and are free: nothing holds them to the range of pixels.
+    They start at training examples, and are not held to the range of pixels.
     """
 
     class Options(BaseOptions):
@@ -26,9 +34,11 @@ class Vamp(Prior):
 
         components: int = Field(500, ge=1)
 
+    log_weights: Tensor
+
     def __init__(
         self,
-        section: Any,
+        section: VampSection,
         *,
         recognise: Callable[[Tensor], Distribution],
         event_shape: EventShape,
@@ -40,7 +50,7 @@ class Vamp(Prior):
 
     @torch.no_grad()
     def start_at(self, examples: Callable[[int], Tensor]) -> None:
-        """Takes training examples as pseudo-inputs; raises VaelineError where there are too few."""
+        """Takes training examples as pseudo-inputs; raises VaelineError if there are too few."""
         try:
             self.inputs.copy_(examples(len(self.inputs)))
         except VaelineError as error:
