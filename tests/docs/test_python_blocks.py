@@ -22,9 +22,9 @@ def test_the_python_of_a_page_runs(page, after_a_run, request):
 @pytest.fixture
 def recorded(after_a_run, monkeypatch):
     """Returns the id of a run in MLflow that has the model of the checkpoint."""
-    from vaeline.tracking.store import RunContent, Store
-
     from tests.support.small import config
+    from vaeline.tracking.completion import complete_run
+    from vaeline.tracking.runs.content import RunContent
 
     monkeypatch.setenv("DVC_ROOT", str(after_a_run))
     content = RunContent(
@@ -33,4 +33,6 @@ def recorded(after_a_run, monkeypatch):
         tags={},
         checkpoint=after_a_run / "outputs" / "train" / "checkpoints" / "best.pt",
     )
-    return Store("vae_mnist").create(content, {})
+    run_id = complete_run("vae_mnist", "0" * 32, content)
+    assert run_id
+    return run_id

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.committed import git
-from tests.support.pages import DEFAULT, ILL, MADE, METRICS, WELL, png
+from tests.support.pages import DEFAULT, HEALTHY, METRICS, ORIGIN, PROBLEMS, png
 from tests.support.small import merged
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json
@@ -18,10 +18,10 @@ from vaeline.experiments import compare
 REPORT = Path("outputs/report")
 
 
-def left(beta: float, findings: list = WELL) -> None:
+def left(beta: float, findings: list = HEALTHY) -> None:
     """Leaves in the workspace what the report stage leaves."""
     params = merged(DEFAULT, {"beta": beta})
-    made = {"training": MADE | {"seconds": 1.0}, "evaluation": MADE}
+    made = {"training": ORIGIN | {"seconds": 1.0}, "evaluation": ORIGIN}
     metrics = METRICS | {"evaluate/elbo": -beta}
     write_json(REPORT / "summary.json", {"metrics": metrics, "params": params, **made})
     save_findings(REPORT / "findings.json", findings)
@@ -50,7 +50,7 @@ def repository(tmp_path_factory) -> Path:
         git("config", "user.email", "test@example.com")
         subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], check=True)
         git("commit", "-qm", "nothing yet")
-        left(4.0, ILL)
+        left(4.0, PROBLEMS)
         keep("beta=4")
         left(2.0)
         keep("beta=2")
@@ -67,7 +67,7 @@ def test_runs_are_read_from_the_cache_and_from_the_workspace(here):
     found = [compare.read_run(name) for name in ("beta=4", "beta=2", "workspace")]
     assert [run.params["beta"] for run in found] == [4.0, 2.0, 1.0]
     assert [run.level for run in found] == ["problem", "healthy", "healthy"]
-    assert found[0].findings == ILL
+    assert found[0].findings == PROBLEMS
     assert found[0].pictures == {"samples": png()}
 
 
@@ -77,7 +77,7 @@ def test_the_page_of_the_runs_is_written_and_its_place_printed(here, monkeypatch
     place = Path(capsys.readouterr().out.strip().removeprefix("file://"))
     assert place == Path("reports/compare.html").resolve()
     assert "difference +3.00 ± 0.36" in " ".join(
-        place.read_text().replace('<span class="apart">', "").split()
+        place.read_text().replace('<span class="notable">', "").split()
     )
 
 
