@@ -23,7 +23,8 @@ def test_the_python_of_a_page_runs(page, after_a_run, request):
 def recorded(after_a_run, monkeypatch):
     """Returns the id of a run in MLflow that has the model of the checkpoint."""
     from tests.support.small import config
-    from vaeline.tracking.store import RunContent, Store
+    from vaeline.tracking.completion import complete_run
+    from vaeline.tracking.runs.content import RunContent
 
     monkeypatch.setenv("DVC_ROOT", str(after_a_run))
     content = RunContent(
@@ -32,4 +33,4 @@ def recorded(after_a_run, monkeypatch):
         tags={},
         checkpoint=after_a_run / "outputs" / "train" / "checkpoints" / "best.pt",
     )
-    return Store("vae_mnist").create(content, {})
+    return complete_run("vae_mnist", "0" * 32, content)
