@@ -33,6 +33,4 @@ def recorded(after_a_run, monkeypatch):
         tags={},
         checkpoint=after_a_run / "outputs" / "train" / "checkpoints" / "best.pt",
     )
-    run_id = complete_run("vae_mnist", "0" * 32, content)
-    assert run_id
-    return run_id
+    return complete_run("vae_mnist", "0" * 32, content)
