@@ -42,8 +42,8 @@ def main(params: StageParams) -> None:
 
 
 def lead(training: Training, epochs: Iterable[Record], data: Prepared, params: StageParams) -> None:
-    place, made_of = workspace() / ".scratch" / "train", checkpoints.made_of(params, data)
-    with Scratch.open(place, fingerprint("train", params), made_of, params.checkpoint_every) as scratch:
+    place, model_facts = workspace() / ".scratch" / "train", checkpoints.model_facts(params, data)
+    with Scratch.open(place, fingerprint("train", params), model_facts, params.checkpoint_every) as scratch:
         records = scratch.resume(training)
         processes.from_first(training.state_dict())
         write_history(OUTPUT, records)

@@ -116,12 +116,13 @@ def over_seeds(rows: Sequence[Row], figure: str) -> tuple[float, float]:
 
 
 def _introduction(kinds: Mapping[str, Row]) -> str:
-    budget = preset_config(SPRITES)
+    budget = preset_config(SPRITES).to_dict()
+    data = budget["data"]
     betas = ", ".join(f"{name} has β = {row['beta']:g} ({row['source']})" for name, row in kinds.items())
-    grid = {"shape": 3} | budget.data.sprites.model_dump()
+    grid = {"shape": 3} | data["sprites"]
     factors = ", ".join(f"{name} with {count} values" for name, count in grid.items() if count > 1)
     return SPRITES_TEXT.format(
-        epochs=budget.epochs, train=f"{budget.data.train_size:,}", valid=f"{budget.data.valid_size:,}",
+        epochs=budget["epochs"], train=f"{data['train_size']:,}", valid=f"{data['valid_size']:,}",
         factors=factors, kinds=betas,
     )  # fmt: skip
 
