@@ -39,11 +39,11 @@ class ExperimentConfig(Parameters):
     """
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the configuration as plain values."""
+        """Returns the params as plain values."""
         return self.model_dump()
 
     def save(self, path: Path | str) -> None:
-        """Writes YAML, or JSON where the name ends in .json; `load` gives back an equal configuration."""
+        """Writes YAML, or JSON if the name ends in .json; `load` returns an equal object."""
         if Path(path).suffix == ".json":
             write_json(path, self.to_dict())
             return
@@ -52,12 +52,12 @@ class ExperimentConfig(Parameters):
 
     @classmethod
     def load(cls, path: Path | str = "params.yaml") -> Self:
-        """Reads a YAML or JSON file; raises VaelineError, in one line, for the first thing wrong in it."""
+        """Reads a YAML or JSON file; raises VaelineError for the first value that is wrong."""
         return validated(cls, read_yaml(path), str(path))
 
 
 def main() -> None:
-    """Checks the whole of params.yaml, also what no stage reads: one line and status 1 if it is wrong."""
+    """Checks all of params.yaml, also what no stage reads; exits with one line and status 1 if wrong."""
     try:
         ExperimentConfig.load()
     except VaelineError as error:

@@ -3,7 +3,7 @@ import torch
 
 from tests.support.small import config
 from vaeline.models.distributions import moments as moments_module
-from vaeline.models.distributions.moments import moments, stated
+from vaeline.models.distributions.moments import knows_moments, moments
 from vaeline.models.posteriors.catalog import POSTERIORS
 
 FEATURES, BATCH = 5, 4
@@ -52,7 +52,7 @@ def test_its_mean_and_variance_are_those_of_its_draws(name):
     q = posterior(name)(torch.randn(BATCH, FEATURES))
     z = q.rsample((DRAWS,))
     mean, variance = moments(q)
-    draws = DRAWS if stated(q) else 1 / (1 / DRAWS + 1 / moments_module.MOMENT_DRAWS)
+    draws = DRAWS if knows_moments(q) else 1 / (1 / DRAWS + 1 / moments_module.MOMENT_DRAWS)
     assert ((z.mean(0) - mean) / (z.var(0) / draws).sqrt()).abs().max() < 4.5
     assert (z.var(0) / variance - 1).abs().max() < 0.1 + 4.5 * (2 / draws) ** 0.5
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from vaeline.data.observations import Observations
 from vaeline.evaluation.chunks import model_input_chunks
-from vaeline.models.distributions.moments import stated
+from vaeline.models.distributions.moments import knows_moments
 from vaeline.models.inference import Layer
 
 ACTIVE_UNIT_VARIANCE = 0.01  # Burda et al. 2016, section 5.2
@@ -79,7 +79,7 @@ def measure_latents(model: nn.Module, images: Observations) -> Latents:
 
 def _exact(layer: Layer) -> bool:
     """Returns whether the moments of q(z|x) are known: q hangs on x alone, and states them."""
-    return len(layer.posterior.batch_shape) == 1 and stated(layer.posterior)
+    return len(layer.posterior.batch_shape) == 1 and knows_moments(layer.posterior)
 
 
 def _moments(layer: Layer) -> tuple[Tensor, Tensor, Tensor]:
@@ -90,7 +90,7 @@ def _moments(layer: Layer) -> tuple[Tensor, Tensor, Tensor]:
     q = layer.posterior
     if _exact(layer):
         return q.mean, q.variance, torch.zeros_like(q.mean)
-    means, within = (q.mean, q.variance.mean(0)) if stated(q) else (layer.sample, 0)
+    means, within = (q.mean, q.variance.mean(0)) if knows_moments(q) else (layer.sample, 0)
     between = means.var(0)
     return means.mean(0), within + between, between / len(means)
 
