@@ -7,9 +7,9 @@ import torch
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation.chunks import model_input
 from vaeline.evaluation.estimators.bounds import compute_elbo
+from vaeline.evaluation.observing import evaluation_set
 from vaeline.models import checkpoints
 from vaeline.models.distributions.moments import moments
-from vaeline.models.observing import evaluation_set
 
 
 @torch.no_grad()

@@ -6,28 +6,19 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json
 from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
-from vaeline.models.catalog import MODELS
-from vaeline.models.observing import observe, start_from, training_set
+from vaeline.evaluation.observing import observe, training_set
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import set_seed
 from vaeline.runtime.stage import run_stage
+from vaeline.training.build import build
 from vaeline.training.checks import Check, pre_training_checks
-from vaeline.training.objectives.catalog import OBJECTIVES
 
 
 def main(params: StageParams) -> None:
     set_seed(params.seed)
     data = Prepared.open()
     data.verify()
-    model = MODELS.build(params.model, config=params, event_shape=data.shape, classes=len(data.classes))
-    start_from(model.to(device(params.device)), data.train)
-    objective = OBJECTIVES.build(
-        params.objective,
-        free_bits=params.free_bits,
-        latent_dim=model.latent_dim,
-        images=len(data.train),
-        batch_size=params.batch_size,
-    )
+    model, objective = build(params, data)
     batch = training_set(model, data.train[: params.batch_size])
     x = observe(model, batch, torch.Generator().manual_seed(params.seed))
     checks = pre_training_checks(

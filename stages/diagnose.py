@@ -15,8 +15,8 @@ from vaeline.evaluation import latent_use, neighbours, symptoms
 from vaeline.evaluation.disentanglement.scores import disentanglement_scores
 from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.fid.classifier import Classifier
+from vaeline.evaluation.observing import evaluation_set
 from vaeline.models import checkpoints
-from vaeline.models.observing import evaluation_set
 from vaeline.reporting import gallery
 from vaeline.reporting.plots.curves import training_curves
 from vaeline.runtime.devices import device

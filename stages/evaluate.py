@@ -13,9 +13,9 @@ from vaeline.evaluation.estimators.decomposition import decompose_rate
 from vaeline.evaluation.estimators.estimate import means_with_errors
 from vaeline.evaluation.estimators.latents import ACTIVITY_IMAGES, activity
 from vaeline.evaluation.estimators.reconstruction import reconstruction_errors
+from vaeline.evaluation.observing import evaluation_set
 from vaeline.evaluation.target import target_verdict
 from vaeline.models import checkpoints
-from vaeline.models.observing import evaluation_set
 from vaeline.reporting.plots.curves import bounds_over_k
 from vaeline.runtime import processes
 from vaeline.runtime.devices import device

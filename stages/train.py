@@ -5,14 +5,11 @@ from pathlib import Path
 from vaeline.core.files import write_json
 from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
-from vaeline.experiments.watching import watched
+from vaeline.evaluation.observing import evaluation_set, training_set
 from vaeline.models import checkpoints
-from vaeline.models.catalog import MODELS
-from vaeline.models.observing import evaluation_set, start_from, training_set
 from vaeline.provenance.fingerprint import fingerprint
 from vaeline.provenance.origin import origin_tags
 from vaeline.runtime import processes
-from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import rng_state, set_rng_state, set_seed
 from vaeline.runtime.stage import run_stage, workspace
 from vaeline.tracking.runs.content import RunContent
@@ -20,8 +17,9 @@ from vaeline.tracking.runs.inputs import run_inputs
 from vaeline.tracking.runs.naming import part_tags, run_name
 from vaeline.tracking.training_run import TrainingRun
 from vaeline.training import history
+from vaeline.training.build import build
+from vaeline.training.companion import Companion
 from vaeline.training.fit import fit
-from vaeline.training.objectives.catalog import OBJECTIVES
 from vaeline.training.resume import Scratch
 from vaeline.training.state import Training
 
@@ -31,15 +29,7 @@ OUTPUT = Path("outputs/train")
 def main(params: StageParams) -> None:
     set_seed(params.seed)
     data = Prepared.open()
-    model = MODELS.build(params.model, config=params, event_shape=data.shape, classes=len(data.classes))
-    start_from(model.to(device(params.device)), data.train)
-    objective = OBJECTIVES.build(
-        params.objective,
-        free_bits=params.free_bits,
-        latent_dim=model.latent_dim,
-        images=len(data.train),
-        batch_size=params.batch_size,
-    )
+    model, objective = build(params, data)
     images, valid = training_set(model, data.train), evaluation_set(model, data.valid)
     training = Training.start(model, objective, params, len(images))
 
@@ -61,10 +51,13 @@ def main(params: StageParams) -> None:
             tags=origin_tags() | part_tags(params.to_dict()) | {"data": data.name},
             inputs=run_inputs(data),
         )
-        with TrainingRun.open(params.experiment_name, report, scratch.run_id) as mlflow_run:
+        with (
+            TrainingRun.open(params.experiment_name, report, scratch.run_id) as mlflow_run,
+            Companion(params.to_dict(), records) as companion,
+        ):
             scratch.run_id = mlflow_run.id
             epochs = fit(training, images, valid, params)
-            for record in watched(epochs, training, records, params.to_dict(), mlflow_run.artifacts):
+            for record in companion.follow(epochs, training, mlflow_run.artifacts):
                 records.append(record)
                 scratch.save(training, records)
                 mlflow_run.curves(history.epoch_curves(history.history_table(records)))

@@ -1,3 +1,3 @@
-"""vaeline: a variational autoencoder workflow whose numbers say what they are."""
+"""Train and evaluate variational autoencoders reproducibly."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

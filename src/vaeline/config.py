@@ -1,13 +1,11 @@
 """The whole of params.yaml as one typed, frozen and strictly validated object."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import create_model
 from ruamel.yaml import YAML
 
-from vaeline.core.errors import VaelineError
 from vaeline.core.files import replacing, write_json
 from vaeline.core.params import Hyperparameters, read_yaml, validated
 from vaeline.data.catalog import DATASETS
@@ -54,15 +52,3 @@ class ExperimentConfig(Parameters):
     def load(cls, path: Path | str = "params.yaml") -> Self:
         """Reads a YAML or JSON file; raises VaelineError for the first value that is wrong."""
         return validated(cls, read_yaml(path), str(path))
-
-
-def main() -> None:
-    """Checks all of params.yaml, also what no stage reads; exits with one line and status 1 if wrong."""
-    try:
-        ExperimentConfig.load()
-    except VaelineError as error:
-        sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main()

@@ -53,11 +53,11 @@ class Page:
         return {re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-") for title in titles}
 
     def commands(self) -> Iterator[list[str]]:
-        """Yields the words of each command of its shell blocks, without what stands before it (`A=1 make x`)."""
+        """Yields the words of each command that it shows, without variables before it (`A=1 make x`)."""
         lines = [line for block in self.blocks(SHELL) for line in block.splitlines()]
         for block in self.blocks(TRANSCRIPT):
             lines += [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
-        lines += [code for code in self.code if code.startswith(("dvc exp run -", "vaeline ", "make "))]
+        lines += [code for code in self.code if re.match(r"(dvc exp run -.*=|vaeline |make )", code)]
         for line in lines:
             yield from _commands(line)
 

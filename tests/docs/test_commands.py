@@ -1,5 +1,6 @@
 """Every command on every page: its params exist and validate, it parses, its target or its file is there."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -37,7 +38,9 @@ def _at_the_root(at_the_root):
     pass
 
 
-@pytest.mark.parametrize(("page", "words"), COMMANDS, ids=lambda value: " ".join(value) if isinstance(value, tuple) else value)
+@pytest.mark.parametrize(
+    ("page", "words"), COMMANDS, ids=lambda value: " ".join(value) if isinstance(value, tuple) else value
+)
 def test_a_command_does_what_a_reader_expects_of_it(page, words):
     match words:
         case ("dvc", "exp", "run", *rest):
@@ -91,7 +94,7 @@ def vaeline(words: list[str]) -> None:
     assert params_with(_overrides(words))
     for name in [word for word in words[1:] if not word.startswith("-") and "=" not in word]:
         if words[0] == "preset" and name != "NAME":
-            assert presets.overrides(name)
+            assert presets.preset_overrides(name)
         if words[0] in ("clinic", "zoo"):
             assert Path("presets", f"{words[0]}-{name}.yaml").is_file()
 
@@ -100,7 +103,9 @@ def _overrides(words: list[str]) -> list[str]:
     """Returns the last value of each param that a `vaeline …` is given: one that is valid there."""
     pairs = [word for word in words[1:] if "=" in word and not word.startswith("-")]
     options = {"--beta": "beta", "--seeds": "seed"}
-    pairs += [f"{options[option]}={value}" for option, value in zip(words, words[1:], strict=False) if option in options]
+    pairs += [
+        f"{options[option]}={value}" for option, value in itertools.pairwise(words) if option in options
+    ]
     chosen = []
     for key, _, values in (pair.partition("=") for pair in pairs):
         each = values.split(",")
@@ -131,4 +136,3 @@ def test_a_wrong_command_is_noticed():
             experiment(words)
     with pytest.raises(VaelineError):
         _overrides(["frontier", "--beta", "1,-2"])
-

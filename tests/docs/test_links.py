@@ -9,8 +9,14 @@ from tests.docs.markdown import Page, outs, pages
 
 PAGES = pages()
 PATH = re.compile(r"(src|tests|docs|presets|stages|examples|benchmarks|outputs)/[^:<…*\s]*$")
-WRITTEN = ("docs/results/sweep.md", "docs/results/seeds.md", "docs/_build/html")  # by commands, when they are given
-RESULTS = {f"docs/results/{name}.md" for name in ("models", "table1", "frontier", "sprites", "clinic", "bench")}
+WRITTEN = (
+    "docs/results/sweep.md",
+    "docs/results/seeds.md",
+    "docs/_build/html",
+)  # by commands, when they are given
+RESULTS = {
+    f"docs/results/{name}.md" for name in ("models", "table1", "frontier", "sprites", "clinic", "bench")
+}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
@@ -28,7 +34,10 @@ def test_every_path_exists_or_is_written_by_a_stage(page):
     made = outs()
     for path in filter(PATH.match, page.code):
         if path.startswith("outputs/"):
-            assert any(path == out or path.startswith(f"{out}/") or out.startswith(f"{path.rstrip('/')}/") for out in made), path
+            assert any(
+                path == out or path.startswith(f"{out}/") or out.startswith(f"{path.rstrip('/')}/")
+                for out in made
+            ), path
         elif not path.startswith(WRITTEN) and "NAME" not in path:
             assert (ROOT / path).exists(), path
 
@@ -37,16 +46,3 @@ def test_the_readme_leads_to_the_sections_of_the_site():
     links = set(Page("README.md").links)
     assert {"docs/course.md", "docs/guides/choosing_parts.md", "docs/reference/metrics.md"} <= links
     assert {"CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "CITATION.cff", "examples"} <= links
-
-
-def test_every_page_of_the_site_is_reached_from_its_index():
-    """Sphinx says so of pages that no table of contents has; that the index lists them is asserted here."""
-    listed = {
-        f"docs/{line}.md"
-        for block in Page("docs/index.md").blocks("{toctree}")
-        for line in block.splitlines()
-        if line and not line.startswith(":")
-    }
-    nested = {page.name for page in PAGES if re.match(r"docs/reference/api/(?!index)", page.name)}
-    written = {page.name for page in PAGES if page.name.startswith("docs/")} - {"docs/index.md"} - nested
-    assert listed == written

@@ -8,8 +8,8 @@ from vaeline.core.errors import VaelineError
 from vaeline.data.augmentation import Augmentation
 from vaeline.data.observations import Labelled, pixels
 from vaeline.evaluation.estimators.bounds import compute_elbo, elbo_terms
+from vaeline.evaluation.observing import evaluation_set, observe, start_from, training_set
 from vaeline.models.catalog import MODELS
-from vaeline.models.observing import evaluation_set, observe, start_from, training_set
 from vaeline.reporting.gallery import class_samples
 from vaeline.training.checks import pre_training_checks
 

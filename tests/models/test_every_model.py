@@ -5,9 +5,9 @@ from tests.support.noise import PreparedNoise, RecordedNoise
 from tests.support.small import objective, shown_to, split, vae
 from vaeline.data.prepared import Split
 from vaeline.evaluation.estimators.latents import activity, measure_latents
+from vaeline.evaluation.observing import evaluation_set, start_from
 from vaeline.models.catalog import MODELS
 from vaeline.models.networks.catalog import NETWORKS
-from vaeline.models.observing import evaluation_set, start_from
 
 K, B = 3, 5
 EVERY = [(model, network) for model in MODELS for network in NETWORKS]

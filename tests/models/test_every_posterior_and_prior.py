@@ -6,7 +6,7 @@ import torch
 from tests.support.small import SHAPE, config, digits, objective, shown, vae
 from vaeline.data.prepared import Split
 from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds
-from vaeline.models.observing import start_from
+from vaeline.evaluation.observing import start_from
 from vaeline.models.posteriors.catalog import POSTERIORS
 from vaeline.models.priors.catalog import PRIORS
 

@@ -10,8 +10,8 @@ from vaeline.core.errors import VaelineError
 from vaeline.evaluation.estimators.annealed import annealed_importance_sampling
 from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds
 from vaeline.evaluation.estimators.latents import measure_latents
+from vaeline.evaluation.observing import start_from
 from vaeline.models.distributions.codebook import nearest_codes
-from vaeline.models.observing import start_from
 from vaeline.training.fit import fit
 from vaeline.training.gradients import Gradients
 
@@ -141,7 +141,7 @@ def test_a_skipped_update_leaves_the_codebook_unchanged():
 def test_its_codebook_starts_at_vectors_of_training_images():
     built = model(codes=8)
     start_from(built, split(50))
-    encoded = built.vectors(torch.from_numpy(split(50).spread(50))).flatten(0, 1)
+    encoded = built.vectors(torch.from_numpy(split(50).evenly_spaced(50))).flatten(0, 1)
     assert nearest_codes(built.prior().table, encoded)[1].max() < 1e-5
 
 

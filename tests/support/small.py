@@ -14,9 +14,10 @@ from vaeline.data.catalog import DATASETS
 from vaeline.data.observations import Observations
 from vaeline.data.prepared import Split
 from vaeline.evaluation.chunks import model_input
+from vaeline.evaluation.observing import evaluation_set
 from vaeline.models.catalog import MODELS
-from vaeline.models.observing import evaluation_set
-from vaeline.training.objectives.catalog import OBJECTIVES
+from vaeline.training.build import build_objective
+from vaeline.training.objectives.objective import Objective
 
 SHAPE = (1, 8, 8)
 CLASSES = 10
@@ -48,16 +49,10 @@ def vae(shape: tuple[int, int, int] = SHAPE, **changes: Any) -> nn.Module:
     return MODELS.build(params.model, config=params, event_shape=shape, classes=CLASSES)
 
 
-def objective(params: StageParams | None = None, images: int = 1000) -> Any:
+def objective(params: StageParams | None = None, images: int = 1000) -> Objective:
     """Returns the objective that `params` name, for a training on that many `images`."""
     params = params or config()
-    return OBJECTIVES.build(
-        params.objective,
-        free_bits=params.free_bits,
-        latent_dim=params.latent_dim,
-        images=images,
-        batch_size=params.batch_size,
-    )
+    return build_objective(params, params.latent_dim, images)
 
 
 @cache

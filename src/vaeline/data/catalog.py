@@ -1,4 +1,4 @@
-"""The data sets. A new one is a file with a `DataSet`, and a row here."""
+"""The table of data sets. To add one, write a file with a `DataSet` and add a row here."""
 
 from vaeline.core.registry import Table
 from vaeline.data.reading.dataset import DataOptions, DataSet

@@ -15,7 +15,7 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 from vaeline.data.observations import Observations
 from vaeline.data.prepared import Split
 from vaeline.evaluation.chunks import even_indices, model_input_chunks
-from vaeline.models.observing import evaluation_set
+from vaeline.evaluation.observing import evaluation_set
 
 COMPONENTS = 10  # as Ghosh et al.; they have full covariances too
 MIXTURE_IMAGES = 10_000  # a mixture in 20 dimensions has 2,309 free numbers

@@ -50,7 +50,7 @@ def neighbour_samples(model: nn.Module, shape: Sequence[int]) -> Tensor:
 
 def held_out_neighbours(data: Prepared) -> NearestNeighbours:
     """Returns what `nearest` says of validation images, which are as many as there are, or 1,000."""
-    images = torch.from_numpy(data.valid.spread(min(NEIGHBOUR_IMAGES, len(data.valid))))
+    images = torch.from_numpy(data.valid.evenly_spaced(min(NEIGHBOUR_IMAGES, len(data.valid))))
     return nearest_neighbours(images, data.train.images)
 
 

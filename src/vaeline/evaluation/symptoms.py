@@ -19,14 +19,9 @@ from vaeline.evaluation.estimators.sharpness import sharpness
 from vaeline.evaluation.ex_post import decode_means, draw_posterior
 from vaeline.evaluation.fid.classifier import Classifier
 from vaeline.evaluation.fid.features import extract_features
-from vaeline.evaluation.fid.images import (
-    GENERATION_BATCH,
-    generate_images,
-    random_indices,
-    to_uint8,
-)
+from vaeline.evaluation.fid.images import GENERATION_BATCH, generate_images, random_indices, to_uint8
 from vaeline.evaluation.manifold import NEAREST, manifold_scores
-from vaeline.models.observing import evaluation_set
+from vaeline.evaluation.observing import evaluation_set
 
 COVERAGE_IMAGES = 1000  # of each kind, in the classifier's features
 SCORED = 2000  # images that reconstructions and bounds are compared on

@@ -1,30 +1,34 @@
-"""DVC experiments from Python: which one has given params at this code, and its metrics.
+"""DVC experiments from Python: finds the one that has given params at this code, and reads its metrics.
 
 An experiment runs in a copy of the repository (`dvc exp run --temp`), so that params.yaml and outputs/ of the
-workspace stay as they are. What has already run, under any name and at any commit, is found again and not
-run anew; so are stages that only another experiment has run, by DVC's run-cache.
+workspace stay as they are. An experiment that has already run, under any name and at any commit, is found and
+not run again. DVC's run cache does the same for single stages.
 """
 
 import contextlib
 import difflib
 import functools
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import flatten_params, nest_params, param_text, parse_yaml, read_yaml, validated
 from vaeline.provenance.closure import is_code
+from vaeline.provenance.dependencies import dependency_hash, stage_dependencies
 from vaeline.provenance.git import git
 from vaeline.runtime.stage import MEASURED_STAGES
 
-# refs/exps/<commit that it varies>/<name>; what else is there (queue, stash) is DVC's own.
-REF = re.compile(r"([0-9a-f]{40}) refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(\S+)")
+# refs/exps/<commit that it varies>/<name>; other refs below refs/exps (queue, stash) are DVC's own.
+EXPERIMENT_REF = re.compile(r"([0-9a-f]{40}) refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(\S+)")
+
+Texts = dict[str, str]
+"""Params with dotted keys, their values as text."""
+StageRun = tuple[str, Texts, dict[str, str]]
+"""A stage's command, its params, and the hash of each entry of its code."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,11 @@ class Experiment:
 
 
 def params_with(overrides: Sequence[str]) -> dict[str, Any]:
-    """Returns params.yaml with `key=value` overrides; raises VaelineError for a wrong key or value."""
+    """Returns params.yaml with `key=value` overrides.
+
+    Raises:
+        VaelineError: If a key or a value is wrong.
+    """
     changes = {}
     for override in overrides:
         key, equals, value = override.partition("=")
@@ -51,21 +59,22 @@ def varied(
 ) -> ExperimentConfig:
     """Returns `params` with `changes`, whose keys are dotted.
 
-    Raises VaelineError, which begins with `where`, for a key that params do not have and for a wrong value.
+    Raises:
+        VaelineError: If a key is unknown or a value is wrong; the message begins with `where`.
     """
     values = flatten_params(params)
     if unknown := [key for key in changes if key not in values]:
         close = difflib.get_close_matches(unknown[0], values, n=1)
         meant = f" (did you mean '{close[0]}'?)" if close else ""
         raise VaelineError(f"{where}: unknown key '{unknown[0]}'{meant}")
-    return validated(ExperimentConfig, nest_params(values | changes), where)
+    return validated(ExperimentConfig, nest_params({**values, **changes}), where)
 
 
 def find(params: Mapping[str, Any]) -> Experiment | None:
     """Returns the newest experiment with exactly `params` that ran this workspace's code, if there is one.
 
-    The committed results count as well. Compared is what dvc.lock recorded of each stage when it ran:
-    command, params and the hash of every file of code.
+    The committed results count as well. What is compared is what dvc.lock recorded of each stage when it ran:
+    command, params, and the hash of every entry of code among its dependencies.
     """
     wanted, expected = _texts(params), _expected(params)
     head = Experiment("HEAD", git("rev-parse", "HEAD").strip())
@@ -78,7 +87,11 @@ def find(params: Mapping[str, Any]) -> Experiment | None:
 
 
 def metrics_at(rev: str) -> dict[str, float | str]:
-    """Returns every stage's metrics at a revision as `<stage>/<name>`; raises VaelineError without any."""
+    """Returns every stage's metrics at a revision as `<stage>/<name>`.
+
+    Raises:
+        VaelineError: If the revision has none.
+    """
     return {
         f"{stage}/{name}": value
         for stage in MEASURED_STAGES
@@ -89,30 +102,29 @@ def metrics_at(rev: str) -> dict[str, float | str]:
 def experiments() -> list[Experiment]:
     """Returns all finished experiments, newest first."""
     listed = git("for-each-ref", "--sort=-committerdate", "--format=%(objectname) %(refname)", "refs/exps")
-    return [Experiment(m[2], m[1]) for m in map(REF.fullmatch, listed.splitlines()) if m]
+    return [Experiment(m[2], m[1]) for m in map(EXPERIMENT_REF.fullmatch, listed.splitlines()) if m]
 
 
-def _expected(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns of each stage the command, the params and the code that this workspace would run."""
-    code: dict[str, str] = {}
+def _expected(params: Mapping[str, Any]) -> dict[str, StageRun]:
+    """Returns what this workspace would run of each stage."""
+    hash_of = functools.cache(dependency_hash)  # most stages share most of their code
     expected = {}
     for stage, entry in read_yaml("dvc.yaml")["stages"].items():
-        files = list(filter(is_code, entry["deps"]))
-        code |= {f: hashlib.md5(Path(f).read_bytes()).hexdigest() for f in files if f not in code}
-        handed = {key: params[key] for key in entry.get("params", [])}
-        expected[stage] = (entry["cmd"], _texts(handed), {file: code[file] for file in files})
+        code = filter(is_code, stage_dependencies(stage, params))
+        own = {key: params[key] for key in entry.get("params", [])}
+        expected[stage] = (entry["cmd"], _texts(own), {path: hash_of(path) for path in code})
     return expected
 
 
 @functools.cache
-def _committed(rev: str) -> dict[str, str]:
-    """Returns the params of a commit. Read before its dvc.lock, which takes fifty times as long to parse."""
+def _committed(rev: str) -> Texts:
+    """Returns the params of a commit; compared first, since dvc.lock takes fifty times as long to parse."""
     return _texts(parse_yaml(_show(rev, "params.yaml")))
 
 
 @functools.cache
-def _recorded(rev: str) -> dict[str, Any]:
-    """Returns the same of the stages that dvc.lock says led to what `rev` holds."""
+def _recorded(rev: str) -> dict[str, StageRun]:
+    """Returns what dvc.lock says of the stages that led to the results at `rev`."""
     return {
         stage: (
             entry["cmd"],
@@ -123,7 +135,7 @@ def _recorded(rev: str) -> dict[str, Any]:
     }
 
 
-def _texts(params: Mapping[str, Any]) -> dict[str, str]:
+def _texts(params: Mapping[str, Any]) -> Texts:
     return {key: param_text(value) for key, value in flatten_params(params).items()}
 
 

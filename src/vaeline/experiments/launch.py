@@ -1,4 +1,4 @@
-"""Starting a DVC experiment in a copy of the repository, stopping it cleanly, and why it failed."""
+"""Starts a DVC experiment in a copy of the repository, stops it cleanly, and tells why it failed."""
 
 import contextlib
 import os
@@ -19,33 +19,30 @@ LOGS = Path(".scratch/experiments")
 
 
 @contextlib.contextmanager
-def stoppable(target: str) -> Iterator[None]:
-    """Ends `make <target>` with status 1 and one line where something is wrong, or where it is stopped."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill stops it as Ctrl-C does
-    try:
-        yield
-    except VaelineError as error:
-        sys.exit(f"{target}: {error}")
-    except KeyboardInterrupt:
-        sys.exit(f"{target}: stopped; the same command goes on where it stood")
-
-
-@contextlib.contextmanager
 def running_experiment(
     overrides: Sequence[str], name: str, *targets: str
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Yields DVC running the experiment, whole or up to the stages `targets`.
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Yields the DVC process that runs an experiment, whole or up to the stages `targets`.
 
-    On an exception, as of Ctrl-C, DVC and its stage are stopped.
+    Any exception, such as that of Ctrl-C, stops DVC and its stage.
+
+    Args:
+        overrides: `key=value` for each param that the experiment changes.
+        name: The experiment's name; a number is appended if it is taken.
+        *targets: Stages to run; all if there are none.
+
+    Raises:
+        VaelineError: If DVC could not keep the result here.
     """
-    _can_run()
+    _check_repository()
     flags = [flag for override in overrides for flag in ("-S", override)]
-    command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "-n", _free(name), *flags, *targets]
+    command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "-n", unused_name(name), *flags, *targets]
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     path = log_path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as output:
-        # In a session of its own, Ctrl-C reaches it through `_stop`, also where a shell made us ignore it.
+        # In its own session, Ctrl-C reaches DVC through `_stop` alone. A shell may have made this process
+        # ignore Ctrl-C, which a child would inherit.
         process = subprocess.Popen(
             command, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -56,11 +53,11 @@ def running_experiment(
         _stop(process)
 
 
-def watch(process: subprocess.Popen[bytes], name: str, shown: tqdm) -> None:
-    """Waits for the experiment's end, and shows how far it is by the last line of its log."""
+def watch(process: "subprocess.Popen[bytes]", name: str, progress: "tqdm[object]") -> None:
+    """Waits for the experiment to end, and shows the last line of its log beside the progress bar."""
     while True:
         lines = re.split(r"[\r\n]+", log_path(name).read_text(errors="replace").strip())
-        shown.set_postfix_str(f"{name}: {lines[-1][:60]}", refresh=sys.stderr.isatty())
+        progress.set_postfix_str(f"{name}: {lines[-1][:60]}", refresh=sys.stderr.isatty())
         try:
             process.wait(timeout=1)
         except subprocess.TimeoutExpired:
@@ -69,23 +66,30 @@ def watch(process: subprocess.Popen[bytes], name: str, shown: tqdm) -> None:
 
 
 def log_path(name: str) -> Path:
-    """Returns where the output of the experiment `name` goes."""
+    """Returns the path of the experiment's log."""
     return LOGS / f"{name}.log"
 
 
 def failure(name: str) -> str:
-    """Returns why the experiment failed, as far as the end of its log says it, and where to read on."""
+    """Returns why the experiment failed, as far as its log says, and the path of the log."""
     lines = [line.strip() for line in log_path(name).read_text(errors="replace").splitlines() if line.strip()]
     first = next((i for i, line in enumerate(lines) if line.startswith("ERROR: ")), len(lines))
     by_stage = first == len(lines) or lines[first].startswith("ERROR: failed to reproduce")
     reason = "it printed nothing"
-    if lines:  # what a stage printed last, or what DVC says
+    if lines:  # the last line of the stage, or DVC's own error
         reason = lines[max(0, first - 1) if by_stage else first].removeprefix("ERROR: ")
-    return f"{name} failed: {reason} (all of it: {log_path(name)})"
+    return f"{name} failed: {reason} (full log: {log_path(name)})"
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends DVC and its stage, first by the signal of Ctrl-C, on which DVC puts away its temporary copy."""
+def unused_name(name: str) -> str:
+    """Returns `name`, or `name-2`, `name-3`, … if an experiment has that name already."""
+    taken = {experiment.name for experiment in experiments()}
+    numbered = (f"{name}-{i}" for i in range(2, len(taken) + 3))
+    return next(n for n in (name, *numbered) if n not in taken)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """Ends DVC and its stage: first with Ctrl-C's signal, on which DVC removes its temporary copy."""
     for number, patience in ((signal.SIGINT, 60), (signal.SIGTERM, 10), (signal.SIGKILL, 10)):
         if process.poll() is not None:
             return
@@ -94,8 +98,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             process.wait(timeout=patience)
 
 
-def _can_run() -> None:
-    """Raises VaelineError where DVC would lose the result, or stop without a clear word."""
+def _check_repository() -> None:
+    """Raises VaelineError where DVC would lose the result, or would stop without a clear message."""
     if git("rev-parse", "--is-shallow-repository").strip() == "true":
         raise VaelineError("this clone is shallow, and DVC loses experiments there: `git fetch --unshallow`")
     if git("status", "--porcelain", "--untracked-files=no"):
@@ -103,13 +107,6 @@ def _can_run() -> None:
             git("var", "GIT_COMMITTER_IDENT")
         except VaelineError:
             raise VaelineError(
-                "files have changed since the last commit, and DVC cannot take them along without git's "
-                "user.name and user.email: set both by `git config`"
+                "files have changed since the last commit, and DVC needs git's user.name and user.email to "
+                "include them: set both with `git config`"
             ) from None
-
-
-def _free(name: str) -> str:
-    """Returns `name`, or `name-2` and so on where an experiment is already called that."""
-    taken = {experiment.name for experiment in experiments()}
-    numbered = (f"{name}-{i}" for i in range(2, len(taken) + 3))
-    return next(n for n in (name, *numbered) if n not in taken)

@@ -1,25 +1,28 @@
-"""Pictures of experiments that differ in one param: the rate-distortion plane, and trainings by seed."""
+"""Pictures of sweeps: the rate-distortion plane, and trainings that differ by seed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vaeline.reporting.plots.style import PALETTE, figure, styled
+from vaeline.reporting.plots.palette import PALETTE
+from vaeline.reporting.plots.style import figure, styled
 
-ERRORS = 2  # standard errors that a bar is long, to each side
-DOT = {"marker": "o", "markersize": 5, "capsize": 3}
+ERRORS = 2  # standard errors that an error bar extends to each side
 DISTANCES = {"fid_classifier": ("classifier", PALETTE[2]), "fid": ("Inception", PALETTE[3])}
 
 
 @styled
-def frontier(table: pd.DataFrame) -> Figure:
-    """Returns the rate-distortion plane with lines of equal ELBO, and over β the bounds, distances and units.
+def frontier_figure(table: pd.DataFrame) -> Figure:
+    """Returns the rate-distortion plane with lines of equal ELBO, and bounds, distances and units over β.
 
-    `table` has a row for each β, in rising order, and its columns are those of a sweep. Bars are two standard
-    errors over images.
+    Error bars are two standard errors over images.
+
+    Args:
+        table: The table of a sweep over beta, in rising order.
     """
     fig = figure(11.0, 6.0)
     grid = fig.add_gridspec(3, 2, width_ratios=(1.6, 1))
@@ -45,8 +48,7 @@ def frontier(table: pd.DataFrame) -> Figure:
 
 
 def _plane(axes: Axes, table: pd.DataFrame) -> None:
-    errors = {"xerr": ERRORS * table["rate_se"], "yerr": ERRORS * table["distortion_se"]}
-    axes.errorbar(table["rate"], table["distortion"], **errors, color=PALETTE[0], linewidth=1, **DOT)
+    _points(axes, table["rate"], table, "distortion", PALETTE[0], xerr=ERRORS * table["rate_se"])
     for row in table.to_dict("records"):
         label, place = f"β = {row['beta']:g}", (row["rate"], row["distortion"])
         axes.annotate(label, place, xytext=(7, 7), textcoords="offset points", fontweight="bold")
@@ -64,17 +66,39 @@ def _plane(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def _over_beta(axes: Axes, table: pd.DataFrame, name: str, label: str, colour: str) -> None:
-    errors = ERRORS * table[f"{name}_se"] if f"{name}_se" in table else None
-    axes.errorbar(range(len(table)), table[name], yerr=errors, label=label, color=colour, linewidth=1, **DOT)
+    _points(axes, range(len(table)), table, name, colour, label=label)
     axes.set_xticks(range(len(table)), labels=[f"{beta:g}" for beta in table["beta"]])
 
 
-@styled
-def seeds(table: pd.DataFrame, statistics: pd.DataFrame, headings: Mapping[str, str]) -> Figure:
-    """Returns a panel for each metric: each training with its own error, over mean and deviation of all.
+def _points(
+    axes: Axes,
+    x: "Sequence[float] | pd.Series[Any]",
+    table: pd.DataFrame,
+    name: str,
+    colour: str,
+    xerr: "pd.Series[Any] | None" = None,
+    label: str = "",
+    linestyle: Literal["-", ""] = "-",
+) -> None:
+    """Draws the column `name` over `x`, with its error bars where it has standard errors."""
+    yerr = ERRORS * table[f"{name}_se"] if f"{name}_se" in table else None
+    axes.errorbar(
+        x, table[name], xerr=xerr, yerr=yerr, label=label, color=colour, linewidth=1, linestyle=linestyle,
+        marker="o", markersize=5, capsize=3,
+    )  # fmt: skip
 
-    `statistics` has metric, mean and sd in its columns. Bars are two standard errors over images, the band
-    is one standard deviation over trainings to each side of their mean.
+
+@styled
+def seeds_figure(table: pd.DataFrame, statistics: pd.DataFrame, headings: Mapping[str, str]) -> Figure:
+    """Returns a panel for each metric: each training with its own error, above the mean and deviation of all.
+
+    Error bars are two standard errors over images. The band is one standard deviation over trainings to each
+    side of their mean.
+
+    Args:
+        table: The table of a sweep over seed.
+        statistics: A row for each metric, with the columns metric, mean and sd.
+        headings: The title of each metric's panel.
     """
     columns = -(-len(statistics) // 2)
     fig = figure(3.0 * columns, 5.0)
@@ -85,8 +109,7 @@ def seeds(table: pd.DataFrame, statistics: pd.DataFrame, headings: Mapping[str, 
             ends = row["mean"] - row["sd"], row["mean"] + row["sd"]
             axes.axhspan(*ends, color=PALETTE[4], alpha=0.3, linewidth=0)
         axes.axhline(row["mean"], color=PALETTE[0], linewidth=1)
-        errors = ERRORS * table[f"{name}_se"] if f"{name}_se" in table else None
-        axes.errorbar(range(len(table)), table[name], yerr=errors, color=PALETTE[7], linestyle="", **DOT)
+        _points(axes, range(len(table)), table, name, PALETTE[7], linestyle="")
         axes.set_xticks(range(len(table)), labels=table["seed"])
         axes.set_title(headings[name], fontsize=11, loc="left")
         axes.set_xlabel("seed")

@@ -1,14 +1,13 @@
-"""Experiments that differ in one param: run one after the other, and gathered into one table.
+"""A grid of experiments: run one after the other, and gathered into one table.
 
-They run by `dvc exp run --temp` and not through DVC's queue: where a worker of the queue is killed, its
-experiment is listed as running for ever and not taken up again. Here the same command goes on with it.
+They run with `dvc exp run --temp` and not through DVC's queue: if a worker of the queue is killed, its
+experiment stays listed as running and is never resumed. Here the same command resumes it.
 """
 
-import os
+import itertools
 import re
-import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +15,13 @@ import pandas as pd
 from tqdm import tqdm
 
 from vaeline.core.errors import VaelineError
+from vaeline.core.params import flatten_params, param_text
 from vaeline.core.progress import bar
 from vaeline.experiments.find import Experiment, find, metrics_at, params_with
-from vaeline.experiments.launch import failure, running_experiment, stoppable, watch
+from vaeline.experiments.launch import failure, running_experiment, watch
 
-PARAMS = {"BETA": "beta", "SEEDS": "seed"}
-CHANGED = "code or params.yaml have changed while it ran: give the same command again"
-# Columns of a table of experiments and the metrics that they hold, each followed by its standard error.
-METRICS = {
+CODE_CHANGED = "code or params.yaml have changed while it ran: run the same command again"
+SWEPT_METRICS = {
     "elbo": "evaluate/elbo",
     "iwae": "evaluate/iwae",
     "rate": "evaluate/rate",
@@ -38,79 +36,135 @@ METRICS = {
     "images": "evaluate/images",
     "fid_samples": "fid/fid_samples",
 }
+"""The columns of a table of experiments and their metrics; standard errors are in `<column>_se`."""
+# A comma within brackets or quotes is a part of the value.
+VALUE = re.compile(r"""(?:\[[^\]]*\]|'[^']*'|"[^"]*"|[^,])+""")
+
+Point = tuple[Any, ...]
+"""The values of the swept params of one experiment, in the order of their keys."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What one value of `key` after the other came to: a table of experiments, and why others failed."""
+    """What a grid of experiments came to.
 
-    key: str
+    Attributes:
+        keys: The params that differ, dotted.
+        shared: `key=value` for each param that all experiments change.
+        table: A row for each experiment, see `sweep_table`.
+        failures: Why the other experiments failed, by point.
+        command: The command that runs the same grid again.
+    """
+
+    keys: Sequence[str]
     shared: Sequence[str]
     table: pd.DataFrame
-    failures: Mapping[Any, str]
+    failures: Mapping[Point, str]
     command: str
 
 
-def sweep(key: str, values: Sequence[str], shared: Sequence[str], command: str) -> Sweep:
-    """Runs what is not there yet of `key` = each of `values`, with the overrides `shared`, and gathers all.
+def parse_grid(settings: Sequence[str]) -> dict[str, list[str]]:
+    """Returns the values of each key of `key=value,value,…`; commas in brackets or quotes do not separate.
 
-    Every value is checked before the first is run. A failure is kept, and the next one is run.
-    Raises VaelineError where a param is wrong, DVC cannot run anything here, or nothing came of any value.
+    Raises:
+        VaelineError: If a setting has no key or no value, or if a key is set twice.
     """
-    wanted = {}
-    for value in values:
-        overrides = [*shared, f"{key}={value}"]
-        params = params_with(overrides)
-        wanted[params[key]] = overrides, params
-    wanted = dict(sorted(wanted.items()))
-    missing = [value for value, (_, params) in wanted.items() if not find(params)]
+    grid: dict[str, list[str]] = {}
+    for setting in settings:
+        key, equals, values = setting.partition("=")
+        if not (key and equals and values):
+            raise VaelineError(f"'{setting}' is no range: expected key=value,value,… as in beta=0.5,1,2")
+        if key in grid:
+            raise VaelineError(f"'{key}' is swept twice: give all of its values in one {key}=value,value,…")
+        grid[key] = split_values(values)
+    return grid
+
+
+def split_values(values: str) -> list[str]:
+    """Returns the values in `value,value,…`, whose commas in brackets or quotes do not separate."""
+    return [value.strip() for value in VALUE.findall(values)]
+
+
+def sweep(grid: Mapping[str, Sequence[str]], shared: Sequence[str], command: str) -> Sweep:
+    """Runs the experiments of a grid that have not run yet, and gathers the results of all.
+
+    Every point is checked before the first one runs. If an experiment fails, the next one runs.
+
+    Args:
+        grid: The values of each param that is swept.
+        shared: `key=value` for each param that all experiments change.
+        command: The command that runs the same grid again, for the page.
+
+    Raises:
+        VaelineError: If a param is wrong, DVC cannot run experiments here, or all experiments failed.
+    """
+    keys = list(grid)
+    if twice := [override for override in shared if override.partition("=")[0] in grid]:
+        raise VaelineError(f"'{twice[0]}' sets a param that is swept: leave one of them out")
+    wanted = _points(grid, shared)
+    missing = [point for point, (_, params) in wanted.items() if not find(params)]
     reasons = {}
-    with bar(total=len(wanted), initial=len(wanted) - len(missing), desc=key, unit=" experiments") as shown:
-        for value in missing:
-            reasons[value] = _run(wanted[value][0], shown)
-            shown.update()
-    found = {value: find(params) for value, (_, params) in wanted.items()}
-    failures = {value: reasons.get(value) or CHANGED for value, experiment in found.items() if not experiment}
-    if len(failures) == len(wanted):
+    with bar(
+        total=len(wanted), initial=len(wanted) - len(missing), desc=", ".join(keys), unit=" experiments"
+    ) as progress:
+        for point in missing:
+            reasons[point] = _run([*wanted[point][0], *shared], progress)
+            progress.update()
+    finished = {point: experiment for point, (_, params) in wanted.items() if (experiment := find(params))}
+    failures = {point: reasons.get(point) or CODE_CHANGED for point in wanted if point not in finished}
+    if not finished:
         raise VaelineError("; ".join(dict.fromkeys(failures.values())))
-    return Sweep(key, shared, sweep_table(key, {v: e for v, e in found.items() if e}), failures, command)
+    return Sweep(keys, shared, sweep_table(keys, finished), failures, command)
 
 
-def _run(overrides: Sequence[str], shown: tqdm) -> str:
-    """Returns why the experiment failed, or ``."""
-    name = re.sub(r"[^\w.=+-]", "_", "_".join(reversed(overrides)))
+def point_text(keys: Sequence[str], point: Point) -> str:
+    """Returns a point as text: `beta = 4, latent_dim = 10`."""
+    return ", ".join(f"{key} = {param_text(value)}" for key, value in zip(keys, point, strict=True))
+
+
+def _points(
+    grid: Mapping[str, Sequence[str]], shared: Sequence[str]
+) -> dict[Point, tuple[list[str], dict[str, Any]]]:
+    """Returns the overrides and the params of each point, in rising order; 1 and 1.0 are one point."""
+    points = {}
+    for values in itertools.product(*grid.values()):
+        overrides = [f"{key}={value}" for key, value in zip(grid, values, strict=True)]
+        params = params_with([*shared, *overrides])
+        flat = flatten_params(params)
+        points[tuple(_hashable(flat[key]) for key in grid)] = overrides, params
+    return dict(sorted(points.items(), key=lambda item: tuple(map(_rank, item[0]))))
+
+
+def _hashable(value: Any) -> Any:
+    return param_text(value) if isinstance(value, list) else value
+
+
+def _rank(value: Any) -> tuple[bool, float, str]:
+    """Returns what a value is sorted by: numbers first, by size, then all others as text."""
+    number = isinstance(value, int | float)
+    return not number, float(value) if number else 0.0, "" if number else str(value)
+
+
+def _run(overrides: Sequence[str], progress: "tqdm[Any]") -> str:
+    """Returns why the experiment failed, or "" if it succeeded."""
+    name = re.sub(r"[^\w.=+-]", "_", "_".join(overrides))
     with running_experiment(overrides, name) as process:
-        watch(process, name, shown)
+        watch(process, name, progress)
     reason = failure(name) if process.returncode else ""
     tqdm.write(reason or f"{name}: done", file=sys.stderr)
     return reason
 
 
-def sweep_table(key: str, experiments: Mapping[Any, Experiment]) -> pd.DataFrame:
-    """Returns a row for each experiment: the key's value, METRICS with their `_se`, its name and revision.
+def sweep_table(keys: Sequence[str], experiments: Mapping[Point, Experiment]) -> pd.DataFrame:
+    """Returns a row for each experiment: its point, SWEPT_METRICS with their `_se`, its name and revision.
 
-    A metric that no experiment has is no column: there is no `fid` without Inception's weights.
+    A metric that no experiment has is no column: `fid` needs Inception's weights.
     """
-    rows = []
-    for value, experiment in experiments.items():
-        known = metrics_at(experiment.rev)
-        pairs = [(c + end, m + end) for c, m in METRICS.items() for end in ("", "_se")]
-        row = {column: known[metric] for column, metric in pairs if metric in known}
-        rows.append({key: value} | row | {"experiment": experiment.name, "revision": experiment.rev})
+    columns = {c + end: m + end for c, m in SWEPT_METRICS.items() for end in ("", "_se")}
+    rows: list[dict[str, Any]] = []
+    for point, experiment in experiments.items():
+        metrics = metrics_at(experiment.rev)
+        row = {column: metrics[metric] for column, metric in columns.items() if metric in metrics}
+        made_by = {"experiment": experiment.name, "revision": experiment.rev}
+        rows.append(dict(zip(keys, point, strict=True)) | row | made_by)
     return pd.DataFrame(rows)
-
-
-def command(target: str, key: str, default: str, write: Callable[[Sweep], str]) -> None:
-    """Runs `make <target>`, whose values stand in the environment: `make frontier BETA="1 2" SET="epochs=9"`.
-
-    Ends with status 1 and a line for what is wrong, stopped or failed; what could be written has been.
-    """
-    values = (os.environ.get(key) or default).split()
-    shared = shlex.split(os.environ.get("SET", ""))
-    settings = {key: " ".join(values)} | ({"SET": " ".join(shared)} if shared else {})
-    typed = " ".join(["make", target, *(f'{name}="{setting}"' for name, setting in settings.items())])
-    with stoppable(target):
-        swept = sweep(PARAMS[key], values, shared, typed)
-        print(write(swept))
-    if swept.failures:
-        sys.exit(f"{target}: {len(swept.failures)} failed, see above; the table has the others")

@@ -1,17 +1,18 @@
-"""A sweep as a document: its figures in Markdown, what made it, and what is not in it."""
+"""Tables in Markdown, and the paragraphs that say how a table of a sweep was made."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from vaeline.core.params import param_text
+from vaeline.core.params import flatten_params, param_text
 from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.experiments.find import params_with
-from vaeline.experiments.sweep import Sweep
+from vaeline.experiments.sweep import Sweep, point_text
 from vaeline.provenance.origin import changes_text, origin_tags
 
-HEADINGS = {
+KEY_HEADINGS = {"beta": "β", "seed": "Seed"}
+METRIC_HEADINGS = {
     "elbo": "ELBO",
     "iwae": "IWAE-{iwae_k}",
     "rate": "Rate",
@@ -24,38 +25,61 @@ HEADINGS = {
 }
 
 
-def columns(table: pd.DataFrame) -> dict[str, str]:
-    """Returns the columns of figures that `table` has, each with its heading."""
-    first = table.to_dict("records")[0]
-    return {name: HEADINGS[name].format(**first) for name in HEADINGS if name in table}
+def metric_columns(table: pd.DataFrame) -> dict[str, str]:
+    """Returns the metrics that `table` has, each with its heading."""
+    values = metric_values(table)
+    return {name: heading.format(**values) for name, heading in METRIC_HEADINGS.items() if name in table}
+
+
+def metric_values(table: pd.DataFrame) -> dict[str, str]:
+    """Returns each column's value as text; `10/20` where the experiments have different ones."""
+    return {
+        str(name): "/".join(dict.fromkeys(map(param_text, column.dropna()))) for name, column in table.items()
+    }
+
+
+def table_records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Returns the rows of a table, each by the names of its columns."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def table_cell(row: Mapping[str, Any], name: str) -> str:
-    """Returns `mean ± standard error`, or a dash where the experiment does not have the metric."""
-    known = {key: value for key, value in row.items() if not pd.isna(value)}
-    return estimate_text(known, name) if name in known else "–"
+    """Returns `mean ± standard error`, or a dash if the experiment does not have the metric."""
+    present = {key: value for key, value in row.items() if not pd.isna(value)}
+    return estimate_text(present, name) if name in present else "–"
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    """Returns a Markdown table, its first row the heading."""
+    """Returns a Markdown table whose heading is the first of `rows`."""
     heading, *rest = rows
     return "\n".join(f"| {' | '.join(row)} |" for row in (heading, ["---"] * len(heading), *rest))
 
 
+def sweep_rows(swept: Sweep) -> str:
+    """Returns the table of a sweep in Markdown: the swept params, then each metric ± its standard error."""
+    columns = metric_columns(swept.table)
+    keys = [KEY_HEADINGS.get(key, f"`{key}`") for key in swept.keys]
+    rows = [
+        [*(param_text(row[key]) for key in swept.keys), *(table_cell(row, name) for name in columns)]
+        for row in table_records(swept.table)
+    ]
+    return markdown_table([[*keys, *columns.values()], *rows])
+
+
 def made_by(swept: Sweep) -> str:
-    """Returns which command, commit, data set and params made a table."""
-    params = params_with(swept.shared)
-    params.pop(swept.key)
-    known = origin_tags()
-    code = " with code changed since" if known["git.dirty"] == "true" else ""
+    """Returns the sentence that says which command, commit, data set and params made a table."""
+    params = flatten_params(params_with(swept.shared))
+    shared = {key: value for key, value in params.items() if key not in swept.keys}
+    tags = origin_tags()
+    code = " with uncommitted changes" if tags["git.dirty"] == "true" else ""
+    data = f", on {shared['data.name']}" if "data.name" in shared else ""
     return (
-        f"Made by `{swept.command}` at commit `{known['git.commit'][:10]}`{code}, on "
-        f"{params['data']['name']}. "
-        f"Params that differ from the committed ones: {changes_text(params) or 'none'}."
+        f"Made by `{swept.command}` at commit `{tags['git.commit'][:10]}`{code}{data}. "
+        f"Params that differ from the committed ones: {changes_text(shared) or 'none'}."
     )
 
 
-def not_in_the_table(swept: Sweep) -> list[str]:
-    """Returns the paragraph that names each value without an experiment and the reason, if there are any."""
-    lines = [f"- {swept.key} = {param_text(value)}: {reason}" for value, reason in swept.failures.items()]
+def failed_points(swept: Sweep) -> list[str]:
+    """Returns the lines that name each point without an experiment, and the reason; none if all succeeded."""
+    lines = [f"- {point_text(swept.keys, point)}: {reason}" for point, reason in swept.failures.items()]
     return ["", "Not in the table:", "", *lines] if lines else []

@@ -4,11 +4,11 @@ import os
 import platform
 from pathlib import Path
 
-import torch
-
 
 def hardware() -> dict[str, str]:
     """Returns the processor, the cores that this process may use, the memory, and any GPUs, as tags."""
+    import torch  # seconds, which a process that only names changed params does not spend
+
     tags = {"hardware.cpu": processor(), "hardware.cores": str(cores()), "hardware.memory": memory()}
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return tags | ({"hardware.gpu": ", ".join(gpus)} if gpus else {})

@@ -1,22 +1,26 @@
-"""The last run, shown in the README: its pictures and its headline figures (`make docs`)."""
+"""Shows the last run in the README: its pictures and its headline figures."""
 
 import shutil
-import sys
 from pathlib import Path
 
+from vaeline.core.errors import VaelineError
 from vaeline.core.files import read_json, write_text
 from vaeline.reporting.summary import headline_rows
 
-START, END = "<!-- figures of the last run: make docs -->\n", "<!-- end of figures -->"
+START, END = "<!-- figures of the last run: vaeline readme -->\n", "<!-- end of figures -->"
 OUTPUTS = Path("outputs")
 
 
-def main(readme: Path = Path("README.md"), pictures: Path = Path("docs/pictures")) -> None:
-    """Copies the pictures of the report to `pictures`, and writes the figures between the README's marks."""
+def update_readme(readme: Path = Path("README.md"), pictures: Path = Path("docs/pictures")) -> None:
+    """Copies the pictures of the report to `pictures`, and writes the figures between the README's marks.
+
+    Raises:
+        VaelineError: If there is no report.
+    """
     try:
         metrics = read_json(OUTPUTS / "report" / "summary.json")["metrics"]
     except FileNotFoundError as error:
-        sys.exit(f"docs: {error.filename}: no such file; `make repro` writes it")
+        raise VaelineError(f"{error.filename}: no such file; `make repro` writes it") from None
     pictures.mkdir(parents=True, exist_ok=True)
     for picture in sorted(OUTPUTS.glob("report/plots/*.png")):
         shutil.copyfile(picture, pictures / picture.name)
@@ -24,7 +28,3 @@ def main(readme: Path = Path("README.md"), pictures: Path = Path("docs/pictures"
     after = rest.split(END)[1]
     table = "\n".join(["| | mean ± standard error |", "|---|---|", *headline_rows(metrics)])
     write_text(readme, f"{before}{START}{table}\n{END}{after}")
-
-
-if __name__ == "__main__":
-    main()

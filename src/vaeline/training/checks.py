@@ -12,7 +12,6 @@ from torch import nn
 from vaeline.data.observations import Observations, pixels
 from vaeline.models.distributions.moments import moments
 from vaeline.runtime.seeding import own_noise, rng_state, set_rng_state
-from vaeline.training.learned import learned, on_model_device
 
 LEARNING_STEPS = 20  # updates on one batch, after which the loss must be lower than before
 
@@ -61,9 +60,10 @@ class _Trial:
     def __init__(
         self, model: nn.Module, objective: Any, x: Observations, beta: float, learning_rate: float
     ) -> None:
-        self.model, self.objective, self.x, self.beta = model, on_model_device(model, objective), x, beta
+        self.model, self.x, self.beta = model, x, beta
+        self.objective = objective.to(next(model.parameters()).device)
         self.trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self.trained |= {f"objective.{name}": p for name, p in learned(objective).items()}
+        self.trained |= {f"objective.{name}": p for name, p in objective.learned().items()}
         self.optimizer = torch.optim.Adam(self.trained.values(), lr=learning_rate)
 
     def checks(self) -> Iterator[tuple[str, Callable[[], tuple[bool, str]]]]:

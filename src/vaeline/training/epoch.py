@@ -12,7 +12,7 @@ from vaeline.data.augmentation import Augmentation
 from vaeline.data.observations import Observations
 from vaeline.evaluation.estimators.bounds import elbo_terms
 from vaeline.evaluation.estimators.estimate import Estimate
-from vaeline.models.observing import observe
+from vaeline.evaluation.observing import observe
 from vaeline.runtime.seeding import own_noise
 from vaeline.training.gradients import Gradients
 from vaeline.training.record import Record

@@ -39,12 +39,11 @@ class _Loss(nn.Module):
 
     def __init__(self, model: nn.Module, objective: Any, precision: str) -> None:
         super().__init__()
-        self.model, self.objective, self.half = model, objective, precision == "bfloat16"
+        self.model, self.objective, self.coarse = model, objective, precision == "bfloat16"
 
-    def forward(self, x: Observations, beta: float | Tensor) -> tuple[Tensor, ...]:
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.half):
-            terms = self.objective(self.model, x, beta)
-        return tuple(vars(terms).values())
+    def forward(self, x: Observations, beta: float | Tensor) -> Terms:
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.coarse):
+            return self.objective(self.model, x, beta)
 
 
 class Gradients:
@@ -82,7 +81,7 @@ class Gradients:
     def _differentiated(
         self, x: Observations, beta: float | Tensor
     ) -> tuple[Terms, tuple[Tensor | None, ...]]:
-        terms = Terms(*self.loss(x, beta))
+        terms = self.loss(x, beta)
         loss = terms.loss * len(x) if self.summed else terms.loss
         return terms, torch.autograd.grad(loss, self.parameters, allow_unused=True)
 
@@ -176,7 +175,7 @@ class ShardedGradients(Gradients):
     ) -> tuple[Terms, tuple[Tensor | None, ...]]:
         for parameter in self.parameters:
             parameter.grad = None
-        terms = Terms(*self.loss(x, beta))
+        terms = self.loss(x, beta)
         # The wrapper takes the mean over processes, whatever the share that each has.
         weight = self.shard.weight * processes.size() * (self.shard.total if self.summed else 1)
         (terms.loss * weight).backward()

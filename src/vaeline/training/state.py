@@ -9,7 +9,6 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from vaeline.core.errors import VaelineError
-from vaeline.training.learned import learned, on_model_device
 from vaeline.training.monitor import Monitor
 from vaeline.training.optimizers.catalog import OPTIMIZERS
 from vaeline.training.schedules import LR_SCHEDULES
@@ -45,10 +44,9 @@ class Training:
                 f"batch_size = {config.batch_size} leaves one of {n_images} training images as the last "
                 "batch, which BatchNorm cannot normalise: use another batch_size"
             )
-        objective = on_model_device(
-            model, objective
-        )  # first: an optimizer's state is loaded to where its weights are
-        of_both = list(model.parameters()), list(learned(objective).values())
+        device = next(model.parameters()).device
+        objective.to(device)  # first: an optimizer's state is loaded to where its weights are
+        of_both = list(model.parameters()), list(objective.learned().values())
         optimizer = OPTIMIZERS.build(
             config.optimizer,
             parameters=[{"params": parameters} for parameters in of_both if parameters],
@@ -57,7 +55,6 @@ class Training:
         )
         steps = math.ceil(n_images / config.batch_size)
         scheduler = LR_SCHEDULES[config.lr_schedule](optimizer, config.epochs, steps)
-        device = next(model.parameters()).device
         generator = torch.Generator(device).manual_seed(config.seed)
         return cls(model, objective, optimizer, scheduler, generator)
 
@@ -65,7 +62,7 @@ class Training:
         """Returns the state, in types that `torch.load(weights_only=True)` reads."""
         return {
             "model": self.model.state_dict(),
-            "objective": self.objective.state_dict() if learned(self.objective) else {},
+            "objective": self.objective.learned_state(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "generator": self.generator.get_state(),
@@ -76,8 +73,7 @@ class Training:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Puts the training back to where `state_dict` found it."""
         self.model.load_state_dict(state["model"])
-        if learned(self.objective):
-            self.objective.load_state_dict(state["objective"])
+        self.objective.load_learned_state(state["objective"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
         self.generator.set_state(state["generator"])

@@ -4,7 +4,7 @@ import socket
 from vaeline.data.reading.downloads import CONNECTION_SECONDS, connection_timeout
 
 
-def test_a_silent_host_is_given_up_on_within_the_block_and_only_there():
+def test_connections_time_out_within_the_block_only():
     before = socket.getdefaulttimeout()
     with contextlib.suppress(ValueError), connection_timeout():
         with socket.socket() as opened:

@@ -21,8 +21,8 @@ from vaeline.evaluation.estimators.annealed import (
     temperatures,
 )
 from vaeline.evaluation.estimators.estimate import Estimate
+from vaeline.evaluation.observing import evaluation_set
 from vaeline.models.catalog import MODELS
-from vaeline.models.observing import evaluation_set
 from vaeline.runtime.processes import each
 
 N = 5

@@ -9,9 +9,9 @@ from tests.support.linear_gaussian import LATENT, NOISE, D, LinearGaussian, imag
 from tests.support.small import shown_to, split, vae
 from vaeline.evaluation.estimators.bounds import elbo_terms
 from vaeline.evaluation.estimators.gain import STEP, exchange_rate, latent_gain
+from vaeline.evaluation.observing import evaluation_set
 from vaeline.models.catalog import MODELS
 from vaeline.models.distributions.gaussians import diagonal_gaussian
-from vaeline.models.observing import evaluation_set
 from vaeline.models.posteriors.catalog import POSTERIORS
 from vaeline.models.priors.catalog import PRIORS
 

@@ -9,8 +9,8 @@ from torch import nn
 
 from tests.support.small import digits, split, vae
 from vaeline.evaluation.estimators.sharpness import fine_energy, sharpness
+from vaeline.evaluation.observing import evaluation_set
 from vaeline.models.catalog import MODELS
-from vaeline.models.observing import evaluation_set
 
 SIDE = 8
 

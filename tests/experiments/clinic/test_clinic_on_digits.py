@@ -16,9 +16,9 @@ from vaeline.diagnosis.finding import problems
 from vaeline.evaluation import latent_use, symptoms
 from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.fid import classifier
+from vaeline.evaluation.observing import evaluation_set, start_from, training_set
 from vaeline.experiments.find import varied
 from vaeline.models.catalog import MODELS
-from vaeline.models.observing import evaluation_set, start_from, training_set
 from vaeline.training import history
 from vaeline.training.fit import fit
 from vaeline.training.state import Training

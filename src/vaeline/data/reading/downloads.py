@@ -1,4 +1,4 @@
-"""What every download shares."""
+"""What every download needs: a time limit on silence."""
 
 import contextlib
 import socket
@@ -9,9 +9,9 @@ CONNECTION_SECONDS = 15
 
 @contextlib.contextmanager
 def connection_timeout() -> Iterator[None]:
-    """Within the block, a host that says nothing for 15 s is given up on.
+    """Within the block, connections fail when a host has sent nothing for 15 s.
 
-    torchvision and torch.hub open their connections without a time-out: a silent host would hang for ever.
+    torchvision and torch.hub open connections without a timeout, so that a silent host would block forever.
     """
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(CONNECTION_SECONDS)

@@ -1,4 +1,4 @@
-"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): 70,000 pictures of clothing of 28x28."""
+"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): 70,000 pictures of clothing, 28×28."""
 
 from vaeline.data.reading.idx import IdxSet
 from vaeline.data.reading.sources import TorchvisionMirrors

@@ -1,4 +1,4 @@
-"""Kuzushiji-MNIST (Clanuwat et al. 2018): 70,000 cursive Japanese characters of 28x28."""
+"""Kuzushiji-MNIST (Clanuwat et al. 2018): 70,000 cursive Japanese characters, 28×28."""
 
 from vaeline.data.reading.idx import IdxSet
 from vaeline.data.reading.sources import TorchvisionMirrors

@@ -1,4 +1,4 @@
-"""MNIST (LeCun, Bottou, Bengio, Haffner 1998): 70,000 handwritten digits of 28x28."""
+"""MNIST (LeCun, Bottou, Bengio, Haffner 1998): 70,000 handwritten digits, 28×28."""
 
 from collections.abc import Mapping, Sequence
 

@@ -6,107 +6,112 @@ from dataclasses import asdict
 from typing import Any
 
 from vaeline.diagnosis.finding import Finding, problems
-from vaeline.experiments import presets
 from vaeline.experiments.clinic.trial import Trial, trial
+from vaeline.experiments.presets import preset_names, preset_overrides
 from vaeline.provenance.commands import override_arguments
 
-PREFIX, BASE = "clinic-", "clinic"
-ELBO = "best_valid_elbo"
-# What is commonly advised for a failure, where the finding prints something else: tried as well.
+CASE_PREFIX = "clinic-"
+SOUND = "clinic"
+"""The preset of the sound training, which all cases extend."""
+CASE_ELBO = "best_valid_elbo"
 ADVISED = {
     "posterior_collapse-deep": {"kl_warmup_epochs": 10.0, "free_bits": 0.25},
     "holes-prior": {"beta": 4.0},
 }
-Row = dict[str, Any]
+"""What is commonly advised for a failure, where the finding prints another remedy: tried as well."""
+
+CaseRow = dict[str, Any]
 
 
-def names() -> list[str]:
-    """Returns the cases, FAILURE-HOW, without their prefix."""
-    return [name.removeprefix(PREFIX) for name in presets.preset_names() if name.startswith(PREFIX)]
+def case_names() -> list[str]:
+    """Returns the cases, FAILURE-HOW, without the prefix of their presets."""
+    return [name.removeprefix(CASE_PREFIX) for name in preset_names() if name.startswith(CASE_PREFIX)]
 
 
-def changes(preset: str) -> list[str]:
-    """Returns what a preset changes, as overrides; its notes tell a reader and nothing else."""
+def case_overrides(preset: str) -> list[str]:
+    """Returns what a preset changes, as overrides; its notes are for a reader and are left out."""
     return override_arguments(
-        {key: value for key, value in presets.preset_overrides(preset).items() if key != "notes"}
+        {key: value for key, value in preset_overrides(preset).items() if key != "notes"}
     )
 
 
-def healthy(seed: int) -> Trial:
-    """Returns the sound training of a seed."""
-    return trial(f"{PREFIX}healthy-{seed}", [*changes(BASE), f"seed={seed}"])
+def sound_trial(seed: int) -> Trial:
+    """Returns the sound training with that seed."""
+    return trial(f"{CASE_PREFIX}healthy-{seed}", [*case_overrides(SOUND), f"seed={seed}"])
 
 
-def case(name: str) -> Row:
-    """Returns a case: what provoked the failure, what was found, the remedy as printed, and what it did.
+def run_case(name: str) -> CaseRow:
+    """Runs a case, and returns what provoked the failure, the finding, its remedy as printed, and the effect.
 
-    `cured` says that the remedy ran, that the failure is then more likely gone than not, and that the ELBO of
-    validation images at β = 1, or else the measure that told of the failure, is better.
+    `cured` says that the remedy ran, that the failure is then more likely gone than not, and that either the
+    ELBO of validation images at β = 1 or the measure that revealed the failure is better.
     """
     mode = name.partition("-")[0]
-    provoked = trial(PREFIX + name, changes(PREFIX + name))
-    found = provoked.found(mode)
-    row = {
+    provoked = trial(CASE_PREFIX + name, case_overrides(CASE_PREFIX + name))
+    finding = provoked.finding(mode)
+    own = _own_overrides(name)
+    row: CaseRow = {
         "mode": mode,
         "case": name,
-        "provoked_with": {key: value for key, value in _own(name).items() if key != "notes"},
-        "why": _own(name)["notes"],
-        "found": bool(found and found.level == "problem"),
-        "others_found": [one.name for one in problems(provoked.findings) if one.name != mode],
-        "sure": found.sure if found else 0.0,
-        "evidence": _evidence(found),
+        "provoked_with": {key: value for key, value in own.items() if key != "notes"},
+        "why": own["notes"],
+        "found": bool(finding and finding.level == "problem"),
+        "others_found": [p.name for p in problems(provoked.findings) if p.name != mode],
+        "sure": finding.sure if finding else 0.0,
+        "evidence": _evidence(finding),
         "seconds": provoked.seconds,
-        "elbo": provoked.measures.get(ELBO),
-        "elbo_se": provoked.measures.get(f"{ELBO}_se"),
-        "cause": found.cause if found else "",
-        "changes": dict(found.changes) if found else {},
-        "remedy": found.command if found else "",
+        "elbo": provoked.measures.get(CASE_ELBO),
+        "elbo_se": provoked.measures.get(f"{CASE_ELBO}_se"),
+        "cause": finding.cause if finding else "",
+        "changes": dict(finding.changes) if finding else {},
+        "remedy": finding.command if finding else "",
         "after": None,
         "cured": False,
         "advised": None,
     }
-    if not row["found"]:
+    if finding is None or finding.level != "problem":
         return row
-    if found.command:
-        _, _, _, *flags = shlex.split(found.command)  # dvc exp run -S … -S …
-        row |= _outcome(f"{PREFIX}{name}-cured", flags[1::2], provoked, found)
+    if finding.command:
+        _, _, _, *flags = shlex.split(finding.command)  # dvc exp run -S … -S …
+        row |= _outcome(f"{CASE_PREFIX}{name}-cured", flags[1::2], provoked, finding)
     if name in ADVISED:
-        advised = [*changes(PREFIX + name), *override_arguments(ADVISED[name])]
-        row["advised"] = {"changes": ADVISED[name]} | _outcome(
-            f"{PREFIX}{name}-advised", advised, provoked, found
-        )
+        overrides = [*case_overrides(CASE_PREFIX + name), *override_arguments(ADVISED[name])]
+        outcome = _outcome(f"{CASE_PREFIX}{name}-advised", overrides, provoked, finding)
+        row["advised"] = {"changes": ADVISED[name]} | outcome
     return row
 
 
-def _outcome(name: str, settings: Sequence[str], provoked: Trial, found: Finding) -> Row:
-    """Returns what a remedy came to."""
-    cured = trial(name, settings)
-    now = cured.found(found.name)
+def _outcome(name: str, overrides: Sequence[str], provoked: Trial, finding: Finding) -> CaseRow:
+    """Returns the effect of a remedy."""
+    cured = trial(name, overrides)
+    now = cured.finding(finding.name)
     gone = now is not None and now.level != "problem" and now.sure > 0.5
     after = {
         "evidence": _evidence(now),
         "seconds": cured.seconds,
-        "elbo": cured.measures.get(ELBO),
-        "elbo_se": cured.measures.get(f"{ELBO}_se"),
-        "found": [one.name for one in problems(cured.findings)],
+        "elbo": cured.measures.get(CASE_ELBO),
+        "elbo_se": cured.measures.get(f"{CASE_ELBO}_se"),
+        "found": [problem.name for problem in problems(cured.findings)],
     }
-    return {"after": after, "cured": bool(gone and _improved(provoked, cured, found, now))}
+    improved = now is not None and _improved(provoked, cured, finding, now)
+    return {"after": after, "cured": gone and improved}
 
 
 def _improved(before: Trial, after: Trial, was: Finding, now: Finding) -> bool:
-    if ELBO not in after.measures:
+    if CASE_ELBO not in after.measures:
         return False
-    if ELBO not in before.measures or after.measures[ELBO] > before.measures[ELBO]:
+    if CASE_ELBO not in before.measures or after.measures[CASE_ELBO] > before.measures[CASE_ELBO]:
         return True
     sign, then = was.evidence[0], now.evidence[0]
     return then.value > sign.value if sign.beyond == "below" else then.value < sign.value
 
 
-def _own(name: str) -> Mapping[str, Any]:
+def _own_overrides(name: str) -> Mapping[str, Any]:
     """Returns what the case changes of the sound configuration."""
-    base = presets.preset_overrides(BASE)
-    return {k: v for k, v in presets.preset_overrides(PREFIX + name).items() if k not in base or base[k] != v}
+    sound = preset_overrides(SOUND)
+    changes = preset_overrides(CASE_PREFIX + name)
+    return {k: v for k, v in changes.items() if k not in sound or sound[k] != v}
 
 
-def _evidence(found: Finding | None) -> list[dict[str, Any]]:
-    return [asdict(one) for one in found.evidence] if found else []
+def _evidence(finding: Finding | None) -> list[dict[str, Any]]:
+    return [asdict(evidence) for evidence in finding.evidence] if finding else []

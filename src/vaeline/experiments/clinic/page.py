@@ -1,4 +1,4 @@
-"""The clinic's table, as Markdown."""
+"""The clinic's page, as Markdown."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,83 +8,69 @@ from scipy.stats import beta
 from vaeline.diagnosis.detectors import DETECTORS
 from vaeline.diagnosis.finding import Evidence, problems
 from vaeline.evaluation.estimators.estimate import estimate_text
-from vaeline.experiments import presets, tables
-from vaeline.experiments.clinic.cases import BASE, Row
+from vaeline.experiments.clinic.cases import SOUND, CaseRow
 from vaeline.experiments.clinic.trial import Trial
+from vaeline.experiments.presets import preset_config
+from vaeline.experiments.tables import markdown_table
 from vaeline.provenance.commands import override_arguments
 
-TITLES = {detector.name: detector.title for detector in DETECTORS}
-LEVEL = 0.95
-HEADING = ["Failure", "Provoked with", "Found", "ELBO before", "Remedy", "ELBO after", "Cured"]
+DETECTOR_TITLES = {detector.name: detector.title for detector in DETECTORS}
+CONFIDENCE = 0.95
+CLINIC_HEADINGS = ["Failure", "Provoked with", "Found", "ELBO before", "Remedy", "ELBO after", "Cured"]
+CLINIC_TEXT = """# The clinic
 
-INTRODUCTION = """# The clinic
-
-Each failure is provoked by a configuration of its own on {train:,} MNIST images. What diagnose finds of it is
-read, exactly the command that it prints is run, and the same is looked at again. *Cured* says that the
-failure is more likely gone than not, and that the ELBO of {valid:,} validation images at β = 1, or else the
-measure that told of the failure, is better than before.
+Each failure is provoked by a configuration of its own on {train:,} MNIST images. The findings of diagnose are
+read, exactly the command that they print is run, and the same detectors look again. *Cured* says that the
+failure is more likely gone than not, and that either the ELBO of {valid:,} validation images at β = 1 or the
+measure that revealed the failure is better than before.
 
 """
 BETWEEN = """
 ELBO: nats an image, ± its standard error over images; those of Gaussian likelihoods are densities of pixels
-and compare among themselves alone. *Remedy*: what the printed command adds; the whole of it is below.
+and can only be compared with each other. *Remedy*: what the printed command adds; the whole of it is below.
 
 ## False alarms
 
-{runs} sound trainings that differ by seed alone ({budget}), each looked at by all {detectors} detectors:
+{runs} sound trainings that differ by seed alone ({budget}), each examined by all {detectors} detectors:
 **{alarms} with a finding**{which}. So the share of sound trainings such as these with a false alarm is below
 {bound:.0%}, at {level:.0%} confidence (Clopper & Pearson 1934).
 
 ## Evidence
 
-What told of each failure, before the remedy and after it, beside what is sound, and the command as it was
-printed. **Bold** is what is not sound. Some failures take two measures: overfitting a gap besides the
-decline, underfitting a curve that still rises, dead dimensions others that are crowded or cost too much.
+The measures that revealed each failure, before the remedy and after it, with the range that is sound, and the
+command as it was printed. **Bold** is what is not sound. Some failures take two measures: overfitting a gap
+besides the decline, underfitting a curve that still rises, dead dimensions others that are crowded or cost
+too much.
 
 """
-MADE = """
-`make clinic` runs what has not run at this code, and writes this page and docs/results/clinic.json; no number in it
-is typed. The epochs of its {trainings} trainings took {minutes:.0f} minutes, beside the load that there was.
+CLINIC_END = """
+`vaeline clinic` runs what has not run at this code, and writes this page and `docs/results/clinic.json`; no
+number is typed. The epochs of its {trainings} trainings took {minutes:.0f} minutes, on a machine that others
+used as well.
 """
 
 
-def bound(alarms: int, runs: int) -> float:
+def rate_bound(alarms: int, runs: int) -> float:
     """Returns the upper end of the one-sided interval of Clopper & Pearson for a rate, from its count."""
-    return 1.0 if alarms == runs else float(beta.ppf(LEVEL, alarms + 1, runs - alarms))
+    return 1.0 if alarms == runs else float(beta.ppf(CONFIDENCE, alarms + 1, runs - alarms))
 
 
-def markdown(rows: Sequence[Row], sound: Sequence[Trial]) -> str:
+def clinic_page(rows: Sequence[CaseRow], sound: Sequence[Trial]) -> str:
     """Returns the page of all cases and of the sound trainings."""
-    alarms = [[one.name for one in problems(trial.findings)] for trial in sound]
-    treated = [row for row in rows if row["after"]] + [row["advised"] for row in rows if row["advised"]]
-    # By the same clock: a training that several remedies lead to is one. A diverged one has no time.
-    seconds = {trial.seconds for trial in sound} | {row["seconds"] for row in rows}
-    seconds = (seconds | {row["after"]["seconds"] for row in treated}) - {0.0}
-    budget = presets.config(presets.preset_overrides(BASE))
-    false = [names for names in alarms if names]
-    which = "; ".join(", ".join(TITLES[name].lower() for name in names) for names in false)
-    parts = [
-        INTRODUCTION.format(train=budget.data.train_size, valid=budget.data.valid_size),
-        tables.markdown_table([HEADING, *map(_row, rows)]) + "\n",
-        BETWEEN.format(
-            runs=len(alarms),
-            budget=f"{budget.epochs} epochs, all else as in params.yaml",
-            detectors=len(DETECTORS),
-            alarms=len(false),
-            which=f" ({which})" if which else "",
-            bound=bound(len(false), len(alarms)),
-            level=LEVEL,
-        ),
+    budget = preset_config(SOUND)
+    return "".join([
+        CLINIC_TEXT.format(train=budget.data.train_size, valid=budget.data.valid_size),
+        markdown_table([CLINIC_HEADINGS, *map(_cells, rows)]) + "\n",
+        _false_alarms(sound, budget.epochs),
         *map(_evidence, rows),
-        MADE.format(trainings=len(seconds), minutes=sum(seconds) / 60),
-    ]
-    return "".join(parts)
+        _end(rows, sound),
+    ])  # fmt: skip
 
 
-def _row(row: Row) -> list[str]:
+def _cells(row: CaseRow) -> list[str]:
     after = row["after"] or {}
     return [
-        TITLES[row["mode"]],
+        DETECTOR_TITLES[row["mode"]],
         f"{row['why']}: `{' '.join(override_arguments(row['provoked_with']))}`",
         f"yes, {row['sure']:.0%} sure" if row["found"] else "**no**",
         _elbo(row),
@@ -98,29 +84,63 @@ def _elbo(values: Mapping[str, Any]) -> str:
     return estimate_text(values, "elbo") if values.get("elbo") is not None else "–"
 
 
-def _evidence(row: Row) -> str:
-    after = {(one["name"], one["threshold"]): one for one in (row["after"] or {}).get("evidence", [])}
-    heading = f"### {TITLES[row['mode']]}: `{' '.join(override_arguments(row['provoked_with']))}`"
-    lines = [["measure", "before", "after", "sound", "why there"]]
-    for one in row["evidence"]:
-        then = after.get((one["name"], one["threshold"]))
-        sign = {"above": "≤", "below": "≥"}[one["beyond"]]
-        sound = f"{sign} {one['threshold']:g} {one['unit']}".strip()
-        lines.append([f"`{one['name']}`", _value(one), _value(then), sound, one["reason"]])
-    others = f"\nAlso found: {', '.join(row['others_found'])}.\n" if row["others_found"] else ""
-    left = (row["after"] or {}).get("found")
-    others += f"\nFound after the remedy: {', '.join(left)}.\n" if left else ""
-    if advised := row["advised"]:
-        done = "cures as well" if advised["cured"] else "does **not** cure"
-        settings = " ".join(override_arguments(advised["changes"]))
-        others += f"\nWhat is commonly advised, `{settings}`, {done}: ELBO {_elbo(advised['after'])}.\n"
-    return (
-        f"{heading}\n\n{tables.markdown_table(lines)}\n\n```\n{row['remedy'] or 'no remedy'}\n```\n{others}\n"
+def _false_alarms(sound: Sequence[Trial], epochs: int) -> str:
+    alarms = [[problem.name for problem in problems(trial.findings)] for trial in sound]
+    false = [names for names in alarms if names]
+    which = "; ".join(", ".join(DETECTOR_TITLES[name].lower() for name in names) for names in false)
+    return BETWEEN.format(
+        runs=len(alarms),
+        budget=f"{epochs} epochs, all else as in params.yaml",
+        detectors=len(DETECTORS),
+        alarms=len(false),
+        which=f" ({which})" if which else "",
+        bound=rate_bound(len(false), len(alarms)),
+        level=CONFIDENCE,
     )
 
 
-def _value(one: Mapping[str, Any] | None) -> str:
-    if one is None:
+def _evidence(row: CaseRow) -> str:
+    after = row["after"] or {}
+    values_after = {(e["name"], e["threshold"]): e for e in after.get("evidence", [])}
+    lines = [["measure", "before", "after", "sound", "reason for the threshold"]]
+    for evidence in row["evidence"]:
+        then = values_after.get((evidence["name"], evidence["threshold"]))
+        sign = {"above": "≤", "below": "≥"}[evidence["beyond"]]
+        sound = f"{sign} {evidence['threshold']:g} {evidence['unit']}".strip()
+        values = _value(evidence), _value(then)
+        lines.append([f"`{evidence['name']}`", *values, sound, evidence["reason"]])
+    heading = f"### {DETECTOR_TITLES[row['mode']]}: `{' '.join(override_arguments(row['provoked_with']))}`"
+    remedy = f"```\n{row['remedy'] or 'no remedy'}\n```"
+    notes = "".join(f"\n{note}\n" for note in _notes(row))
+    return f"{heading}\n\n{markdown_table(lines)}\n\n{remedy}\n{notes}\n"
+
+
+def _value(evidence: Mapping[str, Any] | None) -> str:
+    if evidence is None:
         return "–"
-    value = estimate_text({"v": one["value"], **({"v_se": one["se"]} if one["se"] else {})}, "v")
-    return f"**{value}**" if Evidence(**one).sure > 0.5 else value
+    error = {"v_se": evidence["se"]} if evidence["se"] else {}
+    value = estimate_text({"v": evidence["value"], **error}, "v")
+    return f"**{value}**" if Evidence(**evidence).sure > 0.5 else value
+
+
+def _notes(row: CaseRow) -> list[str]:
+    """Returns what else was found, before and after the remedy, and the effect of what is advised."""
+    notes = []
+    if row["others_found"]:
+        notes.append(f"Also found: {', '.join(row['others_found'])}.")
+    if row["after"] and row["after"]["found"]:
+        notes.append(f"Found after the remedy: {', '.join(row['after']['found'])}.")
+    if advised := row["advised"]:
+        effect = "cures as well" if advised["cured"] else "does **not** cure"
+        overrides = " ".join(override_arguments(advised["changes"]))
+        notes.append(f"What is commonly advised, `{overrides}`, {effect}: ELBO {_elbo(advised['after'])}.")
+    return notes
+
+
+def _end(rows: Sequence[CaseRow], sound: Sequence[Trial]) -> str:
+    """Returns the last paragraph; its times are by the training's own clock."""
+    treated = [row for row in rows if row["after"]] + [row["advised"] for row in rows if row["advised"]]
+    # Several remedies can lead to one training, which is counted once; a diverged training has no time.
+    seconds = {trial.seconds for trial in sound} | {row["seconds"] for row in rows}
+    seconds = (seconds | {row["after"]["seconds"] for row in treated}) - {0.0}
+    return CLINIC_END.format(trainings=len(seconds), minutes=sum(seconds) / 60)

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,84 +22,114 @@ from vaeline.experiments.find import params_with
 from vaeline.experiments.launch import failure, running_experiment, watch
 from vaeline.experiments.watching import kept
 from vaeline.provenance.closure import stage_code
+from vaeline.provenance.dependencies import dependency_hash
 
-RESULTS = Path(".scratch/clinic")
-LAST = "diagnose"
-STAGES = ("prepare", "check", "train", "fid_reference", LAST)
-# What is made of the measures, in words, pictures and MLflow, changes none of them.
-UNMEASURED = re.compile(r"vaeline/(findings/|commands|watching|plots/|gallery|tracking/)")
+TRIALS = Path(".scratch/clinic")
+LAST_STAGE = "diagnose"
+TRIAL_STAGES = ("prepare", "check", "train", "fid_reference", LAST_STAGE)
+# The measures are made here. Later rooms put them into words, pictures and MLflow, and change none of them.
+MEASURING = (
+    Path("stages"),
+    *(
+        Path("src/vaeline", room)
+        for room in ("core", "runtime", "provenance", "data", "models", "evaluation", "training")
+    ),
+)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of a training: its findings, and its measures by name, which are none where it diverged.
+    """What came of a training.
 
-    `seconds` are those of its epochs, by the training's own clock.
+    Attributes:
+        findings: What the detectors say of it.
+        measures: Its measures by name; none if it diverged.
+        seconds: The time that its epochs took, by the training's own clock.
     """
 
     findings: Sequence[Finding]
     measures: Mapping[str, float]
     seconds: float
 
-    def found(self, name: str) -> Finding | None:
-        """Returns the finding of that name, or None where it was not looked for."""
-        return next((one for one in self.findings if one.name == name), None)
+    def finding(self, name: str) -> Finding | None:
+        """Returns the finding of that name, or None if it was not looked for."""
+        return next((finding for finding in self.findings if finding.name == name), None)
 
 
 def trial(name: str, overrides: Sequence[str]) -> Trial:
-    """Returns what came of the experiment `name`, or of an earlier one of these params at this code.
+    """Returns what came of the experiment `name`, or of an earlier one with these params at this code.
 
-    The measures are kept, and looked at with the detectors as they are today. Raises VaelineError where it
-    fails in another way than by a training that diverges.
+    The measures are kept; the detectors of today look at them.
+
+    Raises:
+        VaelineError: If the experiment fails in another way than by a training that diverges.
     """
-    path = RESULTS / f"{_made_of(overrides)}.json"
+    path = TRIALS / f"{trial_key(overrides)}.json"
     if not path.is_file():
-        if not _run(name, overrides):
+        if not run_training(name, overrides):
             return Trial(load_findings(kept(name)), {}, 0.0)
-        write_json(path, _measured(name, overrides))
+        write_json(path, measured(name, overrides))
     values = read_json(path)
-    return Trial(_looked_at(values["measures"], overrides), values["measures"], values["seconds"])
+    return Trial(_detected(values["measures"], overrides), values["measures"], values["seconds"])
 
 
-def _made_of(overrides: Sequence[str]) -> str:
-    code = sorted({file for stage in STAGES for file in stage_code(stage) if not UNMEASURED.search(file)})
-    contents = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in code]
-    params = json.dumps([params_with(overrides), contents], sort_keys=True)
-    return hashlib.sha256(params.encode()).hexdigest()[:12]
+def trial_key(overrides: Sequence[str]) -> str:
+    """Returns 12 hexadecimal digits, equal for two trainings that must give the same measures."""
+    code = {
+        file
+        for stage in TRIAL_STAGES
+        for file in stage_code(stage)
+        if any(Path(file).is_relative_to(folder) for folder in MEASURING)
+    }
+    hashes = {file: dependency_hash(file) for file in code}
+    content = json.dumps([params_with(overrides), hashes], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
-def _looked_at(measures: Mapping[str, float], overrides: Sequence[str]) -> list[Finding]:
-    params = params_with(overrides)
-    return with_remedy_commands(run_detectors(measures, params), params)
+def run_training(name: str, overrides: Sequence[str]) -> bool:
+    """Runs the experiment up to diagnose, and returns whether the training ended; if not, it diverged.
 
-
-def _run(name: str, overrides: Sequence[str]) -> bool:
-    """Returns whether the training ended well; it diverged if not."""
+    Raises:
+        VaelineError: If it fails in another way.
+    """
     subprocess.run(["dvc", "exp", "remove", "--quiet", name], capture_output=True, check=False)
     kept(name).unlink(missing_ok=True)
     with (
-        bar(total=1, desc="clinic", unit=" training", leave=False) as shown,
-        running_experiment(overrides, name, LAST) as process,
+        bar(total=1, desc="clinic", unit=" training", leave=False) as progress,
+        running_experiment(overrides, name, LAST_STAGE) as process,
     ):
-        watch(process, name, shown)
+        watch(process, name, progress)
     if process.returncode and not kept(name).is_file():
         raise VaelineError(failure(name))
     return not process.returncode
 
 
-def _measured(name: str, overrides: Sequence[str]) -> dict[str, Any]:
+def measured(name: str, overrides: Sequence[str]) -> dict[str, Any]:
+    """Returns the measures of the experiment `name`, and the seconds that its epochs took.
+
+    Raises:
+        VaelineError: If diagnose printed other findings than the detectors make of these measures.
+    """
     measures = _json(name, "train/metrics.json") | _json(name, "diagnose/metrics.json")
     printed = [finding_from(values) for values in _json(name, "diagnose/findings.json")["findings"]]
-    if printed != _looked_at(measures, overrides):
+    if printed != _detected(measures, overrides):
         raise VaelineError(f"{name}: diagnose printed other findings than its own measures give")
-    history = pd.read_csv(io.StringIO(_text(name, "train/history.csv"))).set_index("epoch")
+    history = pd.read_csv(io.StringIO(output_text(name, "train/history.csv"))).set_index("epoch")
     measures["best_valid_elbo_se"] = float(history["valid_elbo_se"][measures["best_epoch"]])
     return {"measures": measures, "seconds": _json(name, "train/run.json")["seconds"]}
 
 
+def output_text(name: str, path: str) -> str:
+    """Returns the content of `outputs/<path>` in the experiment `name`."""
+    text: str = dvc.api.read(f"outputs/{path}", rev=name)
+    return text
+
+
 def _json(name: str, path: str) -> dict[str, Any]:
-    return json.loads(_text(name, path))
+    values: dict[str, Any] = json.loads(output_text(name, path))
+    return values
 
 
-def _text(name: str, path: str) -> str:
-    return dvc.api.read(f"outputs/{path}", rev=name)
+def _detected(measures: Mapping[str, Any], overrides: Sequence[str]) -> list[Finding]:
+    params = params_with(overrides)
+    return with_remedy_commands(run_detectors(measures, params), params)

@@ -74,14 +74,13 @@ class CodePrior(Prior):
         return in_full(self.network(grid)).flatten(2).mT
 
     def choose(self, uniform: Tensor) -> Tensor:
-        """Returns codes [N, side²], one after the other, drawn by uniform numbers in [0, 1] of that shape."""
+        """Returns codes [N, side²], drawn one after the other by uniform numbers in [0, 1] of that shape."""
         numbers = iter(uniform.T.contiguous().unbind())
 
         def step(logits: Tensor) -> Tensor:
-            heights = logits.softmax(-1).cumsum(-1)
-            chosen = torch.searchsorted(heights, next(numbers).unsqueeze(-1)).squeeze(-1)
-            # Rounding may leave the last height below 1.
-            return self._one_hot(chosen.clamp(max=self.codes - 1))
+            cumulative = logits.softmax(-1).cumsum(-1)
+            codes = torch.searchsorted(cumulative, next(numbers).unsqueeze(-1)).squeeze(-1)
+            return self._one_hot(codes.clamp(max=self.codes - 1))  # rounding may leave the last sum below 1
 
         grid = self.network.sample(step, (len(uniform), self.side, self.side))
         return grid.argmax(1).flatten(1)

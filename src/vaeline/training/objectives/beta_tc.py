@@ -1,20 +1,31 @@
 """The β-TCVAE: the KL in three parts, each with a weight of its own."""
 
 import math
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
+from vaeline.models.contracts import Model
 from vaeline.models.inference import Layer
 from vaeline.training.objectives.limits import no_lone_image, only_factorised_layer, reject_free_bits
+from vaeline.training.objectives.objective import Objective
+from vaeline.training.objectives.options import ObjectiveSection
 from vaeline.training.objectives.terms import Terms
 
 
-class BetaTC:
+class BetaTCSection(ObjectiveSection, Protocol):
+    """What `beta_tc` reads of the section `objective`."""
+
+    @property
+    def beta_tc(self) -> "BetaTC.Options":
+        """Options of `beta_tc`."""
+
+
+class BetaTC(Objective):
     """Distortion + α · mutual information + β · total correlation + γ · dimension-wise KL.
 
     Chen et al. (2018), equation 4: the information of image index and z, the total correlation of the
@@ -34,15 +45,14 @@ class BetaTC:
 
     per_example = False  # an example's loss depends on the others of its batch
 
-    def __init__(
-        self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
-    ) -> None:
+    def __init__(self, *, section: BetaTCSection, free_bits: float, images: int, batch_size: int) -> None:
+        super().__init__()
         reject_free_bits("beta_tc", free_bits)
         no_lone_image("beta_tc", images, batch_size)
         self.k, self.images = section.k, images
         self.alpha, self.gamma = section.beta_tc.alpha, section.beta_tc.gamma
 
-    def __call__(self, model: nn.Module, x: Observations, beta: float | Tensor) -> Terms:
+    def forward(self, model: Model, x: Observations, beta: float | Tensor) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the total correlation weighted by `beta`.
 
         Raises VaelineError for models whose posterior and prior are not one layer of diagonal Gaussians.

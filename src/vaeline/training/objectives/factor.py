@@ -1,7 +1,7 @@
 """FactorVAE: the total correlation, as a discriminator sees it, is taken from the ELBO."""
 
 from itertools import pairwise
-from typing import Any
+from typing import Protocol
 
 import torch
 from pydantic import Field
@@ -12,13 +12,24 @@ from torch.nn.functional import softplus
 from vaeline.core.numerics import in_full
 from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
+from vaeline.models.contracts import Model
 from vaeline.training.objectives.limits import no_lone_image, only_layer, reject_free_bits
+from vaeline.training.objectives.objective import Objective
+from vaeline.training.objectives.options import ObjectiveSection
 from vaeline.training.objectives.terms import Terms
 
 SLOPE = 0.2  # of the leaky ReLU, as in the paper
 
 
-class Factor(nn.Module):
+class FactorSection(ObjectiveSection, Protocol):
+    """What `factor` reads of the section `objective`."""
+
+    @property
+    def factor(self) -> "Factor.Options":
+        """Options of `factor`."""
+
+
+class Factor(Objective):
     """−ELBO + γ TC(z), with TC = KL(q(z) ‖ Π_j q(z_j)) by the density-ratio trick.
 
     The FactorVAE of Kim & Mnih (2018). A discriminator tells z ~ q(z) from z whose dimensions were permuted
@@ -41,7 +52,7 @@ class Factor(nn.Module):
     per_example = False  # an example's loss depends on the others of its batch
 
     def __init__(
-        self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
+        self, *, section: FactorSection, free_bits: float, latent_dim: int, images: int, batch_size: int
     ) -> None:
         super().__init__()
         reject_free_bits("factor", free_bits)
@@ -50,7 +61,7 @@ class Factor(nn.Module):
         self.k, self.gamma = section.k, options.gamma
         self.discriminator = discriminator(latent_dim, options.hidden_dim, options.depth)
 
-    def forward(self, model: nn.Module, x: Observations, beta: float | Tensor) -> Terms:
+    def forward(self, model: Model, x: Observations, beta: float | Tensor) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`.
 
         Raises VaelineError for more than one stochastic layer.

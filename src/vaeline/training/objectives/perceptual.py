@@ -1,6 +1,6 @@
 """The ELBO with a perceptual term: reconstructions are also compared in the features of a classifier."""
 
-from typing import Any
+from typing import Protocol
 
 import torch
 from pydantic import Field
@@ -10,7 +10,9 @@ from torch.nn.functional import mse_loss
 from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations, pixels
 from vaeline.evaluation.pretrained import damaged_weights, pretrained_weights
-from vaeline.training.objectives.elbo import ELBO
+from vaeline.models.contracts import Model
+from vaeline.training.objectives.elbo import ELBO, ELBOSection
+from vaeline.training.objectives.objective import Objective
 from vaeline.training.objectives.terms import Terms
 
 URL = "https://download.pytorch.org/models/vgg16-397923af.pth"
@@ -19,7 +21,15 @@ VGG_LAYERS = (3, 8, 15)  # relu1_2, relu2_2 and relu3_3 in torchvision's numberi
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of the images that VGG was trained on
 
 
-class Perceptual(nn.Module):
+class PerceptualSection(ELBOSection, Protocol):
+    """What `perceptual` reads of the section `objective`."""
+
+    @property
+    def perceptual(self) -> "Perceptual.Options":
+        """Options of `perceptual`."""
+
+
+class Perceptual(Objective):
     """−ELBO as in `elbo`, and `weight` · Σ_l mean (φ_l(x) − φ_l(E[x|z]))² an image, averaged over draws of z.
 
     φ_l are features of VGG-16 (Simonyan & Zisserman 2015): the feature reconstruction loss of Johnson et al.
@@ -32,21 +42,15 @@ class Perceptual(nn.Module):
 
         weight: float = Field(1.0, ge=0)
 
-    per_example = True
-
-    def __init__(
-        self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
-    ) -> None:
+    def __init__(self, *, section: PerceptualSection, free_bits: float) -> None:
         super().__init__()
-        self.elbo = ELBO(
-            section, free_bits=free_bits, latent_dim=latent_dim, images=images, batch_size=batch_size
-        )
+        self.elbo = ELBO(section=section, free_bits=free_bits)
         self.k, self.weight = section.k, section.perceptual.weight
         self.vgg = vgg().requires_grad_(requires_grad=False)
         self.register_buffer("mean", torch.tensor(MEAN).reshape(3, 1, 1))
         self.register_buffer("std", torch.tensor(STD).reshape(3, 1, 1))
 
-    def forward(self, model: nn.Module, x: Observations, beta: float | Tensor) -> Terms:
+    def forward(self, model: Model, x: Observations, beta: float | Tensor) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`."""
         if self.mean.device.type != x.device.type:
             self.to(x.device)

@@ -19,7 +19,7 @@ def start_from(model: Model, train: Split) -> None:
     device = next(model.parameters()).device
 
     def examples(count: int) -> Tensor:
-        return torch.from_numpy(train.spread(count)).to(device)
+        return torch.from_numpy(train.evenly_spaced(count)).to(device)
 
     labels = torch.from_numpy(train.labels.copy())
     model.start_at(StartingPoint(torch.from_numpy(train.mean()), labels, examples))

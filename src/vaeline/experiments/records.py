@@ -1,0 +1,67 @@
+"""Records: what is kept of a preset's run, as JSON in the repository."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vaeline.core.files import read_json
+from vaeline.experiments.results import RECORDS
+
+Record = dict[str, Any]
+
+SCORES = (
+    *("mig", "sap", "dci_disentanglement", "dci_completeness", "dci_informativeness"),
+    *("beta_vae_score", "factor_vae_score"),
+)
+"""Scores of disentanglement, for data whose factors are known."""
+RECORDED_METRICS = {
+    "evaluate": (
+        *("nll", "nll_se", "elbo", "elbo_se", "iwae", "iwae_se", "bits_per_dim", "bits_per_dim_se", "ess"),
+        *("rate", "rate_se", "distortion", "distortion_se"),
+        *("train_active_units", "train_active_units_by_layer", "target_nll", "nll_minus_target", "verdict"),
+    ),
+    "fid": (
+        *("fid_classifier", "fid_classifier_se", "fid_classifier_floor"),
+        *("conditional_accuracy", "conditional_accuracy_se"),
+    ),
+    "diagnose": tuple(name + end for name in SCORES for end in ("", "_se")),
+}
+"""The metrics of each stage that a record holds, where the run has them."""
+
+
+def preset_record(name: str, changes: Mapping[str, Any], summary: Mapping[str, Any]) -> Record:
+    """Returns the record of a run: its params, data, commit, versions and results.
+
+    Args:
+        name: The preset.
+        changes: What it changed, with dotted keys.
+        summary: The content of the run's `outputs/report/summary.json`.
+    """
+    metrics, training = summary["metrics"], dict(summary["training"])
+    results = {
+        key: metrics[f"{stage}/{key}"]
+        for stage, keys in RECORDED_METRICS.items()
+        for key in keys
+        if f"{stage}/{key}" in metrics
+    }
+    return {
+        "preset": name,
+        "overrides": dict(changes),
+        "params": summary["params"],
+        "data": {key.split("/")[1]: value for key, value in metrics.items() if key.endswith("_sha256")},
+        "epochs": metrics["train/epochs"],
+        "seconds": training.pop("seconds"),
+        "training": {key: value for key, value in training.items() if key != "run_id"},
+        "evaluation": summary["evaluation"],
+        "results": results,
+    }
+
+
+def record_path(name: str) -> Path:
+    """Returns the path of a preset's record."""
+    return RECORDS / f"{name}.json"
+
+
+def load_records(directory: Path = RECORDS) -> dict[str, Record]:
+    """Returns the records in `directory`, by preset."""
+    return {path.stem: read_json(path) for path in sorted(directory.glob("*.json"))}
