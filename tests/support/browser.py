@@ -1,4 +1,4 @@
-"""A Chromium without a window, and the MLflow UI as `make ui` starts it."""
+"""A Chromium without a window, and the MLflow UI as `vaeline ui` starts it."""
 
 import os
 import shutil
@@ -70,13 +70,13 @@ def visit(browser: Any, address: str, first: str = "", **screen: Any) -> Iterato
 
 @contextmanager
 def ui(root: Path) -> Iterator[dict[str, str]]:
-    """Yields the addresses that `make ui` prints for the store in `root`, once its server answers."""
+    """Yields the addresses that `vaeline ui` prints for the store in `root`, once its server answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_"))}
     server = subprocess.Popen(
-        [sys.executable, "-m", "vaeline.tracking.ui"],
+        [Path(sys.executable).parent / "vaeline", "ui"],
         cwd=root,
         env=environment | {"PORT": str(port), "PYTHONPATH": str(ROOT / "src")},
         stdout=subprocess.PIPE,
