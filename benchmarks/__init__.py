@@ -1,1 +1,1 @@
-"""Speed beside others at the same work, as ratios in one run: `make bench`."""
+"""Speed beside other implementations at the same work, as ratios: `python -m benchmarks`."""

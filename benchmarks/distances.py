@@ -1,4 +1,4 @@
-"""Work: Inception's features, and the Fréchet distance of 2,048 features."""
+"""Inception's features, and the Fréchet distance of 2,048 features."""
 
 import contextlib
 import os
@@ -14,51 +14,55 @@ from torch import nn
 
 from benchmarks.harness import VAELINE, Contestant, Ratio, race, significant
 from benchmarks.loop import mnist
-from vaeline.evaluation.fid.features import features
-from vaeline.evaluation.fid.frechet import frechet_distance, statistics
-from vaeline.evaluation.fid.inception import FILE, Inception
-from vaeline.evaluation.fid.scores import distance
+from vaeline.evaluation.fid.features import extract_features
+from vaeline.evaluation.fid.frechet import feature_statistics, frechet_distance
+from vaeline.evaluation.fid.inception import INCEPTION_FILE, Inception
+from vaeline.evaluation.fid.scores import feature_distance
 from vaeline.runtime.devices import device
 
 INCEPTION_IMAGES = 64
-SAME = 1e-3  # largest relative difference of two distances that are to be one
+TOLERANCE = 1e-3  # relative difference below which two distances count as the same
 PEERS_BATCH = 50  # pytorch-fid's default
 INCEPTION_FEATURES = 2048
+PYTORCH_FID = "pytorch-fid"
 
 
 def inception() -> list[Ratio]:
-    """Features of two halves of images by Inception with random weights; pytorch-fid reads them as PNGs."""
+    """Features of images by Inception with random weights; pytorch-fid reads them as PNGs."""
     from pytorch_fid.fid_score import get_activations
     from pytorch_fid.inception import InceptionV3
 
     images = mnist()[0][:INCEPTION_IMAGES].numpy()
-    workers = min(8, len(os.sched_getaffinity(0)))  # as its command has it
-    found: dict[str, np.ndarray] = {}
+    workers = min(8, len(os.sched_getaffinity(0)))  # as pytorch-fid's command chooses them
+    extracted: dict[str, np.ndarray] = {}
     with tempfile.TemporaryDirectory() as name, random_weights(Path(name)):
         where = device("auto")
-        files, ours, theirs = _png(images, Path(name)), Inception(where), InceptionV3().to(where)
+        files, ours, theirs = _pngs(images, Path(name)), Inception(where), InceptionV3().to(where)
 
         def extract() -> None:
-            found[VAELINE] = features(ours, images)
+            extracted[VAELINE] = extract_features(ours, images)
 
         def activations() -> None:
-            found["pytorch-fid"] = get_activations(
+            extracted[PYTORCH_FID] = get_activations(
                 files, theirs, PEERS_BATCH, INCEPTION_FEATURES, where, num_workers=workers
             )
 
         contestants = {
             VAELINE: Contestant(extract, INCEPTION_IMAGES),
-            "pytorch-fid": Contestant(activations, INCEPTION_IMAGES),
+            PYTORCH_FID: Contestant(activations, INCEPTION_IMAGES),
         }
         times = race("inception", contestants, rounds=3)
-    own, peer = (distance(*np.array_split(found[name], 2)) for name in contestants)
+    # As a check, the distance between the two halves of the images.
+    own, peer = (feature_distance(*np.array_split(extracted[name], 2)) for name in contestants)
     difference = significant(abs(own / peer - 1))
-    row = times.row("inception", "pytorch-fid", 1.8, images=INCEPTION_IMAGES, distance_difference=difference)
-    return [replace(row, same=difference <= SAME)]
+    ratio = times.ratio(
+        "inception", PYTORCH_FID, 1.8, images=INCEPTION_IMAGES, distance_difference=difference
+    )
+    return [replace(ratio, same=difference <= TOLERANCE)]
 
 
 def frechet() -> list[Ratio]:
-    """The Fréchet distance from the moments of 2,048 features; pytorch-fid's takes SciPy's sqrtm."""
+    """The Fréchet distance from the moments of 2,048 features; pytorch-fid uses SciPy's sqrtm."""
     from pytorch_fid.fid_score import calculate_frechet_distance
 
     noise = np.random.default_rng(0)
@@ -67,21 +71,23 @@ def frechet() -> list[Ratio]:
         for _ in range(2)
     ]
     halves = [noise.normal(size=(2 * INCEPTION_FEATURES, INCEPTION_FEATURES)) @ matrix for matrix in mixing]
-    moments = [moment for half in halves for moment in statistics(half)]
-    found = {}
+    moments = [moment for half in halves for moment in feature_statistics(half)]
+    distances: dict[str, float] = {}
     contestants = {
-        VAELINE: Contestant(lambda: found.update(ours=frechet_distance(*moments))),
-        "pytorch-fid": Contestant(lambda: found.update(theirs=calculate_frechet_distance(*moments))),
+        VAELINE: Contestant(lambda: distances.update({VAELINE: frechet_distance(*moments)})),
+        PYTORCH_FID: Contestant(
+            lambda: distances.update({PYTORCH_FID: calculate_frechet_distance(*moments)})
+        ),
     }
     times = race("frechet", contestants, rounds=1)
-    difference = significant(abs(found["ours"] / found["theirs"] - 1))
-    row = times.row("frechet", "pytorch-fid", 10.0, distance_difference=difference)
-    return [replace(row, same=difference <= SAME)]
+    difference = significant(abs(distances[VAELINE] / distances[PYTORCH_FID] - 1))
+    ratio = times.ratio("frechet", PYTORCH_FID, 10.0, distance_difference=difference)
+    return [replace(ratio, same=difference <= TOLERANCE)]
 
 
 @contextlib.contextmanager
 def random_weights(home: Path) -> Iterator[None]:
-    """Within the block, torch hub finds Inception's weights in `home`: the real file's format, He-scaled."""
+    """Within the block, torch hub finds Inception weights in `home`: the real file's format, He-scaled."""
     import torchvision
 
     with torch.random.fork_rng():
@@ -94,12 +100,12 @@ def random_weights(home: Path) -> Iterator[None]:
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
     folder = home / "hub" / "checkpoints"
     folder.mkdir(parents=True)
-    torch.save(network.state_dict(), folder / FILE)
+    torch.save(network.state_dict(), folder / INCEPTION_FILE)
     with patch.dict(os.environ, {"TORCH_HOME": str(home)}):
         yield
 
 
-def _png(images: np.ndarray, folder: Path) -> list[Path]:
+def _pngs(images: np.ndarray, folder: Path) -> list[Path]:
     from PIL import Image
 
     paths = [folder / f"{number:04}.png" for number in range(len(images))]

@@ -1,4 +1,4 @@
-"""What was measured as docs/results/bench.json, docs/results/bench.md and a picture."""
+"""The measured ratios as docs/results/bench.json, bench.md and a picture."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,48 +9,49 @@ from matplotlib.figure import Figure
 from vaeline.core.files import write_figure, write_json, write_text
 from vaeline.experiments.results import RESULTS
 from vaeline.experiments.tables import markdown_table
-from vaeline.reporting.plots.style import PALETTE, figure, styled
+from vaeline.reporting.plots.palette import PALETTE
+from vaeline.reporting.plots.style import figure, styled
 
-HEADING = ("work", "against", "ratio", "quartiles", "goal", "met", "rounds", "our time")
+HEADING = ("work", "against", "ratio", "quartiles", "goal", "reached", "rounds", "our time")
 ANSWERS = {True: "yes", False: "no", None: "–"}
 COLOURS = {True: PALETTE[0], False: PALETTE[5], None: PALETTE[8]}
 LABELS = {True: "goal reached", False: "goal not reached", None: "no goal"}
 
-TEXT = """# Speed beside others
+TEXT = """# Benchmarks
 
 ![Ratios](bench.png)
 
 {table}
 
-Made by `make bench`, nothing typed: {machines}.
+Written by `python -m benchmarks`: {machines}.
 
-A ratio is how many times as long the other takes for the same work on the same machine, the median over
-rounds in which everyone takes a turn, with its quartiles over them. *Share* is the part of our time that the
-products alone would take, so that 1 cannot be passed. A straight line, and memory, are what is needed at the
-smallest size over the most at any other. Seconds are for one image, except where the work has none. In an
-epoch ours is the whole of what the train stage does: binarized images, monitor, validation, history, MLflow's
-curves and the state on the disk; pythae and the products train on a quarter of the images, pytorch/examples
-on an eighth, and the time an image is compared. What a first epoch takes longer, such as compiling, is spread
-over a default training on MNIST.
+A ratio is the time of another implementation over ours, for the same work on the same machine: the median
+over rounds in which each takes a turn, with its quartiles. *Share* is the part of our time that the matrix
+products alone would take, so that it cannot exceed 1. In the rows on growth, "a straight line" and memory are
+the need at the smallest size over the largest need at any other. Seconds are for one image, where the work
+has images. Our epoch is all that the train stage does: binarized images, monitor, validation, history,
+MLflow's curves and the saved state; pythae and the products train on a quarter of the images,
+pytorch/examples on an eighth, and the time for an image is compared. The extra time of a first epoch, such as
+compiling, is spread over a default training on MNIST.
 """
 
 
-def merged(
-    known: Sequence[Mapping[str, Any]], measured: Sequence[Mapping[str, Any]]
+def merge_rows(
+    stored: Sequence[Mapping[str, Any]], measured: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
-    """Returns the rows of a new run, with those of earlier runs whose work was not measured again."""
+    """Returns the measured rows, and the stored ones of benchmarks that were not measured again."""
     again = {row["group"] for row in measured}
-    return [*(row for row in known if row["group"] not in again), *measured]
+    return [*(row for row in stored if row["group"] not in again), *measured]
 
 
 def write_benchmark(rows: Sequence[Mapping[str, Any]], order: Sequence[str]) -> str:
-    """Writes all three, with what stands in bench.json already and is not in `rows`; returns the table."""
-    stored = RESULTS / "bench.json"
-    known = json.loads(stored.read_text()) if stored.is_file() else []
-    rows = sorted(merged(known, rows), key=lambda row: order.index(row["group"]))
+    """Merges `rows` into bench.json, and writes it, the page and the picture; returns the table."""
+    path = RESULTS / "bench.json"
+    stored = json.loads(path.read_text()) if path.is_file() else []
+    rows = sorted(merge_rows(stored, rows), key=lambda row: order.index(row["group"]))
     table = markdown_table([HEADING, *map(_cells, rows)])
     machines = "; ".join(dict.fromkeys(f"commit `{row['commit']}`, {row['machine']}" for row in rows))
-    write_json(stored, rows)
+    write_json(path, rows)
     write_text(RESULTS / "bench.md", TEXT.format(table=table, machines=machines))
     write_figure(RESULTS / "bench.png", ratio_figure(rows))
     return table
@@ -59,15 +60,15 @@ def write_benchmark(rows: Sequence[Mapping[str, Any]], order: Sequence[str]) -> 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     goal = "–" if row["goal"] is None else f"≥ {row['goal']:g}"
     aim = f" (aim {row['aim']:.2g})" if "aim" in row else ""
-    spread = " – ".join(f"{value:.3g}" for value in row["spread"])
+    quartiles = " – ".join(f"{value:.3g}" for value in row["spread"])
     seconds = f"{row['seconds']:.3g} s" if "seconds" in row else ""
-    figures = f"{row['ratio']:.3g}", spread, goal + aim, ANSWERS[row["met"]], str(row["rounds"]), seconds
+    figures = f"{row['ratio']:.3g}", quartiles, goal + aim, ANSWERS[row["met"]], str(row["rounds"]), seconds
     return row["work"], row["against"], *figures
 
 
 @styled
 def ratio_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Returns a bar for each ratio on a logarithmic axis, with its quartiles and its goal."""
+    """Draws a bar for each ratio on a logarithmic axis, with its quartiles and its goal."""
     fig = figure(9.0, 1.2 + 0.32 * len(rows))
     axes = fig.add_subplot()
     for place, row in enumerate(rows):
@@ -86,7 +87,7 @@ def ratio_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.margins(x=0.1)
-    axes.set_xlabel("ratio to the other, larger is better (black: quartiles over rounds)")
+    axes.set_xlabel("ratio to ours, larger is better (black: quartiles over rounds)")
     axes.grid(visible=False, axis="y")
     for met in dict.fromkeys(row["met"] for row in rows):
         axes.barh(0, 0, left=1, color=COLOURS[met], label=LABELS[met])

@@ -14,11 +14,12 @@ import torch
 from vaeline.core.progress import bar
 
 VAELINE = "vaeline"
+QUARTILES = (0.25, 0.5, 0.75)
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """One call of `run` does `units` of the work that all are compared at."""
+    """One call of `run` does `units` of the work that is compared."""
 
     run: Callable[[], object]
     units: float = 1.0
@@ -26,27 +27,33 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Ratio:
-    """A ratio beside its goal: the median over rounds and their quartiles; larger is better throughout.
+    """A ratio beside its goal; larger is better throughout.
 
-    `more` holds further keys, such as absolute seconds.
+    Attributes:
+        work: What was measured.
+        against: What it was compared with.
+        ratio: The median over rounds.
+        quartiles: The lower and the upper quartile over rounds.
+        goal: The ratio to reach, None where there is none.
+        details: Further keys of the row, such as absolute seconds.
+        same: Whether both contestants computed the same result; without that, no goal is reached.
     """
 
     work: str
     against: str
     ratio: float
-    spread: tuple[float, float]
+    quartiles: tuple[float, float]
     goal: float | None = None
-    more: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
     same: bool = True
-    """Whether both came to the same result: else no goal is reached."""
 
     @classmethod
     def of(
-        cls, work: str, against: str, ratios: Sequence[float], goal: float | None = None, **more: Any
+        cls, work: str, against: str, ratios: Sequence[float], goal: float | None = None, **details: Any
     ) -> Self:
-        """Returns the row of one ratio a round."""
-        low, middle, high = (significant(value) for value in np.quantile(ratios, (0.25, 0.5, 0.75)))
-        return cls(work, against, middle, (low, high), goal, {"rounds": len(ratios), **more})
+        """Returns the median and quartiles of one ratio a round."""
+        low, middle, high = (significant(value) for value in np.quantile(ratios, QUARTILES))
+        return cls(work, against, middle, (low, high), goal, {"rounds": len(ratios), **details})
 
     @property
     def met(self) -> bool | None:
@@ -55,8 +62,15 @@ class Ratio:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the row as plain values."""
-        named = {"work": self.work, "against": self.against, "ratio": self.ratio, "spread": list(self.spread)}
-        return {**named, "goal": self.goal, "met": self.met, **self.more}
+        return {
+            "work": self.work,
+            "against": self.against,
+            "ratio": self.ratio,
+            "spread": list(self.quartiles),
+            "goal": self.goal,
+            "met": self.met,
+            **self.details,
+        }
 
 
 @dataclass(frozen=True)
@@ -66,17 +80,17 @@ class Times:
     first: dict[str, float]
     rounds: dict[str, list[float]]
 
-    def row(
-        self, work: str, against: str, goal: float | None = None, share: bool = False, **more: Any
+    def ratio(
+        self, work: str, against: str, goal: float | None = None, *, share: bool = False, **details: Any
     ) -> Ratio:
-        """Returns how many times as long as we `against` takes; with `share`, it is a part of our work."""
+        """Returns the ratio of `against`'s time to ours; with `share`, its work is a part of ours."""
         theirs, ours = self.rounds[against], self.rounds[VAELINE]
-        ratios = [other / own for other, own in zip(theirs, ours, strict=True)]
+        ratios = [peer / own for peer, own in zip(theirs, ours, strict=True)]
         seconds = {"seconds": self.median(VAELINE), "seconds_against": self.median(against)}
-        return Ratio.of(work, f"{against} (share)" if share else against, ratios, goal, **seconds, **more)
+        return Ratio.of(work, f"{against} (share)" if share else against, ratios, goal, **seconds, **details)
 
     def plus(self, name: str, seconds: float) -> "Times":
-        """Returns the same times with `seconds` a unit more in each round of `name`."""
+        """Returns these times with `seconds` a unit more in each round of `name`."""
         longer = {name: [value + seconds for value in self.rounds[name]]}
         return Times(self.first, self.rounds | longer)
 
@@ -84,9 +98,12 @@ class Times:
         """Returns the median over the rounds, in seconds a unit."""
         return significant(np.median(self.rounds[name]))
 
-    def extra_of_the_first(self, name: str = VAELINE) -> float:
-        """Returns what the first call took more than a median one, in seconds a unit: compiling, mostly."""
-        return significant(max(0.0, self.first[name] - np.median(self.rounds[name])))
+    def warm_up(self, name: str = VAELINE) -> float:
+        """Returns by how much the first call took longer than a median one, in seconds a unit.
+
+        Mostly the time of compiling.
+        """
+        return significant(max(0.0, self.first[name] - float(np.median(self.rounds[name]))))
 
 
 def race(
@@ -95,9 +112,9 @@ def race(
     rounds: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Times:
-    """Returns the times of all `contestants` in `rounds` rounds, each round in the opposite order.
+    """Returns the times of all `contestants` in `rounds` rounds, in alternating order.
 
-    In a round everyone does its work once, so that what slows the machine for a while slows all alike.
+    Each contestant works once a round, so that whatever slows the machine for a while slows all alike.
     """
     first: dict[str, float] = {}
     times: dict[str, list[float]] = {name: [] for name in contestants}
@@ -123,11 +140,11 @@ def _timed(run: Callable[[], object], clock: Callable[[], float]) -> float:
 
 
 def synchronise() -> None:
-    """Waits for the device, which otherwise works on after the call that gave it work."""
+    """Waits for the device, which otherwise goes on working after the call that gave it work."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
-def significant(value: float) -> float:
+def significant(value: float | np.floating[Any]) -> float:
     """Returns `value` with four significant digits."""
     return float(f"{value:.4g}")

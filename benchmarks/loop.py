@@ -1,4 +1,4 @@
-"""What is trained here, and the train stage's loop as a contestant."""
+"""The models that are trained here, and the train stage's loop as a contestant."""
 
 import contextlib
 import os
@@ -8,43 +8,50 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
 from vaeline.models.catalog import MODELS
+from vaeline.models.vae import VAE
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import set_seed
-from vaeline.tracking.runs import TrainingRun
-from vaeline.tracking.store import RunContent
+from vaeline.tracking.runs.content import RunContent
+from vaeline.tracking.training_run import TrainingRun
 from vaeline.training import history
+from vaeline.training.build import build_objective
 from vaeline.training.fit import fit
-from vaeline.training.objectives.catalog import OBJECTIVES
 from vaeline.training.resume import Scratch
 from vaeline.training.state import Training
 
-ENDLESS = 1_000_000
+ENDLESS = 1_000_000  # epochs
 MNIST_SHAPE = (1, 28, 28)
-MLP_PARAMS = {"hidden_dim": 400, "latent_dim": 20, "network": {"name": "mlp", "mlp": {"depth": 1}}}
+MLP_PARAMS: Mapping[str, Any] = {
+    "hidden_dim": 400,
+    "latent_dim": 20,
+    "network": {"name": "mlp", "mlp": {"depth": 1}},
+}
 
 
 def params(**changes: Any) -> StageParams:
-    """Returns the default params with `changes`; a section in them has its other options by default."""
+    """Returns the default params with `changes`; a section in them has defaults for its other options."""
     return StageParams(ExperimentConfig().to_dict() | {"epochs": ENDLESS} | changes)
 
 
-def vae(changes: Mapping[str, Any], shape: tuple[int, int, int] = MNIST_SHAPE) -> nn.Module:
-    """Returns an untrained model of the default params with `changes`, where the stages would put it."""
+def vae(changes: Mapping[str, Any], event_shape: tuple[int, ...] = MNIST_SHAPE) -> VAE:
+    """Returns an untrained model of the default params with `changes`, on the device that stages use."""
     config = params(**changes)
-    return MODELS.build(config.model, config=config, shape=shape).to(device(config.device))
+    model = MODELS.build(config.model, config=config, event_shape=event_shape)
+    assert isinstance(model, VAE)
+    return model.to(device(config.device))
 
 
 def mnist() -> tuple[Tensor, Tensor]:
     """Returns MNIST's training and validation images, uint8 [N, 1, 28, 28].
 
-    Raises VaelineError where another data set, or none, is prepared.
+    Raises VaelineError if another data set, or none, is prepared.
     """
     data = Prepared.open()
     if data.name != "mnist":
@@ -56,36 +63,29 @@ def mnist() -> tuple[Tensor, Tensor]:
 def stage_loop(images: Tensor, valid: Tensor, folder: Path, **changes: Any) -> Iterator[Iterator[None]]:
     """Yields an iterator that trains one epoch a step, as the train stage does.
 
-    Its record, the history, MLflow's curves and the state on the disk are all part of it.
+    An epoch includes its record, the history, MLflow's curves and the state on the disk.
     """
-    handed = params(**changes)
+    config = params(**changes)
     with contextlib.ExitStack() as stack:
         with patch.dict(os.environ, {"DVC_ROOT": str(folder)}), _as_in_a_stage():
             os.environ.pop("MLFLOW_TRACKING_URI", None)
-            set_seed(handed.seed)
-            model = MODELS.build(handed.model, config=handed, shape=tuple(images.shape[1:]))
-            model.to(device(handed.device))
-            objective = OBJECTIVES.build(
-                handed.objective,
-                free_bits=handed.free_bits,
-                latent_dim=model.latent_dim,
-                images=len(images),
-                batch_size=handed.batch_size,
-            )
+            set_seed(config.seed)
+            model = vae(changes, tuple(images.shape[1:]))
+            objective = build_objective(config, model.latent_dim, len(images))
             sets = model.likelihood.training_set(images), model.likelihood.evaluation_set(valid)
-            training = Training.start(model, objective, handed, len(images))
-            made_of = {"config": handed.to_dict(), "shape": images.shape[1:], "classes": 0}
+            training = Training.start(model, objective, config, len(images))
+            made_of = {"config": config.to_dict(), "shape": images.shape[1:], "classes": 0}
             scratch = stack.enter_context(Scratch.open(folder / "scratch", "bench", made_of, ENDLESS))
-            report = RunContent("bench", handed.to_dict(), {})
-            run = stack.enter_context(TrainingRun.open("bench", report))
-        yield _epochs(training, *sets, handed, scratch, run)
+            content = RunContent("bench", config.to_dict(), {})
+            run = stack.enter_context(TrainingRun.open("bench", content))
+        yield _epochs(training, *sets, config, scratch, run)
 
 
 def _epochs(
-    training: Training, images: Tensor, valid: Tensor, handed: StageParams, scratch: Scratch, run: TrainingRun
+    training: Training, images: Tensor, valid: Tensor, config: StageParams, scratch: Scratch, run: TrainingRun
 ) -> Iterator[None]:
     records = []
-    epochs = fit(training, images, valid, handed)
+    epochs = fit(training, images, valid, config)
     while True:
         with _as_in_a_stage():
             records.append(next(epochs))
@@ -96,7 +96,7 @@ def _epochs(
 
 @contextlib.contextmanager
 def _as_in_a_stage() -> Iterator[None]:
-    """Deterministic algorithms alone, as `set_seed` asks for; the others at the work are not held to it."""
+    """Allows deterministic algorithms only, as `set_seed` does; the other contestants are not held to it."""
     before = torch.get_deterministic_debug_mode()
     torch.set_deterministic_debug_mode("error")
     try:

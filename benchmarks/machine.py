@@ -1,4 +1,4 @@
-"""What the arithmetic runs on, in words and by its own rates."""
+"""The processor or GPU, in words and by its measured rates."""
 
 import os
 
@@ -9,19 +9,19 @@ from vaeline.provenance.hardware import processor
 from vaeline.runtime.devices import device
 
 PRODUCT_SIDE = 4096
-COPIED_BYTES = 1 << 28  # bytes
+COPIED_BYTES = 1 << 28
 
 
-def described() -> str:
+def machine_description() -> str:
     """Returns the device, its threads, and its measured rates of copying and of fp32 products."""
     where = device("auto")
     name = torch.cuda.get_device_name() if where.type == "cuda" else processor()
     threads = "" if where.type == "cuda" else f", {torch.get_num_threads()} threads of {os.cpu_count()} cores"
-    copies, flops = rates(where)
+    copies, flops = machine_rates(where)
     return f"{name}{threads}, copying {copies:.3g} GB/s, fp32 products {flops:.3g} GFLOP/s"
 
 
-def rates(where: torch.device) -> tuple[float, float]:
+def machine_rates(where: torch.device) -> tuple[float, float]:
     """Returns GB copied a second (read and written), and 10⁹ operations of an fp32 product a second."""
     source = torch.zeros(COPIED_BYTES, dtype=torch.uint8, device=where)
     target = torch.empty_like(source)

@@ -1,15 +1,15 @@
-"""Prints the seconds that the stages' `main`s take, one after the other in a process that has everything."""
+"""Prints the seconds that the stages' `main` functions take, in one process with all imports done."""
 
 import time
 
-# What stages import only where they need it would count as their arithmetic.
+# What stages import where they need it would otherwise count as their work.
 import pytorch_fid.inception  # noqa: F401
 import sklearn.datasets
 import sklearn.manifold  # noqa: F401
 
 import vaeline.reporting.plots.curves
 import vaeline.reporting.plots.images
-import vaeline.tracking.store  # noqa: F401
+import vaeline.tracking.runs.store  # noqa: F401
 from stages import check, diagnose, evaluate, fid, fid_reference, prepare, report, train
 from vaeline.core.params import StageParams
 

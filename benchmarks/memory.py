@@ -1,4 +1,4 @@
-"""The most memory that one work takes in a new process: `python -m benchmarks.memory iwae 5000`."""
+"""The peak memory of some work in a new process: `python -m benchmarks.memory iwae 5000`."""
 
 import subprocess
 import sys
@@ -6,16 +6,17 @@ import tempfile
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from benchmarks.loop import MLP_PARAMS, mnist, stage_loop, vae
-from benchmarks.pictures import stored, write_pngs
+from benchmarks.pictures import prepared_folder, write_pngs
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation.estimators.bounds import importance_bounds
 
 IWAE_IMAGES = 32
 
 
-def peak(work: str, size: int) -> float:
+def peak_memory(work: str, size: int) -> float:
     """Returns the largest resident set in MB of a new process that does `work` at `size`."""
     command = [sys.executable, "-m", "benchmarks.memory", work, str(size)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -23,37 +24,37 @@ def peak(work: str, size: int) -> float:
 
 
 def measure_iwae(k: int) -> None:
-    """IWAE-K of a few images."""
+    """Computes IWAE-K of a few images."""
     model = vae(MLP_PARAMS).eval()
     importance_bounds(model, model.likelihood.evaluation_set(mnist()[1][:IWAE_IMAGES]), (k,))
 
 
 def measure_epoch(images: int) -> None:
-    """An epoch of that many images."""
+    """Trains an epoch of that many images."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        stage_loop(*of_size(images), Path(folder), **MLP_PARAMS) as epochs,
+        stage_loop(*images_of_size(images), Path(folder), **MLP_PARAMS) as epochs,
     ):
         next(epochs)
 
 
 def measure_prepare(images: int) -> None:
-    """An image folder of that many, 48 KiB each when they are stored; without what its workers need."""
+    """Prepares an image folder of that many images, 48 KiB each when stored; excludes the workers' memory."""
     train = Prepared.open().train
     with tempfile.TemporaryDirectory() as name:
         write_pngs(train.images[:images], train.labels[:images], Path(name) / "images")
-        stored(Path(name) / "images", Path(name), size=128, mode="rgb")
+        prepared_folder(Path(name) / "images", Path(name), size=128, mode="rgb")
 
 
-def of_size(n: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns n training images, up to all 60,000 of MNIST's, and a sixth as many to validate on."""
+def images_of_size(n: int) -> tuple[Tensor, Tensor]:
+    """Returns n training images, up to all 60,000 of MNIST's, and n / 6 validation images."""
     train, valid = mnist()
     return torch.cat([train, valid])[:n].clone(), valid[: n // 6].clone()
 
 
 def peak_resident() -> float:
     """Returns the largest resident set of this process so far, in MB."""
-    # Not getrusage: its maximum starts at what the parent had.
+    # Not getrusage: its maximum starts at that of the parent process.
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 

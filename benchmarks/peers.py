@@ -1,8 +1,8 @@
-"""Others at the same work: plain PyTorch, the VAE of pytorch/examples, pythae. All have our layers."""
+"""Other implementations of the same work, all with our layers: plain PyTorch, pytorch/examples, pythae."""
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
+from vaeline.models.posteriors.diagonal import DiagonalGaussian
+from vaeline.models.vae import VAE
 from vaeline.runtime.devices import device
 
 PEER_LEARNING_RATE = 1e-3
@@ -18,10 +20,12 @@ TEST_BATCH = 128
 
 
 class Plain(nn.Module):
-    """A copy of our one-layer model's networks, called as one calls them in plain PyTorch."""
+    """A copy of our one-layer model's networks, called as in plain PyTorch."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: VAE) -> None:
         super().__init__()
+        if not isinstance(model.posterior, DiagonalGaussian):
+            raise TypeError("the peers have a diagonal Gaussian posterior")
         self.encoder, self.decoder = copy.deepcopy(model.encoder), copy.deepcopy(model.decoder)
         self.fc_mu = copy.deepcopy(model.posterior.fc_mu)
         self.fc_log_var = copy.deepcopy(model.posterior.fc_log_var)
@@ -41,16 +45,16 @@ class Plain(nn.Module):
         return self.decoder(self.reparameterize(mu, log_var)), mu, log_var
 
 
-def loss(logits: Tensor, mu: Tensor, log_var: Tensor, x: Tensor) -> Tensor:
+def negative_elbo(logits: Tensor, mu: Tensor, log_var: Tensor, x: Tensor) -> Tensor:
     """Returns the negative ELBO of a batch in nats, summed over its images."""
     distortion = F.binary_cross_entropy_with_logits(logits, x, reduction="sum")
     return distortion - 0.5 * torch.sum(1 + log_var - mu.pow(2) - log_var.exp())
 
 
 class Eager:
-    """A loop as one writes it first: batches by index, the loss, its gradient, Adam; each image binarized."""
+    """A simple training loop: batches by index, images binarized, the loss, its gradient, and Adam."""
 
-    def __init__(self, model: nn.Module, images: Tensor, valid: Tensor, batch_size: int) -> None:
+    def __init__(self, model: VAE, images: Tensor, valid: Tensor, batch_size: int) -> None:
         where = device("auto")
         self.model = Plain(model).to(where)
         self.images, self.valid = images.to(where).float() / 255, valid.to(where).float() / 255
@@ -58,20 +62,24 @@ class Eager:
         self.optimizer = torch.optim.Adam(self.model.parameters(), PEER_LEARNING_RATE)
 
     def epoch(self) -> None:
-        """Trains on every image once, and takes the loss of the validation images."""
+        """Trains on every image once, and computes the loss of the validation images."""
         self.model.train()
         for index in torch.randperm(len(self.images), device=self.images.device).split(self.batch_size):
             x = torch.bernoulli(self.images[index])
             self.optimizer.zero_grad()
-            (loss(*self.model(x), x) / len(x)).backward()
+            (self._loss(x) / len(x)).backward()
             self.optimizer.step()
         self.model.eval()
         with torch.no_grad():
-            sum(loss(*self.model(x), x).item() for x in self.valid.split(TEST_BATCH))
+            sum(self._loss(x).item() for x in self.valid.split(TEST_BATCH))
+
+    def _loss(self, x: Tensor) -> Tensor:
+        logits, mu, log_var = self.model(x)
+        return negative_elbo(logits, mu, log_var, x)
 
 
 class PytorchExamples:
-    """pytorch/examples, vae/main.py: a DataLoader over torchvision's MNIST, image by image through PIL."""
+    """pytorch/examples, vae/main.py: a DataLoader over torchvision's MNIST, each image through PIL."""
 
     class Network(nn.Module):
         """Its layers: 784–400–20."""
@@ -98,13 +106,13 @@ class PytorchExamples:
         )
 
     def epoch(self) -> None:
-        """Runs its `train` and `test`, without the picture that the latter saves."""
+        """Runs its `train` and `test`, without the picture that `test` saves."""
         self.model.train()
         train_loss = 0.0
         for number, (data, _) in enumerate(self.train_loader):
             data = data.to(self.device)
             self.optimizer.zero_grad()
-            batch_loss = self.loss(*self.model(data), data)
+            batch_loss = self.loss(data)
             batch_loss.backward()
             train_loss += batch_loss.item()
             self.optimizer.step()
@@ -112,14 +120,12 @@ class PytorchExamples:
                 print(f"{number}: {batch_loss.item() / len(data):.6f}")
         self.model.eval()
         with torch.no_grad():
-            test_loss = sum(
-                self.loss(*self.model(x), x).item() for x in (d.to(self.device) for d, _ in self.test_loader)
-            )
+            test_loss = sum(self.loss(data.to(self.device)).item() for data, _ in self.test_loader)
         print(train_loss, test_loss)
 
-    @staticmethod
-    def loss(pixels: Tensor, mu: Tensor, log_var: Tensor, x: Tensor) -> Tensor:
-        """Returns its loss in nats, summed over the batch."""
+    def loss(self, x: Tensor) -> Tensor:
+        """Returns its loss in nats, summed over the batch x [B, 1, 28, 28]."""
+        pixels, mu, log_var = self.model(x)
         bce = F.binary_cross_entropy(pixels, x.view(-1, 784), reduction="sum")
         return bce - 0.5 * torch.sum(1 + log_var - mu.pow(2) - log_var.exp())
 
@@ -128,8 +134,8 @@ def _mnist(images: Tensor) -> Any:
     from torchvision.datasets import MNIST, VisionDataset
     from torchvision.transforms import ToTensor
 
-    class Mnist(MNIST):
-        """torchvision's own `__getitem__`, over images that lie in memory."""
+    class Mnist(MNIST):  # type: ignore[misc]  # torchvision ships no types
+        """torchvision's own `__getitem__`, over images in memory."""
 
         def __init__(self) -> None:
             VisionDataset.__init__(self, "", transform=ToTensor())
@@ -138,14 +144,14 @@ def _mnist(images: Tensor) -> Any:
     return Mnist()
 
 
-def pythae_vae(model: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
+def pythae_vae(model: VAE, event_shape: tuple[int, ...]) -> nn.Module:
     """Returns pythae's VAE around copies of our networks, with the Bernoulli distortion."""
-    from pythae.models import VAE, VAEConfig
+    from pythae import models
     from pythae.models.base.base_utils import ModelOutput
     from pythae.models.nn import BaseDecoder, BaseEncoder
 
-    class Encoder(BaseEncoder):
-        """Our encoder, under the names that pythae wants."""
+    class Encoder(BaseEncoder):  # type: ignore[misc]  # pythae ships no types
+        """Our encoder, under the names that pythae expects."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -157,8 +163,8 @@ def pythae_vae(model: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
             mu, log_var = self.plain.encode(x)
             return ModelOutput(embedding=mu, log_covariance=log_var)
 
-    class Decoder(BaseDecoder):
-        """Our decoder, with the sigmoid that pythae's have at their end."""
+    class Decoder(BaseDecoder):  # type: ignore[misc]  # pythae ships no types
+        """Our decoder, followed by a sigmoid as pythae's are."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -168,16 +174,15 @@ def pythae_vae(model: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
             """Returns pixels [B, C, H, W] in [0, 1]."""
             return ModelOutput(reconstruction=torch.sigmoid(self.layers(z)))
 
-    config = VAEConfig(input_dim=shape, latent_dim=model.latent_dim, reconstruction_loss="bce")
-    return VAE(config, Encoder(), Decoder())
+    config = models.VAEConfig(input_dim=event_shape, latent_dim=model.latent_dim, reconstruction_loss="bce")
+    network: nn.Module = models.VAE(config, Encoder(), Decoder())
+    return network
 
 
 class Pythae:
-    """pythae's BaseTrainer: each call an epoch of training and one over the validation images."""
+    """pythae's BaseTrainer: each call is an epoch of training and a pass over the validation images."""
 
-    def __init__(
-        self, model: nn.Module, images: Tensor, valid: Tensor, batch_size: int, folder: Path
-    ) -> None:
+    def __init__(self, model: VAE, images: Tensor, valid: Tensor, batch_size: int, folder: Path) -> None:
         from pythae.data.datasets import BaseDataset
         from pythae.trainers import BaseTrainer, BaseTrainerConfig
 
@@ -193,7 +198,7 @@ class Pythae:
         self.trainer.prepare_training()
 
     def epoch(self) -> None:
-        """Does what its `train` does in an epoch, without saving anything."""
+        """Does what its `train` does in an epoch, except for saving."""
         trainer = self.trainer
         trainer.train_step(1)
         trainer.eval_step(1)
@@ -202,8 +207,8 @@ class Pythae:
 
 
 @torch.no_grad()
-def guide_iwae(model: Plain, batches: Iterator[Tensor], k: int) -> float:
-    """Returns IWAE-K in nats, by a loop over the K draws of a batch; x is [B, C, H, W] in {0, 1}."""
+def loop_iwae(model: Plain, batches: Iterable[Tensor], k: int) -> float:
+    """Returns IWAE-K in nats, by a loop over the K draws of a batch [B, C, H, W] in {0, 1}."""
     model.eval()
     total, count = 0.0, 0
     for x in batches:

@@ -1,9 +1,10 @@
-"""An image folder of MNIST's images, and what makes arrays of it."""
+"""An image folder of MNIST's images, and what turns it into arrays."""
 
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vaeline.data.catalog import DATASETS
 from vaeline.data.prepared import Prepared
@@ -22,15 +23,15 @@ def write_pngs(images: np.ndarray, labels: np.ndarray, folder: Path) -> None:
         Image.fromarray(image[0]).save(folder / str(label) / f"{number:05}.png")
 
 
-def stored(folder: Path, workspace: Path, size: int = 28, mode: str = "grey") -> Prepared:
-    """Returns what the prepare stage makes of `folder` in `workspace`: split, hashed and on the disk."""
+def prepared_folder(folder: Path, workspace: Path, size: int = 28, mode: str = "grey") -> Prepared:
+    """Does what the prepare stage does with `folder` in `workspace`: split, hash and store its images."""
     options = {"folder": str(folder.resolve()), "size": size, "mode": mode}
     section = {"name": "image_folder", "image_folder": options}
     return store(DATASETS.build(section, raw=workspace / "data" / "raw"), workspace / "data" / "prepared")
 
 
-def loaded(folder: Path) -> list[torch.Tensor]:
-    """Returns torchvision's batches of grey images, uint8 [B, 1, H, W], by two workers."""
+def torchvision_batches(folder: Path) -> list[Tensor]:
+    """Returns torchvision's batches of grey images, uint8 [B, 1, H, W], loaded by two workers."""
     from torchvision.datasets import ImageFolder
     from torchvision.transforms import Compose, Grayscale, PILToTensor
 
@@ -38,8 +39,8 @@ def loaded(folder: Path) -> list[torch.Tensor]:
     return [images for images, _ in torch.utils.data.DataLoader(dataset, 128, num_workers=WORKERS)]
 
 
-def same(prepared: Prepared, batches: list[torch.Tensor]) -> bool:
+def same_images(prepared: Prepared, batches: list[Tensor]) -> bool:
     """Returns whether the splits together hold the images of the batches, in any order."""
-    ours = [image for part in (prepared.train, prepared.valid, prepared.test) for image in part.images]
+    ours = [image for split in (prepared.train, prepared.valid, prepared.test) for image in split.images]
     theirs = torch.cat(batches).numpy()
     return sorted(image.tobytes() for image in ours) == sorted(image.tobytes() for image in theirs)

@@ -1,4 +1,4 @@
-"""Work: what `dvc repro` costs beside its stages' arithmetic, on `digits` in a copy of the repository."""
+"""The overhead of `dvc repro` beyond its stages' own work, on `digits` in a copy of the repository."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ COPIED_FILES = (".py", ".yaml", ".toml", "ignore", ".dvc/config")
 
 
 def pipeline() -> list[Ratio]:
-    """`dvc repro` less the same `main`s in one process with all imports done; and with nothing to do."""
+    """`dvc repro` less the stages' `main`s in one process; and `dvc repro` with nothing to do."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         _copy(root)
@@ -29,9 +29,9 @@ def pipeline() -> list[Ratio]:
         idle = [_seconds(root, "dvc", "repro") for _ in range(3)]
         mains = float(_run(root, sys.executable, "-m", "benchmarks.mains").split()[-1])
     cost = whole - mains
-    more = {"seconds": significant(cost), "seconds_of_stages": significant(mains)}
+    details = {"seconds": significant(cost), "seconds_of_stages": significant(mains)}
     return [
-        Ratio.of("pipeline", f"{OWN_COST:g} s", [OWN_COST / cost], 1.0, aim=OWN_COST / AIM, **more),
+        Ratio.of("pipeline", f"{OWN_COST:g} s", [OWN_COST / cost], 1.0, aim=OWN_COST / AIM, **details),
         Ratio.of(
             "pipeline, nothing to do",
             f"{NOTHING_TO_DO:g} s",
@@ -61,9 +61,9 @@ def _seconds(root: Path, *command: str) -> float:
 
 
 def _run(root: Path, *command: str) -> str:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_"))}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_"))}
     paths = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(root / "src")}
-    done = subprocess.run(command, cwd=root, env=kept | paths, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=root, env=inherited | paths, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr[-2000:]}")
     return done.stdout

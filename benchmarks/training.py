@@ -1,40 +1,42 @@
-"""Work: epochs of training, as the train stage runs them."""
+"""Epochs of training, as the train stage runs them."""
 
 import contextlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmarks.harness import VAELINE, Contestant, Ratio, Times, race, significant
 from benchmarks.loop import MLP_PARAMS, mnist, stage_loop, vae
 from benchmarks.peers import Eager, Plain, Pythae, PytorchExamples
 from benchmarks.products import products, replay
 from vaeline.config import ExperimentConfig
+from vaeline.models.vae import VAE
 from vaeline.runtime.devices import device
 
-FRACTION = 4  # of an epoch is what others train on, in whole batches: their loops are linear in the images
+FRACTION = 4  # the peers train on 1/4 of an epoch, in whole batches: their time is linear in the images
 EXAMPLES_FRACTION = 8
-HELD_OUT = 5  # training images for each validation image, as in MNIST's split
+HELD_OUT = 5  # training images to each validation image, as in MNIST's split
 COMPILED = "first_epoch_extra_seconds"
 MNIST = 50_000  # training images
 
-# The net and batch of Burda et al. (2016), and the guide's convolutional net with one layer more.
-PAPERS = {
+# The network and batch size of Burda et al. (2016).
+BURDA_PARAMS: Mapping[str, Any] = {
     "hidden_dim": 200,
     "latent_dim": 50,
     "batch_size": 20,
     "network": {"name": "mlp", "activation": "tanh", "mlp": {"depth": 2, "taper": 1.0}},
 }
-CONV = {"latent_dim": 128, "batch_size": 64, "network": {"name": "conv"}}
+CONV_PARAMS: Mapping[str, Any] = {"latent_dim": 128, "batch_size": 64, "network": {"name": "conv"}}
 CONV_SHAPE = (3, 64, 64)
 
 
 def epoch() -> list[Ratio]:
-    """An MNIST epoch: 784–400–20, batches of 128, with validation, record and state on the disk."""
+    """An epoch of MNIST: 784–400–20, batches of 128, with validation, record and saved state."""
     images, valid = mnist()
     with _ours(images, valid, MLP_PARAMS) as (folder, ours):
         model = vae(MLP_PARAMS)
@@ -46,65 +48,67 @@ def epoch() -> list[Ratio]:
             "pytorch/examples": Contestant(examples.epoch, len(fewer[0])),
             "matrix products": _products(model, few, 128),
         }
-        times, more = _with_compiling(race("epoch", contestants, rounds=5), len(images))
+        times, details = _with_compiling(race("epoch", contestants, rounds=5), len(images))
     return [
-        times.row("epoch", "pythae", 2.0, **more),
-        times.row("epoch", "pytorch/examples", 6.0, **more),
-        times.row("epoch", "matrix products", 0.65, share=True, aim=0.8, **more),
+        times.ratio("epoch", "pythae", 2.0, **details),
+        times.ratio("epoch", "pytorch/examples", 6.0, **details),
+        times.ratio("epoch", "matrix products", 0.65, share=True, aim=0.8, **details),
     ]
 
 
 def small_batch() -> list[Ratio]:
-    """Batches of 20 for the net of Burda et al. (2016): 784–200–200–50, tanh."""
+    """Batches of 20 for the network of Burda et al. (2016): 784–200–200–50, tanh."""
     images, valid = (split[::8] for split in mnist())
-    with _ours(images, valid, PAPERS) as (_, ours):
-        model = vae(PAPERS)
+    with _ours(images, valid, BURDA_PARAMS) as (_, ours):
+        model = vae(BURDA_PARAMS)
         contestants = {
             VAELINE: Contestant(ours, len(images)),
             "eager PyTorch": Contestant(Eager(model, images, valid, 20).epoch, len(images)),
             "matrix products": _products(model, (images, valid), 20),
         }
-        times, more = _with_compiling(race("small_batch", contestants, rounds=5), len(images))
+        times, details = _with_compiling(race("small_batch", contestants, rounds=5), len(images))
     return [
-        times.row("small_batch", "eager PyTorch", 1.8, aim=3.0, **more),
-        times.row("small_batch", "matrix products", share=True, **more),
+        times.ratio("small_batch", "eager PyTorch", 1.8, aim=3.0, **details),
+        times.ratio("small_batch", "matrix products", share=True, **details),
     ]
 
 
 def conv() -> list[Ratio]:
-    """The convolutional net at 64×64×3, batches of 64."""
+    """The convolutional network at 64×64×3, batches of 64."""
     noise = torch.Generator().manual_seed(0)
     images, valid = (
         torch.randint(256, (n, *CONV_SHAPE), dtype=torch.uint8, generator=noise) for n in (640, 128)
     )
-    with _ours(images, valid, CONV) as (folder, ours):
-        model = vae(CONV, CONV_SHAPE)
+    with _ours(images, valid, CONV_PARAMS) as (folder, ours):
+        model = vae(CONV_PARAMS, CONV_SHAPE)
         pythae = Pythae(model, images, valid, 64, folder)
         contestants = {
             VAELINE: Contestant(ours, len(images)),
             "pythae": Contestant(pythae.epoch, len(images)),
             "convolutions": _products(model, (images, valid), 64),
         }
-        times, more = _with_compiling(race("conv", contestants, rounds=3), len(images))
+        times, details = _with_compiling(race("conv", contestants, rounds=3), len(images))
     return [
-        times.row("conv", "pythae", 1.5, **more),
-        times.row("conv", "convolutions", share=True, **more),
+        times.ratio("conv", "pythae", 1.5, **details),
+        times.ratio("conv", "convolutions", share=True, **details),
     ]
 
 
 @contextlib.contextmanager
-def _ours(images: Tensor, valid: Tensor, changes: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
-    """Yields a temporary folder, and a call that trains one epoch in it."""
+def _ours(
+    images: Tensor, valid: Tensor, changes: Mapping[str, Any]
+) -> Iterator[tuple[Path, Callable[[], None]]]:
+    """Yields a temporary folder, and a function that trains one epoch in it."""
     with tempfile.TemporaryDirectory() as name:
         with stage_loop(images, valid, Path(name), **changes) as epochs:
-            yield Path(name), lambda: next(epochs)
+            yield Path(name), partial(next, epochs)
 
 
-def _with_compiling(times: Times, images: int) -> tuple[Times, dict[str, float]]:
-    """Returns our times with what the first epoch took longer, spread over a default training on MNIST."""
-    extra = significant(times.extra_of_the_first() * images)
-    spread = extra / (ExperimentConfig().epochs * MNIST)
-    return times.plus(VAELINE, spread), {COMPILED: extra, "images": images}
+def _with_compiling(times: Times, images: int) -> tuple[Times, dict[str, Any]]:
+    """Returns our times with the extra time of the first epoch, spread over a default training on MNIST."""
+    extra = significant(times.warm_up() * images)
+    per_image = extra / (ExperimentConfig().epochs * MNIST)
+    return times.plus(VAELINE, per_image), {COMPILED: extra, "images": images}
 
 
 def _part(images: Tensor, valid: Tensor, fraction: int) -> tuple[Tensor, Tensor]:
@@ -112,15 +116,15 @@ def _part(images: Tensor, valid: Tensor, fraction: int) -> tuple[Tensor, Tensor]
     return images[:n], valid[: n // HELD_OUT]
 
 
-def _products(model: nn.Module, sets: tuple[Tensor, Tensor], batch_size: int) -> Contestant:
-    """Those of an epoch: forward and backward over the training images, forward over the validation's."""
+def _products(model: VAE, sets: tuple[Tensor, Tensor], batch_size: int) -> Contestant:
+    """Returns an epoch's products: both ways over the training images, forward over the validation's."""
     where, plain = device("auto"), Plain(model)
-    batch, whole = (s[:n].to(where).float() / 255 for s, n in zip(sets, (batch_size, 4096), strict=True))
-    steps, looks = products(plain, batch, backward=True), products(plain, whole, backward=False)
+    batch, valid = (s[:n].to(where).float() / 255 for s, n in zip(sets, (batch_size, 4096), strict=True))
+    steps, scores = products(plain, batch, backward=True), products(plain, valid, backward=False)
     count = len(sets[0]) // batch_size
 
     def run() -> None:
         replay(steps, count)
-        replay(looks, max(1, len(sets[1]) // len(whole)))
+        replay(scores, max(1, len(sets[1]) // len(valid)))
 
     return Contestant(run, count * batch_size)

@@ -1,23 +1,21 @@
 """A prior of one's own, N(0, s² I): in the repository, a file in priors/ and a row in its table."""
 
-from typing import Any
-
 import torch
 from torch import nn
 from torch.distributions import Distribution
 
 from vaeline.core.params import StageParams, read_yaml
 from vaeline.models.catalog import MODELS
+from vaeline.models.contracts import Prior
 from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.priors.catalog import PRIORS
-from vaeline.models.priors.prior import Prior
 
 
 class Scaled(Prior):
     """p(z) = N(0, s² I), with a learned s."""
 
-    def __init__(self, section: Any, *, latent_dim: int, **context: Any) -> None:
-        super().__init__(section, **context)
+    def __init__(self, *, latent_dim: int) -> None:
+        super().__init__()
         self.register_buffer("loc", torch.zeros(latent_dim))
         self.log_scale = nn.Parameter(torch.zeros(()))
 
@@ -26,8 +24,8 @@ class Scaled(Prior):
 
 
 if __name__ == "__main__":
-    PRIORS.add("scaled", Scaled)  # the row; with its place in priors/__init__.py, `-S prior.name=scaled`
+    PRIORS.add("scaled", Scaled)  # the row; with its place in priors/catalog.py, `-S prior.name=scaled`
     params = StageParams(read_yaml("params.yaml") | {"prior": {"name": "scaled"}})
-    model = MODELS.build(params.model, config=params, shape=(1, 28, 28))
+    model = MODELS.build(params.model, config=params, event_shape=(1, 28, 28))
     inference = model.infer(torch.rand(16, 1, 28, 28).round())
     print("KL of each dimension, nats:", inference.kl_terms().mean(0).tolist())

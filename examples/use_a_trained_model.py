@@ -5,7 +5,9 @@ import sys
 import torch
 
 from vaeline.data.prepared import Prepared
-from vaeline.evaluation.estimators.bounds import compute_elbo, observed
+from vaeline.evaluation.chunks import model_input
+from vaeline.evaluation.estimators.bounds import compute_elbo
+from vaeline.evaluation.observing import evaluation_set
 from vaeline.models import checkpoints
 from vaeline.models.distributions.moments import moments
 
@@ -14,8 +16,8 @@ from vaeline.models.distributions.moments import moments
 def main(checkpoint: str = "outputs/train/checkpoints/best.pt") -> None:
     """Prints what the model in `checkpoint` makes of eight validation images."""
     model = checkpoints.load(checkpoint)  # in eval mode, built from its own configuration
-    images = model.evaluation_set(Prepared.open().valid[:8])
-    x = observed(images, torch.device("cpu"))  # float32 [8, C, H, W] in [0, 1]
+    images = evaluation_set(model, Prepared.open().valid[:8])
+    x = model_input(images, torch.device("cpu"))  # float32 [8, C, H, W] in [0, 1]
 
     inference = model.infer(x, k=5)  # 5 draws of z an image
     mean, _ = moments(inference.layers[0].posterior)

@@ -1,43 +1,34 @@
 """check: the pre-training checks on a real batch; a failed one stops the pipeline with its reason."""
 
-import torch
-
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json
 from vaeline.core.params import StageParams
+from vaeline.data.draws import Draws
 from vaeline.data.prepared import Prepared
-from vaeline.models.catalog import MODELS
+from vaeline.evaluation.observing import observe, training_set
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import set_seed
 from vaeline.runtime.stage import run_stage
+from vaeline.training.build import build
 from vaeline.training.checks import Check, pre_training_checks
-from vaeline.training.objectives.catalog import OBJECTIVES
 
 
 def main(params: StageParams) -> None:
     set_seed(params.seed)
     data = Prepared.open()
     data.verify()
-    model = MODELS.build(params.model, config=params, shape=data.shape, classes=len(data.classes))
-    model.to(device(params.device)).start_at(data.train)
-    objective = OBJECTIVES.build(
-        params.objective,
-        free_bits=params.free_bits,
-        latent_dim=model.latent_dim,
-        images=len(data.train),
-        batch_size=params.batch_size,
-    )
-    batch = model.training_set(data.train[: params.batch_size])
-    x = model.observe(batch, torch.Generator().manual_seed(params.seed))
+    model, objective = build(params, data)
+    batch = training_set(model, data.train[: params.batch_size])
+    x = observe(model, batch, Draws.of_seed(params.seed, len(batch)))
     checks = pre_training_checks(
         model, objective, x.to(device(params.device)), params.beta, params.learning_rate
     )
-    report(checks)
+    print_checks(checks)
     parameters = sum(p.numel() for p in model.parameters())
     write_json("outputs/check/metrics.json", {c.name: "passed" for c in checks} | {"parameters": parameters})
 
 
-def report(checks: list[Check]) -> None:
+def print_checks(checks: list[Check]) -> None:
     for check in checks:
         print(f"{'✓' if check.passed else '✗'} {check.name}: {check.seen}")
     if failed := [check for check in checks if not check.passed]:

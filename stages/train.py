@@ -1,26 +1,25 @@
-"""train: fits the model, keeps checkpoints and the history; goes on where a killed run stood."""
+"""train: fits the model, and keeps its checkpoints and history; resumes where a killed run stopped."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from vaeline.core.files import write_json
 from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
-from vaeline.experiments.watching import watched
+from vaeline.evaluation.observing import evaluation_set, training_set
 from vaeline.models import checkpoints
-from vaeline.models.catalog import MODELS
 from vaeline.provenance.fingerprint import fingerprint
 from vaeline.provenance.origin import origin_tags
 from vaeline.runtime import processes
-from vaeline.runtime.devices import device
-from vaeline.runtime.seeding import rng_state, set_rng_state, set_seed
+from vaeline.runtime.seeding import set_seed
 from vaeline.runtime.stage import run_stage, workspace
-from vaeline.tracking import describing
-from vaeline.tracking.inputs import inputs
-from vaeline.tracking.runs import TrainingRun
-from vaeline.tracking.store import RunContent
-from vaeline.training import history
+from vaeline.tracking.runs.training_content import training_content
+from vaeline.tracking.training_run import TrainingRun
+from vaeline.training.build import build
+from vaeline.training.companion import Companion
 from vaeline.training.fit import fit
-from vaeline.training.objectives.catalog import OBJECTIVES
+from vaeline.training.history import epoch_curves, history_table, write_history
+from vaeline.training.record import Record
 from vaeline.training.resume import Scratch
 from vaeline.training.state import Training
 
@@ -30,50 +29,38 @@ OUTPUT = Path("outputs/train")
 def main(params: StageParams) -> None:
     set_seed(params.seed)
     data = Prepared.open()
-    model = MODELS.build(params.model, config=params, shape=data.shape, classes=len(data.classes))
-    model.to(device(params.device)).start_at(data.train)
-    objective = OBJECTIVES.build(
-        params.objective,
-        free_bits=params.free_bits,
-        latent_dim=model.latent_dim,
-        images=len(data.train),
-        batch_size=params.batch_size,
-    )
-    images, valid = model.training_set(data.train), model.evaluation_set(data.valid)
+    model, objective = build(params, data)
+    images, valid = training_set(model, data.train), evaluation_set(model, data.valid)
     training = Training.start(model, objective, params, len(images))
-
-    if not processes.leads():
-        state, noise = processes.from_first(None)
-        training.load_state_dict(state)
-        set_rng_state(noise)
-        for _ in fit(training, images, valid, params):
+    epochs = fit(training, images, valid, params)
+    if processes.leads():
+        lead(training, epochs, data, params)
+    else:
+        training.load_state_dict(processes.from_first(None))
+        for _ in epochs:
             pass
-        return
-    place = workspace() / ".scratch" / "train"
-    made_of = checkpoints.made_of(params, data)
-    with Scratch.open(place, fingerprint("train", params), made_of, params.checkpoint_every) as scratch:
+
+
+def lead(training: Training, epochs: Iterable[Record], data: Prepared, params: StageParams) -> None:
+    place, model_facts = workspace() / ".scratch" / "train", checkpoints.model_facts(params, data)
+    with Scratch.open(place, fingerprint("train", params), model_facts, params.checkpoint_every) as scratch:
         records = scratch.resume(training)
-        processes.from_first((training.state_dict(), rng_state()))
-        report = RunContent(
-            name=describing.name(params.to_dict()),
-            params=params.to_dict(),
-            tags=origin_tags() | describing.parts(params.to_dict()) | {"data": data.name},
-            inputs=inputs(data),
-        )
-        with TrainingRun.open(params.experiment_name, report, scratch.run_id) as mlflow_run:
-            scratch.run_id = mlflow_run.id
-            epochs = fit(training, images, valid, params)
-            for record in watched(epochs, training, records, params.to_dict(), mlflow_run.artifacts):
+        processes.from_first(training.state_dict())
+        write_history(OUTPUT, records)
+        content = training_content(params.to_dict(), data)
+        with (
+            TrainingRun.open(params.experiment_name, content, scratch.run_id) as run,
+            Companion(params.to_dict(), records) as companion,
+        ):
+            scratch.run_id = run.id
+            for record in companion.follow(epochs, training, run.artifacts):
                 records.append(record)
                 scratch.save(training, records)
-                mlflow_run.curves(history.epoch_curves(history.history_table(records)))
-            history.write_history(OUTPUT, records)
+                write_history(OUTPUT, records)
+                run.curves(epoch_curves(history_table(records)))
             scratch.publish(checkpoints.DIRECTORY)
-            mlflow_run.artifacts(
-                {f"{checkpoints.DIRECTORY}/{name}.pt": "checkpoints" for name in ("best", "last")}
-            )
-            made = {"run_id": mlflow_run.id, "seconds": training.seconds, **origin_tags()}
-            write_json(OUTPUT / "run.json", made)
+            run.artifacts({f"{checkpoints.DIRECTORY}/{name}.pt": "checkpoints" for name in ("best", "last")})
+            write_json(OUTPUT / "run.json", {"run_id": run.id, "seconds": training.seconds, **origin_tags()})
 
 
 if __name__ == "__main__":

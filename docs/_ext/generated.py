@@ -22,7 +22,7 @@ WRITERS: dict[str, Callable[..., str]] = {
     "parameters": parameters.page,
 }
 CODE = re.compile(r"(``[^`]+``|`[^`]+`)")
-MARKUP = re.compile(r"[|*]|_(?!\w)")
+MARKUP = re.compile(r"[|*`]|_(?!\w)")
 
 
 def filled(text: str) -> str:
@@ -31,7 +31,7 @@ def filled(text: str) -> str:
 
 
 def plain(lines: list[str]) -> list[str]:
-    """Returns the lines of a docstring with `|`, `*` and final `_` escaped outside of code.
+    """Returns the lines of a docstring with `|`, `*`, final `_` and stray backticks escaped outside of code.
 
     In reStructuredText log p(x|z) and Σ_j w_ would begin a reference. Lines of an example stay as they are.
     """

@@ -44,7 +44,7 @@ def parameters() -> list[Parameter]:
             meaning = field.description or _without_choices(comment, allowed)
             if key == f"{group}.name" and not meaning:
                 meaning = f"[when to choose which](../guides/choosing_parts.md#{group})"
-            found.append(Parameter(key, group, kind, allowed, _yaml(default), meaning))
+            found.append(Parameter(key, group, kind, allowed, as_yaml(default), meaning))
         elif comment:
             found.append(Parameter(key, group, "section", "", "", comment))
     return found
@@ -151,7 +151,8 @@ def _row(parameter: Parameter) -> str:
     return f"| {' | '.join(cell.replace('|', ESCAPED) for cell in cells)} |"
 
 
-def _yaml(value: Any) -> str:
+def as_yaml(value: Any) -> str:
+    """Returns a default as it stands in params.yaml."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return str(value) if value != "" else '""'

@@ -268,7 +268,7 @@ def run_presets(
         vaeline preset fast-1l-vae-k1
     """
     from vaeline.core.files import read_json
-    from vaeline.evaluation.estimators.estimate import with_error
+    from vaeline.evaluation.estimators.estimate import estimate_text
     from vaeline.experiments.preset_runs import run_preset
     from vaeline.experiments.presets import preset_names, preset_overrides
 
@@ -277,7 +277,7 @@ def run_presets(
     for name in names or []:
         path = run_preset(name)
         results = read_json(path)["results"]
-        print(f"{name}: NLL {with_error(results, 'nll')} {results.get('verdict', '')}".rstrip())
+        print(f"{name}: NLL {estimate_text(results, 'nll')} {results.get('verdict', '')}".rstrip())
         print_written([path])
     print("Next: vaeline table1" if names else "\n".join(preset_names()))
 

@@ -1,18 +1,21 @@
-"""That torchvision and the prepare stage read the same images from a folder."""
+"""Torchvision and the prepare stage read the same images from a folder."""
 
 import numpy as np
 
-from benchmarks.pictures import loaded, same, stored, write_pngs
+from benchmarks.pictures import prepared_folder, same_images, torchvision_batches, write_pngs
 
 
-def test_both_read_every_image_that_was_written(tmp_path):
+def test_both_read_every_image(tmp_path):
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (60, 1, 28, 28), np.uint8), np.arange(60) % 3
     write_pngs(images, labels, tmp_path / "images")
-    prepared, batches = stored(tmp_path / "images", tmp_path), loaded(tmp_path / "images")
+    prepared, batches = (
+        prepared_folder(tmp_path / "images", tmp_path),
+        torchvision_batches(tmp_path / "images"),
+    )
     written = sorted(image.tobytes() for image in images)
     assert sorted(image.tobytes() for batch in batches for image in batch.numpy()) == written
     assert prepared.classes == ("0", "1", "2")
-    assert same(prepared, batches)
+    assert same_images(prepared, batches)
     batches[0][0, 0, 0, 0] ^= 1
-    assert not same(prepared, batches)
+    assert not same_images(prepared, batches)

@@ -2,11 +2,11 @@ import pytest
 from pydantic import Field
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.core.registry import Table
 
 
-class Shared(Options):
+class Shared(BaseOptions):
     size: int = Field(3, ge=1)
 
 
@@ -16,7 +16,7 @@ class Plain:
 
 
 class Tuned(Plain):
-    class Options(Options):
+    class Options(BaseOptions):
         strength: float = Field(0.5, gt=0)
 
 

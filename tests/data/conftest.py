@@ -1,4 +1,4 @@
-"""A folder for what is delivered."""
+"""A folder to download into."""
 
 import pytest
 

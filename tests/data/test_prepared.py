@@ -18,7 +18,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_attributes(folder):
+def test_attributes_are_those_of_the_data_set(folder):
     prepared = Prepared.open(folder)
     assert prepared.name == "numbered"
     assert prepared.shape == (2, 3, 4)
@@ -29,7 +29,7 @@ def test_attributes(folder):
     prepared.verify()
 
 
-def test_arrays_are_mapped_and_cannot_be_written(folder):
+def test_arrays_are_memory_mapped_and_read_only(folder):
     prepared = Prepared.open(folder)
     for split in (prepared.train, prepared.valid, prepared.test):
         assert isinstance(split.images, np.memmap)
@@ -62,7 +62,7 @@ def test_a_broken_header_is_named(folder):
 
 
 @pytest.mark.parametrize("other", [np.zeros((60, 24), np.uint8), np.zeros((60, 2, 3, 4), np.int8)])
-def test_another_array_of_the_same_length_is_named(folder, other):
+def test_an_array_of_another_type_or_shape_is_named(folder, other):
     file = folder / "train_images.npy"
     np.save(file, other)
     with pytest.raises(VaelineError, match=rf"^{file}: damaged, it holds {other.dtype}"):
@@ -70,7 +70,7 @@ def test_another_array_of_the_same_length_is_named(folder, other):
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_verify_finds_one_changed_byte(folder, file):
+def test_verify_detects_a_single_changed_byte(folder, file):
     content = bytearray((folder / file).read_bytes())
     content[-1] ^= 1
     (folder / file).write_bytes(content)

@@ -4,14 +4,14 @@ import pytest
 from tests.support.published import Numbered
 from vaeline.core.errors import VaelineError
 from vaeline.data.reading.dataset import DataOptions
-from vaeline.data.split import split
+from vaeline.data.split import split_indices
 
 
 def drawn(available=100, **options):
-    return split(Numbered(DataOptions(**options), raw=None), available)
+    return split_indices(Numbered(DataOptions(**options), raw=None), available)
 
 
-def test_sizes_default_to_the_data_sets_own():
+def test_default_sizes_are_those_of_the_data_set():
     train, valid = drawn()
     assert (len(train), len(valid)) == (60, 30)
 
@@ -24,11 +24,11 @@ def test_train_and_valid_are_disjoint_and_within_the_training_set(train_size, va
     assert set(both) <= set(range(100))
 
 
-def test_together_they_can_be_everything():
+def test_train_and_valid_can_use_all_images():
     assert sorted(np.concatenate(drawn(train_size=70, valid_size=30))) == list(range(100))
 
 
-def test_the_seed_alone_decides():
+def test_the_split_depends_on_its_seed_alone():
     np.random.seed(1)
     first = drawn(split_seed=3)
     np.random.seed(2)
@@ -36,31 +36,31 @@ def test_the_seed_alone_decides():
     assert set(drawn(split_seed=4)[1]) != set(first[1])
 
 
-def test_neither_changes_with_the_size_of_the_other():
+def test_train_and_valid_do_not_depend_on_the_size_of_the_other():
     np.testing.assert_equal(drawn(train_size=60, valid_size=5)[0], drawn(train_size=60, valid_size=40)[0])
     np.testing.assert_equal(drawn(train_size=5, valid_size=30)[1], drawn(train_size=70, valid_size=30)[1])
 
 
-def test_a_smaller_set_lies_within_a_larger_one():
+def test_a_smaller_train_set_is_a_part_of_a_larger_one():
     small, large = drawn(train_size=20)[0], drawn(train_size=70)[0]
     np.testing.assert_equal(small, large[:20])
 
 
-def test_the_split_is_the_same_for_ever():
+def test_the_split_never_changes():
     train, valid = drawn(available=10, train_size=6, valid_size=4)
     assert train.tolist() == [2, 8, 4, 9, 1, 6]  # RandomState(0).permutation(10), as documented everywhere
     assert valid.tolist() == [5, 0, 3, 7]
 
 
-def test_the_tail_is_valid_and_nothing_is_moved():
+def test_the_tail_split_keeps_the_order_and_validates_on_the_last_images():
     """As Burda et al. (2016) split MNIST: the first 59,600 images, and the last 400."""
     train, valid = drawn(available=60_000, split="tail", train_size=59_600, valid_size=400)
     assert train.tolist() == list(range(59_600))
     assert valid.tolist() == list(range(59_600, 60_000))
 
 
-def test_too_large_together_names_the_keys_and_what_there_is():
+def test_sizes_that_are_too_large_are_rejected_with_keys_and_available_images():
     with pytest.raises(
-        VaelineError, match=r"data\.train_size \(60\) and data\.valid_size \(41\) make 101.*100"
+        VaelineError, match=r"data\.train_size \(60\) and data\.valid_size \(41\) add up to 101.*100"
     ):
         drawn(valid_size=41)

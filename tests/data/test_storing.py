@@ -20,7 +20,7 @@ def files(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_every_image_keeps_its_label_and_no_image_is_in_two_splits(tmp_path):
+def test_images_keep_their_labels_and_no_image_is_in_two_splits(tmp_path):
     prepared = store(numbered(), tmp_path)
     for split in (prepared.train, prepared.valid, prepared.test):
         assert (split.images == split.labels[:, None, None, None]).all()
@@ -32,9 +32,9 @@ def test_every_image_keeps_its_label_and_no_image_is_in_two_splits(tmp_path):
     assert test == set(range(200, 220))
 
 
-@pytest.mark.parametrize("piece", [1, 7, 60, 1000])
-def test_the_files_are_what_numpy_would_save_whatever_the_piece(tmp_path, monkeypatch, piece):
-    monkeypatch.setattr(storing, "PIECE", piece)
+@pytest.mark.parametrize("chunk", [1, 7, 60, 1000])
+def test_files_are_those_that_numpy_saves_for_any_chunk_size(tmp_path, monkeypatch, chunk):
+    monkeypatch.setattr(storing, "STORE_CHUNK", chunk)
     prepared = store(numbered(), tmp_path)
     saved = io.BytesIO()
     np.save(saved, np.array(prepared.train.images))
@@ -42,18 +42,18 @@ def test_the_files_are_what_numpy_would_save_whatever_the_piece(tmp_path, monkey
     assert prepared.hashes["train_images.npy"] == hashlib.sha256(saved.getvalue()).hexdigest()
 
 
-def test_the_same_options_store_the_same_bytes_and_another_seed_only_another_split(tmp_path):
-    first, again, other = (tmp_path / name for name in "abc")
+def test_equal_options_store_equal_bytes_and_another_seed_changes_the_split_only(tmp_path):
+    first, again, reseeded = (tmp_path / name for name in "abc")
     store(numbered(), first)
     store(numbered(), again)
-    store(numbered(split_seed=1), other)
+    store(numbered(split_seed=1), reseeded)
     assert files(first) == files(again)
-    same = {name for name, content in files(other).items() if content == files(first)[name]}
+    same = {name for name, content in files(reseeded).items() if content == files(first)[name]}
     assert same == {"test_images.npy", "test_labels.npy"}
 
 
-class Reluctant:
-    """Images that are made piece by piece, and never more than `most` at a time."""
+class LimitedSource:
+    """Images that are made when indexed, never more than `most` at a time."""
 
     dtype = np.dtype(np.uint8)
 
@@ -76,20 +76,20 @@ class Streamed(Numbered):
     breaks = False
 
     def training(self):
-        return Examples(Reluctant(100, 16), np.arange(100))
+        return Examples(LimitedSource(100, 16), np.arange(100))
 
     def test(self):
-        return Examples(Reluctant(50, 16, self.breaks), np.arange(50))
+        return Examples(LimitedSource(50, 16, self.breaks), np.arange(50))
 
 
-def test_no_more_than_a_piece_is_asked_for_at_a_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(storing, "PIECE", 16)
+def test_no_more_than_a_chunk_is_read_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(storing, "STORE_CHUNK", 16)
     prepared = store(Streamed(DataOptions(), raw=None), tmp_path)
     assert prepared.train.images.shape == (60, 1, 2, 2)
 
 
-def test_a_failure_half_way_leaves_what_was_there(tmp_path, monkeypatch):
-    monkeypatch.setattr(storing, "PIECE", 16)
+def test_a_failure_half_way_leaves_the_earlier_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(storing, "STORE_CHUNK", 16)
     store(numbered(), tmp_path)
     before = files(tmp_path)
     broken = Streamed(DataOptions(), raw=None)
@@ -99,13 +99,13 @@ def test_a_failure_half_way_leaves_what_was_there(tmp_path, monkeypatch):
     assert files(tmp_path) == before
 
 
-def test_sizes_that_do_not_fit_write_nothing(tmp_path):
+def test_nothing_is_written_for_sizes_that_do_not_fit(tmp_path):
     with pytest.raises(VaelineError, match="numbered has 100 training images"):
         store(numbered(train_size=99), tmp_path / "prepared")
     assert not (tmp_path / "prepared").exists()
 
 
-def test_summary_counts_and_averages(tmp_path):
+def test_the_summary_has_sizes_hashes_and_the_mean_pixel(tmp_path):
     prepared = store(numbered(), tmp_path)
     values = prepared_summary(prepared)
     hashes = {values.pop(f"{name}_sha256") for name in ("train", "valid", "test")}
@@ -123,25 +123,25 @@ def test_summary_counts_and_averages(tmp_path):
     }
 
 
-def test_what_is_returned_is_what_is_opened_later(tmp_path):
+def test_the_returned_data_set_is_the_one_that_is_opened_later(tmp_path):
     assert store(numbered(), tmp_path).description == Prepared.open(tmp_path).description
 
 
-class Made(Numbered):
+class NumberedWithFactors(Numbered):
     @property
     def factors(self):
         return {"tens": 10, "ones": 10}
 
     def training(self):
-        known = np.arange(100)
-        return super().training()._replace(factors=np.stack([known // 10, known % 10], 1))
+        numbers = np.arange(100)
+        return super().training()._replace(factors=np.stack([numbers // 10, numbers % 10], 1))
 
     def test(self):
         return super().test()._replace(factors=np.zeros((20, 2), np.int64))
 
 
-def test_factors_stand_beside_the_images_and_are_named(tmp_path):
-    prepared = store(Made(DataOptions(), raw=None), tmp_path / "made")
+def test_factors_are_stored_with_the_images_and_have_names(tmp_path):
+    prepared = store(NumberedWithFactors(DataOptions(), raw=None), tmp_path / "prepared")
     assert list(prepared.factors) == ["tens", "ones"]  # in the order of the columns
     for split in (prepared.train, prepared.valid):
         assert (split.factors @ [10, 1] == split.labels).all()
@@ -149,7 +149,7 @@ def test_factors_stand_beside_the_images_and_are_named(tmp_path):
     prepared.verify()
 
 
-def test_a_data_set_without_factors_has_no_trace_of_them(tmp_path):
+def test_nothing_about_factors_is_stored_for_a_data_set_without_them(tmp_path):
     prepared = store(numbered(), tmp_path)
     assert prepared.factors == {}
     assert prepared.valid.factors is None

@@ -1,4 +1,4 @@
-"""Every remedy is one that the training can take: over every row of every table of parts."""
+"""Every remedy can be applied, whatever parts the training is made of."""
 
 import pytest
 import torch
@@ -14,11 +14,11 @@ from vaeline.experiments import find
 from vaeline.models.catalog import MODELS
 from vaeline.training.objectives.catalog import OBJECTIVES
 
-ILL = {"unused_units": 0, "crowding": 4.0, "late_gain": 0.02, "best_epoch": 7, "binary_share": 0.9}
-HEALTHY = ILL | {"unused_units": 2, "binary_share": 0.1}
+MEASURES = {"unused_units": 0, "crowding": 4.0, "late_gain": 0.02, "best_epoch": 7, "binary_share": 0.9}
+HARMLESS = MEASURES | {"unused_units": 2, "binary_share": 0.1}
 ROWS = [{table.section: {"name": name}} for table in TABLES for name in table]
-WEIGHTS = {"objective": {"name": "perceptual"}}  # VGG's, which are not everywhere
-SPOILT = [
+NEEDS_WEIGHTS = {"objective": {"name": "perceptual"}}  # of VGG, which may be missing
+CHANGED = [
     {},
     {"beta": 4.0},
     {"beta": 0.0},
@@ -41,57 +41,61 @@ def configured(*changes) -> dict:
 
 
 def loss_of(config) -> torch.Tensor:
-    """Returns what the first step of a training of small networks sees."""
+    """Returns the loss of the first step of a training with small networks."""
     params = StageParams(
         merged(config, {k: v for k, v in SMALL.items() if k not in ("latent_dim", "epochs")})
     )
     torch.manual_seed(0)
-    model = MODELS.build(params.model, config=params, shape=SHAPE, classes=CLASSES)
+    model = MODELS.build(params.model, config=params, event_shape=SHAPE, classes=CLASSES)
     return objective(params)(model, shown_to(model, 6), params.beta).loss
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(f"{k}={v['name']}" for k, v in row.items()))
-def test_a_remedy_is_a_change_that_params_take(row):
-    seen = 0
-    for spoilt in SPOILT:
+def test_remedy_gives_valid_params_that_differ(row):
+    remedied = 0
+    for changed in CHANGED:
         try:
-            config = configured(spoilt, row)
-        except ValueError:  # a row of the table that does not go with the failure
+            config = configured(changed, row)
+        except ValueError:  # this part does not take these params
             continue
         for changes in distinct(config):
             cured = find.varied(config, changes).to_dict()
-            assert flatten_params(cured) != flatten_params(config), (spoilt, changes)
-            seen += 1
-    assert seen > 5
+            assert flatten_params(cured) != flatten_params(config), (changed, changes)
+            remedied += 1
+    assert remedied > 5
 
 
 def distinct(config) -> list[dict]:
-    """Returns what the detectors' remedies change, each once."""
-    found = [detector.remedy(config, metrics) for detector in DETECTORS for metrics in (ILL, HEALTHY)]
-    assert all(remedy.cause for remedy in found)
-    return list({str(remedy.changes): dict(remedy.changes) for remedy in found}.values())
+    """Returns the changes of all detectors' remedies, without duplicates."""
+    remedies = [
+        detector.remedy(config, metrics) for detector in DETECTORS for metrics in (MEASURES, HARMLESS)
+    ]
+    assert all(remedy.cause for remedy in remedies)
+    return list({str(remedy.changes): dict(remedy.changes) for remedy in remedies}.values())
 
 
 @pytest.mark.parametrize(
-    "row", [row for row in ROWS if row.keys() & {"model", "objective", "prior"} and row != WEIGHTS], ids=str
+    "row",
+    [row for row in ROWS if row.keys() & {"model", "objective", "prior"} and row != NEEDS_WEIGHTS],
+    ids=str,
 )
-def test_a_cured_training_makes_its_first_step(row):
-    """What one part takes another may refuse, and then the printed command would fail."""
-    for spoilt in ({}, {"beta": 0.0}, {"latent_dim": 2}):
-        config = configured(spoilt, row)
+def test_training_with_remedy_makes_its_first_step(row):
+    """A part may reject what another takes, and then the printed command would fail."""
+    for changed in ({}, {"beta": 0.0}, {"latent_dim": 2}):
+        config = configured(changed, row)
         assert torch.isfinite(loss_of(config))
         for changes in distinct(config):
             assert torch.isfinite(loss_of(find.varied(config, changes).to_dict())), changes
 
 
-def test_a_training_that_was_best_at_its_end_is_shortened_all_the_same():
+def test_training_that_was_best_at_its_end_is_shortened_by_an_epoch():
     config = configured({"augment_shift": 1, "epochs": 30})
     assert remedies.shorter(config, {"best_epoch": 30}).changes == {"epochs": 29}
     assert remedies.shorter(config, {"best_epoch": 12}).changes == {"epochs": 12}
 
 
 @pytest.mark.parametrize("objective", [name for name in OBJECTIVES if name != "perceptual"])
-def test_free_bits_are_for_objectives_that_can_leave_a_part_of_the_kl_free(objective):
+def test_free_bits_are_for_objectives_that_accept_them(objective):
     config = configured({"objective": {"name": objective}})
     changes = remedies.warm_up(config, {}).changes
     assert changes["kl_warmup_epochs"] == 10
@@ -105,35 +109,35 @@ def test_free_bits_are_for_objectives_that_can_leave_a_part_of_the_kl_free(objec
 
 
 @pytest.mark.parametrize(("gain", "times"), [(0.0051, 5), (0.01, 8), (0.2, 10)])
-def test_the_larger_the_gain_the_longer_the_training(gain, times):
+def test_larger_late_gain_gives_more_epochs(gain, times):
     changes = remedies.longer(configured({"epochs": 3}), {"late_gain": gain}).changes
     assert changes == {"epochs": 3 * times}
 
 
 @pytest.mark.parametrize(("share", "changes"), [(0.9, {"likelihood.name": "bernoulli"}), (0.7, None)])
-def test_a_gaussian_is_for_pixels_that_are_grey(share, changes):
+def test_gaussian_is_replaced_for_binary_pixels(share, changes):
     config = configured({"likelihood": {"name": "gaussian"}})
     remedy = remedies.binary_pixels(config, {"binary_share": share})
     assert (remedy and remedy.changes) == changes
     assert remedies.binary_pixels(configured({}), {"binary_share": 1.0}) is None
 
 
-def test_dimensions_are_added_where_all_are_in_use():
+def test_dimensions_are_added_if_all_are_in_use():
     config = configured({"latent_dim": 2})
-    assert remedies.more_latents(config, ILL).changes == {"latent_dim": 20}
-    assert remedies.more_latents(config, HEALTHY) is None
-    assert remedies.more_latents(configured({}), ILL) is None
+    assert remedies.more_latents(config, MEASURES).changes == {"latent_dim": 20}
+    assert remedies.more_latents(config, HARMLESS) is None
+    assert remedies.more_latents(configured({}), MEASURES) is None
 
 
-def test_the_first_rule_whose_cause_is_there_is_taken():
-    """β alone, σ alone, the learning rate alone; where nothing of it is there, the last."""
+def test_first_rule_that_applies_is_taken():
+    """β, then σ, then the learning rate; if none of them is the cause, the last rule."""
     collapse = next(d.remedy for d in DETECTORS if d.name == "posterior_collapse")
     gaussian = {"likelihood": {"name": "gaussian", "gaussian": {"variance": "fixed", "scale": 3.0}}}
-    for spoilt, changes in (
+    for changed, changes in (
         ({"beta": 100.0, **gaussian}, {"beta": 1.0}),
         (gaussian, {"likelihood.gaussian.variance": "shared", "likelihood.gaussian.scale": 0.1}),
         ({"learning_rate": 0.1}, {"learning_rate": 0.001, "grad_clip": 1.0}),
         ({"learning_rate": 0.1, "grad_clip": 5.0}, {"learning_rate": 0.001}),
         ({}, {"kl_warmup_epochs": 10, "free_bits": 0.25}),
     ):
-        assert collapse(configured(spoilt), ILL).changes == changes
+        assert collapse(configured(changed), MEASURES).changes == changes

@@ -22,10 +22,9 @@ def train():
 def test_it_has_the_moments_of_the_aggregate_posterior(train):
     """E[z] = E[mu] and Cov[z] = Cov[mu] + E[Sigma]: means alone would lack the second term."""
     model = LinearGaussian(diagonal=False, stretch=4.0)
-    model.evaluation_set = lambda shown: torch.from_numpy(shown.images)
     q = model.q(torch.from_numpy(train.images) / 255)
     expected = q.mean.T.cov(correction=0) + q.covariance_matrix.reshape(-1, LATENT, LATENT)[0]
-    z = ex_post.fitted(model, train).mixture.sample((200_000,))
+    z = ex_post.fit_ex_post(model, train).mixture.sample((200_000,))
     found = z.T.cov()
     error = 5 * (2 / N) ** 0.5 * expected.diagonal().max()
     assert (found - expected).abs().max() < error
@@ -38,8 +37,8 @@ def test_two_clusters_are_two_and_the_hole_between_them_stays_empty():
     centres = torch.tensor([[-4.0, 0.0], [4.0, 0.0]])
     z = centres[torch.arange(2000) % 2] + 0.2 * torch.randn(2000, 2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ex_post, "drawn", lambda *_: z)
-        mixture = ex_post.fitted(model, Split(digits(20).numpy(), np.zeros(20))).mixture
+        patch.setattr(ex_post, "draw_posterior", lambda *_: z)
+        mixture = ex_post.fit_ex_post(model, Split(digits(20).numpy(), np.zeros(20))).mixture
     samples = mixture.sample((5000,))
     assert (samples[:, 0].abs() > 2).all()
     assert abs((samples[:, 0] > 0).float().mean() - 0.5) < 5 * 0.5 / 2000**0.5
@@ -50,7 +49,7 @@ def test_two_clusters_are_two_and_the_hole_between_them_stays_empty():
 def test_every_model_can_be_sampled_from_it(name):
     model = vae(model={"name": name}).eval()
     train = Split(digits(300).numpy(), np.zeros(300, int))
-    samples = ex_post.fitted(model, train).sample(7)
+    samples = ex_post.fit_ex_post(model, train).sample(7)
     assert samples.shape == (7, *SHAPE)
     assert 0 <= samples.min() <= samples.max() <= 1
 
@@ -66,5 +65,5 @@ def test_the_same_noise_gives_the_same_mixture_and_few_images_will_do():
     found = []
     for _ in range(2):
         torch.manual_seed(1)
-        found.append(ex_post.fitted(model, train).sample(5))
+        found.append(ex_post.fit_ex_post(model, train).sample(5))
     assert torch.equal(*found)

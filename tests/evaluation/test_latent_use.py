@@ -8,7 +8,7 @@ from vaeline.evaluation.estimators.latents import Latents
 from vaeline.evaluation.latent_use import (
     check_posterior_collapse,
     collapse_of,
-    dimensions,
+    dimension_table,
     latent_statistics,
     post_training_diagnostics,
 )
@@ -69,7 +69,7 @@ def test_a_matched_aggregate_posterior_is_told_from_a_collapsed_one():
 
 
 def test_the_table_of_dimensions_has_the_busiest_first():
-    table = dimensions(HEALTHY)
+    table = dimension_table(HEALTHY)
     assert table["dimension"].tolist() == [0, 2, 1]
     assert table["kl"].tolist() == sorted(HEALTHY.kl.double().mean(0).tolist(), reverse=True)
     assert table["active_unit"].tolist() == [1, 1, 0]
@@ -83,7 +83,7 @@ def test_the_table_of_dimensions_has_the_busiest_first():
 
 def test_a_posterior_without_a_closed_form_has_its_table_too():
     """Its KL does not split into dimensions: the other columns do, and a flow must not break the stage."""
-    table = dimensions(replace(HEALTHY, kl=HEALTHY.kl.sum(1, keepdim=True)))
+    table = dimension_table(replace(HEALTHY, kl=HEALTHY.kl.sum(1, keepdim=True)))
     assert sorted(table["dimension"]) == [0, 1, 2]
     assert table.set_index("dimension")["active_unit"].sort_index().tolist() == [1, 0, 1]
 

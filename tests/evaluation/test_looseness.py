@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from vaeline.evaluation.estimators.bounds import ImportanceBounds, k_grid
-from vaeline.evaluation.looseness import curve, lines, looseness
+from vaeline.evaluation.looseness import bound_lines, iwae_curve, iwae_looseness
 
 
 def bounds(k: int, ess: float, gain: float, spread: float = 0.0) -> ImportanceBounds:
@@ -29,7 +29,7 @@ def bounds(k: int, ess: float, gain: float, spread: float = 0.0) -> ImportanceBo
     ],
 )
 def test_a_bound_is_loose_where_few_samples_count_or_more_still_help(seen, signs):
-    metrics = looseness(seen)
+    metrics = iwae_looseness(seen)
     assert metrics["iwae_loose"] == int(bool(signs))
     assert ("iwae_note" in metrics) == bool(signs)
     note = metrics.get("iwae_note", "")
@@ -44,7 +44,7 @@ def test_a_bound_is_loose_where_few_samples_count_or_more_still_help(seen, signs
     ("k", "command"), [(50, "-S iwae_k=5000"), (4999, "-S iwae_k=5000"), (5000, "-S ais_images=100")]
 )
 def test_what_to_do_about_it_is_a_command(k, command):
-    note = looseness(bounds(k, ess=3.0, gain=0.0))["iwae_note"]
+    note = iwae_looseness(bounds(k, ess=3.0, gain=0.0))["iwae_note"]
     assert note.startswith(f"IWAE-{k} is loose: ")
     assert f"`dvc exp run {command}`" in note
     assert "\n" not in note
@@ -52,7 +52,7 @@ def test_what_to_do_about_it_is_a_command(k, command):
 
 def test_the_curve_has_a_row_for_each_k():
     seen = ImportanceBounds((1, 5), torch.tensor([[-4.0, -3.0], [-2.0, -1.0]]), torch.ones(2))
-    assert curve(seen).to_dict("list") == {"k": [1, 5], "iwae": [-3.0, -2.0], "se": [1.0, 1.0]}
+    assert iwae_curve(seen).to_dict("list") == {"k": [1, 5], "iwae": [-3.0, -2.0], "se": [1.0, 1.0]}
 
 
 METRICS = {"iwae_k": 50, "images": 297, "elbo": -98.765, "elbo_se": 0.456, "iwae": -97.0, "iwae_se": 0.4}
@@ -67,8 +67,8 @@ AIS = {
 
 def test_the_bounds_are_one_line_and_what_is_known_beside_them_one_more_each():
     first = "ELBO -98.77 ± 0.46, IWAE-50 -97.00 ± 0.40 nats on 297 test images"
-    assert lines(METRICS | {"ais_images": 0, "iwae_loose": 0}) == [first]
-    said = lines(METRICS | AIS | {"iwae_loose": 1, "iwae_note": "IWAE-50 is loose: because"})
+    assert bound_lines(METRICS | {"ais_images": 0, "iwae_loose": 0}) == [first]
+    said = bound_lines(METRICS | AIS | {"iwae_loose": 1, "iwae_note": "IWAE-50 is loose: because"})
     assert said == [
         first,
         "annealed importance sampling less IWAE-50: 0.731 ± 0.052 nats on 20 of them (acceptance 0.65, "

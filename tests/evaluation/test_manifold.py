@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from vaeline.evaluation.manifold import NEAREST, manifold
+from vaeline.evaluation.manifold import NEAREST, manifold_scores
 
 FOUR = ("precision", "recall", "density", "coverage")
 
@@ -38,26 +38,26 @@ def defined(real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
 @pytest.mark.parametrize(("n", "m"), [(6, 6), (20, 13), (11, 30)])
 def test_all_four_are_what_their_definitions_say(seed, n, m):
     real, generated = points(n, seed), 0.4 + points(m, seed + 100, scale=1.3)
-    found = manifold(real, generated)
+    found = manifold_scores(real, generated)
     assert {name: found[name] for name in FOUR} == pytest.approx(defined(real, generated))
 
 
 def test_a_set_covers_itself_and_each_point_lies_in_six_balls_on_average():
     """Its own, and those of the points that it is one of the five nearest to."""
     real = points(200)
-    found = manifold(real, real)
+    found = manifold_scores(real, real)
     assert [found[name] for name in FOUR] == [1.0, 1.0, pytest.approx((NEAREST + 1) / NEAREST), 1.0]
     assert found["precision_se"] == found["recall_se"] == found["coverage_se"] == 0
 
 
 def test_sets_that_lie_apart_have_nothing_of_each_other():
-    found = manifold(points(50), 100 + points(50, 1))
+    found = manifold_scores(points(50), 100 + points(50, 1))
     assert found == dict.fromkeys(found, 0.0)
 
 
 def test_a_set_collapsed_on_one_point_is_precise_and_covers_next_to_nothing():
     real = points(400)
-    found = manifold(real, np.repeat(real[:1], 400, axis=0))
+    found = manifold_scores(real, np.repeat(real[:1], 400, axis=0))
     assert found["precision"] == 1.0
     assert found["coverage"] < 0.04
     assert found["recall"] <= 1 / 400
@@ -70,7 +70,7 @@ def test_a_set_collapsed_on_one_point_is_precise_and_covers_next_to_nothing():
 
 def test_half_of_the_modes_are_half_of_the_coverage():
     real = np.concatenate([points(100), 100 + points(100, 1)])
-    found = manifold(real, points(200, 2))
+    found = manifold_scores(real, points(200, 2))
     assert found["precision"] > 0.9
     assert found["coverage"] == pytest.approx(0.5, abs=0.01)
 
@@ -79,13 +79,13 @@ def test_one_far_point_stretches_recall_and_not_coverage():
     """Why coverage is what the detectors read (Naeem et al. 2020, section 3)."""
     real, spoilt = points(100), 50 + points(100, 1)
     spoilt[:NEAREST] -= 200  # so far apart that each has a ball over everything
-    found = manifold(real, spoilt)
+    found = manifold_scores(real, spoilt)
     assert found["recall"] == 1.0
     assert found["coverage"] == 0.0
 
 
 def test_its_errors_are_those_of_shares():
-    found = manifold(points(150), 1.5 + points(120, 1))
+    found = manifold_scores(points(150), 1.5 + points(120, 1))
     for name, n in (("precision", 120), ("recall", 150), ("coverage", 150)):
         share = found[name]
         assert 0 < share < 1
@@ -93,7 +93,7 @@ def test_its_errors_are_those_of_shares():
 
 
 def test_a_source_ends_every_name():
-    plain, named = (manifold(points(20), points(20, 1), source) for source in ("", "_ex_post"))
+    plain, named = (manifold_scores(points(20), points(20, 1), source) for source in ("", "_ex_post"))
     assert named.keys() == {
         name.removesuffix("_se") + "_ex_post" + ("_se" if name.endswith("_se") else "") for name in plain
     }

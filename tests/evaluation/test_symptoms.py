@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from tests.support.small import CLASSES, SHAPE, split
-from vaeline.data.prepared import Prepared, Split
+from vaeline.data.prepared import Prepared
 from vaeline.evaluation import symptoms
 from vaeline.evaluation.fid import classifier
 
@@ -18,13 +18,13 @@ TRAIN, VALID = split(600)[:400], split(600)[400:]
 class Copying(nn.Module):
     """q(z|x) is one point, the image itself; p(x|z) is that through `decoder`; p(z) is uniform."""
 
+    classes = 0
+    likelihood = SimpleNamespace(evaluation_set=lambda images: images)
+
     def __init__(self, decoder=lambda x: x) -> None:
         super().__init__()
         self.decoder = decoder
         self.weight = nn.Parameter(torch.zeros(()))  # a model is where its weights are
-
-    def evaluation_set(self, rows: Split) -> torch.Tensor:
-        return torch.from_numpy(rows.images)
 
     def infer(self, x):
         return SimpleNamespace(layers=[SimpleNamespace(sample=x.flatten(1)[None])])

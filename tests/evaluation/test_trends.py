@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vaeline.evaluation import trends
-from vaeline.evaluation.trends import LATE, SMOOTHED, progress, unsteadiness
+from vaeline.evaluation.trends import LATE, SMOOTHED, elbo_trend, unsteadiness
 
 DIMENSIONS = 784
 BIT = math.log(2) * DIMENSIONS  # nats an image for one bit a dimension
@@ -24,12 +24,12 @@ def noisy(sd: float, epochs: int, seed: int, shape=lambda _: -0.2) -> list[float
 
 @pytest.mark.parametrize("epochs", [0, 1])
 def test_fewer_than_two_epochs_say_nothing(epochs):
-    assert progress(curve(lambda _: -0.2, epochs), DIMENSIONS) == {}
+    assert elbo_trend(curve(lambda _: -0.2, epochs), DIMENSIONS) == {}
 
 
 @pytest.mark.parametrize(("epochs", "gain"), [(2, LATE * 0.1), (3, LATE * 0.2), (5, LATE * 0.4)])
 def test_of_a_few_epochs_the_last_quarter_is_a_part_of_a_step(epochs, gain):
-    found = progress(curve(lambda t: 0.1 * t, epochs), DIMENSIONS)
+    found = elbo_trend(curve(lambda t: 0.1 * t, epochs), DIMENSIONS)
     assert found["late_gain"] == pytest.approx(gain)
     assert found["late_gain_se"] == pytest.approx(0.0, abs=1e-12)
     assert found["decline"] == 0.0
@@ -37,7 +37,7 @@ def test_of_a_few_epochs_the_last_quarter_is_a_part_of_a_step(epochs, gain):
 
 @pytest.mark.parametrize("epochs", [10, 30, 33, 100, 400])
 def test_a_straight_rise_gains_a_quarter_of_itself(epochs):
-    found = progress(curve(lambda t: 0.001 * t, epochs), DIMENSIONS)
+    found = elbo_trend(curve(lambda t: 0.001 * t, epochs), DIMENSIONS)
     assert found["late_gain"] == pytest.approx(LATE * 0.001 * (epochs - 1))
     assert found["late_gain_se"] == pytest.approx(0.0, abs=1e-12)
     assert found["decline"] == pytest.approx(0.0, abs=1e-12)
@@ -46,7 +46,7 @@ def test_a_straight_rise_gains_a_quarter_of_itself(epochs):
 @pytest.mark.parametrize("epochs", [20, 60, 400])
 def test_a_curve_that_levels_off_gains_what_it_says(epochs):
     """a − b/t from 3/4 T to T gains b/3T; both ends are averages over the tenth before them."""
-    found = progress(curve(lambda t: 1 - 0.5 / t, epochs), DIMENSIONS)
+    found = elbo_trend(curve(lambda t: 1 - 0.5 / t, epochs), DIMENSIONS)
     width = round(epochs / SMOOTHED)
     before = epochs - LATE * (epochs - 1)
     ends = [np.mean([1 - 0.5 / (end - i) for i in range(width)]) for end in (before, epochs)]
@@ -58,7 +58,7 @@ def test_a_curve_that_levels_off_gains_what_it_says(epochs):
 
 def test_a_fall_after_the_best_is_the_decline_and_no_gain():
     """Up to epoch 50 of 100 and down again by as much an epoch."""
-    found = progress(curve(lambda t: -0.002 * abs(t - 50), 100), DIMENSIONS)
+    found = elbo_trend(curve(lambda t: -0.002 * abs(t - 50), 100), DIMENSIONS)
     smooth = [np.mean([-0.002 * abs(end - i - 50) for i in range(10)]) for end in range(10, 101)]
     assert found["decline"] == pytest.approx(max(smooth) - smooth[-1])
     assert found["decline"] == pytest.approx(0.002 * 43, rel=0.01)
@@ -67,7 +67,7 @@ def test_a_fall_after_the_best_is_the_decline_and_no_gain():
 
 def test_one_fortunate_epoch_is_no_best_to_decline_from():
     flat = curve(lambda t: 0.03 if t == 40 else 0.0, 100)
-    assert progress(flat, DIMENSIONS)["decline"] == pytest.approx(0.003)
+    assert elbo_trend(flat, DIMENSIONS)["decline"] == pytest.approx(0.003)
 
 
 @pytest.mark.parametrize("slope", [0.0, 1e-3])
@@ -79,7 +79,7 @@ def test_the_wobble_is_the_noises_own_whatever_the_slope(sd, slope):
 
 @pytest.mark.parametrize("epochs", [20, 30, 100])
 def test_the_error_of_a_gain_is_that_of_repeated_trainings(epochs):
-    found = [progress(noisy(1e-3, epochs, seed), DIMENSIONS) for seed in range(300)]
+    found = [elbo_trend(noisy(1e-3, epochs, seed), DIMENSIONS) for seed in range(300)]
     gains, errors = (np.array([one[name] for one in found]) for name in ("late_gain", "late_gain_se"))
     assert abs(gains.mean()) < 4 * gains.std() / 300**0.5
     assert 0.75 < gains.std() / errors.mean() < 1.25
@@ -94,13 +94,13 @@ def test_one_epoch_that_went_wrong_does_not_make_the_wobble():
 
 @pytest.mark.parametrize("epochs", [2, 3])
 def test_in_fewer_than_four_epochs_no_wobble_can_be_seen(epochs):
-    assert progress(noisy(1.0, epochs, 0), DIMENSIONS)["late_gain_se"] == 0.0
-    assert progress(noisy(1.0, 4, 0), DIMENSIONS)["late_gain_se"] > 0.0
+    assert elbo_trend(noisy(1.0, epochs, 0), DIMENSIONS)["late_gain_se"] == 0.0
+    assert elbo_trend(noisy(1.0, 4, 0), DIMENSIONS)["late_gain_se"] > 0.0
 
 
 def test_bits_are_of_as_many_dimensions_as_an_image_has():
     elbo = noisy(1e-3, 30, 0, lambda t: 0.001 * t)
-    small, large = progress(elbo, DIMENSIONS), progress(elbo, 3 * DIMENSIONS)
+    small, large = elbo_trend(elbo, DIMENSIONS), elbo_trend(elbo, 3 * DIMENSIONS)
     assert {name: 3 * value for name, value in large.items()} == pytest.approx(small)
 
 

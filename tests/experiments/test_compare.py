@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.committed import git
-from tests.support.pages import DEFAULT, ILL, MADE, METRICS, WELL, png
+from tests.support.pages import DEFAULT, HEALTHY, METRICS, ORIGIN, PROBLEMS, png
 from tests.support.small import merged
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json
@@ -18,10 +18,10 @@ from vaeline.experiments import compare
 REPORT = Path("outputs/report")
 
 
-def leave_report(beta: float, findings: list = WELL) -> None:
+def leave_report(beta: float, findings: list = HEALTHY) -> None:
     """Writes to the workspace what the report stage writes."""
     params = merged(DEFAULT, {"beta": beta})
-    made = {"training": MADE | {"seconds": 1.0}, "evaluation": MADE}
+    made = {"training": ORIGIN | {"seconds": 1.0}, "evaluation": ORIGIN}
     metrics = METRICS | {"evaluate/elbo": -beta}
     write_json(REPORT / "summary.json", {"metrics": metrics, "params": params, **made})
     save_findings(REPORT / "findings.json", findings)
@@ -50,7 +50,7 @@ def repository(tmp_path_factory) -> Path:
         git("config", "user.email", "test@example.com")
         subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], check=True)
         git("commit", "-qm", "nothing yet")
-        leave_report(4.0, ILL)
+        leave_report(4.0, PROBLEMS)
         keep("beta=4")
         leave_report(2.0)
         keep("beta=2")
@@ -67,7 +67,7 @@ def test_runs_are_read_from_the_cache_and_from_the_workspace(here):
     runs = [compare.read_run(name) for name in ("beta=4", "beta=2", "workspace")]
     assert [run.params["beta"] for run in runs] == [4.0, 2.0, 1.0]
     assert [run.level for run in runs] == ["problem", "healthy", "healthy"]
-    assert runs[0].findings == ILL
+    assert runs[0].findings == PROBLEMS
     assert runs[0].pictures == {"samples": png()}
 
 
@@ -75,7 +75,7 @@ def test_page_of_the_runs_is_written(here):
     place = compare.write_comparison(["beta=4", "workspace"])
     assert place == Path("reports/compare.html")
     assert "difference +3.00 ± 0.36" in " ".join(
-        place.read_text().replace('<span class="apart">', "").split()
+        place.read_text().replace('<span class="notable">', "").split()
     )
 
 

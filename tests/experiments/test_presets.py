@@ -59,7 +59,7 @@ ARCHITECTURE = {
 
 
 def weights(config):
-    return MODELS.build(config.model, config=config, shape=(1, 28, 28)).parameters()
+    return MODELS.build(config.model, config=config, event_shape=(1, 28, 28)).parameters()
 
 
 def test_every_preset_belongs_to_a_study_or_to_the_clinic():
@@ -90,7 +90,7 @@ def test_burda_schedule_trains_on_digits(name):
     batches = []
     params = StageParams(config.to_dict())
     torch.manual_seed(params.seed)
-    model = MODELS.build(params.model, config=params, shape=(1, 8, 8), classes=10)
+    model = MODELS.build(params.model, config=params, event_shape=(1, 8, 8), classes=10)
     real = objective(params, images=60)
 
     def watching(model, x, beta):

@@ -1,17 +1,17 @@
-"""Findings of a training that runs: healthy, diverging, and gone on with."""
+"""Findings while a training runs: healthy, diverging, resumed."""
 
 import json
 
 import pytest
 
-from tests.support.small import config, digits
-from tests.support.trainings import VALID, N, failing, started
+from vaeline.config import ExperimentConfig
 from vaeline.core.params import read_yaml
 from vaeline.diagnosis.finding import load_findings, problems
 from vaeline.experiments import watching
-from vaeline.experiments.watching import OUTPUT, SETTLED, kept, of_training, watched
-from vaeline.training.epoch import TrainingDivergedError
-from vaeline.training.fit import fit
+from vaeline.experiments.watching import SETTLED, Watch, answers, kept
+
+CONFIG = ExperimentConfig().to_dict() | {"beta": 1000.0}
+HEALTHY = {"step": 100, "skipped_updates": 0, "spikes": 0, "largest_variance": 1.0, "valid_kl": 5.0}
 
 
 @pytest.fixture
@@ -21,80 +21,65 @@ def place(tmp_path, monkeypatch):
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.delenv("DVC_EXP_NAME", raising=False)
     (tmp_path / "params.yaml").write_text("beta: 1.0\n")
-    monkeypatch.setattr("vaeline.provenance.commands.differing", lambda params: {"seed": 7} if params else {})
+    monkeypatch.setattr(
+        "vaeline.diagnosis.remedy_commands.changed_params", lambda params: {"seed": 7} if params else {}
+    )
     return tmp_path
 
 
-def watch(params, objective=None, earlier=(), training=None, logged=None):
-    training = training or started(params, objective)
-    epochs = fit(training, digits(N), VALID, params)
-    logged = {} if logged is None else logged
-    return list(watched(epochs, training, earlier, params.to_dict(), logged.update)), logged
+def watch(place, *earlier):
+    return Watch(CONFIG, earlier, place / "findings.json")
 
 
-def test_a_healthy_training_leaves_healthy_findings_and_says_nothing(place, capsys):
-    records, logged = watch(config(epochs=2))
-    assert [record.epoch for record in records] == [1, 2]
-    (found,) = load_findings(OUTPUT)
-    assert (found.name, found.level) == ("unstable_training", "healthy")
-    assert logged == {}
-    assert "Unstable" not in capsys.readouterr().err
+def test_a_healthy_training_has_nothing_to_be_told_of(place):
+    judge = watch(place)
+    assert [judge.epoch(HEALTHY) for _ in range(5)] == [""] * 5
+    levels = {finding.name: finding.level for finding in judge.findings(HEALTHY)}
+    assert levels == {"unstable_training": "healthy", "posterior_collapse": "healthy"}
+    assert not (place / "findings.json").exists()
 
 
 @pytest.mark.parametrize("experiment", [None, "beta=4"])
-def test_one_that_diverges_leaves_its_findings_everywhere_and_fails_all_the_same(
-    place, capsys, monkeypatch, experiment
-):
+def test_a_training_that_diverges_leaves_its_findings_everywhere(place, monkeypatch, experiment):
     if experiment:
         monkeypatch.setenv("DVC_EXP_NAME", experiment)
-    logged = {}
-    params = config(max_skipped_updates=2, epochs=5)
-    with pytest.raises(TrainingDivergedError):
-        watch(params, failing(*range(4, 100)), logged=logged)
-    (found,) = load_findings(OUTPUT)
-    assert (found.name, found.level) == ("unstable_training", "problem")
-    assert {one.name: one.value for one in found.evidence}["skipped_updates"] >= 3
-    assert found.command.startswith("dvc exp run -S seed=7 -S learning_rate=0.0001 -S grad_clip=1")
-    assert found.command in capsys.readouterr().err
-    assert logged == {str(OUTPUT): "findings"}
-    beside = place / ".scratch/experiments/beta=4.findings.json"
-    assert beside.is_file() == bool(experiment)
+    text = watch(place).diverged({**HEALTHY, "skipped_updates": 3})
+    (finding,) = load_findings(place / "findings.json")
+    assert (finding.name, finding.level) == ("unstable_training", "problem")
+    assert {one.name: one.value for one in finding.evidence}["skipped_updates"] == 3
+    assert finding.command.startswith("dvc exp run -S seed=7 -S learning_rate=0.0001 -S grad_clip=1")
+    assert finding.command in text
+    copy = place / ".scratch/experiments/beta=4.findings.json"
+    assert copy.is_file() == bool(experiment)
     if experiment:
-        assert kept(experiment).resolve() == beside
-        assert beside.read_bytes() == OUTPUT.read_bytes()
+        assert kept(experiment).resolve() == copy
+        assert copy.read_bytes() == (place / "findings.json").read_bytes()
 
 
-def test_a_problem_is_told_once_when_it_is_first_there(place, capsys):
-    records, _ = watch(config(epochs=5), failing(4))
-    assert len(records) == 5
-    said = capsys.readouterr().err
-    assert said.count("- Unstable training: 1 updates were not finite") == 1
-    assert said.count("-S learning_rate=0.0001") == 1
-    assert next(one.name for one in problems(load_findings(OUTPUT))) == "unstable_training"
+def test_a_problem_is_told_once_when_it_first_appears(place):
+    judge = watch(place)
+    unstable = {**HEALTHY, "skipped_updates": 1}
+    texts = [judge.epoch(measures) for measures in (HEALTHY, unstable, unstable, unstable)]
+    assert "- Unstable training: 1 updates were not finite" in texts[1]
+    assert texts[1].count("-S learning_rate=0.0001") == 1
+    assert [bool(text) for text in texts] == [False, True, False, False]
+    assert next(finding.name for finding in problems(judge.findings(unstable))) == "unstable_training"
 
 
-def test_a_collapse_is_told_of_when_some_epochs_together_have_no_rate(place, capsys):
-    params = config(beta=1000.0, epochs=SETTLED + 1)
-    training, records, told = started(params), [], []
-    for record in watched(fit(training, digits(N), VALID, params), training, [], params.to_dict(), dict):
-        records.append(record)
-        told.append("Posterior collapse" in capsys.readouterr().err)
-    assert all(record.valid_kl < 1 for record in records)
+def test_a_collapse_is_told_when_some_epochs_together_have_no_rate(place):
+    judge = watch(place)
+    collapsed = {**HEALTHY, "valid_kl": 0.1}
+    told = ["Posterior collapse" in judge.epoch(collapsed) for _ in range(SETTLED + 1)]
     assert told == [False] * (SETTLED - 1) + [True, False]
-    assert problems(load_findings(OUTPUT))[0].changes == {"beta": 1.0}
+    assert problems(judge.findings(collapsed))[0].changes == {"beta": 1.0}
 
 
 def test_the_first_epochs_may_be_without_a_rate(place):
-    """A warm-up that ends well is no collapse: the largest rate of the last ones counts."""
-    params = config(epochs=1)
-    training = started(params)
-    (record,) = fit(training, digits(N), VALID, params)
-    rates = [0.0, 0.1, 0.2, 5.0, 6.0]
-    records = [type(record)(**vars(record) | {"valid_kl": rate}) for rate in rates]
-    levels = [
-        {one.name: one.level for one in of_training(training, records[:n], params.to_dict())}
-        for n in range(1, 6)
-    ]
+    """A warm-up that ends well is no collapse: the largest rate of the last epochs counts."""
+    judge, levels = watch(place), []
+    for rate in (0.0, 0.1, 0.2, 5.0, 6.0):
+        judge.epoch({**HEALTHY, "valid_kl": rate})
+        levels.append({finding.name: finding.level for finding in judge.findings(HEALTHY)})
     assert [level.get("posterior_collapse") for level in levels] == [
         None,
         None,
@@ -104,27 +89,29 @@ def test_the_first_epochs_may_be_without_a_rate(place):
     ]
 
 
-def test_one_that_goes_on_counts_what_was_before(place):
-    """Its monitor and its epochs are those of the whole training."""
-    params = config(epochs=4)
-    whole, parts = started(params, failing(1)), started(config(epochs=2), failing(1))
-    list(watched(fit(whole, digits(N), VALID, params), whole, [], params.to_dict(), dict))
-    expected = json.loads(OUTPUT.read_text())
-    first, _ = watch(config(epochs=2), training=parts)
-    assert [one["name"] for one in json.loads(OUTPUT.read_text())["findings"]] == ["unstable_training"]
-    again = started(params)
-    again.load_state_dict(parts.state_dict())
-    watch(params, training=again, earlier=first)
-    found = json.loads(OUTPUT.read_text())
-    assert [one["name"] for one in found["findings"]] == [one["name"] for one in expected["findings"]]
-    values = [
-        {e["name"]: e["value"] for f in each["findings"] for e in f["evidence"]} for each in (found, expected)
-    ]
-    assert values[0].keys() == values[1].keys()
-    assert values[0]["skipped_updates"] == values[1]["skipped_updates"] == 1
+def test_a_resumed_training_counts_the_epochs_before(place):
+    collapsed = {**HEALTHY, "valid_kl": 0.1}
+    resumed = watch(place, *[collapsed] * (SETTLED - 1))
+    assert "Posterior collapse" in resumed.epoch(collapsed)
 
 
-def test_the_findings_of_an_experiment_lie_where_its_copy_of_the_repository_is_not(place, monkeypatch):
+def test_every_line_but_the_first_is_answered_with_one(place):
+    first = {"config": CONFIG, "earlier": [HEALTHY], "findings": str(place / "findings.json")}
+    unstable = {**HEALTHY, "skipped_updates": 9}
+    messages = [first, {"measures": HEALTHY}, {"measures": unstable}, {"diverged": unstable}]
+    lines = list(answers(map(json.dumps, messages)))
+    assert all("\n" not in line for line in lines)
+    texts = [json.loads(line)["text"] for line in lines]
+    assert texts[0] == ""
+    assert all("Unstable training" in text for text in texts[1:])
+    assert problems(load_findings(place / "findings.json"))
+
+
+def test_a_training_that_sends_nothing_is_not_answered():
+    assert list(answers([])) == []
+
+
+def test_the_findings_of_an_experiment_lie_in_the_repository_and_not_in_its_copy(place, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(place / "parent"))
     assert kept("one") == place / "parent/.scratch/experiments/one.findings.json"
     assert watching.workspace() == place / "parent"

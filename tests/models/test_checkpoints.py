@@ -81,7 +81,7 @@ def test_read_gives_back_what_was_saved(path):
 def test_select_names_the_file(tmp_path):
     for name, hidden in (("best", 8), ("last", 9)):
         checkpoints.save_checkpoint(tmp_path / f"{name}.pt", content(hidden_dim=hidden))
-        model = checkpoints.selected(name, tmp_path)
+        model = checkpoints.load_selected(name, tmp_path)
         assert model.get_parameter("encoder.1.0.weight").shape[0] == hidden
 
 

@@ -6,10 +6,12 @@ import torch
 from tests.support.small import CLASSES, SHAPE, config, digits, labels, objective, shown, shown_to, split, vae
 from vaeline.core.errors import VaelineError
 from vaeline.data.augmentation import Augmentation
+from vaeline.data.draws import Draws
 from vaeline.data.observations import Labelled, pixels
 from vaeline.evaluation.estimators.bounds import compute_elbo, elbo_terms
+from vaeline.evaluation.observing import evaluation_set, observe, start_from, training_set
 from vaeline.models.catalog import MODELS
-from vaeline.reporting.gallery import of_classes
+from vaeline.reporting.gallery import class_samples
 from vaeline.training.checks import pre_training_checks
 
 N = 300
@@ -22,7 +24,7 @@ def conditional(**changes):
 def trained(steps: int = 150):
     """Returns a model that has seen a few hundred digits, and their labels, for a few seconds."""
     model = conditional(hidden_dim=64)
-    model.start_at(split(N))
+    start_from(model, split(N))
     x, loss = shown_to(model, N), objective()
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     for _ in range(steps):
@@ -41,7 +43,7 @@ def model():
 def test_labels_go_with_their_images():
     model = conditional()
     images, y = digits(50), torch.from_numpy(labels()[:50])
-    told = model.training_set(split(50))
+    told = training_set(model, split(50))
     assert torch.equal(pixels(told), images)
     assert torch.equal(told.labels, y)
     index = torch.tensor([7, 3, 40])
@@ -51,7 +53,7 @@ def test_labels_go_with_their_images():
     pieces = told.split(20)
     assert [len(piece) for piece in pieces] == [20, 20, 10]
     assert torch.equal(torch.cat([piece.labels for piece in pieces]), y)
-    seen = model.observe(told, torch.Generator().manual_seed(0))
+    seen = observe(model, told, Draws.of_seed(0, len(told)))
     assert torch.equal(seen.labels, y)
     assert set(seen.images.unique().tolist()) == {0.0, 1.0}
 
@@ -68,7 +70,7 @@ def test_the_label_reaches_encoder_and_decoder(model):
 
 def test_the_right_label_is_worth_nats(model):
     """The bound is on log p(x|y): with another's label an image is less likely."""
-    seen = model.evaluation_set(split(N))
+    seen = evaluation_set(model, split(N))
     wrong = Labelled(seen.images, (seen.labels + 1) % CLASSES)
     gain = elbo_terms(model, seen).elbo - elbo_terms(model, wrong).elbo
     assert gain.mean() > 5 * gain.std() / N**0.5
@@ -76,7 +78,7 @@ def test_the_right_label_is_worth_nats(model):
 
 def test_without_a_label_the_bound_is_on_the_image_alone(model):
     """A label drawn from p(y) makes a valid bound on log p(x) = log Σ p(y) p(x|y), and a loose one."""
-    seen = model.evaluation_set(split(N))
+    seen = evaluation_set(model, split(N))
     unlabelled, labelled = compute_elbo(model, seen.images, 10), compute_elbo(model, seen, 10)
     assert unlabelled.mean < labelled.mean - 5 * (unlabelled.se + labelled.se)
 
@@ -94,9 +96,9 @@ def test_labels_are_drawn_as_often_as_training_has_them():
     few = split(N)
     few.labels[:] = 0
     few.labels[: N // 4] = 3
-    model.start_at(few)
+    start_from(model, few)
     torch.testing.assert_close(model.shares, torch.eye(CLASSES)[[3, 0]].T @ torch.tensor([0.25, 0.75]))
-    drawn = model._labels(torch.Size((4000,)))
+    drawn = model.draw_labels(torch.Size((4000,)))
     assert set(drawn.tolist()) == {0, 3}
     assert abs((drawn == 3).float().mean() - 0.25) < 5 * (0.25 * 0.75 / 4000) ** 0.5
 
@@ -114,7 +116,7 @@ def test_one_label_is_for_all_and_a_wrong_one_is_named():
 def test_a_data_set_without_classes_is_refused():
     params = config(model={"name": "conditional"})
     with pytest.raises(VaelineError, match="needs a data set with labels"):
-        MODELS.build(params.model, config=params, shape=SHAPE, classes=1)
+        MODELS.build(params.model, config=params, event_shape=SHAPE, classes=1)
 
 
 def test_it_passes_the_checks_before_training():
@@ -125,14 +127,14 @@ def test_it_passes_the_checks_before_training():
 
 def test_its_picture_has_a_row_for_each_class():
     classes = [str(y) for y in range(CLASSES)]
-    (figure,) = of_classes(conditional().eval(), classes).values()
+    (figure,) = class_samples(conditional().eval(), classes).values()
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == classes
-    assert of_classes(vae(), classes) == {}
+    assert class_samples(vae(), classes) == {}
 
 
 def test_augmentation_moves_the_images_and_leaves_the_labels():
-    told = conditional().training_set(split(40))
+    told = training_set(conditional(), split(40))
     augment = Augmentation(config(augment_shift=2))
-    changed = augment(told, torch.Generator().manual_seed(0))
+    changed = augment(told, Draws.of_seed(0, 40))
     assert torch.equal(changed.labels, told.labels)
     assert not torch.equal(changed.images, told.images)

@@ -1,9 +1,11 @@
 import pytest
 import torch
 
+from tests.support.noise import PreparedNoise, RecordedNoise
 from tests.support.small import objective, shown_to, split, vae
 from vaeline.data.prepared import Split
-from vaeline.evaluation.estimators.latents import activity, latents
+from vaeline.evaluation.estimators.latents import activity, measure_latents
+from vaeline.evaluation.observing import evaluation_set, start_from
 from vaeline.models.catalog import MODELS
 from vaeline.models.networks.catalog import NETWORKS
 
@@ -28,6 +30,35 @@ def test_it_infers_k_draws_for_each_image(name, network, shape):
     assert seen.distortion(x).shape == (K, B)
     assert seen.log_weights(x).shape == (K, B)
     assert len(seen.kl_terms()) == B
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_it_asks_for_the_same_noise_each_time_and_draws_from_that_alone(name):
+    built = model(name, "mlp")  # in training mode, in which a codebook draws as well
+    x = shown_to(built, B)
+    state, (first, second) = torch.get_rng_state(), (RecordedNoise(), RecordedNoise())
+    before = {key: value.clone() for key, value in built.state_dict().items()}
+    seen = built.infer(x, K, noise=first)
+    built.load_state_dict(before)
+    again = built.infer(x, K, noise=second)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert first.shapes == second.shapes
+    assert all(shape[:2] in ((K, B), (1, B)) for shape in first.shapes)
+    for layer, other in zip(seen.layers, again.layers, strict=True):
+        assert torch.equal(layer.sample, other.sample)
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_it_is_one_graph_with_noise_that_was_drawn_beforehand(name):
+    built = model(name, "mlp").eval()
+    x, noise = shown_to(built, B), RecordedNoise()
+    expected = built.infer(x, K, noise=noise).log_weights(x)
+
+    def weights(x, *drawn):
+        return built.infer(x, K, noise=PreparedNoise(list(drawn))).log_weights(x)
+
+    compiled = torch.compile(weights, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(x, *noise.drawn), expected)
 
 
 @pytest.mark.parametrize(("name", "network"), EVERY)
@@ -119,7 +150,7 @@ def test_its_decoder_starts_where_it_is_told_to(name, network, output_bias):
     built = vae(model={"name": name}, network={"name": network, "output_bias": output_bias}).eval()
     image = torch.full((1, 8, 8), 51) if network != "mlp" else torch.linspace(0, 255, 64).reshape(1, 8, 8)
     image = image.to(torch.uint8)
-    built.start_at(Split(image.expand(2, -1, -1, -1).numpy(), torch.zeros(2, dtype=torch.int64).numpy()))
+    start_from(built, Split(image.expand(2, -1, -1, -1).numpy(), torch.zeros(2, dtype=torch.int64).numpy()))
     mean = image / 255
     for parameter_name, parameter in built.decoder.named_parameters():
         if parameter_name.endswith("weight"):
@@ -131,8 +162,8 @@ def test_its_decoder_starts_where_it_is_told_to(name, network, output_bias):
 @pytest.mark.parametrize("name", list(MODELS))
 def test_its_active_units_are_told_layer_by_layer(name):
     built = model(name, "mlp").eval()
-    images = built.evaluation_set(split(30))
-    seen = latents(built, images)
+    images = evaluation_set(built, split(30))
+    seen = measure_latents(built, images)
     assert seen.sizes == tuple(layer.sample.shape[-1] for layer in built.infer(shown_to(built, 2)).layers)
     assert seen.mean.shape == (30, sum(seen.sizes))
     told = activity(built, images)

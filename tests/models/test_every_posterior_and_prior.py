@@ -6,6 +6,7 @@ import torch
 from tests.support.small import SHAPE, config, digits, objective, shown, vae
 from vaeline.data.prepared import Split
 from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds
+from vaeline.evaluation.observing import start_from
 from vaeline.models.posteriors.catalog import POSTERIORS
 from vaeline.models.priors.catalog import PRIORS
 
@@ -22,7 +23,7 @@ def trained(posterior: str, prior: str):
     torch.manual_seed(0)
     changes = {"posterior": {"name": posterior}, "prior": {"name": prior, "vamp": {"components": 20}}}
     model, loss = vae(SHAPE, **changes), objective(config(**changes))
-    model.start_at(Split(digits(200).numpy(), torch.zeros(200).numpy()))
+    start_from(model, Split(digits(200).numpy(), torch.zeros(200).numpy()))
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     losses = []
     for _ in range(STEPS):

@@ -3,7 +3,7 @@ import torch
 from torch.distributions import Normal
 
 from tests.support.small import digits, objective, shown, vae
-from vaeline.evaluation.estimators.latents import latents
+from vaeline.evaluation.estimators.latents import measure_latents
 
 DRAWS = 20_000
 SKIP = pytest.mark.parametrize("skip", [False, True])
@@ -44,7 +44,7 @@ def test_a_layer_of_q_is_the_product_of_what_was_seen_and_of_p():
     inference = built.infer(x)
     for level in (0, 1):
         layer = inference.layers[level]
-        seen = built.seen[level](built._upwards(x)[level])
+        seen = built.seen[level](built.features(x)[level])
         z = 2 * torch.randn(50, *layer.sample.shape)
         ratio = layer.posterior.log_prob(z) - seen.log_prob(z) - layer.prior.log_prob(z)
         assert ratio.std(0).max() < 1e-3
@@ -155,7 +155,7 @@ def collapsed(built):
 def test_a_collapsed_ladder_has_no_active_unit():
     """Though p(z_l|z_{l+1}) hangs on a draw, which at one draw looks active."""
     built = collapsed(model())
-    seen = latents(built, digits(300))
+    seen = measure_latents(built, digits(300))
     one = built.infer(shown(300)).layers[0].posterior.mean
     assert (one.var((0, 1)) > 0.01).all()
     assert seen.active_units_by_layer == (0, 0, 0)
@@ -168,7 +168,7 @@ def test_what_a_layer_says_of_the_image_is_counted_at_its_layer():
     with torch.no_grad():
         torch.nn.init.normal_(built.seen[0].fc_mu.weight)
         built.seen[0].fc_log_var.bias[:4] = -10.0
-    seen = latents(built, digits(300))
+    seen = measure_latents(built, digits(300))
     assert seen.active_units.tolist() == [True] * 4 + [False] * 6
     assert seen.active_units_by_layer == (4, 0, 0)
 
@@ -179,7 +179,7 @@ def test_what_the_top_says_is_seen_in_the_layers_below_it():
     with torch.no_grad():
         torch.nn.init.normal_(built.posterior.fc_mu.weight, std=5.0)
         built.conditionals[0].fc_mu.weight[2:].zero_()
-    assert latents(built, digits(300)).active_units_by_layer == (2, 3, 1)
+    assert measure_latents(built, digits(300)).active_units_by_layer == (2, 3, 1)
 
 
 @pytest.mark.parametrize("prior", ["vamp", "flow"])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.support.small import digits, shown, vae
-from vaeline.evaluation.estimators.latents import latents
+from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.models.inference import Inference
 
 DRAWS = 20_000
@@ -75,4 +75,4 @@ def test_its_second_layer_is_active_where_it_hangs_on_what_the_first_says(told, 
     with torch.no_grad():
         built.posterior.fc_mu.weight[told] = torch.randn(len(told), built.posterior.fc_mu.in_features)
     assert (built.infer(shown(300)).layers[1].posterior.mean.var((0, 1)) > 0.1).all()
-    assert latents(built, digits(300)).active_units_by_layer == active
+    assert measure_latents(built, digits(300)).active_units_by_layer == active

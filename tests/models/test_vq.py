@@ -7,9 +7,10 @@ from tests.support import small
 from tests.support.small import config, digits, shown, split, vae
 from tests.support.trainings import VALID, N, failing, started
 from vaeline.core.errors import VaelineError
-from vaeline.evaluation.estimators.annealed import annealed
+from vaeline.evaluation.estimators.annealed import annealed_importance_sampling
 from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds
-from vaeline.evaluation.estimators.latents import latents
+from vaeline.evaluation.estimators.latents import measure_latents
+from vaeline.evaluation.observing import start_from
 from vaeline.models.distributions.codebook import nearest_codes
 from vaeline.training.fit import fit
 from vaeline.training.gradients import Gradients
@@ -25,7 +26,7 @@ def model(**options):
 def trained(epochs: int, learning_rate: float, **options):
     params = config(model={"name": "vq", "vq": options}, epochs=epochs, learning_rate=learning_rate)
     training = started(params)
-    training.model.start_at(split(N))
+    start_from(training.model, split(N))
     records = list(fit(training, digits(N), VALID, params))
     return training.model.eval(), records
 
@@ -139,8 +140,8 @@ def test_a_skipped_update_leaves_the_codebook():
 
 def test_it_starts_at_what_the_encoder_says_of_training_images():
     built = model(codes=8)
-    built.start_at(split(50))
-    seen = built.vectors(torch.from_numpy(split(50).spread(50))).flatten(0, 1)
+    start_from(built, split(50))
+    seen = built.vectors(torch.from_numpy(split(50).evenly_spaced(50))).flatten(0, 1)
     assert nearest_codes(built.prior().table, seen)[1].max() < 1e-5
 
 
@@ -149,7 +150,7 @@ def test_the_prior_learns_which_codes_there_are_and_their_use_is_told():
     rates = [record.valid_kl for record in records]
     assert rates[-1] < 0.8 * 16 * math.log(64)
     assert records[-1].valid_elbo > records[0].valid_elbo + 10
-    seen = latents(built, digits(200))
+    seen = measure_latents(built, digits(200))
     told = built.measures(seen.mean)
     codes = nearest_codes(seen.mean.unflatten(1, (16, 8)), built.prior().table)[0]
     assert told["codes"] == 64
@@ -209,7 +210,7 @@ def test_objectives_that_need_gaussians_refuse_it_in_one_line(section, reason):
 
 def test_what_has_no_meaning_for_codes_is_refused_in_one_line():
     with pytest.raises(VaelineError, match="ais_images: 0"):
-        annealed(model().eval(), digits(3), 2)
+        annealed_importance_sampling(model().eval(), digits(3), 2)
     for section in ("posterior", "prior"):
         name = {"posterior": "full", "prior": "vamp"}[section]
         with pytest.raises(VaelineError, match=rf"{section}\.name = '{name}' has no meaning"):

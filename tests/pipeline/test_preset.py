@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from vaeline.core.errors import VaelineError
-from vaeline.evaluation.estimators.estimate import with_error
+from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.experiments import presets
 
 pytestmark = pytest.mark.pipeline
@@ -36,7 +36,7 @@ def test_a_preset_leaves_its_verdict_in_a_record_and_in_mlflow(with_preset):
     results = record["results"]
     assert results["verdict"] == "fail"
     assert results["nll_minus_target"] == pytest.approx(results["nll"] - 20.0)
-    assert f"tiny: NLL {with_error(results, 'nll')} fail" in done.stdout
+    assert f"tiny: NLL {estimate_text(results, 'nll')} fail" in done.stdout
     trained, _, head = with_preset.run("git", "log", "--reverse", "--format=%H").stdout.split()
     assert record["training"]["git.commit"] == trained
     assert record["evaluation"]["git.commit"] == head

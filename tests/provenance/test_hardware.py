@@ -7,9 +7,9 @@ import torch
 from vaeline.provenance import hardware
 
 
-def test_cores_are_those_that_the_process_may_use():
+def test_cores_are_those_the_process_may_use():
     if not hasattr(os, "sched_setaffinity"):
-        pytest.skip("this system does not bind processes to cores")
+        pytest.skip("this system cannot bind processes to cores")
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(before)})
     try:
@@ -18,14 +18,14 @@ def test_cores_are_those_that_the_process_may_use():
         os.sched_setaffinity(0, before)
 
 
-def test_memory_is_what_the_kernel_says():
+def test_memory_is_that_of_the_kernel():
     if not Path("/proc/meminfo").is_file():
         pytest.skip("this system has no /proc/meminfo")
     kilobytes = int(Path("/proc/meminfo").read_text().split()[1])
     assert hardware.memory() == f"{kilobytes / 2**20:.1f} GiB"
 
 
-def test_gpus_are_named_where_there_are_any(monkeypatch):
+def test_gpus_are_named_if_there_are_any(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     assert "hardware.gpu" not in hardware.hardware()
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
@@ -33,7 +33,7 @@ def test_gpus_are_named_where_there_are_any(monkeypatch):
     assert hardware.hardware()["hardware.gpu"] == "GPU 0, GPU 1"
 
 
-def test_a_system_that_says_nothing_has_an_architecture_at_least(monkeypatch):
+def test_processor_without_a_name_is_the_architecture(monkeypatch):
     monkeypatch.setattr(Path, "read_text", lambda path: "processor : 0\n")
     monkeypatch.setattr("platform.processor", lambda: "")
     monkeypatch.setattr("platform.machine", lambda: "aarch64")

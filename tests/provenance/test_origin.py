@@ -1,15 +1,10 @@
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.support.committed import commit_params, git
 from vaeline.core.params import flatten_params, param_text
 from vaeline.provenance.origin import changes_text, experiment_tags, origin_tags, unsaved_sources
-
-
-def git(*arguments: str) -> str:
-    command = ["git", "-c", "user.name=test", "-c", "user.email=test@example.com", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 @pytest.fixture
@@ -17,10 +12,7 @@ def repository(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for variable in ("DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):
         monkeypatch.delenv(variable, raising=False)
-    Path("params.yaml").write_text("beta: 1.0\nseed: 42\nnetwork: {name: mlp, mlp: {depth: 2}}\n")
-    git("init", "-q")
-    git("add", ".")
-    git("commit", "-qm", "first")
+    commit_params({"beta": 1.0, "seed": 42, "network": {"name": "mlp", "mlp": {"depth": 2}}})
     return tmp_path
 
 
@@ -42,17 +34,17 @@ def test_nested_params_have_dotted_keys():
         (1e300, "1e+300"),
     ],
 )
-def test_a_value_is_the_same_text_for_4_and_4_0(value, expected):
+def test_integer_and_equal_float_have_the_same_text(value, expected):
     assert param_text(value) == expected
 
 
-def test_changes_are_named_as_one_types_them(repository):
+def test_changes_are_in_the_syntax_of_overrides(repository):
     params = {"beta": 4.0, "seed": 42.0, "network": {"name": "mlp", "mlp": {"depth": 3}}}
     assert changes_text(params) == "beta=4 network.mlp.depth=3"
     assert changes_text({"beta": 1, "seed": 42}) == ""
 
 
-def test_changes_are_those_from_the_baseline_of_the_experiment(repository, monkeypatch):
+def test_changes_are_from_the_baseline_of_the_experiment(repository, monkeypatch):
     baseline = git("rev-parse", "HEAD")
     Path("params.yaml").write_text("beta: 9.0\nseed: 42\n")
     git("commit", "-qam", "second")
@@ -61,11 +53,11 @@ def test_changes_are_those_from_the_baseline_of_the_experiment(repository, monke
     assert changes_text({"beta": 9.0}) == "beta=9"
 
 
-def test_a_param_that_was_not_there_yet_is_not_called_a_change(repository):
+def test_param_that_the_baseline_lacks_is_not_a_change(repository):
     assert changes_text({"new": 1}) == ""
 
 
-def test_without_git_nothing_is_known_and_nothing_fails(tmp_path, monkeypatch):
+def test_without_git_there_are_no_changes_and_no_commit(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("DVC_EXP_NAME", raising=False)
@@ -73,20 +65,20 @@ def test_without_git_nothing_is_known_and_nothing_fails(tmp_path, monkeypatch):
     assert not {"git.commit", "dvc.experiment"} & origin_tags().keys()
 
 
-def test_tags_lead_back_to_commit_experiment_versions_and_machine(repository, monkeypatch):
+def test_tags_identify_commit_experiment_versions_and_machine(repository, monkeypatch):
     import torch
 
     monkeypatch.setenv("DVC_EXP_NAME", "wide-mouse")
     monkeypatch.setenv("DVC_EXP_BASELINE_REV", "abc")
-    seen = origin_tags()
-    assert seen["git.commit"] == git("rev-parse", "HEAD")
-    assert seen["git.dirty"] == "false"
-    assert (experiment_tags(), seen["dvc.baseline"]) == ({"dvc.experiment": "wide-mouse"}, "abc")
+    tags = origin_tags()
+    assert tags["git.commit"] == git("rev-parse", "HEAD")
+    assert tags["git.dirty"] == "false"
+    assert (experiment_tags(), tags["dvc.baseline"]) == ({"dvc.experiment": "wide-mouse"}, "abc")
     assert (
-        seen["version.torch"] == torch.__version__.split("+")[0] or seen["version.torch"] == torch.__version__
+        tags["version.torch"] == torch.__version__.split("+")[0] or tags["version.torch"] == torch.__version__
     )
-    assert {"hardware.cpu", "hardware.cores", "hardware.memory"} <= seen.keys()
-    Path("params.yaml").write_text("beta: 2.0\n")  # recorded whole, and so not part of the question
+    assert {"hardware.cpu", "hardware.cores", "hardware.memory"} <= tags.keys()
+    Path("params.yaml").write_text("beta: 2.0\n")  # not code
     assert origin_tags()["git.dirty"] == "false"
     assert unsaved_sources("params.yaml") == ["params.yaml"]
     Path("dvc.yaml").write_text("stages: {}\n")

@@ -1,4 +1,4 @@
-"""Small data sets in the archives that their makers publish; torchvision's classes read them as well."""
+"""Small data sets in the published archive formats, which torchvision's classes can read too."""
 
 import hashlib
 import io
@@ -23,7 +23,7 @@ def md5_of(path: Path) -> str:
 
 
 def batch(data: np.ndarray, labels: np.ndarray) -> bytes:
-    """A batch of CIFAR-10 as Python 2 pickled it, data uint8 [N, D], written down from pickle's opcodes."""
+    """Returns a batch of CIFAR-10 as Python 2 pickles it, from pickle's opcodes; data is uint8 [N, D]."""
 
     def text(value: bytes) -> bytes:
         return b"U" + bytes([len(value)]) + value
@@ -52,7 +52,7 @@ def tar_gz(path: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def cifar10(raw: Path, patch: pytest.MonkeyPatch, each: int = 8) -> None:
-    """Writes the archive with batches of `each` images into `raw`."""
+    """Writes the archive, with batches of `each` images, into `raw`."""
     raw.mkdir(parents=True)
     rng, theirs = np.random.default_rng(0), datasets.CIFAR10
     names = [name for name, _ in theirs.train_list + theirs.test_list]
@@ -61,7 +61,7 @@ def cifar10(raw: Path, patch: pytest.MonkeyPatch, each: int = 8) -> None:
     }
     classes = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
     contents[theirs.meta["filename"]] = meta(classes)
-    mixed = dict(sorted(contents.items(), reverse=True))  # the real ones are in no order either
+    mixed = dict(sorted(contents.items(), reverse=True))  # the real archive is not sorted either
     tar_gz(raw / theirs.filename, {f"{theirs.base_folder}/{name}": c for name, c in mixed.items()})
     digests = {name: hashlib.md5(content).hexdigest() for name, content in contents.items()}
     for part in ("train_list", "test_list"):
@@ -73,14 +73,14 @@ def cifar10(raw: Path, patch: pytest.MonkeyPatch, each: int = 8) -> None:
 def svhn(raw: Path, patch: pytest.MonkeyPatch) -> None:
     """Writes the two .mat files into `raw`."""
     raw.mkdir(parents=True)
-    rng, known = np.random.default_rng(0), dict(datasets.SVHN.split_list)
+    rng, files = np.random.default_rng(0), dict(datasets.SVHN.split_list)
     for part, size in (("train", 30), ("test", 12)):
-        url, name, _ = known[part]
+        url, name, _ = files[part]
         images = rng.integers(0, 256, (32, 32, 3, size), np.uint8)
         labels = np.arange(size, dtype=np.uint8)[:, None] % 10 + 1  # 1 … 10
         savemat(raw / name, {"X": images, "y": labels}, do_compression=True)
-        known[part] = [url, name, md5_of(raw / name)]
-    patch.setattr(datasets.SVHN, "split_list", known)
+        files[part] = [url, name, md5_of(raw / name)]
+    patch.setattr(datasets.SVHN, "split_list", files)
 
 
 def png(image: np.ndarray) -> bytes:
@@ -90,7 +90,7 @@ def png(image: np.ndarray) -> bytes:
 
 
 def omniglot(raw: Path, patch: pytest.MonkeyPatch) -> None:
-    """Writes the two archives into `raw`: two alphabets of two characters by eight hands, and one more."""
+    """Writes the two archives into `raw`: three alphabets of two characters by eight people."""
     folder = raw / datasets.Omniglot.folder
     folder.mkdir(parents=True)
     rng, numbers, digests = np.random.default_rng(0), count(1), {}
@@ -121,18 +121,18 @@ def celeba(raw: Path, patch: pytest.MonkeyPatch, size: int = 40) -> dict[str, np
             packed.writestr(f"img_align_celeba/{number:06}.jpg", buffer.getvalue())
             images[f"{number:06}.jpg"] = np.asarray(Image.open(buffer))
     has = rng.choice([-1, 1], (size, len(ATTRIBUTES)))
-    # Numbers stand in columns, with more than one space between them.
+    # The published file aligns its columns, with more than one space between them.
     rows = [f"{n:06}.jpg " + " ".join(f"{v:2}" for v in row) for n, row in enumerate(has, 1)]
     lines = [str(size), " ".join(ATTRIBUTES) + " ", *rows]
     (folder / "list_attr_celeba.txt").write_text("\n".join(lines) + "\n")
     parts = [0] * (size - 12) + [1] * 4 + [2] * 8
     rows = [f"{n:06}.jpg {part}" for n, part in enumerate(parts, 1)]
     (folder / "list_eval_partition.txt").write_text("\n".join(rows) + "\n")
-    known = [
+    file_list = [
         (file_id, md5_of(folder / name) if (folder / name).exists() else md5, name)
         for file_id, md5, name in datasets.CelebA.file_list
     ]
-    patch.setattr(datasets.CelebA, "file_list", known)
+    patch.setattr(datasets.CelebA, "file_list", file_list)
     return dict(sorted(images.items()))
 
 

@@ -1,4 +1,4 @@
-"""A repository of git, with what runs of a small pipeline leave in it."""
+"""Small git repositories with committed params, or with the results of a small pipeline."""
 
 import hashlib
 import json
@@ -26,8 +26,22 @@ def dump(path: str, content: dict) -> None:
         YAML().dump(content, file)
 
 
+def commit_params(params: dict) -> None:
+    """Makes a repository in the current folder with `params` committed as params.yaml."""
+    start_repository()
+    dump("params.yaml", params)
+    git("add", "-A")
+    git("commit", "-qm", "params")
+
+
+def start_repository() -> None:
+    git("init", "-q")
+    git("config", "user.name", "test")
+    git("config", "user.email", "test@example.com")
+
+
 def ran(params: dict, elbo: float) -> None:
-    """Leaves in the workspace what a run of the pipeline leaves: params, metrics and the lock file."""
+    """Writes what a run of the pipeline leaves in the workspace: params, metrics and the lock file."""
     dump("params.yaml", params)
     for stage in MEASURED_STAGES:
         Path(f"outputs/{stage}").mkdir(parents=True, exist_ok=True)
@@ -42,7 +56,7 @@ def ran(params: dict, elbo: float) -> None:
 
 
 def keep(name: str) -> Experiment:
-    """Makes an experiment of the workspace, as DVC does, and puts the workspace back."""
+    """Makes an experiment of the workspace, as DVC does, and resets the workspace."""
     head = git("rev-parse", "HEAD")
     git("add", "-A")
     rev = git("commit-tree", git("write-tree"), "-p", head, "-m", name)
@@ -52,10 +66,8 @@ def keep(name: str) -> Experiment:
 
 
 def results() -> None:
-    """Makes the repository in the current folder, with the results of a first run committed."""
-    git("init", "-q")
-    git("config", "user.name", "test")
-    git("config", "user.email", "test@example.com")
+    """Makes a repository in the current folder with the results of a first run committed."""
+    start_repository()
     Path(FOLDER).mkdir(parents=True)
     Path(FOLDER, "digits.py").write_text("two = 2\n")
     Path(CODE).write_text("one = 1\n")

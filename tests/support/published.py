@@ -1,4 +1,4 @@
-"""Small data sets in the form in which the real ones are published."""
+"""Small data sets in the published file formats."""
 
 import contextlib
 import gzip
@@ -14,18 +14,18 @@ from vaeline.data.reading.dataset import DataSet, Examples
 
 
 def files(folder):
-    """Name → content of the files in a folder."""
+    """Returns the content of each file in a folder, by name."""
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def idx(array):
-    """The bytes of an IDX file, written down from the format's description."""
+    """Returns the bytes of an IDX file, written from the description of the format."""
     sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
     return bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes()
 
 
 def idx_files(training=30, test=8, height=5, width=4, seed=0):
-    """Name → content of the four files of an IDX data set, and the arrays that they hold."""
+    """Returns the content of the four files of an IDX data set by name, and the arrays in them."""
     rng = np.random.default_rng(seed)
     arrays = {}
     for part, count in (("train", training), ("t10k", test)):
@@ -48,7 +48,7 @@ def compressed(content):
 
 @contextlib.contextmanager
 def served(folder):
-    """Within the block, `folder` is served on the loopback, at the address that is yielded."""
+    """Within the block, serves `folder` on the loopback; yields the address."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder)) as server:
         serving = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         serving.start()
@@ -58,7 +58,7 @@ def served(folder):
 
 
 def image_files(folder, names, side=12, seed=0):
-    """Writes random RGB images of `side` pixels under `names`; returns them, uint8 [N, 3, side, side]."""
+    """Writes random RGB images of `side` pixels as `names`; returns them, uint8 [N, 3, side, side]."""
     images = np.random.default_rng(seed).integers(0, 256, (len(names), side, side, 3), np.uint8)
     for image, name in zip(images, names, strict=True):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def image_files(folder, names, side=12, seed=0):
 
 
 class Numbered(DataSet):
-    """Image i is filled with i and labelled i, so that where an example went can be read off it."""
+    """Image i is filled with i and labelled i, so that every example can be recognised."""
 
     name = "numbered"
     classes = ("even", "odd")

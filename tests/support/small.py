@@ -13,9 +13,11 @@ from vaeline.core.params import StageParams
 from vaeline.data.catalog import DATASETS
 from vaeline.data.observations import Observations
 from vaeline.data.prepared import Split
-from vaeline.evaluation.estimators.bounds import observed
+from vaeline.evaluation.chunks import model_input
+from vaeline.evaluation.observing import evaluation_set
 from vaeline.models.catalog import MODELS
-from vaeline.training.objectives.catalog import OBJECTIVES
+from vaeline.training.build import build_objective
+from vaeline.training.objectives.objective import Objective
 
 SHAPE = (1, 8, 8)
 CLASSES = 10
@@ -44,19 +46,13 @@ def config(**changes: Any) -> StageParams:
 def vae(shape: tuple[int, int, int] = SHAPE, **changes: Any) -> nn.Module:
     """Returns a small untrained model."""
     params = config(**changes)
-    return MODELS.build(params.model, config=params, shape=shape, classes=CLASSES)
+    return MODELS.build(params.model, config=params, event_shape=shape, classes=CLASSES)
 
 
-def objective(params: StageParams | None = None, images: int = 1000) -> Any:
+def objective(params: StageParams | None = None, images: int = 1000) -> Objective:
     """Returns the objective that `params` name, for a training on that many `images`."""
     params = params or config()
-    return OBJECTIVES.build(
-        params.objective,
-        free_bits=params.free_bits,
-        latent_dim=params.latent_dim,
-        images=images,
-        batch_size=params.batch_size,
-    )
+    return build_objective(params, params.latent_dim, images)
 
 
 @cache
@@ -81,7 +77,7 @@ def split(n: int) -> Split:
 
 def shown_to(model: nn.Module, n: int) -> Observations:
     """Returns `n` real digits as that model is shown them: with their labels, where it is told of them."""
-    return observed(model.evaluation_set(split(n)), torch.device("cpu"))
+    return model_input(evaluation_set(model, split(n)), torch.device("cpu"))
 
 
 def shown(n: int) -> Tensor:

@@ -10,7 +10,10 @@ from torch import nn
 from tests.support import small
 from tests.support.small import config, digits, vae
 from vaeline.core.params import StageParams
+from vaeline.models.contracts import Model
+from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.training.fit import fit
+from vaeline.training.objectives.objective import Objective
 from vaeline.training.objectives.terms import Terms
 from vaeline.training.record import Record
 from vaeline.training.state import Training
@@ -18,8 +21,6 @@ from vaeline.training.state import Training
 N = 130  # in batches of 50: the last has 30
 STEPS = 3
 VALID = digits(240)[200:] // 128 * 255
-
-Objective = Callable[[nn.Module, torch.Tensor, float], Terms]
 
 
 def started(params: StageParams, objective: Objective | None = None, n: int = N) -> Training:
@@ -49,23 +50,22 @@ def equal(one: Any, other: Any) -> bool:
     return one == other
 
 
-class Watching:
+class Watching(Objective):
     """The real objective, which also lets `change` see each step's number, batch, β and terms."""
 
     def __init__(self, change: Callable[..., Terms | None], **changes: Any) -> None:
+        super().__init__()
         self.change, self.step = change, -1
         self.real = small.objective(config(**changes), N)
 
-    def __call__(self, model: nn.Module, x: torch.Tensor, beta: float) -> Terms:
+    def forward(self, model: Model, x: torch.Tensor, beta: float, noise: Noise = global_noise) -> Terms:
         self.step += 1
-        terms = self.real(model, x, beta)
+        terms = self.real(model, x, beta, noise)
         return self.change(self.step, x, beta, terms) or terms
 
 
-class Guessing(nn.Module):
+class Guessing(Objective):
     """The real objective, which also learns to guess the mean distortion: a parameter of its own."""
-
-    per_example = True
 
     def __init__(self, spoilt: int | None = None, **changes: Any) -> None:
         super().__init__()
@@ -73,9 +73,9 @@ class Guessing(nn.Module):
         self.guess = nn.Parameter(torch.tensor([20.0]))
         self.frozen = nn.Parameter(torch.zeros(2), requires_grad=False)
 
-    def forward(self, model: nn.Module, x: torch.Tensor, beta: float) -> Terms:
+    def forward(self, model: Model, x: torch.Tensor, beta: float, noise: Noise = global_noise) -> Terms:
         self.step += 1
-        terms = self.real(model, x, beta)
+        terms = self.real(model, x, beta, noise)
         error = (self.guess - terms.distortion.detach().mean()).square().sum()
         loss = terms.loss + error * (math.nan if self.step == self.spoilt else 1)
         return Terms(loss, terms.distortion, terms.kl, terms.max_variance)

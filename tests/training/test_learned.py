@@ -11,14 +11,14 @@ from vaeline.models import checkpoints
 from vaeline.training.checks import pre_training_checks
 from vaeline.training.fit import fit
 from vaeline.training.gradients import CompiledGradients, Gradients
-from vaeline.training.learned import learned
 from vaeline.training.objectives.catalog import OBJECTIVES
 from vaeline.training.optimizers.catalog import OPTIMIZERS
 
 
 def test_what_requires_a_gradient_is_learned_and_most_have_nothing():
-    assert list(learned(Guessing())) == ["guess"]
-    assert [name for name in OBJECTIVES if learned(objective(config(objective={"name": name})))] == ["factor"]
+    assert list(Guessing().learned()) == ["guess"]
+    learning = [name for name in OBJECTIVES if objective(config(objective={"name": name})).learned()]
+    assert learning == ["factor"]
 
 
 @pytest.mark.parametrize("optimizer", list(OPTIMIZERS))

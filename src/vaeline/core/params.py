@@ -17,7 +17,7 @@ from ruamel.yaml.error import YAMLError
 from vaeline.core.errors import VaelineError
 
 
-class Options(BaseModel):
+class BaseOptions(BaseModel):
     """Base of everything read from params.yaml: frozen, strict, and closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -46,7 +46,7 @@ FindingName = Literal[
 """What a gate may hold back, see `findings.detectors`."""
 
 
-class Hyperparameters(Options):
+class Hyperparameters(BaseOptions):
     """The keys that stand at the top level of params.yaml, so that `dvc exp run -S beta=4` works."""
 
     experiment_name: str = Field("vae_mnist", min_length=1)
@@ -104,7 +104,7 @@ class Hyperparameters(Options):
         return self
 
 
-OptionsT = TypeVar("OptionsT", bound=Options)
+OptionsT = TypeVar("OptionsT", bound=BaseOptions)
 
 
 def validated(model: type[OptionsT], values: Any, where: str = "params.yaml", section: str = "") -> OptionsT:

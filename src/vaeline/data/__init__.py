@@ -1,5 +1,5 @@
-"""The data sets, and the arrays that `prepare` makes of them.
+"""Data sets, and the arrays that `prepare` makes of them.
 
-The table stands in `datasets`, not here: a stage that only reads the prepared arrays does not depend on
-where they came from.
+The table of data sets is in `catalog`, not here, so that a stage which only reads the prepared arrays does
+not depend on the code that reads the originals.
 """

@@ -1,49 +1,72 @@
-"""Training images mirrored and moved at random at each use, by whole pixels, so that none is blurred."""
+"""Random mirroring and shifting of training images at each use, by whole pixels so as not to blur them."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from vaeline.core.errors import VaelineError
+from vaeline.data.draws import Draws
 from vaeline.data.observations import Observations, pixels, with_pixels
 
 
+class AugmentationParams(Protocol):
+    """The params that say how training images are changed."""
+
+    @property
+    def augment_flip(self) -> float:
+        """Probability of mirroring an image left to right."""
+
+    @property
+    def augment_shift(self) -> int:
+        """Largest shift in pixels, with black coming in."""
+
+    @property
+    def augment_crop(self) -> int:
+        """Largest shift in pixels, with the pixels at the edge repeated."""
+
+
 class Augmentation:
-    """What is done to a training batch before the likelihood observes it; bounds never see any of it.
+    """Random changes to a training batch, made before the likelihood observes it; bounds never use them.
 
-    Each image is mirrored left to right with probability `augment_flip`. It is moved by up to `augment_shift`
-    pixels down or up and by as many to the right or left, black coming in, each of the (2s + 1)² ways equally
-    often; and likewise by up to `augment_crop`, the pixels at the edge repeated into what is laid bare: that
-    is padding by c, and cropping to the old size at random. Where all three are 0 nothing is drawn.
+    Each image is mirrored left to right with probability `augment_flip`. It is shifted by up to
+    `augment_shift` pixels vertically and horizontally, with black coming in, each of the (2s + 1)² shifts
+    equally likely; and likewise by up to `augment_crop`, with the pixels at the edge repeated: that is
+    padding by c, followed by a random crop to the original size. Where all three are 0, nothing is drawn.
 
-    What is learnt is the density of the changed images: the bound of the real ones can be lower for it.
+    The model learns the density of the changed images, so that its bound on the original ones can be lower.
     """
 
-    def __init__(self, config: Any) -> None:
-        self.flip, self.shift, self.crop = config.augment_flip, config.augment_shift, config.augment_crop
+    def __init__(self, params: AugmentationParams) -> None:
+        self.flip, self.shift, self.crop = params.augment_flip, params.augment_shift, params.augment_crop
 
-    def __call__(self, batch: Observations, generator: torch.Generator) -> Observations:
-        """Returns a batch [B, C, H, W] of any type, changed, on the generator's device; else as it is.
+    def __call__(self, batch: Observations, draws: Draws) -> Observations:
+        """Returns the changed batch on the device of `draws`, or `batch` itself if nothing is to be changed.
 
-        Raises VaelineError where an image could be moved out of its frame.
+        Args:
+            batch: images [B, C, H, W] of any type, with or without labels.
+            draws: source of all randomness.
+
+        Raises:
+            VaelineError: if an image could be shifted out of its frame.
         """
         if not (self.flip or self.shift or self.crop):
             return batch
-        return with_pixels(batch.to(generator.device), self._changed(pixels(batch), generator))
+        return with_pixels(batch.to(draws.device), self._changed(pixels(batch), draws))
 
-    def _changed(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        _inside(images, augment_shift=self.shift, augment_crop=self.crop)
-        images = images.to(generator.device)
+    def _changed(self, images: Tensor, draws: Draws) -> Tensor:
+        _check_within_frame(images, augment_shift=self.shift, augment_crop=self.crop)
+        images = images.to(draws.device)
         if self.flip:
-            images = flipped(images, _chosen(len(images), self.flip, generator))
+            images = flipped(images, draws.uniform((len(images),)) < self.flip)
         if self.shift:
             padded = functional.pad(images, (self.shift,) * 4)
-            images = cropped(padded, _places(len(images), self.shift, generator), images.shape[-2:])
+            images = cropped(padded, _random_corners(len(images), self.shift, draws), images.shape[-2:])
         if self.crop:
-            padded = with_edges(images, self.crop)
-            images = cropped(padded, _places(len(images), self.crop, generator), images.shape[-2:])
+            padded = pad_edges(images, self.crop)
+            images = cropped(padded, _random_corners(len(images), self.crop, draws), images.shape[-2:])
         return images
 
 
@@ -52,31 +75,38 @@ def flipped(images: Tensor, chosen: Tensor) -> Tensor:
     return torch.where(chosen[:, None, None, None], images.flip(-1), images)
 
 
-def cropped(images: Tensor, places: Tensor, size: tuple[int, int]) -> Tensor:
-    """Returns of images [B, C, H, W] the windows of `size` that begin at rows and columns `places` [2, B]."""
-    windows = images.unfold(2, size[0], 1).unfold(3, size[1], 1)  # [B, C, row, column, *size], not copied
-    return windows[torch.arange(len(images), device=images.device), :, places[0], places[1]]
+def cropped(images: Tensor, corners: Tensor, size: Sequence[int]) -> Tensor:
+    """Returns one window of each of images [B, C, H, W].
+
+    Args:
+        images: [B, C, H, W].
+        corners: int64 [2, B], the row and the column at which each window begins.
+        size: height and width of the windows.
+    """
+    height, width = size
+    windows = images.unfold(2, height, 1).unfold(3, width, 1)  # [B, C, row, column, *size], not copied
+    return windows[torch.arange(len(images), device=images.device), :, corners[0], corners[1]]
 
 
-def with_edges(images: Tensor, by: int) -> Tensor:
-    """Returns images padded on all sides by that many pixels, each the nearest one of the image."""
-    # functional.pad repeats edges of floating-point images alone on a GPU.
+def pad_edges(images: Tensor, by: int) -> Tensor:
+    """Returns images padded by `by` pixels on each side, each a copy of the nearest pixel of the image."""
+    # On a GPU, functional.pad can repeat the edges of floating-point images only.
     above, below = (edge.expand(-1, -1, by, -1) for edge in (images[:, :, :1], images[:, :, -1:]))
     images = torch.cat([above, images, below], dim=2)
     left, right = (edge.expand(-1, -1, -1, by) for edge in (images[..., :1], images[..., -1:]))
     return torch.cat([left, images, right], dim=3)
 
 
-def _chosen(count: int, share: float, generator: torch.Generator) -> Tensor:
-    return torch.rand(count, generator=generator, device=generator.device) < share
+def _random_corners(count: int, padding: int, draws: Draws) -> Tensor:
+    """Returns the first row and the first column of each window, [2, count]."""
+    return draws.integers(2 * padding + 1, (count, 2)).T
 
 
-def _places(count: int, padding: int, generator: torch.Generator) -> Tensor:
-    return torch.randint(2 * padding + 1, (2, count), generator=generator, device=generator.device)
-
-
-def _inside(images: Tensor, **most: int) -> None:
+def _check_within_frame(images: Tensor, **shifts: int) -> None:
     side = min(images.shape[-2:])
-    for key, value in most.items():
-        if value >= side:
-            raise VaelineError(f"{key} = {value} moves images of {side} pixels out of their frame")
+    for key, shift in shifts.items():
+        if shift >= side:
+            raise VaelineError(
+                f"{key} = {shift} can shift images of {side} pixels out of their frame: "
+                f"use at most {side - 1}, `dvc exp run -S {key}={side - 1}`"
+            )

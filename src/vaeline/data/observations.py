@@ -1,7 +1,7 @@
-"""What a model is shown: images as a tensor, or images and labels side by side."""
+"""What a model takes as input: images as a tensor, or images together with their labels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from torch import Tensor
@@ -9,9 +9,10 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """Images [N, C, H, W] and their labels, int64 [N]: cut, chosen, scaled and moved as the images alone are.
+    """Images [N, C, H, W] with their labels, int64 [N].
 
-    So whatever passes images on to a model, in batches or chunks, passes these on as well.
+    It can be indexed, split, scaled and moved as a tensor of images can, so that code which passes images on
+    to a model, in batches or chunks, works on both.
     """
 
     images: Tensor
@@ -20,36 +21,36 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, rows: slice | Tensor) -> Self:
+    def __getitem__(self, rows: slice | Tensor) -> "Labelled":
         return Labelled(self.images[rows], self.labels[rows])
 
-    def __truediv__(self, number: float) -> Self:
+    def __truediv__(self, number: float) -> "Labelled":
         return Labelled(self.images / number, self.labels)
 
     @property
     def shape(self) -> torch.Size:
-        """That of the images."""
+        """Shape of the images."""
         return self.images.shape
 
     @property
     def device(self) -> torch.device:
-        """That of images and labels."""
+        """Device of images and labels."""
         return self.images.device
 
     @property
     def nbytes(self) -> int:
-        """Those of the images and the labels."""
+        """Bytes of images and labels together."""
         return self.images.nbytes + self.labels.nbytes
 
-    def index_select(self, dim: int, index: Tensor) -> Self:
-        """Returns the examples of `index`; `dim` is 0."""
+    def index_select(self, dim: int, index: Tensor) -> "Labelled":
+        """Returns the examples at `index`; `dim` is 0."""
         return Labelled(self.images.index_select(dim, index), self.labels.index_select(dim, index))
 
-    def split(self, size: int) -> tuple[Self, ...]:
+    def split(self, size: int) -> "Sequence[Labelled]":
         """Returns chunks of `size` examples; the last may be smaller."""
         return tuple(map(Labelled, self.images.split(size), self.labels.split(size)))
 
-    def to(self, device: torch.device, dtype: torch.dtype | None = None) -> Self:
+    def to(self, device: torch.device, dtype: torch.dtype | None = None) -> "Labelled":
         """Returns both on `device`, the images as `dtype`."""
         return Labelled(self.images.to(device, dtype), self.labels.to(device))
 
@@ -63,12 +64,12 @@ def pixels(x: Observations) -> Tensor:
 
 
 def with_pixels(x: Observations, images: Tensor) -> Observations:
-    """Returns x with other images."""
+    """Returns `x` with its images replaced by `images`."""
     return Labelled(images, x.labels) if isinstance(x, Labelled) else images
 
 
 def resident(images: Observations, device: torch.device) -> Observations:
-    """Returns `images` on a CUDA `device` if they leave half of its free memory free, else where they are."""
+    """Returns `images` on a CUDA `device` if they fit into half of its free memory, else where they are."""
     if device.type != "cuda" or 2 * images.nbytes > torch.cuda.mem_get_info(device)[0]:
         return images
     return images.to(device)

@@ -1,4 +1,4 @@
-"""The prepared data: arrays that are mapped into memory, never loaded whole, and their description."""
+"""The prepared data: a description, and arrays that are memory-mapped rather than loaded."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,9 +18,12 @@ PREPARE_AGAIN = "run `dvc repro prepare` (or `dvc checkout data/prepared`)"
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images (uint8 [N, C, H, W]) and labels (int64 [N]), mapped read-only from the disk.
+    """Images and what belongs to them, memory-mapped read-only.
 
-    `factors` (int64 [N, F]) are the indices of the values that each image was made of, where they are known.
+    Attributes:
+        images: uint8 [N, C, H, W].
+        labels: int64 [N].
+        factors: int64 [N, F], for each image the index of each factor's value, if the factors are known.
     """
 
     images: np.ndarray
@@ -30,28 +33,29 @@ class Split:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, rows: slice | np.ndarray) -> Self:
+    def __getitem__(self, rows: slice | np.ndarray) -> "Split":
         factors = None if self.factors is None else self.factors[rows]
         return Split(self.images[rows], self.labels[rows], factors)
 
     def mean(self) -> np.ndarray:
-        """The mean image, float32 [C, H, W] in [0, 1]."""
+        """Returns the mean image, float32 [C, H, W] in [0, 1]."""
         return (self.images.mean(0, dtype=np.float64) / 255).astype(np.float32)
 
-    def spread(self, count: int) -> np.ndarray:
-        """Returns `count` images evenly from the whole set, float32 [count, C, H, W] in [0, 1].
+    def evenly_spaced(self, count: int) -> np.ndarray:
+        """Returns `count` images evenly spaced over the whole set, float32 [count, C, H, W] in [0, 1].
 
-        Raises VaelineError where there are not as many.
+        Raises:
+            VaelineError: if there are fewer than `count`.
         """
         if count > len(self):
-            raise VaelineError(f"{count} images are asked for, and there are {len(self)}")
+            raise VaelineError(f"{count} images are needed, but the data set has {len(self)}")
         chosen = np.linspace(0, len(self) - 1, count).round().astype(int)
         return self.images[chosen].astype(np.float32) / 255
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A prepared data set: three splits, and `description`, which is what description.json holds."""
+    """A prepared data set: three splits, and `description`, the content of description.json."""
 
     directory: Path
     description: Mapping[str, Any]
@@ -61,12 +65,13 @@ class Prepared:
 
     @classmethod
     def open(cls, directory: Path | str = "data/prepared") -> Self:
-        """Maps the arrays in `directory`; raises VaelineError where a file is missing or damaged.
+        """Maps the arrays in `directory`, comparing headers and sizes only; `verify` compares the contents.
 
-        Compares headers and sizes only, which costs nothing: `verify` compares the contents.
+        Raises:
+            VaelineError: if a file is missing or damaged.
         """
         directory = Path(directory)
-        description = _described(directory / DESCRIPTION)
+        description = _read_description(directory / DESCRIPTION)
         arrays = {file: _mapped(directory / file, facts) for file, facts in description["arrays"].items()}
         splits = {
             s: Split(arrays[f"{s}_images.npy"], arrays[f"{s}_labels.npy"], arrays.get(f"{s}_factors.npy"))
@@ -76,8 +81,8 @@ class Prepared:
 
     @property
     def name(self) -> str:
-        """The data set's name, as in `data.name`."""
-        return self.description["name"]
+        """Name of the data set, as in `data.name`."""
+        return str(self.description["name"])
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -87,28 +92,28 @@ class Prepared:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The name of each label."""
+        """Name of each label."""
         return tuple(self.description["classes"])
 
     @property
     def factors(self) -> dict[str, int]:
-        """The number of values of each factor, by its name, in the order of `Split.factors`; or nothing."""
+        """Number of values of each factor, by its name, in the order of `Split.factors`; empty if unknown."""
         return dict(self.description.get("factors", []))
 
     @property
     def hashes(self) -> dict[str, str]:
-        """File name → SHA-256 of each stored array."""
+        """SHA-256 of each stored array, by file name."""
         return {file: facts["sha256"] for file, facts in self.description["arrays"].items()}
 
     def verify(self) -> None:
-        """Raises VaelineError if a stored array is not, byte for byte, the one that was prepared."""
+        """Raises VaelineError unless every stored array is, byte for byte, the one that was prepared."""
         for file, expected in self.hashes.items():
             with (self.directory / file).open("rb") as stored:
                 if hashlib.file_digest(stored, "sha256").hexdigest() != expected:
-                    raise _damaged(self.directory / file, "its SHA-256 is not the one of the description")
+                    raise _damaged(self.directory / file, "its SHA-256 is not the one in the description")
 
 
-def _described(path: Path) -> dict[str, Any]:
+def _read_description(path: Path) -> dict[str, Any]:
     try:
         description = read_json(path)
     except FileNotFoundError:
@@ -124,9 +129,9 @@ def _mapped(path: Path, facts: Mapping[str, Any]) -> np.ndarray:
     if not path.is_file():
         raise VaelineError(f"{path}: missing: {PREPARE_AGAIN}")
     if (size := path.stat().st_size) != facts["bytes"]:
-        raise _damaged(path, f"{size} bytes instead of {facts['bytes']}")
+        raise _damaged(path, f"it has {size} bytes instead of {facts['bytes']}")
     try:
-        array = np.load(path, mmap_mode="r")
+        array: np.ndarray = np.load(path, mmap_mode="r")
     except ValueError:
         raise _damaged(path, "its header is not that of an array") from None
     if (array.dtype.name, list(array.shape)) != (facts["dtype"], facts["shape"]):
@@ -134,5 +139,5 @@ def _mapped(path: Path, facts: Mapping[str, Any]) -> np.ndarray:
     return array
 
 
-def _damaged(path: Path, why: str) -> VaelineError:
-    return VaelineError(f"{path}: damaged, {why}: {PREPARE_AGAIN}")
+def _damaged(path: Path, reason: str) -> VaelineError:
+    return VaelineError(f"{path}: damaged, {reason}: {PREPARE_AGAIN}")

@@ -1,4 +1,4 @@
-"""Storing a data set's three splits for training: in pieces, so that memory stays flat, all or nothing."""
+"""Storing the three splits of a data set: piece by piece, so that memory stays flat, and all or nothing."""
 
 import hashlib
 import io
@@ -12,26 +12,29 @@ import numpy as np
 from numpy.lib import format as npy
 
 from vaeline.core.files import replacing, write_json
+from vaeline.data.arrays import ArraySource
 from vaeline.data.prepared import DESCRIPTION, SPLITS, Prepared
 from vaeline.data.reading.dataset import DataSet, Examples
-from vaeline.data.split import split
+from vaeline.data.split import split_indices
 
 STORE_CHUNK = 4096
-"""Images read and written at a time, if they are small …"""
+"""Images read and written at a time, if they are small."""
 PIECE_BYTES = 1 << 25
-"""… and bytes, if they are not."""
+"""Bytes read and written at a time, if images are large."""
 
 
 def store(dataset: DataSet, directory: Path | str) -> Prepared:
-    """Splits `dataset` and stores it in `directory`: two .npy files a split, a third where factors are
-    known, and description.json.
+    """Splits `dataset` and stores it in `directory`: two or three .npy files a split, and description.json.
 
-    No file of an earlier data set is touched before all of the new ones are written. Raises
-    VaelineError where the data cannot be had or the sizes do not fit.
+    The third file holds the factors, if they are known. Files of an earlier data set are replaced only when
+    all new ones have been written.
+
+    Raises:
+        VaelineError: if the data cannot be obtained, or the sizes do not fit.
     """
     directory = Path(directory)
     training, test = dataset.training(), dataset.test()
-    train, valid = split(dataset, available=len(training.images))
+    train, valid = split_indices(dataset, available=len(training.images))
     splits = {
         "train": (training, train),
         "valid": (training, valid),
@@ -39,18 +42,18 @@ def store(dataset: DataSet, directory: Path | str) -> Prepared:
     }
     arrays = {}
     with ExitStack() as stack:
-        # Entered first and so moved into place last: a description never stands without its arrays.
+        # Entered first, so moved into place last: there is never a description without its arrays.
         description = stack.enter_context(replacing(directory / DESCRIPTION))
         for name, (examples, indices) in splits.items():
-            for field, source in _known(examples).items():
+            for field, source in _arrays(examples).items():
                 path = stack.enter_context(replacing(directory / f"{name}_{field}.npy"))
                 arrays[f"{name}_{field}.npy"] = _write(path, source, indices)
-        write_json(description, _described(dataset, training, arrays))
+        write_json(description, _description(dataset, training, arrays))
     return Prepared.open(directory)
 
 
 def prepared_summary(prepared: Prepared) -> dict[str, int | float | str]:
-    """Returns the sizes and hashes of what was prepared, and the mean pixel of train as a share of white."""
+    """Returns sizes and hashes of the prepared data, and the mean pixel of train in [0, 1]."""
     images = prepared.train.images
     channels, height, width = prepared.shape
     return {
@@ -62,38 +65,34 @@ def prepared_summary(prepared: Prepared) -> dict[str, int | float | str]:
         "channels": channels,
         "height": height,
         "width": width,
-        **{
-            f"{split}_sha256": prepared.description["arrays"][f"{split}_images.npy"]["sha256"]
-            for split in SPLITS
-        },
+        **{f"{split}_sha256": prepared.hashes[f"{split}_images.npy"] for split in SPLITS},
         "mean_pixel": int(images.sum(dtype=np.int64)) / (255 * images.size),
     }
 
 
-def _known(examples: Examples) -> dict[str, np.ndarray]:
-    """Returns the arrays that there are, by their name."""
+def _arrays(examples: Examples) -> dict[str, ArraySource]:
     return {field: array for field, array in examples._asdict().items() if array is not None}
 
 
-def _described(dataset: DataSet, training: Examples, arrays: dict[str, Any]) -> dict[str, Any]:
+def _description(dataset: DataSet, training: Examples, arrays: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "shape": list(training.images.shape[1:]),
         "classes": list(dataset.classes),
         "split": dataset.options.split,
         "split_seed": dataset.options.split_seed,
-        # As a list: a mapping is sorted in the file, and their order is that of the columns.
+        # A list, because a mapping is sorted in the file, and the order is that of the columns.
         **({"factors": list(dataset.factors.items())} if dataset.factors else {}),
         "arrays": arrays,
     }
 
 
-def _write(path: Path, source: np.ndarray, indices: np.ndarray) -> dict[str, Any]:
+def _write(path: Path, source: ArraySource, indices: np.ndarray) -> dict[str, Any]:
     """Writes `source[indices]` to `path`; returns its dtype, shape, length in bytes and SHA-256."""
     digest = hashlib.sha256()
-    # Written, not mapped: on a full disk a write raises an error, and a mapping kills the process (SIGBUS).
+    # Written, not mapped: on a full disk a write raises an error, while a mapping kills the process (SIGBUS).
     with path.open("wb") as file:
-        for piece in _npy(source, indices):
+        for piece in _npy_pieces(source, indices):
             file.write(piece)
             digest.update(piece)
         size = file.tell()
@@ -101,7 +100,7 @@ def _write(path: Path, source: np.ndarray, indices: np.ndarray) -> dict[str, Any
     return {"dtype": source.dtype.name, "shape": shape, "bytes": size, "sha256": digest.hexdigest()}
 
 
-def _npy(source: np.ndarray, indices: np.ndarray) -> Iterator[bytes | np.ndarray]:
+def _npy_pieces(source: ArraySource, indices: np.ndarray) -> Iterator[bytes | memoryview]:
     """Yields `source[indices]` as an .npy file: the header, then the values piece by piece."""
     shape = (len(indices), *source.shape[1:])
     header = io.BytesIO()
@@ -111,4 +110,4 @@ def _npy(source: np.ndarray, indices: np.ndarray) -> Iterator[bytes | np.ndarray
     size = math.prod(source.shape[1:]) * source.dtype.itemsize
     step = max(1, min(STORE_CHUNK, PIECE_BYTES // size))
     for start in range(0, len(indices), step):
-        yield np.ascontiguousarray(source[indices[start : start + step]])
+        yield np.ascontiguousarray(source[indices[start : start + step]]).data

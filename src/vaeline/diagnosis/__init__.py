@@ -1,1 +1,1 @@
-"""Findings: detectors that read the measures of a training, each with its thresholds and its remedy."""
+"""What went wrong in a training: detectors, their thresholds, and remedies."""

@@ -1,60 +1,69 @@
-"""What a detector is: the measures that it looks at, and what it makes of them."""
+"""A detector: the measures that it reads, and the finding that it makes of them."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vaeline.diagnosis.finding import SURE, Config, Evidence, Finding, Measures, Remedy
+from vaeline.diagnosis.finding import SURE, Evidence, Finding, Remedy
+from vaeline.diagnosis.params import Measures, RemedyParams
 from vaeline.diagnosis.thresholds import Threshold
 
 
 @dataclass(frozen=True)
 class Detector:
-    """Looks for one failure: it is there where in each group of `signs` one is beyond its threshold.
+    """Detects one failure: a problem if, in each group of `signs`, one measure is beyond its threshold.
 
-    `ill` and `well` say what was seen, with the measures filled in; `remedy` names the likely cause in the
-    configuration of a training, and its cure. `note` tells what is worth knowing of a healthy training, or
-    nothing. Where one of the failures named by `follows_from` is there, this one is its consequence, and is
-    not reported beside it.
+    Attributes:
+        name: Name of the failure: what `gate` in params.yaml refers to.
+        title: The failure, as a title.
+        signs: Groups of thresholds.
+        if_problem: The sentence on a problem, with the measures as `{name}`.
+        if_healthy: The sentence on a healthy training, with the measures as `{name}`.
+        remedy: Returns the likely cause in the params of the training, and its cure.
+        note: Returns what is worth knowing of a healthy training, or "".
+        follows_from: Names of the failures of which this one is a consequence: if one of them is a
+            problem, this one is reported as information.
     """
 
     name: str
     title: str
     signs: tuple[tuple[Threshold, ...], ...]
-    ill: str
-    well: str
-    remedy: Callable[[Config, Measures], Remedy]
+    if_problem: str
+    if_healthy: str
+    remedy: Callable[[RemedyParams, Measures], Remedy]
     note: Callable[[Measures], str] = lambda _: ""
     follows_from: tuple[str, ...] = ()
 
-    def look(self, metrics: Measures, config: Config) -> Finding | None:
-        """Returns what it finds, or None where its measures were not taken."""
+    def detect(self, metrics: Measures, params: RemedyParams) -> Finding | None:
+        """Returns the finding, or None if a group of signs has no measure among `metrics`."""
         groups = [
-            [_evidence(sign, metrics) for sign in group if _taken(metrics, sign.measure)]
+            [_evidence(sign, metrics) for sign in group if _is_measured(metrics, sign.measure)]
             for group in self.signs
         ]
         if not all(groups):
             return None
-        sure = min(max(one.sure for one in group) for group in groups)
-        evidence = [one for group in groups for one in group]
+        sure = min(max(evidence.sure for evidence in group) for group in groups)
+        evidence = [evidence for group in groups for evidence in group]
         if sure < SURE:
             note = self.note(metrics)
-            says, level = (note, "information") if note else (self.well, "healthy")
-            return Finding(self.name, self.title, level, 1 - sure, says.format(**metrics), evidence)
-        remedy = self.remedy(config, metrics)
+            says = (note or self.if_healthy).format(**metrics)
+            return Finding(
+                self.name, self.title, "information" if note else "healthy", 1 - sure, says, evidence
+            )
+        remedy = self.remedy(params, metrics)
         return Finding(
             self.name,
             self.title,
             "problem",
             sure,
-            self.ill.format(**metrics),
+            self.if_problem.format(**metrics),
             evidence,
             cause=remedy.cause,
             changes=remedy.changes,
         )
 
 
-def _taken(metrics: Measures, measure: str) -> bool:
+def _is_measured(metrics: Measures, measure: str) -> bool:
     return measure in metrics and math.isfinite(metrics[measure])
 
 

@@ -1,8 +1,8 @@
-"""The detectors, one for each failure: what they look at, and the remedies in the order they are tried."""
+"""The detectors, one for each failure: their thresholds, and their remedies in the order of trial."""
 
 from vaeline.diagnosis import remedies, thresholds
 from vaeline.diagnosis.detector import Detector
-from vaeline.diagnosis.finding import Measures
+from vaeline.diagnosis.params import Measures
 
 
 def _unused(metrics: Measures) -> str:
@@ -12,16 +12,16 @@ def _unused(metrics: Measures) -> str:
 
 
 def _small_gain(metrics: Measures) -> str:
-    if metrics["late_gain"] > 0.5 * thresholds.PROGRESS.value:
-        return "still improving a little: the last quarter brought {late_gain:.4f} bits per dimension"
+    if metrics["late_gain"] > 0.5 * thresholds.LATE_GAIN.value:
+        return "still improving a little: the last quarter gained {late_gain:.4f} bits per dimension"
     return ""
 
 
 def _gap(metrics: Measures) -> str:
     if metrics.get("generalisation_gap", 0) > thresholds.GAP.value:
         return (
-            "training images are explained better by {generalisation_gap:.4f} bits per dimension; the ELBO "
-            "of unseen ones has not fallen for it"
+            "the ELBO of training images is better by {generalisation_gap:.4f} bits per dimension; that of "
+            "unseen images has not fallen"
         )
     return ""
 
@@ -29,9 +29,9 @@ def _gap(metrics: Measures) -> str:
 COLLAPSE = Detector(
     name="posterior_collapse",
     title="Posterior collapse",
-    signs=((thresholds.RATE, thresholds.GAIN),),
-    ill="the decoder does without z, whose rate is {kl:.2f} nats",
-    well="the decoder needs z, whose rate is {kl:.1f} nats",
+    signs=((thresholds.RATE, thresholds.Z_GAIN),),
+    if_problem="the decoder ignores z, whose rate is {kl:.2f} nats",
+    if_healthy="the decoder uses z, whose rate is {kl:.1f} nats",
     remedy=remedies.first(
         remedies.lighter_kl, remedies.learned_variance, remedies.slower, remedies.shallower, remedies.warm_up
     ),
@@ -40,9 +40,10 @@ COLLAPSE = Detector(
 DEAD_DIMENSIONS = Detector(
     name="dead_dimensions",
     title="Dead dimensions",
-    signs=((thresholds.UNUSED,), (thresholds.BOUGHT, thresholds.CROWDED)),
-    ill="{unused_units} of {latent_dims} units are unused, and the others carry {crowding:.2f} nats each",
-    well="all {latent_dims} units are active",
+    signs=((thresholds.UNUSED_SHARE,), (thresholds.EXCHANGE_RATE, thresholds.CROWDING)),
+    if_problem="{unused_units} of {latent_dims} units are unused, and the others carry {crowding:.2f} nats "
+    "each",
+    if_healthy="all {latent_dims} units are active",
     note=_unused,
     remedy=remedies.first(remedies.lighter_kl, remedies.slower, remedies.warm_up),
     follows_from=("posterior_collapse",),
@@ -51,8 +52,8 @@ BLUR = Detector(
     name="blurry_reconstructions",
     title="Blurry reconstructions",
     signs=((thresholds.SHARPNESS,),),
-    ill="reconstructions keep {sharpness:.1%} of the fine energy of the originals",
-    well="reconstructions keep {sharpness:.0%} of the fine energy of the originals",
+    if_problem="reconstructions keep {sharpness:.1%} of the fine energy of the originals",
+    if_healthy="reconstructions keep {sharpness:.0%} of the fine energy of the originals",
     remedy=remedies.first(
         remedies.learned_variance,
         remedies.lighter_kl,
@@ -65,9 +66,9 @@ BLUR = Detector(
 HOLES = Detector(
     name="holes",
     title="Holes in the latent space",
-    signs=((thresholds.REACHED,),),
-    ill="samples at z ~ p(z) cover {coverage:.1%} of the images, at z ~ q(z) {coverage_aggregate:.1%}",
-    well="samples at z ~ p(z) cover {coverage:.0%} of the images, at z ~ q(z) {coverage_aggregate:.0%}",
+    signs=((thresholds.COVERAGE_RATIO,),),
+    if_problem="samples at z ~ p(z) cover {coverage:.1%} of the images, at z ~ q(z) {coverage_aggregate:.1%}",
+    if_healthy="samples at z ~ p(z) cover {coverage:.0%} of the images, at z ~ q(z) {coverage_aggregate:.0%}",
     remedy=remedies.first(
         remedies.heavier_kl, remedies.without_free_bits, remedies.better_prior, remedies.larger_networks
     ),
@@ -77,9 +78,9 @@ LOW_DIVERSITY = Detector(
     name="low_diversity",
     title="Low diversity",
     signs=((thresholds.DIVERSITY,),),
-    ill="even at z ~ q(z), samples cover {coverage_aggregate:.1%} of the images; real images cover "
+    if_problem="even at z ~ q(z), samples cover {coverage_aggregate:.1%} of the images; real images cover "
     "{coverage_real:.1%}",
-    well="at z ~ q(z), samples cover {coverage_aggregate:.0%} of the images; real images cover "
+    if_healthy="at z ~ q(z), samples cover {coverage_aggregate:.0%} of the images; real images cover "
     "{coverage_real:.0%}",
     remedy=remedies.first(
         remedies.binary_pixels,
@@ -94,10 +95,10 @@ LOW_DIVERSITY = Detector(
 UNSTABLE = Detector(
     name="unstable_training",
     title="Unstable training",
-    signs=((thresholds.SKIPPED, thresholds.SPIKES, thresholds.VARIANCE),),
-    ill="{skipped_updates} updates were not finite, the loss spiked in {spike_share:.2%} of the steps, and "
-    "the largest posterior variance was {largest_variance:.3g}",
-    well="every update was finite, the loss spiked in {spike_share:.2%} of the steps, and the largest "
+    signs=((thresholds.SKIPPED_UPDATES, thresholds.SPIKE_SHARE, thresholds.LARGEST_VARIANCE),),
+    if_problem="{skipped_updates} updates were not finite, the loss spiked in {spike_share:.2%} of the "
+    "steps, and the largest posterior variance was {largest_variance:.3g}",
+    if_healthy="every update was finite, the loss spiked in {spike_share:.2%} of the steps, and the largest "
     "posterior variance was {largest_variance:.3g}",
     remedy=remedies.first(remedies.slower, remedies.slower_still),
 )
@@ -105,9 +106,9 @@ OVERFITTING = Detector(
     name="overfitting",
     title="Overfitting",
     signs=((thresholds.DECLINE, thresholds.WIDE_GAP), (thresholds.GAP,)),
-    ill="the ELBO of unseen images lies {generalisation_gap:.4f} bits per dimension below that of training "
-    "images, and fell by {decline:.4f} after its best",
-    well="the ELBO of unseen images was at its best at the end",
+    if_problem="the ELBO of unseen images is {generalisation_gap:.4f} bits per dimension below that of "
+    "training images, and fell by {decline:.4f} after its best",
+    if_healthy="the ELBO of unseen images was at its best at the end",
     note=_gap,
     remedy=remedies.first(remedies.fresh_binarization, remedies.moved_images, remedies.shorter),
     follows_from=("unstable_training",),
@@ -115,13 +116,14 @@ OVERFITTING = Detector(
 UNDERFITTING = Detector(
     name="underfitting",
     title="Underfitting",
-    signs=((thresholds.PROGRESS,), (thresholds.RISING,)),
-    ill="still improving at the last epoch: the last quarter brought {late_gain:.4f} bits per dimension",
-    well="the ELBO has levelled off: the last quarter brought {late_gain:.4f} bits per dimension",
+    signs=((thresholds.LATE_GAIN,), (thresholds.RISING,)),
+    if_problem="still improving at the last epoch: the last quarter gained {late_gain:.4f} bits per "
+    "dimension",
+    if_healthy="the ELBO has levelled off: the last quarter gained {late_gain:.4f} bits per dimension",
     note=_small_gain,
     remedy=remedies.first(remedies.faster, remedies.longer),
     follows_from=("unstable_training",),
 )
 DETECTORS = (UNSTABLE, UNDERFITTING, COLLAPSE, OVERFITTING, DEAD_DIMENSIONS, BLUR, HOLES, LOW_DIVERSITY)
 DURING = (UNSTABLE, COLLAPSE)
-"""Those that can tell before training has ended."""
+"""The detectors whose measures exist before training has ended."""

@@ -1,4 +1,4 @@
-"""What a detector says of a training: whether something is wrong, how sure that is, and what cures it."""
+"""A finding: whether something is wrong with a training, with what confidence, and what to do about it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -8,32 +8,38 @@ from typing import Any, Literal
 
 from vaeline.core.files import read_json, write_json
 
-SURE = 0.95  # below it, what is seen may be the noise of the estimate: information, and no problem
+SURE = 0.95  # probability of a problem; below it, what was measured may be noise of the estimate
 
-Measures = Mapping[str, Any]
-"""Measures by name, each with its standard error under `<name>_se` where it has one."""
-Config = Mapping[str, Any]
-"""The params of a training, nested."""
+Side = Literal["above", "below"]
 Level = Literal["problem", "information", "healthy"]
 FINDING_LEVELS = ("problem", "information", "healthy")
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A measure beside its threshold: `beyond` says on which side of it something is wrong."""
+    """A measure and its threshold.
+
+    Attributes:
+        name: Name of the measure.
+        value: The measure.
+        threshold: The threshold, in the unit of the measure.
+        beyond: The side of the threshold that is a sign of a failure.
+        unit: Unit of the measure, or "".
+        se: Standard error of the measure, or 0.
+        reason: Why the threshold has this value.
+    """
 
     name: str
     value: float
     threshold: float
-    beyond: Literal["above", "below"]
+    beyond: Side
     unit: str = ""
     se: float = 0.0
     reason: str = ""
-    """Why the threshold stands where it does."""
 
     @property
     def sure(self) -> float:
-        """Returns how sure it is that the measure lies beyond its threshold: its error taken as normal."""
+        """The probability that the measure is beyond its threshold, with a normally distributed error."""
         distance = self.value - self.threshold if self.beyond == "above" else self.threshold - self.value
         if self.se == 0:
             return float(distance > 0)
@@ -42,7 +48,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Remedy:
-    """The likely cause in the configuration at hand, and the params that cure it, with dotted keys."""
+    """The likely cause of a problem in the params, and the changes that cure it, with dotted keys."""
 
     cause: str
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -50,7 +56,21 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Finding:
-    """What one detector says; `command` is the remedy as it can be pasted, `` without a cure to offer."""
+    """What one detector says of a training.
+
+    Attributes:
+        name: Name of the detector: what `gate` in params.yaml refers to.
+        title: The failure, as a title.
+        level: A problem, information, or healthy.
+        sure: Probability of what the level says: of the problem, or of its absence.
+        says: One sentence, with the measures.
+        evidence: The measures and their thresholds.
+        cause: Likely cause of a problem, or "".
+        changes: Params that cure it, with dotted keys.
+        command: The remedy as a command that can be pasted, or "" if there is none.
+        follows_from: Title of the problem of which this failure is a consequence, or "". The level is then
+            information, and `sure` the probability of the failure.
+    """
 
     name: str
     title: str
@@ -61,43 +81,46 @@ class Finding:
     cause: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
     command: str = ""
+    follows_from: str = ""
 
 
 def save_findings(path: Path | str, findings: Sequence[Finding]) -> None:
     """Writes the verdict and the findings as JSON."""
-    write_json(path, {"verdict": verdict_line(findings), "findings": [asdict(found) for found in findings]})
+    write_json(
+        path, {"verdict": verdict_line(findings), "findings": [asdict(finding) for finding in findings]}
+    )
 
 
 def load_findings(path: Path | str) -> list[Finding]:
-    """Returns the findings in a file that `save` wrote; raises VaelineError where it is damaged."""
+    """Returns the findings that `save_findings` wrote; raises VaelineError if the file is damaged."""
     return [finding_from(values) for values in read_json(path)["findings"]]
 
 
 def finding_from(values: Mapping[str, Any]) -> Finding:
-    """Returns a finding from its plain values."""
-    return Finding(**{**values, "evidence": [Evidence(**one) for one in values["evidence"]]})
+    """Returns a finding from its fields as plain values."""
+    return Finding(**{**values, "evidence": [Evidence(**fields) for fields in values["evidence"]]})
 
 
 def problems(findings: Iterable[Finding]) -> list[Finding]:
-    """Returns those that are problems."""
+    """Returns the findings that are problems."""
     return [finding for finding in findings if finding.level == "problem"]
 
 
 def verdict_line(findings: Sequence[Finding]) -> str:
-    """Returns one line: what is wrong, or that nothing is and what was looked for."""
+    """Returns one line: the problems, or that there is none of those that were looked for."""
     if wrong := problems(findings):
-        return "; ".join(f"{found.title} ({found.sure:.0%} sure)" for found in wrong)
-    looked = ", ".join(found.title.lower() for found in findings)
-    return f"Healthy: no sign of {looked}"
+        return "; ".join(f"{problem.title} ({problem.sure:.0%} sure)" for problem in wrong)
+    titles = ", ".join(finding.title.lower() for finding in findings)
+    return f"Healthy: no sign of {titles}"
 
 
 def findings_text(findings: Sequence[Finding]) -> str:
-    """Returns the verdict and what each finding says, with each remedy on a line of its own."""
+    """Returns the verdict and the findings as text, with each remedy's command on a line of its own."""
     lines = [verdict_line(findings)]
-    for found in findings:
-        lines.append(f"- {found.title}: {found.says}")
-        if found.cause:
-            lines.append(f"  likely cause: {found.cause}")
-        if found.command:
-            lines.append(f"  {found.command}")
+    for finding in findings:
+        lines.append(f"- {finding.title}: {finding.says}")
+        if finding.cause:
+            lines.append(f"  likely cause: {finding.cause}")
+        if finding.command:
+            lines.append(f"  {finding.command}")
     return "\n".join(lines)

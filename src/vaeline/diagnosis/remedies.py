@@ -1,195 +1,196 @@
-"""Rules that know a cause in the configuration of a training, and the params that cure it.
+"""Rules that map a cause in the params of a training to the params that cure it.
 
-A detector tries them in order: each returns nothing where its cause is not there. Detection itself never
-looks at the configuration.
+A detector tries its rules in order; each returns None if the params do not show its cause. Detection itself
+never looks at the params.
 """
 
 import math
 from collections.abc import Callable
 
-from vaeline.diagnosis.finding import Config, Measures, Remedy
-from vaeline.diagnosis.thresholds import PROGRESS
+from vaeline.diagnosis.finding import Remedy
+from vaeline.diagnosis.params import Measures, RemedyParams
+from vaeline.diagnosis.thresholds import LATE_GAIN
 
-Rule = Callable[[Config, Measures], Remedy | None]
+Rule = Callable[[RemedyParams, Measures], Remedy | None]
 
-SAFE_LEARNING_RATE = 0.001  # a learning rate at which Adam trains every network here
+SAFE_LEARNING_RATE = 0.001  # Adam trains every network of this package at it
 FAST, SLOW = 3 * SAFE_LEARNING_RATE, SAFE_LEARNING_RATE / 3
-LOG_VARIANCE = 20.0  # σ² of 5e8: of any use to nobody, and its square still a float32
-SCALE = 0.1  # σ of pixels: from 1, it is still on its way down after thousands of steps
-BINARY_PIXELS = (
-    0.8  # of the pixels: of MNIST's 0.90 are all but black or white, of scikit-learn's digits' 0.65
-)
+LARGEST_LOG_VARIANCE = 20.0  # σ² of 5e8: larger than any use of it, and its square is still a float32
+PIXEL_SCALE = 0.1  # σ of pixels to start from: from 1, it is still falling after thousands of steps
+BINARY_SHARE = 0.8  # of the pixels, nearly black or white: 0.90 of MNIST, 0.65 of scikit-learn's digits
 FREE_BITS = 0.25  # nats a dimension
-LATENTS = 20
-DEEP, DEPTH = 4, 2  # hidden layers of an mlp: more than trains without help, and the default
-LONGER = 4, 10  # times the epochs, at least and at the most
-TAKE_FREE_BITS = ("elbo", "perceptual")  # objectives that can leave a part of the KL free
-TAKE_GAUSSIANS = ("beta_tc", "dip")  # … that need posterior and prior to be diagonal Gaussians
+LATENT_DIM = 20
+DEEP, DEPTH = 4, 2  # hidden layers of an mlp: the most that train without help, and the default
+LONGER = 4, 10  # times the epochs, at least and at most
+TAKE_FREE_BITS = ("elbo", "perceptual")  # objectives that have the option free_bits
+TAKE_GAUSSIANS = ("beta_tc", "dip")  # objectives that require diagonal Gaussian posteriors and priors
 
 
-def first(*rules: Rule) -> Callable[[Config, Measures], Remedy]:
-    """Returns the remedy of the first rule that applies; the last one must."""
+def first(*rules: Rule) -> Callable[[RemedyParams, Measures], Remedy]:
+    """Returns the remedy of the first rule that applies; the last rule must apply."""
 
-    def remedy(config: Config, metrics: Measures) -> Remedy:
-        return next(found for rule in rules if (found := rule(config, metrics)))
+    def first_remedy(params: RemedyParams, metrics: Measures) -> Remedy:
+        return next(remedy for rule in rules if (remedy := rule(params, metrics)))
 
-    return remedy
+    return first_remedy
 
 
-def lighter_kl(config: Config, _: Measures) -> Remedy | None:
+def lighter_kl(params: RemedyParams, _: Measures) -> Remedy | None:
     """β above 1."""
-    if config["beta"] > 1:
-        return Remedy(f"the KL weighs {config['beta']:g} times: z is not worth its rate", {"beta": 1.0})
+    if params["beta"] > 1:
+        return Remedy(
+            f"the KL has the weight {params['beta']:g}: z costs more than it is worth", {"beta": 1.0}
+        )
     return None
 
 
-def heavier_kl(config: Config, _: Measures) -> Remedy | None:
+def heavier_kl(params: RemedyParams, _: Measures) -> Remedy | None:
     """β below 1."""
-    if config["beta"] < 1:
-        cause = f"the KL weighs {config['beta']:g} times: nothing draws q(z) towards the prior"
+    if params["beta"] < 1:
+        cause = f"the KL has the weight {params['beta']:g}: q(z) is hardly drawn to the prior"
         return Remedy(cause, {"beta": 1.0})
     return None
 
 
-def learned_variance(config: Config, _: Measures) -> Remedy | None:
-    """A Gaussian likelihood whose σ is not that of its errors."""
-    likelihood = config["likelihood"]
+def learned_variance(params: RemedyParams, _: Measures) -> Remedy | None:
+    """A Gaussian likelihood whose σ is fixed, and not that of its errors."""
+    likelihood = params["likelihood"]
     if likelihood["name"] == "gaussian" and likelihood["gaussian"]["variance"] == "fixed":
         scale = likelihood["gaussian"]["scale"]
-        cause = f"σ is fixed at {scale:g}: against it, errors of pixels weigh too little for z to mend them"
-        near = {"likelihood.gaussian.scale": SCALE} if scale > SCALE else {}  # where it starts learning
-        return Remedy(cause, {"likelihood.gaussian.variance": "shared"} | near)
+        cause = f"σ is fixed at {scale:g}: errors of pixels are small beside it, and z is not worth its rate"
+        start = {"likelihood.gaussian.scale": PIXEL_SCALE} if scale > PIXEL_SCALE else {}
+        return Remedy(cause, {"likelihood.gaussian.variance": "shared", **start})
     return None
 
 
-def binary_pixels(config: Config, metrics: Measures) -> Remedy | None:
+def binary_pixels(params: RemedyParams, metrics: Measures) -> Remedy | None:
     """A Gaussian likelihood for pixels that are nearly all black or white."""
     share = metrics["binary_share"]
-    if config["likelihood"]["name"] == "gaussian" and share > BINARY_PIXELS:
-        cause = f"{share:.0%} of the pixels are black or white: one σ for all leaves grain where none belongs"
+    if params["likelihood"]["name"] == "gaussian" and share > BINARY_SHARE:
+        cause = (
+            f"{share:.0%} of the pixels are black or white: one σ for all of them makes noise in flat areas"
+        )
         return Remedy(cause, {"likelihood.name": "bernoulli"})
     return None
 
 
-def slower(config: Config, _: Measures) -> Remedy | None:
-    """A learning rate above what Adam takes."""
-    if config["learning_rate"] > FAST:
-        cause = f"learning_rate = {config['learning_rate']:g}: steps overshoot, and units die"
-        return Remedy(cause, {"learning_rate": SAFE_LEARNING_RATE} | _bounds(config))
+def slower(params: RemedyParams, _: Measures) -> Remedy | None:
+    """A learning rate above the range of Adam."""
+    if params["learning_rate"] > FAST:
+        cause = f"learning_rate = {params['learning_rate']:g}: steps overshoot, and units die"
+        return Remedy(cause, {"learning_rate": SAFE_LEARNING_RATE} | _bounds(params))
     return None
 
 
-def slower_still(config: Config, _: Measures) -> Remedy:
-    """Steps that are too large at any rate."""
-    cause = f"steps overshoot at learning_rate = {config['learning_rate']:g}"
-    return Remedy(cause, {"learning_rate": config["learning_rate"] / 10} | _bounds(config))
+def slower_still(params: RemedyParams, _: Measures) -> Remedy:
+    """Steps that are too large, whatever the learning rate is."""
+    cause = f"steps overshoot at learning_rate = {params['learning_rate']:g}"
+    return Remedy(cause, {"learning_rate": params["learning_rate"] / 10} | _bounds(params))
 
 
-def shallower(config: Config, _: Measures) -> Remedy | None:
-    """Plain layers upon layers: warm-up and free bits do not cure them, the clinic has tried."""
-    network = config["network"]
+def shallower(params: RemedyParams, _: Measures) -> Remedy | None:
+    """A stack of plain layers: the clinic shows that warm-up and free bits do not cure it."""
+    network = params["network"]
     if network["name"] == "mlp" and network["mlp"]["depth"] > DEEP:
-        cause = f"through {network['mlp']['depth']} plain layers neither image nor gradient gets to z"
+        cause = f"through {network['mlp']['depth']} plain layers neither image nor gradient reaches z"
         return Remedy(cause, {"network.mlp.depth": DEPTH})
     return None
 
 
-def warm_up(config: Config, _: Measures) -> Remedy:
-    """The KL in full before the decoder has a use for z."""
-    cause = "the KL weighs in full before the decoder has a use for z"
-    epochs = max(1, config["epochs"] // 3)
-    linear = {} if config["kl_schedule"] == "linear" else {"kl_schedule": "linear"}
-    if config["objective"]["name"] in TAKE_FREE_BITS:
-        bits = max(FREE_BITS, 2 * config["free_bits"])
+def warm_up(params: RemedyParams, _: Measures) -> Remedy:
+    """The full KL before the decoder has learned to use z."""
+    cause = "the KL has its full weight before the decoder has learned to use z"
+    epochs = max(1, params["epochs"] // 3)
+    linear = {} if params["kl_schedule"] == "linear" else {"kl_schedule": "linear"}
+    if params["objective"]["name"] in TAKE_FREE_BITS:
+        bits = max(FREE_BITS, 2 * params["free_bits"])
         return Remedy(cause, linear | {"kl_warmup_epochs": epochs, "free_bits": bits})
-    return Remedy(cause, linear | {"kl_warmup_epochs": max(epochs, 2 * config["kl_warmup_epochs"])})
+    return Remedy(cause, linear | {"kl_warmup_epochs": max(epochs, 2 * params["kl_warmup_epochs"])})
 
 
-def without_free_bits(config: Config, _: Measures) -> Remedy | None:
-    """Rate that every dimension must spend."""
-    if config["free_bits"] > 0:
+def without_free_bits(params: RemedyParams, _: Measures) -> Remedy | None:
+    """Free bits, which every dimension spends."""
+    if params["free_bits"] > 0:
         cause = (
-            f"free_bits = {config['free_bits']:g} lets every dimension say something for nothing: several "
-            "say the same, and p(z) knows nothing of it"
+            f"free_bits = {params['free_bits']:g} makes some rate free in every dimension: several "
+            "encode the same, which p(z) does not model"
         )
         return Remedy(cause, {"free_bits": 0.0})
     return None
 
 
-def more_latents(config: Config, metrics: Measures) -> Remedy | None:
+def more_latents(params: RemedyParams, metrics: Measures) -> Remedy | None:
     """Dimensions that are all in use."""
-    counts = config["model"]["name"] != "vq"  # whose codes have dimensions of their own
-    if counts and config["latent_dim"] < LATENTS and metrics["unused_units"] == 0:
+    takes = params["model"]["name"] != "vq"  # the codes of vq have dimensions of their own
+    if takes and params["latent_dim"] < LATENT_DIM and metrics["unused_units"] == 0:
         each = f"each carries {metrics['crowding']:.1f} nats"
-        cause = f"latent_dim = {config['latent_dim']}: all are in use, and {each}"
-        return Remedy(cause, {"latent_dim": LATENTS})
+        cause = f"latent_dim = {params['latent_dim']}: all are in use, and {each}"
+        return Remedy(cause, {"latent_dim": LATENT_DIM})
     return None
 
 
-def better_prior(config: Config, _: Measures) -> Remedy | None:
-    """A prior that cannot be where q(z) is."""
-    bound = config["model"]["name"] == "vq" or config["objective"]["name"] in TAKE_GAUSSIANS
-    if config["prior"]["name"] == "standard_normal" and not bound:
-        cause = "a standard normal prior cannot follow the aggregate posterior to where it is"
+def better_prior(params: RemedyParams, _: Measures) -> Remedy | None:
+    """A prior that cannot match q(z)."""
+    bound = params["model"]["name"] == "vq" or params["objective"]["name"] in TAKE_GAUSSIANS
+    if params["prior"]["name"] == "standard_normal" and not bound:
+        cause = "a standard normal prior cannot match the aggregate posterior"
         return Remedy(cause, {"prior.name": "flow"})
     return None
 
 
-def fresh_binarization(config: Config, _: Measures) -> Remedy | None:
+def fresh_binarization(params: RemedyParams, _: Measures) -> Remedy | None:
     """Pixels that are the same in every epoch."""
-    likelihood = config["likelihood"]
+    likelihood = params["likelihood"]
     binary = likelihood["name"] in ("bernoulli", "pixelcnn")
     if binary and likelihood["bernoulli"]["binarization"] != "dynamic":
-        cause = "the binary pixels of an image are the same in every epoch, and can be learnt by heart"
+        cause = "the binary pixels of an image are the same in every epoch, and can be memorised"
         return Remedy(cause, {"likelihood.bernoulli.binarization": "dynamic"})
     return None
 
 
-def moved_images(config: Config, _: Measures) -> Remedy | None:
-    """Few images, seen often."""
-    if not config["augment_shift"]:
-        cause = f"{config['epochs']} epochs over the same images, and weights enough to learn them by heart"
+def moved_images(params: RemedyParams, _: Measures) -> Remedy | None:
+    """The same images in every epoch."""
+    if not params["augment_shift"]:
+        cause = f"{params['epochs']} epochs over the same images, and enough weights to memorise them"
         return Remedy(cause, {"augment_shift": 1})
     return None
 
 
-def shorter(config: Config, metrics: Measures) -> Remedy:
-    """Training on past the best epoch."""
-    cause = f"training went on past its best at epoch {metrics['best_epoch']} of {config['epochs']}"
-    epochs = max(1, min(metrics["best_epoch"], config["epochs"] - 1))
-    if config["kl_schedule"] == "linear":
+def shorter(params: RemedyParams, metrics: Measures) -> Remedy:
+    """Training past the best epoch."""
+    cause = f"training continued past its best epoch, {metrics['best_epoch']} of {params['epochs']}"
+    epochs = max(1, min(int(metrics["best_epoch"]), params["epochs"] - 1))
+    if params["kl_schedule"] == "linear":
         return Remedy(cause, {"epochs": epochs})
-    cycle = min(config["kl_warmup_epochs"], epochs / config["kl_cycles"])
+    cycle = min(params["kl_warmup_epochs"], epochs / params["kl_cycles"])
     return Remedy(cause, {"epochs": epochs, "kl_warmup_epochs": cycle})
 
 
-def faster(config: Config, _: Measures) -> Remedy | None:
+def faster(params: RemedyParams, _: Measures) -> Remedy | None:
     """A learning rate that needs many times the epochs."""
-    if config["learning_rate"] < SLOW:
-        cause = f"learning_rate = {config['learning_rate']:g} needs many times these epochs"
+    if params["learning_rate"] < SLOW:
+        cause = f"learning_rate = {params['learning_rate']:g} needs many times these epochs"
         return Remedy(cause, {"learning_rate": SAFE_LEARNING_RATE})
     return None
 
 
-def longer(config: Config, metrics: Measures) -> Remedy:
-    """Too few epochs: the gain of a last quarter falls more slowly than one over their number."""
+def longer(params: RemedyParams, metrics: Measures) -> Remedy:
+    """Too few epochs. The gain of the last quarter falls more slowly than one over their number."""
     least, most = LONGER
-    times = min(most, math.ceil(least * metrics["late_gain"] / PROGRESS.value))
-    cause = f"{config['epochs']} epochs were not enough"
-    return Remedy(cause, {"epochs": times * config["epochs"]})
+    times = min(most, math.ceil(least * metrics["late_gain"] / LATE_GAIN.value))
+    cause = f"{params['epochs']} epochs were not enough"
+    return Remedy(cause, {"epochs": times * params["epochs"]})
 
 
-def larger_networks(config: Config, _: Measures) -> Remedy:
-    """Networks that cannot draw what z tells."""
-    cause = (
-        f"networks of {config['hidden_dim']} units, {config['epochs']} epochs: the decoder cannot draw it yet"
-    )
-    return Remedy(cause, {"hidden_dim": 2 * config["hidden_dim"], "epochs": 2 * config["epochs"]})
+def larger_networks(params: RemedyParams, _: Measures) -> Remedy:
+    """Networks that are too small, or trained too briefly, for what z carries."""
+    cause = f"networks of {params['hidden_dim']} units, {params['epochs']} epochs: too few for the decoder"
+    return Remedy(cause, {"hidden_dim": 2 * params["hidden_dim"], "epochs": 2 * params["epochs"]})
 
 
-def _bounds(config: Config) -> dict[str, float]:
-    """Returns what keeps gradients and variances from growing without end, where the config does not."""
-    clip = {} if config["grad_clip"] else {"grad_clip": 1.0}
-    diagonal = config["posterior"]["diagonal"]
-    wide = diagonal["log_var_max"] > LOG_VARIANCE
-    return clip | ({"posterior.diagonal.log_var_max": LOG_VARIANCE} if wide else {})
+def _bounds(params: RemedyParams) -> dict[str, float]:
+    """Returns the bounds on gradients and variances that the params do not set yet."""
+    clip = {} if params["grad_clip"] else {"grad_clip": 1.0}
+    diagonal = params["posterior"]["diagonal"]
+    wide = diagonal["log_var_max"] > LARGEST_LOG_VARIANCE
+    return clip | ({"posterior.diagonal.log_var_max": LARGEST_LOG_VARIANCE} if wide else {})

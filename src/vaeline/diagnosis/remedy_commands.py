@@ -10,12 +10,12 @@ from vaeline.provenance.origin import changed_params
 
 
 def with_remedy_commands(findings: Sequence[Finding], params: Mapping[str, Any]) -> list[Finding]:
-    """Returns findings whose remedies are commands that repeat the run of `params` with the cure.
+    """Returns the findings, each remedy as the command that repeats the run of `params` with its changes.
 
-    They carry every change from the committed params that the run had, so that nothing else differs.
+    The command carries every change of the run from the committed params, so that nothing else differs.
     """
     own = changed_params(params)
     return [
-        replace(found, command=exp_run_command(own | found.changes) if found.changes else "")
-        for found in findings
+        replace(finding, command=exp_run_command({**own, **finding.changes}) if finding.changes else "")
+        for finding in findings
     ]

@@ -1,74 +1,86 @@
-"""Every threshold of the detectors, with its reason. Measures are those of diagnose and of the history."""
+"""The thresholds of the detectors, with their reasons, for measures of diagnose and of the history."""
 
 from dataclasses import dataclass
-from typing import Literal
+
+from vaeline.diagnosis.finding import Side
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """The side of `value` on which `measure` says that something is wrong, and why it stands there."""
+    """A threshold, named by the measure that it is for.
+
+    Attributes:
+        measure: Name of the measure.
+        value: The threshold, in `unit`.
+        beyond: The side of `value` that is a sign of a failure.
+        unit: Unit of the measure, or "".
+        reason: Why the threshold has this value.
+    """
 
     measure: str
     value: float
-    beyond: Literal["above", "below"]
+    beyond: Side
     unit: str
     reason: str
 
 
 RATE = Threshold(
-    "kl", 1.0, "below", "nats", "z tells an image from e = 2.7 others at the most: fewer than ten classes"
+    "kl", 1.0, "below", "nats", "z can tell apart e = 2.7 groups of images at most: fewer than ten classes"
 )
-GAIN = Threshold(
-    "z_gain", 1.0, "below", "nats", "another image's z explains an image as well as its own does"
+Z_GAIN = Threshold(
+    "z_gain", 1.0, "below", "nats", "an image is explained as well by another image's z as by its own"
 )
-UNUSED = Threshold(
-    "unused_share", 0.25, "above", "of the dimensions", "a few that are pruned belong to a healthy model"
+UNUSED_SHARE = Threshold(
+    "unused_share", 0.25, "above", "of the dimensions", "a healthy model may prune a few dimensions"
 )
-BOUGHT = Threshold(
+EXCHANGE_RATE = Threshold(
     "exchange_rate",
     1.5,
     "above",
     "nats of distortion for one of rate",
-    "it is 1 where the ELBO is at its best: the unused ones would pay for themselves",
+    "it is 1 where the ELBO is at its best; above, the unused dimensions would pay for themselves",
 )
-CROWDED = Threshold(
+CROWDING = Threshold(
     "crowding",
     1.75,
     "above",
     "nats a unit in use",
-    "where units are to spare, images are spread over them at about one nat each",
+    "if units are to spare, images use about one nat of each",
 )
 SHARPNESS = Threshold(
     "sharpness",
     0.1,
     "below",
     "of the originals' fine energy",
-    "a mean over what z leaves open has about half of it where z tells the strokes",
+    "an average over what z leaves open has about half of it, if z determines the strokes",
 )
-REACHED = Threshold(
+COVERAGE_RATIO = Threshold(
     "coverage_ratio",
     0.1,
     "below",
     "of the coverage from z ~ q(z)",
-    "what p(z) draws misses nine tenths of what the same decoder makes at z ~ q(z); a healthy model's misses "
-    "between a half and two thirds",
+    "samples at z ~ p(z) miss nine tenths of what the same decoder makes at z ~ q(z); those of a healthy "
+    "model miss between a half and two thirds",
 )
 DIVERSITY = Threshold(
     "diversity",
     0.2,
     "below",
     "of the coverage of real images",
-    "even from z ~ q(z), four fifths of what real images are is never made",
+    "even at z ~ q(z), four fifths of the variety of real images never appears",
 )
-SKIPPED = Threshold("skipped_updates", 0, "above", "updates", "a loss or a gradient was no finite number")
-SPIKES = Threshold(
+SKIPPED_UPDATES = Threshold(
+    "skipped_updates", 0, "above", "updates", "a loss or a gradient was not a finite number"
+)
+SPIKE_SHARE = Threshold(
     "spike_share",
     0.005,
     "above",
     "of the steps",
-    "ten spreads above the median are not a minibatch's noise; a healthy run has one such step in thousands",
+    "ten median deviations above the median is more than the noise of minibatches; a healthy run has one "
+    "such step in thousands",
 )
-VARIANCE = Threshold(
+LARGEST_VARIANCE = Threshold(
     "largest_variance", 100.0, "above", "", "ten standard deviations of a prior whose variance is 1"
 )
 DECLINE = Threshold(
@@ -76,33 +88,33 @@ DECLINE = Threshold(
     0.003,
     "above",
     "bits per dimension",
-    "training went on to unlearn what it had learnt of unseen images; published tables tell 0.01 apart",
+    "the model became worse on unseen images; published tables resolve 0.01",
 )
 GAP = Threshold(
     "generalisation_gap",
     0.003,
     "above",
     "bits per dimension",
-    "as for the decline: a decline without it is no overfitting",
+    "as for the decline: without a gap, a decline is not overfitting",
 )
 WIDE_GAP = Threshold(
     "generalisation_gap",
     0.02,
     "above",
     "bits per dimension",
-    "so much is learnt by heart that what moves the images, or more of them, brings the ELBO on",
+    "so much is memorised that augmentation, or more images, would improve the ELBO",
 )
 RISING = Threshold(
     "decline",
     0.003,
     "below",
     "bits per dimension",
-    "the end is about the best that there was: a curve that only swings does not improve",
+    "the end is about as good as the best epoch: a curve that only fluctuates is not improving",
 )
-PROGRESS = Threshold(
+LATE_GAIN = Threshold(
     "late_gain",
     0.005,
     "above",
     "bits per dimension",
-    "the last quarter of training brought what published tables tell apart; as long again will bring more",
+    "the last quarter of training gained what published tables resolve; as many epochs again will gain more",
 )

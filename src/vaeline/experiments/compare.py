@@ -15,7 +15,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_text
 from vaeline.experiments.find import experiments
 from vaeline.provenance.git import git
-from vaeline.reporting.page.comparison import comparison_page
+from vaeline.reporting.comparison.page import comparison_page
 from vaeline.reporting.page.run import RunResults
 
 COMMITTED, WORKSPACE = "HEAD", "workspace"

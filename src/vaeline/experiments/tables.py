@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from vaeline.core.params import flatten_params, param_text
-from vaeline.evaluation.estimators.estimate import with_error
+from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.experiments.find import params_with
 from vaeline.experiments.sweep import Sweep, point_text
 from vaeline.provenance.origin import changes_text, origin_tags
@@ -46,7 +46,7 @@ def table_records(table: pd.DataFrame) -> list[dict[str, Any]]:
 def table_cell(row: Mapping[str, Any], name: str) -> str:
     """Returns `mean ± standard error`, or a dash if the experiment does not have the metric."""
     present = {key: value for key, value in row.items() if not pd.isna(value)}
-    return with_error(present, name) if name in present else "–"
+    return estimate_text(present, name) if name in present else "–"
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:

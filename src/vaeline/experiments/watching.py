@@ -1,74 +1,92 @@
-"""Findings while a training runs: told as they are made, and written before one that diverged fails."""
+"""The companion process of a training: judges the training while it runs, see `training.companion`.
 
+`python -m vaeline.experiments.watching` reads one JSON object a line, and answers with one line from the
+second on: `{"text": …}`, what is to be printed.
+
+1. `{"config": …, "earlier": [measures, …], "findings": path}`: the params, the epochs before a resume, and
+   where to write the findings of a training that diverges.
+2. `{"measures": …}` after each epoch. The text names the problems that are new.
+3. `{"diverged": measures}`, if training fails. The findings are written, and are the text.
+"""
+
+import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from vaeline.core.params import read_yaml
+from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.detectors import DURING
 from vaeline.diagnosis.finding import Finding, findings_text, problems, save_findings
-from vaeline.diagnosis.looking import run_detectors
 from vaeline.diagnosis.remedy_commands import with_remedy_commands
-from vaeline.evaluation import trends
+from vaeline.evaluation.trends import unsteadiness
 from vaeline.runtime.stage import workspace
-from vaeline.training.epoch import TrainingDivergedError
-from vaeline.training.record import Record
-from vaeline.training.state import Training
 
-OUTPUT = Path("outputs/train/findings.json")
-SETTLED = 3  # epochs whose rate is looked at together: in the first one z has no use yet
+SETTLED = 3  # epochs whose rate is judged together: in the first one z has no use yet
 
 
-def of_training(training: Training, records: Sequence[Record], config: Mapping[str, Any]) -> list[Finding]:
-    """Returns what can be said of a training before it has ended, from its steps and epochs so far."""
-    monitor = training.monitor
-    metrics = trends.unsteadiness(training.skipped, monitor.spikes, monitor.largest_variance, training.step)
-    if len(records) >= SETTLED:
-        metrics["kl"] = max(record.valid_kl for record in records[-SETTLED:])
-    return run_detectors(metrics, config, DURING)
+class Watch:
+    """Judges one training, of which it receives the measures of each epoch."""
 
+    def __init__(self, config: Mapping[str, Any], earlier: Sequence[Mapping[str, float]], path: Path) -> None:
+        """Begins after the epochs `earlier`; `path` is for the findings of a training that diverges."""
+        self.config, self.path = config, path
+        self.rates = [measures["valid_kl"] for measures in earlier]
+        self.told: set[str] = set()
 
-def watched(
-    epochs: Iterable[Record],
-    training: Training,
-    earlier: Sequence[Record],
-    config: Mapping[str, Any],
-    log: Callable[[Mapping[str, str]], None],
-) -> Iterator[Record]:
-    """Yields `epochs`, which follow on `earlier` ones, and tells of each problem when it is first there.
+    def findings(self, measures: Mapping[str, float]) -> list[Finding]:
+        """Returns what can be said before training has ended, from its steps and epochs so far."""
+        metrics = unsteadiness(
+            int(measures["skipped_updates"]),
+            int(measures["spikes"]),
+            measures["largest_variance"],
+            int(measures["step"]),
+        )
+        if len(self.rates) >= SETTLED:
+            metrics["kl"] = max(self.rates[-SETTLED:])
+        return _with_commands(run_detectors(metrics, self.config, DURING))
 
-    The findings are written to OUTPUT at the end, also where training diverges and TrainingDivergedError goes
-    on from here; then `log` gets the file too, and an experiment's stays beside its log, since DVC keeps
-    nothing of a stage that fails.
-    """
-    records, told = list(earlier), set()
-    try:
-        for record in epochs:
-            records.append(record)
-            found = problems(of_training(training, records, config))
-            if new := [one for one in found if one.name not in told]:
-                tqdm.write(findings_text(_pasted(new)), file=sys.stderr)
-            told |= {one.name for one in new}
-            yield record
-    except TrainingDivergedError:
-        found = _pasted(of_training(training, records, config))
-        save_findings(OUTPUT, found)
+    def epoch(self, measures: Mapping[str, float]) -> str:
+        """Returns the text of the problems that have appeared with this epoch; an empty one without any."""
+        self.rates.append(measures["valid_kl"])
+        new = [finding for finding in problems(self.findings(measures)) if finding.name not in self.told]
+        self.told |= {finding.name for finding in new}
+        return findings_text(new) if new else ""
+
+    def diverged(self, measures: Mapping[str, float]) -> str:
+        """Writes the findings, and returns their text.
+
+        An experiment's are written beside its log too, since DVC keeps nothing of a stage that fails.
+        """
+        findings = self.findings(measures)
+        save_findings(self.path, findings)
         if name := os.environ.get("DVC_EXP_NAME"):
-            save_findings(kept(name), found)
-        log({str(OUTPUT): "findings"})
-        print(findings_text(found), file=sys.stderr)
-        raise
-    save_findings(OUTPUT, _pasted(of_training(training, records, config)))
+            save_findings(kept(name), findings)
+        return findings_text(findings)
 
 
 def kept(experiment: str) -> Path:
-    """Returns where the findings of an experiment lie whose training diverged."""
+    """Returns where the findings of an experiment are whose training diverged."""
     return workspace() / ".scratch" / "experiments" / f"{experiment}.findings.json"
 
 
-def _pasted(found: Sequence[Finding]) -> list[Finding]:
-    return with_remedy_commands(found, read_yaml("params.yaml")) if problems(found) else list(found)
+def answers(lines: Iterable[str]) -> Iterator[str]:
+    """Yields the answer to each of `lines` but the first."""
+    messages = map(json.loads, lines)
+    if (first := next(messages, None)) is None:  # the training has ended before it began
+        return
+    watch = Watch(first["config"], first["earlier"], Path(first["findings"]))
+    for message in messages:
+        diverged = message.get("diverged")
+        yield json.dumps({"text": watch.diverged(diverged) if diverged else watch.epoch(message["measures"])})
+
+
+def _with_commands(findings: list[Finding]) -> list[Finding]:
+    return with_remedy_commands(findings, read_yaml("params.yaml")) if problems(findings) else findings
+
+
+if __name__ == "__main__":
+    for answer in answers(sys.stdin):
+        print(answer, flush=True)

@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vaeline.data.observations import Observations, pixels
-from vaeline.models.distributions.gaussians import detached, drawn_terms, is_diagonal_gaussian, kl_terms
+from vaeline.models.distributions.divergences import drawn_terms, kl_terms
+from vaeline.models.distributions.gaussians import detached, is_diagonal_gaussian
 from vaeline.models.distributions.moments import stated
 
 

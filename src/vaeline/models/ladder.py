@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Protocol
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Independent, Normal
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
+from vaeline.data.observations import Observations, pixels
 from vaeline.models.base import LatentVariableModel, over_rows
+from vaeline.models.contracts import EventShape, ModelParams
 from vaeline.models.distributions.gaussians import diagonal_gaussian
+from vaeline.models.distributions.noise import Noise, draw, global_noise
 from vaeline.models.inference import Inference, Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.networks.catalog import NETWORKS
@@ -21,75 +24,87 @@ from vaeline.models.posteriors.diagonal import DiagonalGaussian
 from vaeline.models.priors.catalog import PRIORS
 
 
+class LadderSection(Protocol):
+    """What a LadderVAE reads of the section `model`."""
+
+    @property
+    def ladder(self) -> "LadderVAE.Options":
+        """Its own options."""
+
+
 class LadderVAE(LatentVariableModel):
     """p(z_L) p(z_{L-1}|z_L) … p(z_1|z_2) p(x|z_1); z_1 has `latent_dim` dimensions, each next layer half.
 
-    A deterministic pass upwards leaves at each layer what the image says of z_l. On the way down, q(z_l|·) is
-    the product of that and of p(z_l|z_{l+1}): their precision-weighted combination. The uppermost layer has
-    the posterior and the prior of the sections of these names; between layers all are diagonal Gaussians,
-    with the options of `posterior.diagonal`.
+    A deterministic pass upwards gives at each layer the evidence of the image about z_l. On the way down,
+    q(z_l|·) is the product of that and of p(z_l|z_{l+1}): their precision-weighted combination. The uppermost
+    layer has the posterior and the prior of the sections of these names; between layers all are diagonal
+    Gaussians, with the options of `posterior.diagonal`.
 
-    With `skip`, the features that lead down to z_l pass it by as well: p(z_l|z_{l+1} … z_L) and p(x|z_1 …
-    z_L), as in BIVA (Maaløe et al. 2019) and NVAE (Vahdat & Kautz 2020). The decoder then sees all layers,
+    With `skip`, the features that lead down to z_l bypass it as well: p(z_l|z_{l+1} … z_L) and p(x|z_1 …
+    z_L), as in BIVA (Maaløe et al. 2019) and NVAE (Vahdat & Kautz 2020). The decoder then takes all layers,
     and the model's own `latent_dim` is the number of dimensions of all.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `model.ladder`: stochastic layers, units of the networks between them, and skips."""
 
         layers: int = Field(3, ge=2, le=8)
         hidden_dim: int = Field(100, ge=1)
         skip: bool = False
 
-    def __init__(self, section: Any, *, config: Any, shape: tuple[int, int, int], classes: int = 0) -> None:  # noqa: ARG002
-        super().__init__()
+    def __init__(self, section: LadderSection, *, config: ModelParams, event_shape: EventShape) -> None:
+        super().__init__(event_shape)
         options, heads = NETWORKS.parse(config.network), POSTERIORS.parse(config.posterior)
         between = MLP(options, hidden_dim=section.ladder.hidden_dim)
         self.sizes = [max(1, config.latent_dim // 2**i) for i in range(section.ladder.layers)]
         self.skip = section.ladder.skip
         self.latent_dim = sum(self.sizes) if self.skip else self.sizes[0]
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
-        self.likelihood = LIKELIHOODS.build(config.likelihood, channels=shape[0])
-        self.encoder, features = self.network.encoder(shape)
+        self.likelihood = LIKELIHOODS.build(config.likelihood, event_shape=event_shape)
+        self.encoder, features = self.network.encoder(event_shape)
         self.upwards, self.seen = nn.ModuleList(), nn.ModuleList()
         for size in self.sizes[:-1]:
             self.seen.append(DiagonalGaussian(heads, features=features, latent_dim=size))
-            step, features = between.encoder((1, 1, features))
+            step, features = between.encoder((features,))
             self.upwards.append(step)
         top = self.sizes[-1]
         self.posterior = POSTERIORS.build(config.posterior, features=features, latent_dim=top)
-        self.prior = PRIORS.build(config.prior, latent_dim=top, recognise=self.encode, shape=shape)
+        self.prior = PRIORS.build(
+            config.prior, latent_dim=top, recognise=self.encode, event_shape=event_shape
+        )
         self.downwards, self.conditionals = nn.ModuleList(), nn.ModuleList()
-        passing = 0  # features that pass a layer by
+        bypassing = 0  # features that bypass a layer
         for above, below in pairwise(self.sizes[::-1]):
-            step, features = between.encoder((1, 1, above + passing))
+            step, features = between.encoder((above + bypassing,))
             self.downwards.insert(0, step)
             self.conditionals.insert(0, DiagonalGaussian(heads, features=features, latent_dim=below))
-            passing = features if self.skip else 0
-        outputs = self.likelihood.outputs(shape[0])
-        self.decoder = self.network.decoder(self.sizes[0] + passing, (outputs, *shape[1:]))
+            bypassing = features if self.skip else 0
+        self.decoder = self.network.decoder(self.sizes[0] + bypassing, self.likelihood.parameter_shape)
 
     def encode(self, x: Tensor) -> Distribution:
-        """Returns q(z_L|x) for x [B, C, H, W]: batch [B], event [d_L]."""
-        return self.posterior(self._upwards(x)[-1])
+        """Returns q(z_L|x) for x [B, *event_shape]: batch [B], event [d_L]."""
+        return self.posterior(self.features(x)[-1])
 
-    def layers(self, x: Tensor, k: int = 1) -> tuple[Layer, ...]:
-        """Returns all layers, z_1 first, with k draws of each, for x [B, C, H, W] in [0, 1]."""
-        *features, top = self._upwards(x)
+    def layers(self, x: Observations, k: int = 1, noise: Noise = global_noise) -> tuple[Layer, ...]:
+        """Returns all layers, z_1 first, with k draws of each, for x [B, *event_shape] in [0, 1].
+
+        The noise of z_L is asked for first, that of z_1 last.
+        """
+        *features, top = self.features(pixels(x))
         posterior = self.posterior(top)
-        layers = [Layer(posterior, self.prior(), posterior.rsample((k,)))]
+        layers = [Layer(posterior, self.prior(), draw(posterior, (k,), noise))]
 
-        def infer(level: int, prior: Distribution) -> Tensor:
+        def infer(level: int, prior: Independent[Normal]) -> Tensor:
             posterior = _product(self.seen[level](features[level]), prior)
-            layers.insert(0, Layer(posterior, prior, posterior.rsample()))
+            layers.insert(0, Layer(posterior, prior, draw(posterior, (), noise)))
             return layers[0].sample
 
         self._down(layers[0].sample, infer)
         return tuple(layers)
 
-    def infer(self, x: Tensor, k: int = 1) -> Inference:
-        """Returns all layers with k draws of each, and p(x|z), for x [B, C, H, W] in [0, 1]."""
-        layers = self.layers(x, k)
+    def infer(self, x: Observations, k: int = 1, noise: Noise = global_noise) -> Inference:
+        """Returns all layers with k draws of each, and p(x|z), for x [B, *event_shape] in [0, 1]."""
+        layers = self.layers(x, k, noise)
         z = torch.cat([layer.sample for layer in layers], dim=-1)
         return Inference(layers, self.decode(z[..., : self.latent_dim]))
 
@@ -104,41 +119,37 @@ class LadderVAE(LatentVariableModel):
     @torch.no_grad()
     def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
         """Returns z_1 … z_L drawn from the top down, side by side, [*shape, d_1 + … + d_L]."""
-        drawn, _ = self._down(self.prior().sample(shape), lambda _, prior: prior.sample())
-        return torch.cat(drawn, dim=-1)
+        layers, _ = self._down(self.prior().sample(shape), lambda _, prior: prior.sample())
+        return torch.cat(layers, dim=-1)
 
     def joint(self, z: Tensor) -> tuple[Tensor, Distribution]:
-        """Returns log p(z_1 … z_L) in nats [...], and p(x|z), for z side by side as they are drawn."""
+        """Returns log p(z_1 … z_L) in nats [...], and p(x|z), for all z side by side."""
         layers = z.split(self.sizes, dim=-1)
-        terms = [self.prior().log_prob(layers[-1])]
+        log_p = self.prior().log_prob(layers[-1])
 
-        def given(level: int, prior: Distribution) -> Tensor:
-            terms.append(prior.log_prob(layers[level]))
+        def given(level: int, prior: Independent[Normal]) -> Tensor:
+            nonlocal log_p
+            log_p = log_p + prior.log_prob(layers[level])
             return layers[level]
 
         self._down(layers[-1], given)
-        return sum(terms), self.decode(z[..., : self.latent_dim])
-
-    @torch.no_grad()
-    def sample(self, n: int) -> Tensor:
-        """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z), z drawn from the top down."""
-        return self.image(self.prior_sample((n,))[..., : self.latent_dim])
+        return log_p, self.decode(z[..., : self.latent_dim])
 
     def _down(
-        self, top: Tensor, choose: Callable[[int, Distribution], Tensor]
+        self, top: Tensor, choose: Callable[[int, Independent[Normal]], Tensor]
     ) -> tuple[list[Tensor], Tensor]:
-        """Goes down from z_L [..., d_L]: z_l is `choose(l − 1, p(z_l|·))`, which is told what stands above.
+        """Goes down from z_L [..., d_L], taking z_l = `choose(l − 1, p(z_l|·))` at each further layer.
 
         Returns all z, z_1 first, and the features [..., ·] that led to z_1.
         """
-        z, features = [top], None
+        z, above = [top], top
         for level in reversed(range(len(self.conditionals))):
-            above = torch.cat([z[0], features], dim=-1) if self.skip and features is not None else z[0]
             features = over_rows(self.downwards[level], above)
             z.insert(0, choose(level, self.conditionals[level](features)))
+            above = torch.cat([z[0], features], dim=-1) if self.skip else z[0]
         return z, features
 
-    def _upwards(self, x: Tensor) -> list[Tensor]:
+    def features(self, x: Tensor) -> list[Tensor]:
         """Returns the features [B, ·] of each layer, that of z_1 first."""
         features = [self.encoder(x)]
         for step in self.upwards:
@@ -146,9 +157,9 @@ class LadderVAE(LatentVariableModel):
         return features
 
 
-def _product(seen: Distribution, prior: Distribution) -> Distribution:
+def _product(evidence: Independent[Normal], prior: Independent[Normal]) -> Independent[Normal]:
     """Returns the normalised product of two diagonal Gaussians."""
-    a, b = (of.base_dist for of in (seen, prior))
+    a, b = evidence.base_dist, prior.base_dist
     weights = a.scale.square().reciprocal(), b.scale.square().reciprocal()
     variance = (weights[0] + weights[1]).reciprocal()
     return diagonal_gaussian(variance * (a.loc * weights[0] + b.loc * weights[1]), variance.sqrt())

@@ -1,12 +1,12 @@
 """The variational autoencoder of Kingma & Welling (2014): one stochastic layer."""
 
-from typing import Any
-
-import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from vaeline.data.observations import Observations, pixels
 from vaeline.models.base import LatentVariableModel
+from vaeline.models.contracts import EventShape, ModelParams
+from vaeline.models.distributions.noise import Noise, draw, global_noise
 from vaeline.models.inference import Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.networks.catalog import NETWORKS
@@ -15,33 +15,28 @@ from vaeline.models.priors.catalog import PRIORS
 
 
 class VAE(LatentVariableModel):
-    """p(z) p(x|z) with an amortised posterior q(z|x).
+    """p(z) p(x|z) with an amortised posterior q(z|x)."""
 
-    `config` has hidden_dim, latent_dim and the sections network, posterior, prior and likelihood; `shape` is
-    an image's (C, H, W).
-    """
-
-    def __init__(self, section: Any, *, config: Any, shape: tuple[int, int, int], classes: int = 0) -> None:  # noqa: ARG002
-        super().__init__()
+    def __init__(self, *, config: ModelParams, event_shape: EventShape) -> None:
+        super().__init__(event_shape)
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
         self.latent_dim = config.latent_dim
-        self.likelihood = LIKELIHOODS.build(config.likelihood, channels=shape[0])
+        self.likelihood = LIKELIHOODS.build(config.likelihood, event_shape=event_shape)
         self.prior = PRIORS.build(
-            config.prior, latent_dim=config.latent_dim, recognise=self.encode, shape=shape
+            config.prior, latent_dim=config.latent_dim, recognise=self.encode, event_shape=event_shape
         )
-        self.encoder, features = self.network.encoder(shape)
+        self.encoder, features = self.network.encoder(event_shape)
         self.posterior = POSTERIORS.build(config.posterior, features=features, latent_dim=config.latent_dim)
-        outputs = self.likelihood.outputs(shape[0])
-        self.decoder = self.network.decoder(config.latent_dim, (outputs, *shape[1:]))
+        self.decoder = self.network.decoder(config.latent_dim, self.likelihood.parameter_shape)
 
     def encode(self, x: Tensor) -> Distribution:
-        """Returns q(z|x) for x [B, C, H, W]: batch [B], event [latent_dim]."""
+        """Returns q(z|x) for x [B, *event_shape]: batch [B], event [latent_dim]."""
         return self.posterior(self.encoder(x))
 
-    def layers(self, x: Tensor, k: int = 1) -> tuple[Layer, ...]:
-        """Returns q(z|x), p(z) and k draws z ~ q(z|x), for x [B, C, H, W] in [0, 1]."""
-        posterior = self.encode(x)
-        return (Layer(posterior, self.prior(), posterior.rsample((k,))),)
+    def layers(self, x: Observations, k: int = 1, noise: Noise = global_noise) -> tuple[Layer, ...]:
+        """Returns q(z|x), p(z) and k draws z ~ q(z|x), for x [B, *event_shape] in [0, 1]."""
+        posterior = self.encode(pixels(x))
+        return (Layer(posterior, self.prior(), draw(posterior, (k,), noise)),)
 
     def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
         """Returns z ~ p(z), [*shape, latent_dim], without a gradient."""
@@ -50,8 +45,3 @@ class VAE(LatentVariableModel):
     def joint(self, z: Tensor) -> tuple[Tensor, Distribution]:
         """Returns log p(z) in nats [...], and p(x|z), for z [..., latent_dim]."""
         return self.prior().log_prob(z), self.decode(z)
-
-    @torch.no_grad()
-    def sample(self, n: int) -> Tensor:
-        """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z) at z ~ p(z)."""
-        return self.image(self.prior_sample((n,)))

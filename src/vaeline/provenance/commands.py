@@ -1,4 +1,4 @@
-"""The commands that repeat an experiment, or repeat it with a cure: what can be pasted into a shell."""
+"""Commands that run an experiment, ready to be pasted into a shell."""
 
 import re
 import shlex
@@ -11,7 +11,7 @@ PLAIN = re.compile(r"[\w./-]*")  # what DVC's overrides take without quotes
 
 
 def override_value(value: Any) -> str:
-    """Returns a param's value as DVC's overrides take it."""
+    """Returns a param's value in the syntax of DVC's overrides."""
     if isinstance(value, str) and not PLAIN.fullmatch(value):
         return "'" + value.replace("'", r"\'") + "'"
     if isinstance(value, list | tuple):
@@ -22,12 +22,11 @@ def override_value(value: Any) -> str:
 
 
 def override_arguments(changes: Mapping[str, Any]) -> list[str]:
-    """Returns `key=value` for each change, as DVC's `-S` takes them."""
+    """Returns `key=value` for each change, as DVC's `-S` takes it."""
     return [f"{key}={override_value(value)}" for key, value in changes.items()]
 
 
 def exp_run_command(changes: Mapping[str, Any]) -> str:
-    """Returns the command that runs the experiment with `changes`, whose keys are dotted."""
-    return shlex.join(
-        ["dvc", "exp", "run", *(part for one in override_arguments(changes) for part in ("-S", one))]
-    )
+    """Returns the command that runs an experiment with `changes`, whose keys are dotted."""
+    overrides = override_arguments(changes)
+    return shlex.join(["dvc", "exp", "run", *(word for override in overrides for word in ("-S", override))])

@@ -68,7 +68,7 @@ def files_in(folder: Path) -> Iterator[Path]:
 
 
 @functools.cache
-def _patterns(dvcignore: str) -> PathSpec:
+def _patterns(dvcignore: str) -> PathSpec[Any]:
     return PathSpec.from_lines("gitignore", [*IGNORED, *dvcignore.splitlines()])
 
 

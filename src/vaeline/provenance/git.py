@@ -7,7 +7,7 @@ from vaeline.core.errors import VaelineError
 
 
 def git(*arguments: str) -> str:
-    """Returns what git prints; raises VaelineError with the first line of what it says is wrong."""
+    """Returns the output of a git command; raises VaelineError with the first line of its error message."""
     done = subprocess.run(["git", *arguments], capture_output=True, text=True)
     if done.returncode:
         raise VaelineError(f"{shlex.join(['git', *arguments])}: {(done.stderr.splitlines() or [''])[0]}")
@@ -15,7 +15,7 @@ def git(*arguments: str) -> str:
 
 
 def git_or_empty(*arguments: str) -> str:
-    """Returns what git prints, stripped; an empty string where git or the repository is missing."""
+    """Returns the output of a git command, stripped, or "" if git or the repository is missing."""
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):

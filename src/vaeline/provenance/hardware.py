@@ -1,21 +1,21 @@
-"""What a machine is made of, as far as it tells."""
+"""The hardware of this machine."""
 
 import os
 import platform
 from pathlib import Path
 
-import torch
-
 
 def hardware() -> dict[str, str]:
-    """Returns processor, cores that this process may use, memory, and the GPUs where there are any."""
-    known = {"hardware.cpu": processor(), "hardware.cores": str(cores()), "hardware.memory": memory()}
+    """Returns the processor, the cores that this process may use, the memory, and any GPUs, as tags."""
+    import torch  # seconds, which a process that only names changed params does not spend
+
+    tags = {"hardware.cpu": processor(), "hardware.cores": str(cores()), "hardware.memory": memory()}
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return known | ({"hardware.gpu": ", ".join(gpus)} if gpus else {})
+    return tags | ({"hardware.gpu": ", ".join(gpus)} if gpus else {})
 
 
 def processor() -> str:
-    """Returns the processor's name, or its architecture where the system does not say more."""
+    """Returns the processor's name, or its architecture if the system does not give the name."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -25,12 +25,12 @@ def processor() -> str:
 
 
 def cores() -> int:
-    """Returns how many cores this process may use."""
+    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def memory() -> str:
-    """Returns the machine's memory, or `unknown` where the system does not say."""
+    """Returns the machine's memory in GiB, or `unknown` if the system does not give it."""
     try:
         size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):

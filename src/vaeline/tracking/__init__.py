@@ -1,1 +1,1 @@
-"""MLflow, spoken to from here alone."""
+"""What is recorded in MLflow; no other room imports it."""

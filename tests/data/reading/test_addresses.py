@@ -13,9 +13,9 @@ from vaeline.data.sets import svhn
 
 
 @pytest.fixture
-def cellar(tmp_path, monkeypatch):
-    """A folder, served on the loopback, with the files of SVHN at the addresses that torchvision knows."""
-    folder = tmp_path / "cellar"
+def server(tmp_path, monkeypatch):
+    """A folder served on the loopback, with SVHN's files at the addresses that torchvision knows."""
+    folder = tmp_path / "server"
     archives.svhn(folder, monkeypatch)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with served(folder) as address:
@@ -27,22 +27,22 @@ def cellar(tmp_path, monkeypatch):
         yield folder
 
 
-def test_single_files_are_delivered_through_torchvision(cellar, into):
+def test_single_files_are_downloaded_with_torchvision(server, into):
     svhn.SVHN_FILES.deliver(["test_32x32.mat"], into)
-    assert files(into) == {"test_32x32.mat": (cellar / "test_32x32.mat").read_bytes()}
+    assert files(into) == {"test_32x32.mat": (server / "test_32x32.mat").read_bytes()}
 
 
-def test_a_data_set_of_single_files_is_fetched_into_its_place_and_read_from_there(cellar, tmp_path):
+def test_a_data_set_of_single_files_is_downloaded_once_and_then_read_from_disk(server, tmp_path):
     first = DATASETS.build({"name": "svhn"}, raw=tmp_path / "raw").training()
-    assert files(tmp_path / "raw") == files(cellar)
-    for path in cellar.iterdir():
+    assert files(tmp_path / "raw") == files(server)
+    for path in server.iterdir():
         path.unlink()
     again = DATASETS.build({"name": "svhn"}, raw=tmp_path / "raw").training()
     assert (first.images == again.images).all()
 
 
-def test_an_address_that_sends_something_else_has_not_delivered_what_comes_before_it_has(cellar, tmp_path):
-    (cellar / "test_32x32.mat").write_bytes(b"<html>log in first</html>")
+def test_a_wrong_file_is_rejected_while_files_before_it_are_kept(server, tmp_path):
+    (server / "test_32x32.mat").write_bytes(b"<html>log in first</html>")
     raw = tmp_path / "raw"
     with pytest.raises(VaelineError, match=rf"/test_32x32.mat .*corrupted.*put test_32x32.mat into {raw}$"):
         DATASETS.build({"name": "svhn"}, raw=raw).training()
@@ -58,8 +58,8 @@ NEEDED = {
 
 
 @pytest.mark.parametrize("name", NEEDED)
-def test_without_a_network_one_line_says_what_to_put_where(name, tmp_path, monkeypatch):
-    """A proxy at which nobody listens: the real addresses are asked for, and no one outside is reached."""
+def test_without_a_network_a_one_line_error_says_which_files_to_put_where(name, tmp_path, monkeypatch):
+    """With a proxy that does not answer, the real addresses are tried, and nothing outside is reached."""
     for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
     for variable in ("no_proxy", "NO_PROXY"):
@@ -68,7 +68,7 @@ def test_without_a_network_one_line_says_what_to_put_where(name, tmp_path, monke
     with pytest.raises(VaelineError) as caught:
         DATASETS.build({"name": name}, raw=tmp_path).training()
     line = str(caught.value)
-    assert line.startswith("the data could not be fetched (")
+    assert line.startswith("the data could not be downloaded (")
     assert line.endswith(f": put {names} into {tmp_path}{folder}")
     assert "\n" not in line
     assert ("mmlab.ie.cuhk.edu.hk" in line) == (name == "celeba")
@@ -76,26 +76,28 @@ def test_without_a_network_one_line_says_what_to_put_where(name, tmp_path, monke
 
 @pytest.fixture
 def drive(tmp_path, monkeypatch):
-    """Google Drive's side of gdown: what it holds by id, and what it does when it is asked."""
+    """Google Drive as gdown sees it: files by id."""
     raw = tmp_path / "drive"
     archives.celeba(raw, monkeypatch)
-    held = {file_id: raw / "celeba" / name for file_id, _, name in datasets.CelebA.file_list}
+    files_by_id = {file_id: raw / "celeba" / name for file_id, _, name in datasets.CelebA.file_list}
 
     def download(*, id, output, **_):  # noqa: A002 (gdown's own name)
-        shutil.copy(held[id], output)
+        shutil.copy(files_by_id[id], output)
 
     monkeypatch.setattr("gdown.download", download)
     return raw / "celeba"
 
 
-def test_google_drive_delivers_through_torchvision(drive, tmp_path):
+def test_google_drive_files_are_downloaded_with_torchvision(drive, tmp_path):
     dataset = DATASETS.build({"name": "celeba"}, raw=tmp_path / "raw")
     assert len(dataset.training().images) == 32
     assert files(tmp_path / "raw" / "celeba") == files(drive)
 
 
 @pytest.mark.parametrize("refusal", ["a page", "an error"])
-def test_google_drives_refusal_is_one_line_with_the_page_for_people(drive, tmp_path, monkeypatch, refusal):
+def test_a_refusal_of_google_drive_is_a_one_line_error_with_the_page_to_download_from(
+    drive, tmp_path, monkeypatch, refusal
+):
     def refused(*, output, **_):
         if refusal == "an error":
             raise DownloadError("Too many users have viewed\nor downloaded this file recently.")
@@ -106,8 +108,8 @@ def test_google_drives_refusal_is_one_line_with_the_page_for_people(drive, tmp_p
         refusal
     ]
     with pytest.raises(
-        VaelineError, match=rf"img_align_celeba.zip: {reason}.*by hand, from https://mmlab"
-    ) as no:
+        VaelineError, match=rf"img_align_celeba.zip: {reason}.*by hand from https://mmlab"
+    ) as caught:
         DATASETS.build({"name": "celeba"}, raw=tmp_path / "raw").training()
-    assert "\n" not in str(no.value)
+    assert "\n" not in str(caught.value)
     assert not list((tmp_path / "raw" / "celeba").iterdir())

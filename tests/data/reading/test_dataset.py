@@ -12,12 +12,12 @@ def test_a_size_is_a_positive_number_or_auto(key, size):
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, "a"])
-def test_split_seed_is_what_randomstate_takes(seed):
+def test_split_seed_is_a_seed_that_randomstate_takes(seed):
     with pytest.raises(VaelineError, match=r"data\.split_seed"):
         DATASETS.parse({"split_seed": seed})
 
 
-def test_options_survive_the_way_through_a_checkpoint():
+def test_options_can_be_saved_and_parsed_again():
     section = DATASETS.parse({"name": "digits", "train_size": 7})
     assert DATASETS.parse(section.model_dump()) == section
     assert section.valid_size == "auto"

@@ -1,13 +1,13 @@
 import contextlib
 import socket
 
-from vaeline.data.reading.downloads import SILENCE_SECONDS, silence_limited
+from vaeline.data.reading.downloads import CONNECTION_SECONDS, connection_timeout
 
 
-def test_a_silent_host_is_given_up_on_within_the_block_and_only_there():
+def test_connections_time_out_within_the_block_only():
     before = socket.getdefaulttimeout()
-    with contextlib.suppress(ValueError), silence_limited():
+    with contextlib.suppress(ValueError), connection_timeout():
         with socket.socket() as opened:
-            assert opened.gettimeout() == SILENCE_SECONDS
+            assert opened.gettimeout() == CONNECTION_SECONDS
         raise ValueError
     assert socket.getdefaulttimeout() == before

@@ -7,7 +7,7 @@ from torchvision.transforms import functional
 from tests.support import archives
 from vaeline.core.errors import VaelineError
 from vaeline.data.catalog import DATASETS
-from vaeline.data.split import split
+from vaeline.data.split import split_indices
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def build(raw, **options):
 
 
 @pytest.mark.parametrize(("size", "crop"), [(64, 148), (32, 178)])
-def test_faces_are_cropped_and_resized_as_torchvision_does_it(placed, size, crop):
+def test_faces_are_cropped_and_resized_as_by_torchvision(placed, size, crop):
     raw, photographs = placed
     expected = [
         functional.pil_to_tensor(
@@ -46,7 +46,7 @@ def test_the_label_is_whether_the_face_has_the_attribute(placed, attribute):
     assert ours.classes == (f"not {attribute}", attribute)
 
 
-def test_an_attribute_that_there_is_not_is_one_line(placed):
+def test_an_unknown_attribute_is_a_one_line_error(placed):
     with pytest.raises(VaelineError) as caught:
         build(placed[0], attribute="Smile").training()
     assert str(caught.value) == (
@@ -55,24 +55,24 @@ def test_an_attribute_that_there_is_not_is_one_line(placed):
 
 
 def test_the_tail_of_the_training_set_is_the_published_validation_set(placed):
-    """The partition is in the order of the files: 0, then 1, then 2."""
+    """The partition follows the order of the files: 0, then 1, then 2."""
     section = {"name": "celeba", "split": "tail", "train_size": 28, "valid_size": 4}
     dataset = DATASETS.build(section, raw=placed[0])
-    train, valid = split(dataset, len(dataset.training().images))
+    train, valid = split_indices(dataset, len(dataset.training().images))
     assert (train.tolist(), valid.tolist()) == ([*range(28)], [*range(28, 32)])
     assert dataset.train_size + dataset.valid_size == 182_637
 
 
-def test_an_image_that_cannot_be_decoded_is_one_line(placed, monkeypatch):
+def test_an_image_that_cannot_be_decoded_is_a_one_line_error(placed, monkeypatch):
     raw, _ = placed
     archive = raw / "celeba" / "img_align_celeba.zip"
     content = archive.read_bytes()
     start = content.index(b"000007.jpg") + len("000007.jpg")
     archive.write_bytes(content[:start] + bytes(300) + content[start + 300 :])
-    known = [
+    file_list = [
         (file_id, archives.md5_of(archive) if name == archive.name else md5, name)
         for file_id, md5, name in datasets.CelebA.file_list
     ]
-    monkeypatch.setattr(datasets.CelebA, "file_list", known)
+    monkeypatch.setattr(datasets.CelebA, "file_list", file_list)
     with pytest.raises(VaelineError, match=rf"^{archive}: 000007.jpg \("):
         build(raw).training()

@@ -8,7 +8,7 @@ from torchvision import datasets
 from tests.support import archives
 from vaeline.core.errors import VaelineError
 from vaeline.data.catalog import DATASETS
-from vaeline.data.sets.cifar10 import unpickled
+from vaeline.data.sets.cifar10 import unpickle_arrays
 
 
 @pytest.fixture
@@ -21,12 +21,12 @@ def build(raw):
     return DATASETS.build({"name": "cifar10"}, raw=raw)
 
 
-def test_images_labels_and_classes_are_torchvisions(raw, tmp_path):
+def test_images_labels_and_classes_are_those_of_torchvision(raw, tmp_path):
     ours = build(raw)
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / datasets.CIFAR10.filename).symlink_to(raw / datasets.CIFAR10.filename)
     for part, train in ((ours.training(), True), (ours.test(), False)):
-        theirs = datasets.CIFAR10(str(tmp_path / "theirs"), train, download=True)  # it only unpacks
+        theirs = datasets.CIFAR10(str(tmp_path / "theirs"), train, download=True)  # only unpacks the file
         np.testing.assert_array_equal(part.images, theirs.data.transpose(0, 3, 1, 2))
         assert part.labels.tolist() == theirs.targets
         assert list(ours.classes) == theirs.classes
@@ -34,10 +34,10 @@ def test_images_labels_and_classes_are_torchvisions(raw, tmp_path):
     assert sorted(path.name for path in raw.iterdir()) == [datasets.CIFAR10.filename]
 
 
-def test_a_damaged_archive_is_not_opened(raw):
+def test_a_damaged_archive_is_rejected(raw):
     path = raw / datasets.CIFAR10.filename
     path.write_bytes(path.read_bytes()[:-1] + b"?")
-    with pytest.raises(VaelineError, match=rf"{path}: damaged \(its checksum is wrong\)"):
+    with pytest.raises(VaelineError, match=rf"{path}: damaged \(wrong checksum\)"):
         build(raw).training()
 
 
@@ -47,6 +47,6 @@ class Command:
 
 
 @pytest.mark.parametrize("harm", [Command(), np.random.default_rng, {"data": pickle.Unpickler}])
-def test_a_pickle_that_names_anything_but_an_array_is_refused(harm):
-    with pytest.raises(pickle.UnpicklingError, match="has no place in a batch of images"):
-        unpickled(pickle.dumps(harm, protocol=2))
+def test_a_pickle_that_names_anything_but_an_array_is_rejected(harm):
+    with pytest.raises(pickle.UnpicklingError, match="does not belong in a batch of images"):
+        unpickle_arrays(pickle.dumps(harm, protocol=2))

@@ -1,4 +1,4 @@
-"""What holds for every row of DATASETS; a new row is tested by itself."""
+"""Contract of every row of DATASETS; a new row is tested without further work."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from tests.support.published import compressed, idx_files, image_files, md5, sha
 from vaeline.core.errors import VaelineError
 from vaeline.data.catalog import DATASETS
 from vaeline.data.reading.idx import IdxSet
-from vaeline.data.split import split
+from vaeline.data.split import split_indices
 from vaeline.data.storing import store
 
 IDX_SETS = [name for name in DATASETS if issubclass(DATASETS[name], IdxSet)]
@@ -16,7 +16,7 @@ IDX_SETS = [name for name in DATASETS if issubclass(DATASETS[name], IdxSet)]
 
 @pytest.fixture(params=list(DATASETS))
 def dataset(request, tmp_path, monkeypatch):
-    """Each data set, with small files in data/raw where the real ones would have to be downloaded."""
+    """Each data set, with small files in data/raw in place of those that would be downloaded."""
     part = DATASETS[request.param]
     if issubclass(part, IdxSet):
         contents, _ = idx_files()
@@ -34,7 +34,7 @@ def dataset(request, tmp_path, monkeypatch):
     return DATASETS.build(section, raw=tmp_path / "raw")
 
 
-def test_examples_keep_the_contract(dataset):
+def test_examples_have_the_documented_types_and_shapes(dataset):
     for images, labels, factors in (dataset.training(), dataset.test()):
         assert images.dtype == np.uint8
         assert images.ndim == 4
@@ -50,10 +50,10 @@ def test_examples_keep_the_contract(dataset):
             assert (factors.max(0) == np.array(list(dataset.factors.values())) - 1).all()
 
 
-def test_prepared_is_the_data_split_and_nothing_else(dataset, tmp_path):
+def test_prepared_data_are_the_split_data_unchanged(dataset, tmp_path):
     prepared = store(dataset, tmp_path / "prepared")
     training = dataset.training()
-    train, valid = split(dataset, len(training.images))
+    train, valid = split_indices(dataset, len(training.images))
 
     for stored, source, indices in (
         (prepared.train, training, train),
@@ -68,11 +68,11 @@ def test_prepared_is_the_data_split_and_nothing_else(dataset, tmp_path):
     assert (len(prepared.train), len(prepared.valid)) == (20, 6)
     assert prepared.name == dataset.name
     assert prepared.classes == dataset.classes
-    assert list(prepared.factors.items()) == list(dataset.factors.items())  # that of the columns
+    assert list(prepared.factors.items()) == list(dataset.factors.items())  # in the order of the columns
 
 
 @pytest.mark.parametrize("name", list(DATASETS))
-def test_a_row_is_called_what_its_data_set_is_called(name):
+def test_rows_have_the_names_of_their_data_sets(name):
     assert DATASETS[name].name == name
 
 
@@ -91,7 +91,7 @@ def test_idx_sets_agree_with_torchvision(name):
     assert [n.removesuffix(".gz") for n in ours] == [n.removesuffix(".gz") for n, _ in theirs.resources]
 
 
-def test_idx_sets_without_known_sha256_are_verified_by_torchvisions_md5(tmp_path, monkeypatch):
+def test_idx_sets_without_sha256_are_verified_by_the_md5_that_torchvision_lists(tmp_path, monkeypatch):
     from torchvision import datasets
 
     contents, arrays = idx_files()
@@ -109,5 +109,5 @@ def test_idx_sets_without_known_sha256_are_verified_by_torchvisions_md5(tmp_path
 
     damaged = folder / "t10k-labels-idx1-ubyte.gz"
     damaged.write_bytes(compressed(b"something else"))
-    with pytest.raises(VaelineError, match=rf"{damaged}: damaged .* delete it and put"):
+    with pytest.raises(VaelineError, match=rf"{damaged}: damaged .*`rm .*` and put"):
         DATASETS.build({"name": "kmnist"}, raw=tmp_path).training()

@@ -4,12 +4,12 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from vaeline.data.catalog import DATASETS
-from vaeline.data.split import split
+from vaeline.data.split import split_indices
 
 DIGITS = DATASETS.build({"name": "digits"}, raw=None)
 
 
-def test_every_grey_level_is_rounded_to_the_nearest():
+def test_grey_levels_are_rounded_to_the_nearest():
     images = np.concatenate([DIGITS.training().images, DIGITS.test().images])
     levels = load_digits().images
     for level in range(17):
@@ -17,7 +17,7 @@ def test_every_grey_level_is_rounded_to_the_nearest():
         assert set(images[:, 0][levels == level]) == {int(expected)}
 
 
-def test_images_and_labels_stay_together_in_the_order_of_scikit_learn():
+def test_images_and_labels_are_in_the_order_of_scikit_learn():
     theirs = load_digits()
     np.testing.assert_array_equal(
         np.concatenate([DIGITS.training().labels, DIGITS.test().labels]), theirs.target
@@ -26,14 +26,14 @@ def test_images_and_labels_stay_together_in_the_order_of_scikit_learn():
     np.testing.assert_array_equal(brightest, theirs.data[1415:] == 16)
 
 
-def test_the_test_set_begins_with_a_form_and_the_training_set_holds_the_default_sizes():
-    # A form begins with the ten digits, three times over.
+def test_the_test_set_begins_with_a_form_and_the_default_sizes_use_the_whole_training_set():
+    # A form begins with three runs of the ten digits.
     np.testing.assert_array_equal(DIGITS.test().labels[:30], np.tile(np.arange(10), 3))
-    train, valid = split(DIGITS, len(DIGITS.training().labels))
+    train, valid = split_indices(DIGITS, len(DIGITS.training().labels))
     assert (len(train), len(valid), len(DIGITS.test().labels)) == (1200, 215, 382)
     assert len(train) + len(valid) == len(DIGITS.training().labels)
 
 
-def test_every_class_is_in_the_test_set_in_about_equal_number():
+def test_the_classes_of_the_test_set_are_about_equally_large():
     counts = np.bincount(DIGITS.test().labels, minlength=10)
     assert counts.min() >= 30

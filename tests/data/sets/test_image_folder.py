@@ -22,7 +22,7 @@ def contents(*parts):
     return sorted(image.tobytes() for part in parts for image in part.images[:])
 
 
-def test_a_flat_folder_is_one_class_and_every_image_is_in_one_of_the_sets(tmp_path):
+def test_a_flat_folder_is_one_class_and_every_image_is_in_exactly_one_set(tmp_path):
     images = image_files(tmp_path / "mine", FLAT)
     dataset = mine(tmp_path, test_share=0.25)
     assert (len(dataset.training().images), len(dataset.test().images)) == (30, 10)
@@ -31,7 +31,7 @@ def test_a_flat_folder_is_one_class_and_every_image_is_in_one_of_the_sets(tmp_pa
     assert not dataset.training().labels.any()
 
 
-def test_folders_are_classes_and_what_lies_deeper_belongs_to_them(tmp_path):
+def test_folders_are_classes_including_deeper_folders(tmp_path):
     names = [f"{'dog/old' if i % 2 else 'cat'}/{i:02}.png" for i in range(40)]
     images = image_files(tmp_path / "mine", names)
     dataset = mine(tmp_path)
@@ -41,7 +41,7 @@ def test_folders_are_classes_and_what_lies_deeper_belongs_to_them(tmp_path):
         assert part.labels.tolist() == [label[image.tobytes()] for image in part.images[:]]
 
 
-def test_train_and_test_are_the_sets_where_they_are_there(tmp_path):
+def test_train_and_test_folders_are_the_two_sets(tmp_path):
     training = image_files(tmp_path / "mine", [f"train/{'ab'[i % 2]}/{i:02}.png" for i in range(20)])
     test = image_files(tmp_path / "mine", [f"test/{'bc'[i % 2]}/{i:02}.png" for i in range(6)], seed=1)
     dataset = mine(tmp_path)
@@ -54,14 +54,14 @@ def test_train_and_test_are_the_sets_where_they_are_there(tmp_path):
     assert dataset.test().labels.tolist() == [1] * 3 + [2] * 3
 
 
-def test_a_new_file_moves_no_other_to_another_set_but_at_the_edge(tmp_path):
+def test_a_new_file_moves_at_most_one_other_file_to_another_set(tmp_path):
     image_files(tmp_path / "mine", FLAT)
     before = contents(mine(tmp_path).test())
     image_files(tmp_path / "mine", ["new.png"], seed=1)
     assert len(set(before) & set(contents(mine(tmp_path).test()))) >= len(before) - 1
 
 
-def test_the_same_folder_is_stored_as_the_same_bytes_in_any_piece(tmp_path, monkeypatch):
+def test_the_stored_bytes_do_not_depend_on_the_chunk_size(tmp_path, monkeypatch):
     image_files(tmp_path / "mine", FLAT)
     first = store(mine(tmp_path), tmp_path / "a")
     monkeypatch.setattr(storing, "PIECE_BYTES", 1000)
@@ -70,7 +70,7 @@ def test_the_same_folder_is_stored_as_the_same_bytes_in_any_piece(tmp_path, monk
     assert list((tmp_path / "data" / "raw").iterdir()) == []
 
 
-def test_grey_is_one_channel_and_an_absolute_path_is_itself(tmp_path):
+def test_grey_images_have_one_channel_and_an_absolute_path_is_used_as_it_is(tmp_path):
     image_files(tmp_path / "mine", FLAT)
     dataset = mine(tmp_path / "elsewhere", folder=str(tmp_path / "mine"), mode="grey", size=8)
     assert dataset.training().images.shape == (36, 1, 8, 8)
@@ -99,13 +99,13 @@ def test_broken_files_are_listed_and_left_out_with_their_labels(tmp_path, capsys
     assert len(part.labels) == 19
 
 
-def test_more_broken_files_than_allowed_are_one_line_with_the_first_names(tmp_path):
+def test_too_many_broken_files_are_a_one_line_error_with_the_first_names(tmp_path):
     image_files(tmp_path / "mine", FLAT)
     for i in range(10, 30):
         (tmp_path / "mine" / f"{i:03}.png").write_bytes(b"")
-    with pytest.raises(VaelineError) as refusal:
+    with pytest.raises(VaelineError) as caught:
         mine(tmp_path, max_broken=0.05).training()
-    text = str(refusal.value)
+    text = str(caught.value)
     assert "of 36 images are broken, more than data.image_folder.max_broken = 0.05 allows: 010.png (" in text
     assert text.count(".png (") == 3
     assert "\n" not in text
@@ -115,14 +115,14 @@ def test_more_broken_files_than_allowed_are_one_line_with_the_first_names(tmp_pa
     ("names", "options", "words"),
     [
         (FLAT, {"folder": ""}, "data.image_folder.folder is empty: set it"),
-        (FLAT, {"folder": "nowhere"}, "there is no folder .*nowhere"),
-        (["a/notes.png/x.png"], {"folder": "mine/a/notes.png/x.png"}, "there is no folder"),
-        ([*FLAT, "a/b.png"], {}, "000.png lies beside class folders"),
+        (FLAT, {"folder": "nowhere"}, "no folder .*nowhere: set it"),
+        (["a/notes.png/x.png"], {"folder": "mine/a/notes.png/x.png"}, "no folder .*x.png: set it"),
+        ([*FLAT, "a/b.png"], {}, "000.png is beside class folders"),
         (["1.png", "2.png", "3.png"], {}, "1 images for train, at least 4 needed"),
         (["train/1.png", "other/2.png"], {"folder": "mine/empty"}, "no images in it"),
     ],
 )
-def test_a_folder_that_cannot_be_used_is_one_line(tmp_path, names, options, words):
+def test_a_folder_that_cannot_be_used_is_a_one_line_error(tmp_path, names, options, words):
     image_files(tmp_path / "mine", names)
     (tmp_path / "mine" / "empty").mkdir()
     with pytest.raises(VaelineError, match=words):
@@ -133,7 +133,7 @@ def test_a_folder_that_cannot_be_used_is_one_line(tmp_path, names, options, word
     ("option", "value"),
     [("size", 4), ("mode", "colour"), ("test_share", 0.0), ("test_share", 1.0), ("max_broken", -0.1)],
 )
-def test_options_out_of_range_are_refused_by_name(tmp_path, option, value):
+def test_options_out_of_range_are_rejected_by_name(tmp_path, option, value):
     with pytest.raises(VaelineError, match=rf"data\.image_folder\.{option} = {value!r} is not allowed"):
         mine(tmp_path, **{option: value})
 
@@ -141,7 +141,7 @@ def test_options_out_of_range_are_refused_by_name(tmp_path, option, value):
 PEAK = """
 import sys
 from pathlib import Path
-from vaeline.data.datasets import DATASETS
+from vaeline.data.catalog import DATASETS
 from vaeline.data.storing import store
 options = {"folder": sys.argv[1], "size": 256}
 store(DATASETS.build({"name": "image_folder", "image_folder": options}, raw=Path("data/raw")), "prepared")
@@ -149,7 +149,7 @@ print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """
 
 
-def test_four_times_as_many_images_take_no_more_memory(tmp_path):
+def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
     (folder := tmp_path / "once").mkdir()
     image_files(folder, [f"{i}.png" for i in range(4)], side=32)
     peaks = []
@@ -160,5 +160,5 @@ def test_four_times_as_many_images_take_no_more_memory(tmp_path):
         command = [sys.executable, "-c", PEAK, str(many)]
         ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
         peaks.append(int(ran.stdout.split()[-1]) / 1024)
-    # 900 images more are 177 MB.
+    # The additional 900 images take 177 MB.
     assert peaks[1] - peaks[0] < 30

@@ -21,7 +21,7 @@ def build(raw, **options):
 
 
 @pytest.mark.parametrize("size", [28, 105])
-def test_drawings_are_torchvisions_resized_and_inverted(raw, size):
+def test_drawings_are_those_of_torchvision_resized_and_inverted(raw, size):
     ours = build(raw, size=size)
     for part, background in ((ours.training(), True), (ours.test(), False)):
         name = "images_background" if background else "images_evaluation"
@@ -32,19 +32,19 @@ def test_drawings_are_torchvisions_resized_and_inverted(raw, size):
         assert sorted(image.tobytes() for image in part.images) == expected
 
 
-def test_most_of_a_drawing_is_black(raw):
-    """Nine pixels in ten of the archive's are white, which is paper."""
+def test_the_background_of_a_drawing_is_black(raw):
+    """Nine in ten pixels in the archive are white, which is the paper."""
     assert build(raw).training().images.mean() == pytest.approx(25.5, rel=0.1)
 
 
-def test_the_label_is_the_alphabet_and_the_test_set_has_others(raw):
+def test_labels_are_alphabets_and_the_test_set_has_other_ones(raw):
     ours = build(raw)
     assert ours.classes == ("Greek", "Gurmukhi", "Latin")
     assert ours.training().labels.tolist() == [0] * 16 + [2] * 16
     assert ours.test().labels.tolist() == [1] * 16
 
 
-def test_a_drawing_that_cannot_be_decoded_is_one_line(raw, monkeypatch):
+def test_a_drawing_that_cannot_be_decoded_is_a_one_line_error(raw, monkeypatch):
     archive = raw / "omniglot-py" / "images_background.zip"
     with zipfile.ZipFile(archive, "a") as packed:
         packed.writestr("images_background/Greek/character03/0009_01.png", b"no image")

@@ -3,7 +3,7 @@ import pytest
 from sklearn.datasets import load_sample_images
 
 from vaeline.data.catalog import DATASETS
-from vaeline.data.split import split
+from vaeline.data.split import split_indices
 
 
 def patches(side):
@@ -11,7 +11,7 @@ def patches(side):
 
 
 @pytest.mark.parametrize("side", [8, 32, 64])
-def test_every_square_of_the_photographs_is_there_once_and_the_test_set_is_at_the_right(side):
+def test_every_square_is_used_once_and_the_test_set_is_at_the_right(side):
     dataset = patches(side)
     rows, columns = 427 // side, 640 // side
     first = columns * 4 // 5
@@ -29,8 +29,8 @@ def test_every_square_of_the_photographs_is_there_once_and_the_test_set_is_at_th
         assert labels.tolist() == [label for _, label in expected]
 
 
-def test_the_default_sizes_are_those_that_its_words_say():
+def test_the_default_sizes_are_the_documented_ones():
     dataset = patches(32)
-    train, valid = split(dataset, len(dataset.training().images))
+    train, valid = split_indices(dataset, len(dataset.training().images))
     assert (len(train), len(valid), len(dataset.test().images)) == (375, 41, 104)
     assert not set(train) & set(valid)

@@ -1,4 +1,4 @@
-"""Sprites: what is drawn against the areas and places that formulas give, and the grid that is published."""
+"""Sprites against areas and positions from formulas, and against the published grid."""
 
 import math
 import tracemalloc
@@ -8,7 +8,7 @@ import pytest
 
 from vaeline.core.errors import VaelineError
 from vaeline.data.catalog import DATASETS
-from vaeline.data.sets.sprites import RADIUS, SPRITE_SIDE, Drawings, draw, values
+from vaeline.data.sets.sprites import RADIUS, SPRITE_SIDE, SpriteImages, draw_sprites, factor_values
 
 WHOLE = {"scale": 6, "orientation": 40, "x": 32, "y": 32}
 FULL = (3, 6, 40, 32, 32)
@@ -20,16 +20,16 @@ def sprites(**options):
 
 
 def drawn(shape: int, scale: float, angle: float, x: float = MIDDLE, y: float = MIDDLE) -> np.ndarray:
-    return draw(np.array([shape]), *(np.array([v]) for v in (scale, angle, x, y)))[0]
+    return draw_sprites(np.array([shape]), *(np.array([v]) for v in (scale, angle, x, y)))[0]
 
 
-def test_the_whole_grid_is_the_published_one():
-    """3 × 6 × 40 × 32 × 32 = 737,280; scales 0.5 … 1, angles 0 … 2π in 39 steps, places a pixel apart."""
+def test_the_whole_grid_is_that_of_dsprites():
+    """3 × 6 × 40 × 32 × 32 = 737,280; scales 0.5 … 1, angles 0 … 2π in 39 steps, positions a pixel apart."""
     whole = sprites(**WHOLE)
     assert tuple(whole.factors.values()) == FULL
     assert len(whole.training().images) + len(whole.test().images) == 737_280
     steps = np.stack([np.minimum(np.arange(40), n - 1) for n in FULL], axis=1)
-    scale, angle, x, y = values(steps, FULL)
+    scale, angle, x, y = factor_values(steps, FULL)
     np.testing.assert_allclose(scale[:6], [0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
     np.testing.assert_allclose(angle, np.linspace(0, 2 * math.pi, 40))
     np.testing.assert_allclose(np.diff(x[:32]), 1)
@@ -43,16 +43,17 @@ AREAS = {0: 2 * RADIUS**2, 1: math.pi * RADIUS**2 / 2}
 
 @pytest.mark.parametrize("shape", AREAS)
 @pytest.mark.parametrize("scale", [0.5, 1.0])
-def test_areas_are_those_of_the_formulas_whatever_the_orientation(shape, scale):
+def test_areas_agree_with_formulas_at_every_orientation(shape, scale):
     angles = np.linspace(0.1, 6, 50)
-    one = np.ones(50)
-    seen = (draw(shape * one, scale * one, angles, MIDDLE * one, MIDDLE * one) == 255).sum((1, 2))
-    assert seen.mean() == pytest.approx(AREAS[shape] * scale**2, rel=0.01)
-    assert seen == pytest.approx(AREAS[shape] * scale**2, rel=0.1)
+    ones = np.ones(50)
+    images = draw_sprites(shape * ones, scale * ones, angles, MIDDLE * ones, MIDDLE * ones)
+    areas = (images == 255).sum((1, 2))
+    assert areas.mean() == pytest.approx(AREAS[shape] * scale**2, rel=0.01)
+    assert areas == pytest.approx(AREAS[shape] * scale**2, rel=0.1)
 
 
 def test_images_are_black_and_white_and_no_shape_is_cut_off():
-    """Also at the largest scale and in the corners: the area in any place is that in the middle."""
+    """At the largest scale, the area is the same in the corners as in the middle."""
     dataset = sprites(scale=1, orientation=10, x=2, y=2)
     images = dataset.training().images[:]
     assert set(np.unique(images)) == {0, 255}
@@ -64,32 +65,31 @@ def test_images_are_black_and_white_and_no_shape_is_cut_off():
             assert len(areas) == 1
 
 
-def test_x_moves_to_the_right_and_y_upward_by_their_pixels():
+def test_x_moves_a_shape_to_the_right_and_y_upwards():
     a, right, up = (drawn(2, 0.8, 0.3, 30.5 + dx, 30.5 - dy) for dx, dy in ((0, 0), (7, 0), (0, 5)))
     np.testing.assert_array_equal(np.roll(a, 7, axis=1), right)
     np.testing.assert_array_equal(np.roll(a, -5, axis=0), up)
 
 
-def test_orientation_turns_the_shape_to_the_left():
+def test_orientation_rotates_a_shape_anticlockwise():
     for shape in range(3):
         still = drawn(shape, 1.0, 0.0)
         np.testing.assert_array_equal(np.rot90(still), drawn(shape, 1.0, math.pi / 2))
     heart = drawn(2, 1.0, 0.0)
     np.testing.assert_array_equal(heart, heart[:, ::-1])
-    assert (heart[: SPRITE_SIDE // 2] > 0).sum() > 1.2 * (
-        heart[SPRITE_SIDE // 2 :] > 0
-    ).sum()  # its point is below
+    upper, lower = (heart[: SPRITE_SIDE // 2] > 0).sum(), (heart[SPRITE_SIDE // 2 :] > 0).sum()
+    assert upper > 1.2 * lower  # the tip is at the bottom
 
 
-def test_equal_images_of_the_default_part_are_small_symmetric_shapes_turned_onto_themselves():
+def test_only_small_symmetric_shapes_of_the_default_grid_have_equal_images():
     dataset = sprites()
     assert dataset.factors == {"shape": 3, "scale": 6, "orientation": 10, "x": 8, "y": 8}
     parts = dataset.training(), dataset.test()
     images, factors = (np.concatenate([p[i][:] for p in parts]) for i in (0, 2))
     assert len(images) == 11_520
     same: dict[bytes, list] = {}
-    for image, made_of in zip(np.packbits(images > 0, axis=-1), factors, strict=True):
-        same.setdefault(image.tobytes(), []).append(made_of)
+    for image, factor in zip(np.packbits(images > 0, axis=-1), factors, strict=True):
+        same.setdefault(image.tobytes(), []).append(factor)
     pairs = [np.array(rows) for rows in same.values() if len(rows) > 1]
     assert len(pairs) == 64
     for pair in pairs:
@@ -98,28 +98,30 @@ def test_equal_images_of_the_default_part_are_small_symmetric_shapes_turned_onto
         assert (np.ptp(pair, axis=0) > 0).tolist() == [False, False, True, False, False]
 
 
-def test_every_combination_is_there_once_and_the_test_set_is_the_same_for_every_split():
-    first, other = (DATASETS.build({"name": "sprites", "split_seed": seed}, raw=None) for seed in (0, 1))
+def test_every_combination_occurs_once_and_the_test_set_does_not_depend_on_the_split():
+    first, second = (DATASETS.build({"name": "sprites", "split_seed": seed}, raw=None) for seed in (0, 1))
     sizes = tuple(first.factors.values())
     places = [np.ravel_multi_index(part.factors.T, sizes) for part in (first.training(), first.test())]
     assert sorted(np.concatenate(places)) == list(range(11_520))
-    np.testing.assert_array_equal(first.test().factors, other.test().factors)
+    np.testing.assert_array_equal(first.test().factors, second.test().factors)
     assert (first.train_size, first.valid_size, len(first.test().images)) == (9_216, 1_152, 1_152)
     assert (first.training().labels == first.training().factors[:, 0]).all()
 
 
-def test_an_image_is_that_of_its_factors_however_it_is_asked_for():
+def test_an_image_depends_on_its_factors_and_not_on_the_indexing():
     examples = sprites().training()
     rows = np.array([5000, 3, 700])
-    alone = [drawn(f[0], *(v[0] for v in values(f[None], (3, 6, 10, 8, 8)))) for f in examples.factors[rows]]
+    alone = [
+        drawn(f[0], *(v[0] for v in factor_values(f[None], (3, 6, 10, 8, 8)))) for f in examples.factors[rows]
+    ]
     np.testing.assert_array_equal(examples.images[rows][:, 0], alone)
     np.testing.assert_array_equal(examples.images[3:4], examples.images[np.array([3])])
 
 
-def test_memory_stays_flat_while_the_whole_grid_waits():
-    """A piece is drawn a few hundred at a time: at most 8 MiB of coordinates beside its own 16 MiB."""
+def test_memory_stays_flat_while_many_images_are_drawn():
+    """Images are drawn a few hundred at a time, with at most 80 MiB in addition to their own 16 MiB."""
     factors = np.zeros((4096, 5), np.int64)
-    images = Drawings(factors, FULL)
+    images = SpriteImages(factors, FULL)
     images[:1]
     tracemalloc.start()
     images[:]
@@ -138,7 +140,7 @@ def test_memory_stays_flat_while_the_whole_grid_waits():
     ],
     ids=str,
 )
-def test_a_bad_option_is_one_line(options, line):
+def test_a_wrong_option_is_a_one_line_error(options, line):
     with pytest.raises(VaelineError, match=line) as caught:
         sprites(**options)
     assert "\n" not in str(caught.value)

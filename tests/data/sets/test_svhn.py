@@ -5,7 +5,7 @@ from tests.support import archives
 from vaeline.data.catalog import DATASETS
 
 
-def test_images_and_labels_are_torchvisions_and_ten_is_the_digit_zero(tmp_path, monkeypatch):
+def test_images_and_labels_are_those_of_torchvision_and_label_ten_means_zero(tmp_path, monkeypatch):
     archives.svhn(tmp_path / "raw", monkeypatch)
     ours = DATASETS.build({"name": "svhn"}, raw=tmp_path / "raw")
     for part, split in ((ours.training(), "train"), (ours.test(), "test")):

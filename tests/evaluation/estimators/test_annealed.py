@@ -12,10 +12,16 @@ from tests.support.linear_gaussian import LATENT, LinearGaussian, images
 from tests.support.small import shown_to, split, vae
 from vaeline.core.numerics import log_mean_exp
 from vaeline.data.observations import pixels
+from vaeline.evaluation.chunks import DECODER_ROWS
 from vaeline.evaluation.estimators import annealed as module
-from vaeline.evaluation.estimators.annealed import PILOTS, ais_beside_bound, annealed, temperatures
-from vaeline.evaluation.estimators.bounds import BOUND_ROWS
+from vaeline.evaluation.estimators.annealed import (
+    PILOTS,
+    ais_against_bound,
+    annealed_importance_sampling,
+    temperatures,
+)
 from vaeline.evaluation.estimators.estimate import Estimate
+from vaeline.evaluation.observing import evaluation_set
 from vaeline.models.catalog import MODELS
 from vaeline.runtime.processes import each
 
@@ -47,7 +53,7 @@ IDS = ["one layer", "two layers"]
 def weights(model: nn.Module, steps: int) -> torch.Tensor:
     """Returns log w − log p(x) of many single chains, [COPIES, N]."""
     x = images(N)
-    seen = annealed(model, x.repeat(COPIES, 1, 1, 1), steps, chains=1)
+    seen = annealed_importance_sampling(model, x.repeat(COPIES, 1, 1, 1), steps, chains=1)
     return seen.log_likelihood.reshape(COPIES, N) - model.evidence(x)
 
 
@@ -55,7 +61,7 @@ def weights(model: nn.Module, steps: int) -> torch.Tensor:
 @pytest.mark.parametrize(("first_step", "gain"), [(0.2, 0.1), (0.2, 2.0), (0.4, 0.0)])
 def test_the_expected_weight_is_the_evidence_whatever_the_step_size(monkeypatch, model, first_step, gain):
     monkeypatch.setattr(module, "FIRST_STEP", first_step)
-    monkeypatch.setattr(module, "GAIN", gain)
+    monkeypatch.setattr(module, "STEP_SIZE_GAIN", gain)
     ratios = weights(model, steps=24).exp()
     mean, error = ratios.mean(0), ratios.std(0) / COPIES**0.5
     assert ((mean - 1) / error).abs().max() < 4
@@ -73,7 +79,7 @@ def test_it_is_a_lower_bound_on_average_and_nearer_with_more_steps(model):
 @pytest.mark.parametrize("model", ORACLES, ids=IDS)
 def test_with_many_steps_each_image_has_its_evidence_and_every_chain_counts(model):
     x = images(30)
-    seen = annealed(model, x, steps=300)
+    seen = annealed_importance_sampling(model, x, steps=300)
     difference = seen.log_likelihood - model.evidence(x)
     assert difference.abs().max() < 0.5
     assert abs(difference.mean()) < 4 * difference.std() / 30**0.5
@@ -87,16 +93,16 @@ def test_it_does_not_use_q(monkeypatch):
     seen = []
     for q in ({}, {"shift": 5.0, "stretch": 100.0}):
         torch.manual_seed(3)
-        seen.append(annealed(LinearGaussian(False, **q), x, 10))
+        seen.append(annealed_importance_sampling(LinearGaussian(False, **q), x, 10))
     assert torch.equal(seen[0].log_likelihood, seen[1].log_likelihood)
     monkeypatch.delattr(LinearGaussian, "infer")
-    annealed(LinearGaussian(False), x, 2)
+    annealed_importance_sampling(LinearGaussian(False), x, 2)
 
 
 def test_one_step_is_importance_sampling_from_the_prior_without_the_pilots():
     model, x = LinearGaussian(False), images(N)
     torch.manual_seed(2)
-    seen = annealed(model, x, steps=1, chains=7)
+    seen = annealed_importance_sampling(model, x, steps=1, chains=7)
     torch.manual_seed(2)
     (z,) = each([1], lambda _: model.prior_sample((PILOTS + 7, N)))
     log_weights = model.decode(z).log_prob(x.float() / 255)[PILOTS:].detach()
@@ -107,13 +113,15 @@ def test_one_step_is_importance_sampling_from_the_prior_without_the_pilots():
 
 def test_trajectories_that_leave_the_numbers_are_refused(monkeypatch):
     monkeypatch.setattr(module, "FIRST_STEP", 1e200)
-    monkeypatch.setattr(module, "GAIN", 0.0)
+    monkeypatch.setattr(module, "STEP_SIZE_GAIN", 0.0)
     model, x = LinearGaussian(False), images(N)
     torch.manual_seed(2)
-    stuck = annealed(model, x, steps=5)
+    stuck = annealed_importance_sampling(model, x, steps=5)
     assert (stuck.acceptance == 0).all()
     torch.manual_seed(2)
-    torch.testing.assert_close(stuck.log_likelihood, annealed(model, x, steps=1).log_likelihood)
+    torch.testing.assert_close(
+        stuck.log_likelihood, annealed_importance_sampling(model, x, steps=1).log_likelihood
+    )
 
 
 @torch.no_grad()
@@ -130,18 +138,18 @@ def by_quadrature(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
 def test_every_model_agrees_with_quadrature(name):
     sizes = {"name": name, "two_layer": {"latent_dim": 1, "hidden_dim": 8}, "ladder": {"layers": 2}}
     model = vae(model=sizes, latent_dim=2 if name in ("vae", "conditional") else 1).eval()
-    x = model.evaluation_set(split(N_QUADRATURE))
+    x = evaluation_set(model, split(N_QUADRATURE))
     exact = by_quadrature(model, shown_to(model, N_QUADRATURE))
-    seen = annealed(model, x, steps=150)
+    seen = annealed_importance_sampling(model, x, steps=150)
     difference = seen.log_likelihood - exact
     assert difference.abs().max() < 0.5
     assert abs(difference.mean()) < 4 * difference.std() / N_QUADRATURE**0.5
     assert all(p.grad is None for p in model.parameters())
 
 
-@pytest.mark.parametrize("rows", [1, 3 * 20, BOUND_ROWS])
+@pytest.mark.parametrize("rows", [1, 3 * 20, DECODER_ROWS])
 def test_images_stay_in_order_and_rows_within_bounds_whatever_the_chunks(monkeypatch, rows):
-    monkeypatch.setattr("vaeline.evaluation.estimators.bounds.BOUND_ROWS", rows)
+    monkeypatch.setattr("vaeline.evaluation.chunks.DECODER_ROWS", rows)
     asked = []
 
     class Counting(LinearGaussian):
@@ -150,7 +158,7 @@ def test_images_stay_in_order_and_rows_within_bounds_whatever_the_chunks(monkeyp
             return super().joint(z)
 
     model, x = Counting(False), images(7)
-    seen = annealed(model, x, steps=100)
+    seen = annealed_importance_sampling(model, x, steps=100)
     assert (seen.log_likelihood - model.evidence(x)).abs().max() < 0.7
     assert max(asked) <= max(rows, PILOTS + module.CHAINS)
 
@@ -165,10 +173,10 @@ def test_temperatures_rise_from_the_prior_to_the_posterior():
 def test_beside_a_bound_it_stands_on_the_same_images():
     model, x = LinearGaussian(False), images(9)
     evidence = model.evidence(x)
-    assert ais_beside_bound(model, x, evidence, 0, 10) == {}
-    seen = ais_beside_bound(model, x, evidence, 3, 200)
+    assert ais_against_bound(model, x, evidence, 0, 10) == {}
+    seen = ais_against_bound(model, x, evidence, 3, 200)
     torch.testing.assert_close(seen["iwae_on_ais_images"], evidence[[0, 4, 8]])
     torch.testing.assert_close(seen["ais_minus_iwae"], seen["ais"] - evidence[[0, 4, 8]])
     assert seen["ais_minus_iwae"].abs().max() < 0.5
     assert all(len(values) == 3 for values in seen.values())
-    assert len(ais_beside_bound(model, x, evidence, 100, 2)["ais"]) == 9
+    assert len(ais_against_bound(model, x, evidence, 100, 2)["ais"]) == 9

@@ -7,17 +7,14 @@ from torch import nn
 
 from tests.support.linear_gaussian import LinearGaussian, images
 from tests.support.small import digits, shown, vae
+from vaeline.evaluation.chunks import DECODER_PIXELS, DECODER_ROWS, even_indices, rows_at_a_time
 from vaeline.evaluation.estimators.bounds import (
-    BOUND_ROWS,
-    PIXELS,
     ImportanceBounds,
     compute_elbo,
     compute_iwae_bound,
     elbo_terms,
-    evenly_spread,
     importance_bounds,
     k_grid,
-    rows_of,
 )
 from vaeline.evaluation.estimators.estimate import Estimate
 from vaeline.runtime.processes import each
@@ -99,13 +96,13 @@ class Scripted(nn.Module):
 
 
 @pytest.mark.parametrize("shift", [0.0, -1e4, 1e4])
-@pytest.mark.parametrize("rows", [BOUND_ROWS, 2, 1])
+@pytest.mark.parametrize("rows", [DECODER_ROWS, 2, 1])
 @pytest.mark.parametrize(
     ("weights", "ess"),
     [([1.0, 2.0, 3.0, 4.0], 100 / 30), ([1.0] * 4, 4.0), ([1e-30, 5.0, 1e-30, 1e-30], 1.0)],
 )
 def test_bound_and_effective_sample_size_of_known_weights(monkeypatch, weights, ess, rows, shift):
-    monkeypatch.setattr("vaeline.evaluation.estimators.bounds.BOUND_ROWS", rows)
+    monkeypatch.setattr("vaeline.evaluation.chunks.DECODER_ROWS", rows)
     weights = torch.tensor(weights, dtype=torch.float64)
     image = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
     seen = importance_bounds(Scripted(weights.log() + shift), image, (1, 3, 4))
@@ -131,14 +128,14 @@ class Counting(nn.Module):
         return torch.zeros(self.shape)
 
 
-@pytest.mark.parametrize("copies", [1, BOUND_ROWS // 64 + 6])
+@pytest.mark.parametrize("copies", [1, DECODER_ROWS // 64 + 6])
 def test_more_samples_than_fit_at_a_time_give_the_bound_and_the_size_of_all_of_them(copies):
     """K = 5,000 beyond the rows of a chunk, and for many images in more than one chunk of images as well."""
     log_weights = 3 * torch.randn(2 * 5000, dtype=torch.float64) - 90
     image = torch.zeros(copies, 1, 8, 8, dtype=torch.uint8)
     ks = (1, 20, 2500, 5000)
     seen = importance_bounds(Scripted(log_weights), image, ks)
-    for of_chunk, own in zip(seen.bounds.split(BOUND_ROWS // 64), log_weights.split(5000), strict=False):
+    for of_chunk, own in zip(seen.bounds.split(DECODER_ROWS // 64), log_weights.split(5000), strict=False):
         expected = torch.stack([own[:k].exp().mean().log() for k in ks])
         torch.testing.assert_close(of_chunk, expected.expand(len(of_chunk), 4), rtol=1e-12, atol=1e-12)
     w = log_weights[:5000].exp()
@@ -163,9 +160,9 @@ def test_the_last_doubling_is_what_the_second_half_of_the_samples_added():
 
 
 def test_images_are_chosen_evenly_over_the_whole_set():
-    assert evenly_spread(9, 3).tolist() == [0, 4, 8]
-    assert evenly_spread(4, 100).tolist() == [0, 1, 2, 3]
-    assert len(set(evenly_spread(10_000, 1000).tolist())) == 1000
+    assert even_indices(9, 3).tolist() == [0, 4, 8]
+    assert even_indices(4, 100).tolist() == [0, 1, 2, 3]
+    assert len(set(even_indices(10_000, 1000).tolist())) == 1000
 
 
 @pytest.mark.parametrize("k", [1, 100, 5000])
@@ -173,7 +170,7 @@ def test_memory_does_not_grow_with_k(k):
     model = Counting()
     importance_bounds(model, torch.zeros(150, 1, 1, 1, dtype=torch.uint8), (k,))
     assert sum(model.rows) == 150 * k
-    assert max(model.rows) <= BOUND_ROWS
+    assert max(model.rows) <= DECODER_ROWS
 
 
 @pytest.mark.parametrize(
@@ -182,9 +179,9 @@ def test_memory_does_not_grow_with_k(k):
 )
 def test_the_larger_an_image_the_fewer_at_a_time(shape, rows):
     """So many that they have as many pixels as 2,048 of MNIST, one at the least."""
-    assert rows_of(shape) == rows
+    assert rows_at_a_time(shape) == rows
     assert rows * np.prod(shape) <= 2048 * 784
-    assert rows_of((3, 5000, 5000)) == 1
+    assert rows_at_a_time((3, 5000, 5000)) == 1
 
 
 @pytest.mark.parametrize("k", [1, 100, 500])
@@ -192,7 +189,7 @@ def test_memory_does_not_grow_with_the_size_of_an_image(k):
     model, images = Counting(), torch.zeros(40, 3, 256, 256, dtype=torch.uint8)
     importance_bounds(model, images, (k,))
     assert sum(model.rows) == 40 * k
-    assert max(model.rows) * images[0].numel() <= PIXELS
+    assert max(model.rows) * images[0].numel() <= DECODER_PIXELS
 
 
 def test_iwae_is_that_of_a_plain_loop_in_double_precision():
@@ -212,9 +209,9 @@ def test_iwae_is_that_of_a_plain_loop_in_double_precision():
                 assert seen.ess[image].item() == pytest.approx(ess)
 
 
-@pytest.mark.parametrize("rows", [1, 7, N, BOUND_ROWS])
+@pytest.mark.parametrize("rows", [1, 7, N, DECODER_ROWS])
 def test_every_image_is_scored_once_and_in_order_whatever_the_chunks(monkeypatch, rows):
-    monkeypatch.setattr("vaeline.evaluation.estimators.bounds.BOUND_ROWS", rows)
+    monkeypatch.setattr("vaeline.evaluation.chunks.DECODER_ROWS", rows)
     model, x = LinearGaussian(diagonal=False), images(N)
     evidence = model.evidence(x)  # which each draw gives exactly, so that chunks change no noise
     torch.testing.assert_close(elbo_terms(model, x, n_samples=3).elbo, evidence)

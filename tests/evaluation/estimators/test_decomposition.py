@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from tests.support.linear_gaussian import D, LinearGaussian
-from vaeline.evaluation.estimators.decomposition import decompose
+from vaeline.evaluation.estimators.decomposition import decompose_rate
 from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.inference import Inference, Layer
 
@@ -31,7 +31,7 @@ def images(codes: int, copies: int) -> torch.Tensor:
 
 
 def means(locs, scale, copies=400):
-    parts = decompose(Coded(torch.tensor(locs), scale), images(len(locs), copies), queries=10**6)
+    parts = decompose_rate(Coded(torch.tensor(locs), scale), images(len(locs), copies), queries=10**6)
     values = parts.mutual_information, parts.total_correlation, parts.dimension_kl
     return [(v.mean().item(), v.std().item() / len(v) ** 0.5) for v in values]
 
@@ -69,7 +69,7 @@ def test_overlapping_posteriors_agree_with_numerical_integration():
 
 def test_the_parts_add_up_to_the_kl():
     model, seen = Coded(torch.randn(5, 3), 0.7), images(5, 600)
-    parts = decompose(model, seen, queries=10**6)
+    parts = decompose_rate(model, seen, queries=10**6)
     total = parts.mutual_information + parts.total_correlation + parts.dimension_kl
     kl = model.infer(seen / 255).kl_terms().sum(1)
     assert abs((total - kl).mean()) < 4 * (total - kl).std() / len(total) ** 0.5
@@ -81,7 +81,7 @@ def test_it_is_not_given_for_models_that_it_is_not_defined_for():
             once = super().infer(x, k)
             return Inference(once.layers * 2, None)
 
-    assert decompose(Doubled(torch.randn(2, 2), 1.0), images(2, 5)) is None
+    assert decompose_rate(Doubled(torch.randn(2, 2), 1.0), images(2, 5)) is None
 
 
 def gaussian_images(n: int, covariance: torch.Tensor) -> torch.Tensor:
@@ -111,7 +111,7 @@ def test_of_linear_gaussian_inference_each_part_has_its_closed_form():
     information = 0.5 * (s.logdet() - v.log().sum())
     misfit = 0.5 * (s.diag() + 0.3**2 - 1 - s.diag().log()).sum()
 
-    parts = [decompose(model, gaussian_images(2000, covariance), queries=600) for _ in range(12)]
+    parts = [decompose_rate(model, gaussian_images(2000, covariance), queries=600) for _ in range(12)]
     for name, exact in (
         ("mutual_information", information),
         ("total_correlation", correlation),

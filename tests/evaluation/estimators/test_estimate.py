@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from vaeline.evaluation.estimators.estimate import Estimate, means, with_error
+from vaeline.evaluation.estimators.estimate import Estimate, estimate_text, means_with_errors
 
 
 def test_mean_and_standard_error_of_known_values():
@@ -23,7 +23,7 @@ def test_a_mean_that_float32_cannot_hold_is_held():
 
 
 def test_each_of_several_has_its_mean_and_its_error_under_its_name():
-    metrics = means({"elbo": torch.tensor([1.0, 3.0]), "mse": torch.tensor([5.0, 5.0, 5.0])})
+    metrics = means_with_errors({"elbo": torch.tensor([1.0, 3.0]), "mse": torch.tensor([5.0, 5.0, 5.0])})
     assert metrics == {"elbo": 2.0, "elbo_se": pytest.approx(1.0), "mse": 5.0, "mse_se": 0.0}
 
 
@@ -39,4 +39,4 @@ def test_each_of_several_has_its_mean_and_its_error_under_its_name():
     ],
 )
 def test_a_mean_is_shown_with_the_digits_that_its_error_allows(error, shown):
-    assert with_error({"elbo": -98.76543} | error, "elbo") == shown
+    assert estimate_text({"elbo": -98.76543} | error, "elbo") == shown

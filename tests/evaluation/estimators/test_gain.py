@@ -8,7 +8,8 @@ import torch
 from tests.support.linear_gaussian import LATENT, NOISE, D, LinearGaussian, images
 from tests.support.small import shown_to, split, vae
 from vaeline.evaluation.estimators.bounds import elbo_terms
-from vaeline.evaluation.estimators.gain import STEP, exchange_rate, gain
+from vaeline.evaluation.estimators.gain import STEP, exchange_rate, latent_gain
+from vaeline.evaluation.observing import evaluation_set
 from vaeline.models.catalog import MODELS
 from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.posteriors.catalog import POSTERIORS
@@ -75,7 +76,7 @@ def test_a_posterior_that_is_the_prior_has_no_exchange_rate():
 
 def test_the_gain_is_its_closed_form():
     """x independent of x': (Var x / σ²) Σ w²/(w² + σ²), since E[x] = m."""
-    found = gain(LinearGaussian(diagonal=True), images(N))
+    found = latent_gain(LinearGaussian(diagonal=True), images(N))
     expected = PIXEL / NOISE**2 * (SIGNAL / (1 + SIGNAL)).sum().item()
     assert abs(found["z_gain"] - expected) < 4 * found["z_gain_se"]
     assert found["z_gain_se"] < 0.1 * expected
@@ -87,11 +88,11 @@ def test_the_gain_of_given_images_is_that_of_all_their_pairs():
     told = model.q(shown / 255).mean @ model.w.T  # W E[z|x]
     off = torch.cdist(x, told).square()
     pairs = (off.sum() - off.trace()) / (300 * 299) - off.diagonal().mean()
-    found = gain(model, shown)
+    found = latent_gain(model, shown)
     assert abs(found["z_gain"] - (pairs / (2 * NOISE**2)).item()) < 4 * found["z_gain_se"]
 
 
-@pytest.mark.parametrize(("measure", "name"), [(gain, "z_gain"), (exchange_rate, "exchange_rate")])
+@pytest.mark.parametrize(("measure", "name"), [(latent_gain, "z_gain"), (exchange_rate, "exchange_rate")])
 def test_their_errors_are_those_of_repeated_sets(measure, name):
     model = Tuned(1.0)
     found = [measure(model, images(200)) for _ in range(60)]
@@ -103,13 +104,13 @@ def test_their_errors_are_those_of_repeated_sets(measure, name):
 def test_a_decoder_that_ignores_z_gains_nothing_from_it_whatever_the_rate():
     model = Deaf(diagonal=True)
     assert elbo_terms(model, images(50)).rate.mean() > 1
-    assert gain(model, images(50)) == {"z_gain": 0.0, "z_gain_se": 0.0}
+    assert latent_gain(model, images(50)) == {"z_gain": 0.0, "z_gain_se": 0.0}
 
 
 @pytest.mark.parametrize("name", list(MODELS))
 def test_every_model_has_a_gain(name):
     model = vae(model={"name": name}).eval()
-    found = gain(model, model.evaluation_set(split(60)))
+    found = latent_gain(model, evaluation_set(model, split(60)))
     assert found.keys() == {"z_gain", "z_gain_se"}
     assert all(map(math.isfinite, found.values()))
     assert found["z_gain_se"] > 0
@@ -124,7 +125,7 @@ def test_an_exchange_rate_is_there_for_one_layer_of_diagonal_gaussians_alone(par
     model = vae(**parts).eval()
     x = shown_to(model, 60)
     layers = model.infer(x).layers
-    found = exchange_rate(model, model.evaluation_set(split(60)))
+    found = exchange_rate(model, evaluation_set(model, split(60)))
     if len(layers) == 1 and layers[0].factorised:
         assert found.keys() == {"exchange_rate", "exchange_rate_se"}
         assert all(map(math.isfinite, found.values()))
@@ -134,21 +135,21 @@ def test_an_exchange_rate_is_there_for_one_layer_of_diagonal_gaussians_alone(par
 
 def test_they_are_of_images_from_the_whole_set_and_of_few_too(monkeypatch):
     model = LinearGaussian(diagonal=True)
-    assert gain(model, images(2))["z_gain_se"] >= 0
+    assert latent_gain(model, images(2))["z_gain_se"] >= 0
     monkeypatch.setattr("vaeline.evaluation.estimators.gain.GAIN_IMAGES", 3)
     ends = torch.cat([images(2), torch.full((5, 1, 1, D), 127, dtype=torch.uint8)])
     seen = []
     infer = model.infer
     model.infer = lambda x, k=1: seen.append(x) or infer(x, k)
-    gain(model, ends)
+    latent_gain(model, ends)
     assert torch.equal(seen[0], ends[[0, 3, 6]] / 255)
 
 
 def test_the_conditional_decoder_is_told_the_labels_of_the_image_it_explains():
     """Told those of the other image, its z would gain what the label alone does."""
     model = vae(model={"name": "conditional"}).eval()
-    images, conditioned, told = model.evaluation_set(split(20)), model.conditioned, []
+    images, conditioned, told = evaluation_set(model, split(20)), model.conditioned, []
     model.conditioned = lambda x: told.append(x.labels) or conditioned(x)
-    gain(model, images)
+    latent_gain(model, images)
     assert len(told) >= 2
     assert all(torch.equal(labels, images.labels) for labels in told)

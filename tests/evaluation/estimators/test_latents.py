@@ -4,7 +4,7 @@ from torch import nn
 from torch.distributions import Bernoulli, Distribution, Independent, MultivariateNormal
 
 from tests.support.small import digits, vae
-from vaeline.evaluation.estimators.latents import ACTIVITY_DRAWS, Latents, latents
+from vaeline.evaluation.estimators.latents import ACTIVITY_DRAWS, Latents, measure_latents
 from vaeline.models.catalog import MODELS
 from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.inference import Inference, Layer
@@ -36,7 +36,7 @@ UNBIASED = 100 / 99  # of the variance of a pixel that is 0 or 1 by halves: ¼ �
 
 
 def test_means_variances_and_kl_are_those_of_each_image():
-    seen = latents(Encoder([2.0, 0.0], [0.5, 1.0]), HALF_WHITE)
+    seen = measure_latents(Encoder([2.0, 0.0], [0.5, 1.0]), HALF_WHITE)
     assert seen.mean[:2].tolist() == [[0.0, 0.0], [2.0, 0.0]]
     torch.testing.assert_close(seen.variance, torch.tensor([0.5, 1.0]).expand(100, 2))
     narrow = 0.5 * (0.5 - 1) - 0.5 * torch.tensor(0.5).log().item()
@@ -49,14 +49,14 @@ def test_means_variances_and_kl_are_those_of_each_image():
 )
 def test_a_unit_is_active_where_its_mean_varies_by_more_than_a_hundredth(gain, active):
     """The variance over images is gain²/4 · 100/99: the threshold of 0.01 lies at a gain of 0.199."""
-    seen = latents(Encoder([gain], [0.3]), HALF_WHITE)
+    seen = measure_latents(Encoder([gain], [0.3]), HALF_WHITE)
     assert seen.mean.var().item() == pytest.approx(gain**2 / 4 * UNBIASED)
     assert seen.active_units.tolist() == [active]
 
 
 def test_the_aggregate_variance_is_the_variance_of_all_draws_together():
     model = Encoder([1.0, 3.0], [0.75, 0.2])
-    seen = latents(model, HALF_WHITE)
+    seen = measure_latents(model, HALF_WHITE)
     assert seen.aggregate_variance.tolist() == pytest.approx([0.25 + 0.75, 9 / 4 + 0.2])
     z = model.infer(HALF_WHITE / 255, 20_000).layers[0].sample.detach().flatten(0, 1)
     assert z.var(0).tolist() == pytest.approx(seen.aggregate_variance.tolist(), rel=0.02)
@@ -70,15 +70,15 @@ def test_the_aggregate_variance_averages_the_variances_of_all_images():
 
 
 def test_every_image_is_seen_once_and_in_order_whatever_the_chunks(monkeypatch):
-    whole = latents(Encoder([1.0, 3.0], [0.75, 0.2]), HALF_WHITE)
-    monkeypatch.setattr("vaeline.evaluation.estimators.bounds.BOUND_ROWS", 7)
-    chunked = latents(Encoder([1.0, 3.0], [0.75, 0.2]), HALF_WHITE)
+    whole = measure_latents(Encoder([1.0, 3.0], [0.75, 0.2]), HALF_WHITE)
+    monkeypatch.setattr("vaeline.evaluation.chunks.DECODER_ROWS", 7)
+    chunked = measure_latents(Encoder([1.0, 3.0], [0.75, 0.2]), HALF_WHITE)
     for name in ("mean", "variance", "noise", "kl"):
         assert torch.equal(getattr(whole, name), getattr(chunked, name))
 
 
 def test_without_a_closed_form_there_is_one_kl_term():
-    seen = latents(Encoder([1.0, 3.0], [0.75, 0.2], full=True), HALF_WHITE)
+    seen = measure_latents(Encoder([1.0, 3.0], [0.75, 0.2], full=True), HALF_WHITE)
     assert seen.mean.shape == (100, 2)
     assert seen.kl.shape == (100, 1)
 
@@ -128,7 +128,7 @@ N = len(MANY)
 @pytest.mark.parametrize(("a", "b", "c"), [(1.0, 2.0, 0.5), (0.0, 3.0, 1.0), (1.0, 1.0, -1.0)])
 def test_a_layer_that_hangs_on_a_draw_has_the_moments_of_all_its_draws(a, b, c, states):
     """By the law of total variance; within four standard errors of each estimate over 2,000 images."""
-    seen = latents(Chain(a, b, c, (0.7, 0.5), states), MANY)
+    seen = measure_latents(Chain(a, b, c, (0.7, 0.5), states), MANY)
     between = torch.tensor([b**2 * 0.25 + (0 if states else 0.49), 0 if states else 0.25])  # z₁, z₂
     total = torch.tensor([0.49 + b**2 * 0.25, 0.25])
     pixel = MANY.flatten(1) / 255
@@ -143,7 +143,7 @@ def test_a_layer_that_hangs_on_a_draw_has_the_moments_of_all_its_draws(a, b, c, 
 @pytest.mark.parametrize("states", [True, False])
 def test_the_noise_of_a_draw_makes_no_unit_active(states):
     """The mean of z₁ over 256 draws still varies by 25/256 > 0.01, though it says nothing of x."""
-    seen = latents(Chain(0.0, 5.0, 0.0, (1.0, 1.0), states), MANY)
+    seen = measure_latents(Chain(0.0, 5.0, 0.0, (1.0, 1.0), states), MANY)
     assert seen.mean.var(0)[0] > 0.05
     assert seen.mean_variance.abs().max() < 4 * 26 / ACTIVITY_DRAWS * (2 / N) ** 0.5
     assert seen.active_units_by_layer == (0, 0)
@@ -153,7 +153,7 @@ def test_the_noise_of_a_draw_makes_no_unit_active(states):
 @pytest.mark.parametrize("states", [True, False])
 def test_what_a_unit_says_is_seen_through_the_noise_of_a_draw(states):
     """Var over x of E[z₁|x] is 0.3²/4 = 0.0225, and of E[z₂|x] nothing."""
-    seen = latents(Chain(0.0, 2.0, 0.3, (1.0, 1.0), states), MANY)
+    seen = measure_latents(Chain(0.0, 2.0, 0.3, (1.0, 1.0), states), MANY)
     assert seen.mean_variance[0].item() == pytest.approx(0.0225, abs=4 * 5 / ACTIVITY_DRAWS * (2 / N) ** 0.5)
     assert seen.active_units_by_layer == (1, 0)
 
@@ -166,7 +166,7 @@ def test_what_a_unit_says_is_seen_through_the_noise_of_a_draw(states):
 def test_the_moments_of_every_model_are_those_of_what_it_draws(name, posterior):
     """The mean of each image within five standard errors, those of both; the variance within a half."""
     built, count = vae(model={"name": name}, posterior={"name": posterior}).eval(), 4000
-    seen = latents(built, digits(6))
+    seen = measure_latents(built, digits(6))
     drawn = torch.cat([layer.sample for layer in built.layers(digits(6) / 255, count)], dim=-1)
     error = (seen.noise + drawn.var(0) / count).sqrt()
     assert ((seen.mean - drawn.mean(0)).abs() < 5 * error + ROUNDING).all()

@@ -51,6 +51,6 @@ def test_z_is_drawn_and_not_the_mean_of_the_posterior():
 def test_every_image_is_scored_once_and_in_order_whatever_the_chunks(monkeypatch):
     model = Known(torch.zeros(3, 1, 1, 2))
     whole = reconstruction_errors(model, IMAGES)
-    monkeypatch.setattr("vaeline.evaluation.estimators.bounds.BOUND_ROWS", 2)
+    monkeypatch.setattr("vaeline.evaluation.chunks.DECODER_ROWS", 2)
     for name, values in reconstruction_errors(model, IMAGES).items():
         assert torch.equal(values, whole[name])

@@ -9,6 +9,7 @@ from torch import nn
 
 from tests.support.small import digits, split, vae
 from vaeline.evaluation.estimators.sharpness import fine_energy, sharpness
+from vaeline.evaluation.observing import evaluation_set
 from vaeline.models.catalog import MODELS
 
 SIDE = 8
@@ -124,6 +125,6 @@ def test_its_error_is_that_of_a_bootstrap_over_images():
 def test_every_model_has_a_sharpness(name):
     model = vae(model={"name": name}).eval()
     rows = split(60)
-    found = sharpness(model, model.evaluation_set(rows), rows.images)
+    found = sharpness(model, evaluation_set(model, rows), rows.images)
     assert 0 <= found["sharpness"] < 1
     assert found["sharpness_se"] > 0

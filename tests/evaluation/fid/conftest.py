@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import distances
-from vaeline.evaluation.fid.inception import FILE, Inception
+from vaeline.evaluation.fid.inception import INCEPTION_FILE, Inception
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def without_weights(tmp_path, monkeypatch):
     """An empty $TORCH_HOME and, in place of the network, a URL that leads nowhere; returns the folder."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(
-        "vaeline.evaluation.fid.inception.FID_WEIGHTS_URL", (tmp_path / "nowhere" / FILE).as_uri()
+        "vaeline.evaluation.fid.inception.FID_WEIGHTS_URL", (tmp_path / "nowhere" / INCEPTION_FILE).as_uri()
     )
     return tmp_path / "home" / "hub" / "checkpoints"
 

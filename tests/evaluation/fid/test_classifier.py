@@ -5,9 +5,9 @@ import torch
 import vaeline.evaluation.fid.classifier
 from vaeline.data.reading.dataset import DataOptions
 from vaeline.data.sets.digits import Digits
-from vaeline.evaluation.fid.classifier import Classifier, Turned, classifier_accuracy, train_classifier
-from vaeline.evaluation.fid.features import extract
-from vaeline.evaluation.fid.scores import distance
+from vaeline.evaluation.fid.classifier import Classifier, RotatedImages, classifier_accuracy, train_classifier
+from vaeline.evaluation.fid.features import extract_all
+from vaeline.evaluation.fid.scores import feature_distance
 
 CPU = torch.device("cpu")
 
@@ -20,7 +20,7 @@ def digits(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(digits):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vaeline.evaluation.fid.classifier, "STEPS", 200)
+        patch.setattr(vaeline.evaluation.fid.classifier, "CLASSIFIER_STEPS", 200)
         return train_classifier(*digits.training()[:2], 10, CPU)
 
 
@@ -41,14 +41,14 @@ def test_the_accuracy_counts(digits):
 
 def test_features_have_unit_variance_and_tell_classes_apart(trained, digits):
     images, labels, _ = digits.training()
-    (features,) = extract("classifier", trained, images)
+    (features,) = extract_all("classifier", trained, images)
     assert features.std(0) == pytest.approx(np.ones(64), abs=0.15)
     zeros, ones = features[labels == 0], features[labels == 1]
-    assert distance(zeros, ones) > 10 * distance(zeros[::2], zeros[1::2])
+    assert feature_distance(zeros, ones) > 10 * feature_distance(zeros[::2], zeros[1::2])
 
 
 def test_training_neither_heeds_nor_disturbs_the_seed_of_the_run(digits, monkeypatch):
-    monkeypatch.setattr(vaeline.evaluation.fid.classifier, "STEPS", 10)
+    monkeypatch.setattr(vaeline.evaluation.fid.classifier, "CLASSIFIER_STEPS", 10)
     weights, draws = [], []
     for _ in range(2):
         torch.manual_seed(1)
@@ -75,7 +75,7 @@ def test_takes_any_image_from_8x8(shape):
 
 
 def test_without_classes_it_learns_to_tell_how_an_image_is_turned(digits, monkeypatch):
-    monkeypatch.setattr(vaeline.evaluation.fid.classifier, "STEPS", 200)
+    monkeypatch.setattr(vaeline.evaluation.fid.classifier, "CLASSIFIER_STEPS", 200)
     images, _, _ = digits.training()
     classifier = train_classifier(images, np.zeros(len(images), np.int64), 1, CPU)
     held_out, _, _ = digits.test()
@@ -85,7 +85,7 @@ def test_without_classes_it_learns_to_tell_how_an_image_is_turned(digits, monkey
 
 def test_turned_images_are_read_in_pieces():
     images = np.arange(6 * 4, dtype=np.uint8).reshape(6, 1, 2, 2)
-    turned = Turned(images)
+    turned = RotatedImages(images)
     assert (len(turned), turned.shape) == (6, (6, 1, 2, 2))
     assert np.array_equal(turned[np.array([5, 2])][0, 0], np.rot90(images[5, 0]))
     assert np.array_equal(turned[2:3][0, 0], images[2, 0, ::-1, ::-1])

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from vaeline.evaluation.fid.features import FEATURE_BATCH, extract
+from vaeline.evaluation.fid.features import FEATURE_BATCH, extract_all
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ class Floats(nn.Module):
 
 def test_batches_give_each_image_its_own_features(extractor):
     halves = np.random.default_rng(0).integers(0, 256, (2, 2 * FEATURE_BATCH + 3, 1, 2, 2), dtype=np.uint8)
-    found = extract("test", extractor.train(), *halves)  # a BatchNorm left in train mode would mix images
+    found = extract_all("test", extractor.train(), *halves)  # a BatchNorm left in train mode would mix images
     linear = extractor[2]
     for half, features in zip(halves, found, strict=True):
         pixels = half.reshape(len(half), 4) @ linear.weight.detach().numpy().T + linear.bias.detach().numpy()
@@ -30,5 +30,5 @@ def test_batches_give_each_image_its_own_features(extractor):
 
 def test_says_how_long_it_will_take_before_it_starts(extractor, capsys):
     images = np.zeros((10, 1, 2, 2), np.uint8)
-    extract("test", extractor, images, images)
+    extract_all("test", extractor, images, images)
     assert capsys.readouterr().out.startswith("test: 20 images, about 0:00:00 (")

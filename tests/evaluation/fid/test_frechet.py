@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 from pytorch_fid.fid_score import calculate_frechet_distance
 
-from vaeline.evaluation.fid.frechet import frechet_distance, frechet_standard_error, statistics, transport
+from vaeline.evaluation.fid.frechet import (
+    feature_statistics,
+    frechet_distance,
+    frechet_standard_error,
+    optimal_transport,
+)
 
 
 def covariance(generator, dims, rank=None):
@@ -41,7 +46,7 @@ def test_agrees_with_pytorch_fid(generator, dims):
 def test_singular_covariances_agree_with_the_nuclear_norm_of_their_factors(generator):
     # With Σ = AᵀA the trace of the root is the sum of the singular values of A₁A₂ᵀ, which needs no root.
     features = generator.normal(size=(2, 20, 50)) * np.array([1, 1.5])[:, None, None]
-    (mu1, cov1), (mu2, cov2) = map(statistics, features)
+    (mu1, cov1), (mu2, cov2) = map(feature_statistics, features)
     factors = [(half - half.mean(0)) / np.sqrt(19) for half in features]
     trace = np.linalg.svd(factors[0] @ factors[1].T, compute_uv=False).sum()
     expected = np.sum((mu1 - mu2) ** 2) + np.trace(cov1) + np.trace(cov2) - 2 * trace
@@ -53,21 +58,21 @@ def test_a_model_whose_samples_are_all_one_image_is_no_special_case(generator):
     real, same = generator.normal(size=(300, 5)), np.ones((300, 5))
     squares = np.sum((real - 1) ** 2, axis=1)
     mean = np.sum((real.mean(0) - 1) ** 2) + real.var(0, ddof=1).sum()
-    assert frechet_distance(*statistics(real), *statistics(same)) == pytest.approx(mean)
+    assert frechet_distance(*feature_statistics(real), *feature_statistics(same)) == pytest.approx(mean)
     assert frechet_standard_error(real, same) == pytest.approx(squares.std(ddof=1) / np.sqrt(300))
 
 
 def test_statistics_do_not_lose_digits_to_float32():
     # 4096 and 4097, half of each: squares around 2²⁴, where float32 has no place for the variance.
     features = np.repeat(np.array([[4096, 0], [4097, 0]], np.float32), 500, axis=0)
-    mean, cov = statistics(features)
+    mean, cov = feature_statistics(features)
     assert mean == pytest.approx([4096.5, 0])
     assert cov == pytest.approx(np.array([[0.25 * 1000 / 999, 0], [0, 0]]))
 
 
 def test_the_map_turns_one_covariance_into_the_other(generator):
     cov1, cov2 = covariance(generator, 6), covariance(generator, 6)
-    moved = transport(cov1, cov2)
+    moved = optimal_transport(cov1, cov2)
     assert moved == pytest.approx(moved.T)
     assert moved @ cov1 @ moved == pytest.approx(cov2)
 
@@ -78,7 +83,7 @@ def repeated(generator, repetitions, n, dims, shift, scale):
     for _ in range(repetitions):
         x = generator.normal(size=(n, dims))
         y = shift + scale * generator.normal(size=(n, dims))
-        distances.append(frechet_distance(*statistics(x), *statistics(y)))
+        distances.append(frechet_distance(*feature_statistics(x), *feature_statistics(y)))
         errors.append(frechet_standard_error(x, y))
     return np.std(distances, ddof=1), np.array(errors)
 

@@ -15,9 +15,9 @@ from pytorch_fid.inception import FID_WEIGHTS_URL, InceptionV3
 
 import vaeline.evaluation.fid.inception
 from vaeline.core.errors import VaelineError
-from vaeline.evaluation.fid.features import extract
-from vaeline.evaluation.fid.inception import FILE, Inception, inception_or_reason
-from vaeline.evaluation.fid.scores import distance
+from vaeline.evaluation.fid.features import extract_all
+from vaeline.evaluation.fid.inception import INCEPTION_FILE, Inception, inception_or_reason
+from vaeline.evaluation.fid.scores import feature_distance
 from vaeline.evaluation.pretrained import WeightsUnavailableError
 
 CPU = torch.device("cpu")
@@ -44,7 +44,9 @@ def test_the_distance_is_that_of_the_pytorch_fid_command(with_weights, pictures,
     )
     peer = float(done.stdout.split("FID:")[1])
     assert peer > 1e-3
-    assert distance(*extract("inception", Inception(CPU, dims=64), *halves)) == pytest.approx(peer, rel=1e-3)
+    assert feature_distance(*extract_all("inception", Inception(CPU, dims=64), *halves)) == pytest.approx(
+        peer, rel=1e-3
+    )
 
 
 @pytest.mark.usefixtures("with_weights")
@@ -53,7 +55,7 @@ def test_the_2048_features_are_those_of_pytorch_fid(pictures, tmp_path, channels
     images = pictures(5, channels)
     paths = as_png(images, tmp_path / "images")
     peer = get_activations(paths, InceptionV3([3]), dims=2048, num_workers=0)
-    (ours,) = extract("inception", Inception(CPU), images)
+    (ours,) = extract_all("inception", Inception(CPU), images)
     assert ours.shape == (5, 2048)
     assert np.ptp(peer, axis=0).max() > 0.01  # else any features would pass
     assert ours == pytest.approx(peer, rel=1e-4, abs=1e-6)
@@ -61,14 +63,17 @@ def test_the_2048_features_are_those_of_pytorch_fid(pictures, tmp_path, channels
 
 def test_the_weights_are_those_of_pytorch_fid():
     assert vaeline.evaluation.fid.inception.FID_WEIGHTS_URL == FID_WEIGHTS_URL
-    assert FID_WEIGHTS_URL.endswith(f"/{FILE}")
+    assert FID_WEIGHTS_URL.endswith(f"/{INCEPTION_FILE}")
 
 
 def test_missing_weights_are_a_reason_or_an_error_as_asked(without_weights):
     inception, reason = inception_or_reason("auto", CPU)
     assert inception is None
     assert "cannot be downloaded (No such file or directory)" in reason
-    assert f"{FILE} into $TORCH_HOME/hub/checkpoints; then: `dvc exp run -S fid_inception=require`" in reason
+    assert (
+        f"{INCEPTION_FILE} into $TORCH_HOME/hub/checkpoints; then: `dvc exp run -S fid_inception=require`"
+        in reason
+    )
     with pytest.raises(WeightsUnavailableError, match="cannot be downloaded") as required:
         inception_or_reason("require", CPU)
     assert isinstance(required.value, VaelineError)
@@ -108,18 +113,18 @@ def test_switched_off_looks_for_nothing(without_weights):
 @pytest.fixture
 def downloadable(without_weights, random_weights, monkeypatch):
     """The random weights where the URL leads; returns the folder that they belong into."""
-    source = random_weights / "hub" / "checkpoints" / FILE
+    source = random_weights / "hub" / "checkpoints" / INCEPTION_FILE
     monkeypatch.setattr(vaeline.evaluation.fid.inception, "FID_WEIGHTS_URL", source.as_uri())
     return without_weights
 
 
 def test_weights_are_downloaded_once_and_verified(downloadable, random_weights, monkeypatch):
-    content = (random_weights / "hub" / "checkpoints" / FILE).read_bytes()
+    content = (random_weights / "hub" / "checkpoints" / INCEPTION_FILE).read_bytes()
     digest = hashlib.sha256(content).hexdigest()[:8]
-    monkeypatch.setattr(vaeline.evaluation.fid.inception, "PUBLISHED", digest)
+    monkeypatch.setattr(vaeline.evaluation.fid.inception, "PUBLISHED_HASH", digest)
     inception, reason = inception_or_reason("require", CPU)
     assert (inception.weights, reason) == (digest, "")
-    stored = downloadable / FILE
+    stored = downloadable / INCEPTION_FILE
     before = stored.stat()
     assert inception_or_reason("require", CPU)[0].weights == digest
     assert stored.stat() == before
@@ -133,11 +138,11 @@ def test_a_download_with_another_digest_is_not_kept(downloadable):
 
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda _: b"", lambda _: b"<html>no</html>"])
 def test_a_damaged_file_is_named_and_left_alone(without_weights, random_weights, damage):
-    stored = without_weights / FILE
+    stored = without_weights / INCEPTION_FILE
     stored.parent.mkdir(parents=True)
-    damaged = damage((random_weights / "hub" / "checkpoints" / FILE).read_bytes())
+    damaged = damage((random_weights / "hub" / "checkpoints" / INCEPTION_FILE).read_bytes())
     stored.write_bytes(damaged)
-    with pytest.raises(WeightsUnavailableError, match=f"{FILE} in .* is damaged .* delete it"):
+    with pytest.raises(WeightsUnavailableError, match=f"{INCEPTION_FILE} in .* is damaged .* delete it"):
         inception_or_reason("require", CPU)
     assert "is damaged" in inception_or_reason("auto", CPU)[1]
     assert stored.read_bytes() == damaged

@@ -36,7 +36,7 @@ def test_the_error_is_the_jackknife_over_pairs_left_out(halves):
 
 def test_pieces_of_the_kernel_matrix_add_up(halves, monkeypatch):
     whole = kid(*halves)
-    monkeypatch.setattr(vaeline.evaluation.fid.kid, "CHUNK", 4)
+    monkeypatch.setattr(vaeline.evaluation.fid.kid, "KERNEL_ROWS", 4)
     assert kid(*halves) == pytest.approx(whole, rel=1e-12)
 
 

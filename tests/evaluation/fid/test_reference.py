@@ -3,10 +3,10 @@ import torch
 
 from vaeline.core.errors import VaelineError
 from vaeline.evaluation.fid.classifier import Classifier
-from vaeline.evaluation.fid.frechet import frechet_distance, statistics
-from vaeline.evaluation.fid.inception import FILE, inception_or_reason
+from vaeline.evaluation.fid.frechet import feature_statistics, frechet_distance
+from vaeline.evaluation.fid.inception import INCEPTION_FILE, inception_or_reason
 from vaeline.evaluation.fid.reference import Reference
-from vaeline.evaluation.fid.scores import EX_POST, PRIOR
+from vaeline.evaluation.fid.scores import FROM_EX_POST, FROM_PRIOR
 
 CPU = torch.device("cpu")
 
@@ -26,7 +26,7 @@ def measured(pictures):
 def test_images_compared_with_themselves_have_no_distance_and_others_have_the_floor(measured, pictures):
     reference = measured("skip", n=80)
     floor = reference.floors["fid_classifier_floor"]
-    same, others = (reference.scores({PRIOR: pictures(80, seed=seed)}, CPU) for seed in (0, 1))
+    same, others = (reference.scores({FROM_PRIOR: pictures(80, seed=seed)}, CPU) for seed in (0, 1))
     assert abs(same["fid_classifier"]) < 1e-4 * floor
     assert others["fid_classifier"] == pytest.approx(floor, rel=1e-9)
     assert others["fid_classifier_floor"] == floor
@@ -37,14 +37,14 @@ def test_images_compared_with_themselves_have_no_distance_and_others_have_the_fl
 def test_each_source_has_its_own_distances(measured, pictures):
     reference = measured("skip")
     prior, ex_post = pictures(6), pictures(6, seed=2)
-    both = reference.scores({PRIOR: prior, EX_POST: ex_post}, CPU)
-    alone = reference.scores({PRIOR: ex_post}, CPU)
+    both = reference.scores({FROM_PRIOR: prior, FROM_EX_POST: ex_post}, CPU)
+    alone = reference.scores({FROM_PRIOR: ex_post}, CPU)
     for name in ("fid_classifier", "fid_classifier_se", "kid_classifier", "kid_classifier_se"):
         if name.endswith("_se"):
             assert both[f"{name.removesuffix('_se')}_ex_post_se"] == alone[name]
         else:
             assert both[f"{name}_ex_post"] == alone[name]
-    assert both["fid_classifier"] == reference.scores({PRIOR: prior}, CPU)["fid_classifier"]
+    assert both["fid_classifier"] == reference.scores({FROM_PRIOR: prior}, CPU)["fid_classifier"]
 
 
 def test_the_distance_is_that_of_the_features(measured, pictures):
@@ -52,20 +52,24 @@ def test_the_distance_is_that_of_the_features(measured, pictures):
     images = pictures(6, seed=2)
     with torch.inference_mode():
         features = reference.classifier(torch.from_numpy(images)).numpy()
-    expected = frechet_distance(*statistics(features), *statistics(reference.features["classifier"]))
-    assert reference.scores({PRIOR: images}, CPU)["fid_classifier"] == pytest.approx(expected, rel=1e-6)
+    expected = frechet_distance(
+        *feature_statistics(features), *feature_statistics(reference.features["classifier"])
+    )
+    assert reference.scores({FROM_PRIOR: images}, CPU)["fid_classifier"] == pytest.approx(expected, rel=1e-6)
 
 
 def test_survives_the_disk(measured, pictures, tmp_path):
     reference = measured("skip")
     reference.save(tmp_path)
     images = pictures(6, seed=2)
-    assert Reference.load(tmp_path).scores({PRIOR: images}, CPU) == reference.scores({PRIOR: images}, CPU)
+    assert Reference.load(tmp_path).scores({FROM_PRIOR: images}, CPU) == reference.scores(
+        {FROM_PRIOR: images}, CPU
+    )
 
 
 @pytest.mark.usefixtures("without_weights")
 def test_without_inception_the_rest_stands_and_says_so(measured, pictures):
-    metrics = measured("auto").scores({PRIOR: pictures(6)}, CPU)
+    metrics = measured("auto").scores({FROM_PRIOR: pictures(6)}, CPU)
     assert metrics.keys() == {
         "fid_samples", "fid_classifier", "fid_classifier_se", "fid_classifier_floor",
         "kid_classifier", "kid_classifier_se", "fid_skipped",
@@ -76,7 +80,7 @@ def test_without_inception_the_rest_stands_and_says_so(measured, pictures):
 @pytest.mark.usefixtures("with_weights", "few_dims")
 def test_with_inception_both_are_there_with_what_a_reader_must_know(measured, pictures):
     reference = measured("require")
-    same = reference.scores({PRIOR: pictures(6)}, CPU)
+    same = reference.scores({FROM_PRIOR: pictures(6)}, CPU)
     assert {"fid", "fid_se", "kid", "kid_se", "fid_floor"} <= same.keys()
     assert "fid_skipped" not in same
     assert abs(same["fid"]) < 1e-4 * same["fid_floor"]
@@ -92,9 +96,9 @@ def test_a_reference_with_inception_on_a_machine_without_it(measured, pictures, 
         reference = measured(mode)
     if mode == "require":
         with pytest.raises(VaelineError, match="cannot be downloaded"):
-            reference.scores({PRIOR: pictures(6)}, CPU)
+            reference.scores({FROM_PRIOR: pictures(6)}, CPU)
     else:
-        metrics = reference.scores({PRIOR: pictures(6)}, CPU)
+        metrics = reference.scores({FROM_PRIOR: pictures(6)}, CPU)
         assert "cannot be downloaded" in metrics["fid_skipped"]
         assert "fid" not in metrics
 
@@ -106,12 +110,12 @@ def test_other_weights_than_the_reference_had_are_refused(
     reference = measured("auto")
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
-    state = torch.load(with_weights / "hub" / "checkpoints" / FILE, weights_only=True)
+    state = torch.load(with_weights / "hub" / "checkpoints" / INCEPTION_FILE, weights_only=True)
     state["Conv2d_1a_3x3.conv.weight"] += 0.1
-    torch.save(state, folder / FILE)
+    torch.save(state, folder / INCEPTION_FILE)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(VaelineError, match="not those that the reference had"):
-        reference.scores({PRIOR: pictures(6)}, CPU)
+        reference.scores({FROM_PRIOR: pictures(6)}, CPU)
 
 
 def test_a_missing_or_damaged_reference_says_what_to_run(measured, tmp_path):

@@ -1,22 +1,22 @@
 import numpy as np
 
 from vaeline.evaluation.fid.inception import PUBLISHED_HASH
-from vaeline.evaluation.fid.scores import caveats, distances_line, floors
+from vaeline.evaluation.fid.scores import distance_floors, distances_line, fid_caveats
 
 
 def test_enough_images_and_the_published_weights_need_no_note():
-    assert caveats(np.zeros((64, 64)), PUBLISHED_HASH) == {}
+    assert fid_caveats(np.zeros((64, 64)), PUBLISHED_HASH) == {}
 
 
 def test_each_caveat_is_noted():
-    few = caveats(np.zeros((63, 64)), PUBLISHED_HASH)["fid_note"]
+    few = fid_caveats(np.zeros((63, 64)), PUBLISHED_HASH)["fid_note"]
     assert few == "63 images for 64 features: biased upwards, compare at this fid_samples only"
-    assert "SHA-256 0badc0de, not 6726825d" in caveats(np.zeros((64, 64)), "0badc0de")["fid_note"]
+    assert "SHA-256 0badc0de, not 6726825d" in fid_caveats(np.zeros((64, 64)), "0badc0de")["fid_note"]
 
 
 def test_floors_are_named_by_extractor():
     real = np.random.default_rng(0).normal(size=(50, 3))
-    both = floors({"classifier": [real, real + 1], "inception": [real, real + 2]})
+    both = distance_floors({"classifier": [real, real + 1], "inception": [real, real + 2]})
     assert {name: round(value, 9) for name, value in both.items()} == {
         "fid_classifier_floor": 3,
         "fid_floor": 12,

@@ -9,9 +9,9 @@ import pytest
 from scipy.stats import binomtest
 
 from vaeline.core.errors import VaelineError
+from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.detectors import DETECTORS
 from vaeline.diagnosis.finding import Evidence, Finding, save_findings
-from vaeline.diagnosis.looking import run_detectors
 from vaeline.diagnosis.remedy_commands import with_remedy_commands
 from vaeline.experiments.clinic import cases, page, run
 from vaeline.experiments.clinic import trial as trials

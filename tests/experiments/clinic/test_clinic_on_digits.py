@@ -10,12 +10,13 @@ from tests.support import small
 from vaeline.config import ExperimentConfig
 from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
+from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.detectors import DETECTORS
 from vaeline.diagnosis.finding import problems
-from vaeline.diagnosis.looking import run_detectors
 from vaeline.evaluation import latent_use, symptoms
-from vaeline.evaluation.estimators.latents import latents
+from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.fid import classifier
+from vaeline.evaluation.observing import evaluation_set, start_from, training_set
 from vaeline.experiments.find import varied
 from vaeline.models.catalog import MODELS
 from vaeline.training import history
@@ -52,13 +53,13 @@ def run(**changes: object) -> tuple[list, float]:
 def _run(changes: tuple) -> tuple[list, float]:
     params = StageParams(varied(ExperimentConfig().to_dict(), SOUND | dict(changes)).to_dict())
     torch.manual_seed(params.seed)
-    model = MODELS.build(params.model, config=params, shape=small.SHAPE, classes=small.CLASSES)
-    model.start_at(data().train)
-    images, valid = model.training_set(data().train), model.evaluation_set(data().valid)
+    model = MODELS.build(params.model, config=params, event_shape=small.SHAPE, classes=small.CLASSES)
+    start_from(model, data().train)
+    images, valid = training_set(model, data().train), evaluation_set(model, data().valid)
     training = Training.start(model, small.objective(params, N), params, len(images))
     records = list(fit(training, images, valid, params))
     model.eval()
-    metrics = latent_use.latent_statistics(latents(model, valid))
+    metrics = latent_use.latent_statistics(measure_latents(model, valid))
     metrics |= symptoms.history_symptoms(history.history_table(records), math.prod(small.SHAPE))
     metrics |= symptoms.model_symptoms(model, data())
     metrics |= symptoms.sample_symptoms(model, judge(), data())

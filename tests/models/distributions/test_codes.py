@@ -17,15 +17,16 @@ def logits(codes: torch.Tensor) -> torch.Tensor:
     return STEPS[torch.cat([first, codes[:, :-1]], 1)]
 
 
-def draw(n: int) -> torch.Tensor:
-    codes = torch.zeros(n, POSITIONS, dtype=torch.int64)
+def choose(uniform: torch.Tensor) -> torch.Tensor:
+    codes = torch.zeros(uniform.shape, dtype=torch.int64)
     for i in range(POSITIONS):
-        codes[:, i] = logits(codes)[:, i].softmax(-1).multinomial(1)[:, 0]
+        heights = logits(codes)[:, i].softmax(-1).cumsum(-1)
+        codes[:, i] = (uniform[:, [i]] > heights).sum(-1)
     return codes
 
 
 def prior() -> Coded:
-    return Coded(TABLE, POSITIONS, logits, draw)
+    return Coded(TABLE, POSITIONS, logits, choose)
 
 
 def every() -> torch.Tensor:
@@ -44,7 +45,7 @@ def test_draws_are_the_codes_vectors_and_their_gradient_goes_straight_through():
     z = q.rsample((K,))
     assert torch.equal(z, q.at.flatten(1).expand(K, -1, -1))
     (z * weight).sum().backward()
-    torch.testing.assert_close(q.seen.grad, weight.sum(0).reshape(q.seen.shape))
+    torch.testing.assert_close(q.vectors.grad, weight.sum(0).reshape(q.vectors.shape))
     assert torch.equal(q.sample((2,))[1], q.mean)
     assert not q.variance.any()
 
@@ -55,15 +56,15 @@ def test_its_probability_is_one_at_its_codes_and_zero_elsewhere():
     assert torch.equal(q.log_prob(z), torch.zeros(K, B))
     z = z.clone()
     z[1, 2, 0] += 1e-6
-    z[3, 4] = TABLE[(nearest_codes(q.seen[4], TABLE)[0] + 1) % CODES].flatten()
+    z[3, 4] = TABLE[(nearest_codes(q.vectors[4], TABLE)[0] + 1) % CODES].flatten()
     assert (q.log_prob(z) == -math.inf).nonzero().tolist() == [[1, 2], [3, 4]]
 
 
 def test_the_gradient_of_its_logarithm_is_that_of_the_commitment_loss():
     q = assigned(0.7)
-    (found,) = torch.autograd.grad(q.log_prob(q.sample()).mean(), q.seen)
-    loss = 0.7 * (q.seen - q.at).square().sum((1, 2)).mean()
-    torch.testing.assert_close(found, torch.autograd.grad(loss, q.seen)[0])
+    (found,) = torch.autograd.grad(q.log_prob(q.sample()).mean(), q.vectors)
+    loss = 0.7 * (q.vectors - q.at).square().sum((1, 2)).mean()
+    torch.testing.assert_close(found, torch.autograd.grad(loss, q.vectors)[0])
 
 
 def test_the_probabilities_of_all_codes_add_up_to_one():

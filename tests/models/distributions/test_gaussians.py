@@ -1,7 +1,8 @@
 import torch
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
-from vaeline.models.distributions.gaussians import diagonal_gaussian, is_diagonal_gaussian, kl_terms
+from vaeline.models.distributions.divergences import kl_terms
+from vaeline.models.distributions.gaussians import diagonal_gaussian, is_diagonal_gaussian
 
 DRAWS = 200_000
 

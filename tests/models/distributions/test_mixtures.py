@@ -5,6 +5,7 @@ from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.distributions.mixtures import GaussianMixture
 
 COMPONENTS, DIM = 7, 4
+DRAWS = 20_000
 
 
 def both(scale: float = 1.0):
@@ -31,3 +32,15 @@ def test_narrow_components_keep_their_digits():
         diagonal_gaussian(ours.loc.double(), ours.scale.double()),
     ).log_prob(z.double())
     torch.testing.assert_close(ours.log_prob(z).double(), exact, rtol=0, atol=1e-3)
+
+
+def test_its_draws_have_its_moments_and_the_shares_of_its_components():
+    torch.manual_seed(0)
+    ours, _ = both(scale=1e-3)
+    z = ours.sample((DRAWS,))
+    assert z.shape == (DRAWS, DIM)
+    assert ((z.mean(0) - ours.mean) / (ours.variance / DRAWS).sqrt()).abs().max() < 4.5
+    nearest = torch.cdist(z, ours.loc).argmin(-1)
+    p = ours.log_weights.exp()
+    shares = torch.bincount(nearest, minlength=COMPONENTS) / DRAWS
+    assert ((shares - p) / (p * (1 - p) / DRAWS).sqrt()).abs().max() < 4.5

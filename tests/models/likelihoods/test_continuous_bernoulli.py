@@ -9,7 +9,7 @@ from vaeline.models.likelihoods.continuous_bernoulli import Tilted
 DRAWS = 100_000
 
 
-def test_it_is_torchs_where_that_bounds_nothing():
+def test_it_equals_torchs_for_small_logits():
     logits, x = torch.linspace(-15, 15, 301).double(), torch.rand(301).double()
     ours, peer = Tilted(logits), Peer(logits=logits, lims=(0.4999, 0.5001))
     torch.testing.assert_close(ours.log_prob(x), peer.log_prob(x), rtol=1e-6, atol=1e-7)
@@ -19,8 +19,7 @@ def test_it_is_torchs_where_that_bounds_nothing():
 @pytest.mark.parametrize(
     "logit", [-500.0, -30.0, -0.501, -0.499, -1e-3, 0.0, 1e-6, 0.499, 0.501, 30.0, 500.0]
 )
-def test_float32_keeps_the_digits_of_the_formula(logit):
-    """Against the formula in double precision with expm1."""
+def test_float32_is_as_precise_as_the_formula_in_float64(logit):
     x = torch.tensor([0.0, 0.3, 1.0])
     l64 = torch.tensor(logit, dtype=torch.float64)
     size = l64.abs()
@@ -30,21 +29,22 @@ def test_float32_keeps_the_digits_of_the_formula(logit):
 
 
 @pytest.mark.parametrize("logit", [-40.0, -2.0, -0.2, 0.0, 1e-4, 0.7, 5.0, 300.0])
-def test_its_draws_have_its_mean(logit):
+def test_draws_have_the_mean(logit):
     p = Tilted(torch.tensor(logit))
     x = p.sample((DRAWS,))
     assert ((x >= 0) & (x <= 1)).all()
     assert abs(x.mean() - p.mean) < 4.5 * x.std() / DRAWS**0.5
 
 
-def test_its_gradient_is_x_less_the_mean_also_through_zero():
+def test_gradient_is_x_minus_the_mean_also_near_zero():
     logits = torch.tensor([-3.0, -0.5, -1e-4, 0.0, 1e-4, 0.5, 3.0], requires_grad=True)
     (gradient,) = torch.autograd.grad(Tilted(logits).log_prob(torch.tensor(0.3)).sum(), logits)
     torch.testing.assert_close(gradient, 0.3 - Tilted(logits).mean.detach(), rtol=1e-4, atol=1e-5)
 
 
 def test_it_starts_at_the_mean_image():
-    module = LIKELIHOODS.build(config(likelihood={"name": "continuous_bernoulli"}).likelihood)
+    section = config(likelihood={"name": "continuous_bernoulli"}).likelihood
+    module = LIKELIHOODS.build(section, event_shape=(1, 3, 7))
     mean = torch.linspace(0, 1, 21).reshape(1, 3, 7)
     logits = module.start(mean)
     torch.testing.assert_close(

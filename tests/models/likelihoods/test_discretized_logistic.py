@@ -1,4 +1,4 @@
-"""Mixtures of discretized logistics: masses against sums over all levels, and against SciPy's logistic."""
+"""Mixtures of discretized logistics: checked by sums over all levels, and against SciPy's logistic."""
 
 import itertools
 import math
@@ -10,6 +10,7 @@ from scipy.stats import logistic
 
 from tests.support.small import config, digits, objective, vae
 from vaeline.core.errors import VaelineError
+from vaeline.data.draws import Draws
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.likelihoods.discretized_logistic import LevelMixture
 from vaeline.training.gradients import CompiledGradients, Gradients
@@ -20,20 +21,20 @@ LOG_SCALES = (-20.0, -12.0, -7.7, -5.0, -2.0, 0.0, 3.0, 10.0, 20.0)
 DRAWS = 100_000
 
 
-def built(channels: int = 1, **options: int):
+def built(event_shape: tuple[int, ...] = (1, 1, 1), **options: int):
     section = {"name": "discretized_logistic", "discretized_logistic": options}
-    return LIKELIHOODS.build(config(likelihood=section).likelihood, channels=channels)
+    return LIKELIHOODS.build(config(likelihood=section).likelihood, event_shape=event_shape)
 
 
 def of_one_pixel(dtype: torch.dtype, shape: tuple[int, ...] = (-1, 1, 1, 1, 1)):
-    """Returns every pairing of LOCS and LOG_SCALES, one component each, with the parameters as leaves."""
+    """Returns every pair of LOCS and LOG_SCALES, one component each, with the parameters as leaves."""
     pairs = torch.tensor(list(itertools.product(LOCS, LOG_SCALES)), dtype=dtype)
     loc, log_scale = (values.reshape(shape).requires_grad_() for values in pairs.T)
     return LevelMixture(torch.zeros(len(pairs), 1, 1, 1, dtype=dtype), loc, log_scale), loc, log_scale
 
 
 @pytest.mark.parametrize(("dtype", "error"), [(torch.float64, 1e-14), (torch.float32, 1e-6)])
-def test_the_masses_of_the_256_levels_add_up_to_1_wherever_the_logistic_is(dtype, error):
+def test_masses_of_the_256_levels_sum_to_1_for_any_location_and_scale(dtype, error):
     p, *leaves = of_one_pixel(dtype)
     masses = p.log_prob(LEVELS.to(dtype).reshape(-1, 1, 1, 1, 1))
     assert torch.isfinite(masses).all()
@@ -42,19 +43,19 @@ def test_the_masses_of_the_256_levels_add_up_to_1_wherever_the_logistic_is(dtype
         assert torch.isfinite(gradient).all()
 
 
-def test_a_mass_is_the_difference_of_scipys_distribution_function():
+def test_mass_is_the_difference_of_scipys_distribution_function():
     loc, scale = 0.37, 0.03
     p = LevelMixture(
         torch.zeros(1, 1, 1), torch.full((1, 1, 1, 1), loc), torch.full((1, 1, 1, 1), math.log(scale))
     )
     ends = np.concatenate([[-np.inf], (np.arange(255) + 0.5) / 255, [np.inf]])
     expected = np.diff(logistic.cdf(ends, loc, scale))
-    found = p.log_prob(LEVELS.float().reshape(-1, 1, 1, 1)).exp()
-    np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-12)
+    masses = p.log_prob(LEVELS.float().reshape(-1, 1, 1, 1)).exp()
+    np.testing.assert_allclose(masses, expected, rtol=2e-5, atol=1e-12)
 
 
-def test_in_float32_far_tails_keep_their_digits():
-    """A level 100 s away, whose mass in float32 is zero: its logarithm against that in double precision."""
+def test_far_tails_are_precise_in_float32():
+    """At 100 s from μ the mass is zero in float32; its logarithm equals that in double precision."""
     fine, coarse = (
         of_one_pixel(dtype)[0].log_prob(LEVELS.to(dtype).reshape(-1, 1, 1, 1, 1))
         for dtype in (torch.float64, torch.float32)
@@ -64,18 +65,18 @@ def test_in_float32_far_tails_keep_their_digits():
 
 
 @pytest.mark.parametrize("level", [0, 1, 128, 254, 255])
-def test_gradients_at_the_edges_are_those_in_double_precision(level):
-    found = []
+def test_gradients_at_the_edges_are_precise_in_float32(level):
+    gradients = []
     for dtype in (torch.float64, torch.float32):
         p, *leaves = of_one_pixel(dtype)
         x = torch.full((1, 1, 1, 1), level / 255, dtype=dtype)
-        found.append([g.double() for g in torch.autograd.grad(p.log_prob(x).sum(), leaves)])
-    for fine, coarse in zip(*found, strict=True):
+        gradients.append([g.double() for g in torch.autograd.grad(p.log_prob(x).sum(), leaves)])
+    for fine, coarse in zip(*gradients, strict=True):
         torch.testing.assert_close(coarse, fine, rtol=1e-2, atol=1e-3)
 
 
-def test_a_mixture_in_colour_is_written_down():
-    """Two pixels of two channels, three components that both channels share."""
+def test_mixture_in_colour_equals_its_formula():
+    """Two pixels of two channels, with three components that both channels share."""
     torch.manual_seed(0)
     weights, loc = torch.randn(3, 1, 2), torch.rand(3, 2, 1, 2)
     log_scale = torch.randn(3, 2, 1, 2) - 3
@@ -98,14 +99,14 @@ def test_a_mixture_in_colour_is_written_down():
     torch.testing.assert_close(LevelMixture(weights, loc, log_scale).log_prob(x), expected)
 
 
-def test_all_colours_of_a_pixel_have_mass_1_together():
-    module = built(channels=2, components=3)
-    p = module(torch.randn(module.outputs(2), 1, 1))
+def test_masses_of_all_colours_of_a_pixel_sum_to_1():
+    module = built((2, 1, 1), components=3)
+    p = module(torch.randn(module.parameter_shape))
     pairs = torch.cartesian_prod(LEVELS.float(), LEVELS.float()).reshape(-1, 2, 1, 1)
     assert p.log_prob(pairs).double().exp().sum().item() == pytest.approx(1, abs=1e-5)
 
 
-def test_the_mean_is_that_of_the_levels_to_within_half_of_one():
+def test_mean_is_within_half_a_level_of_that_of_the_levels():
     p, *_ = of_one_pixel(torch.float64)
     exact = (p.log_prob(LEVELS.reshape(-1, 1, 1, 1, 1)).exp() * LEVELS[:, None]).sum(0)
     error = (p.mean.flatten() - exact).abs().reshape(len(LOCS), len(LOG_SCALES))
@@ -116,8 +117,8 @@ def test_the_mean_is_that_of_the_levels_to_within_half_of_one():
 
 
 def test_draws_have_the_masses_of_their_levels():
-    module = built(channels=3, components=2)
-    p = module(0.5 * torch.randn(module.outputs(3), 1, 2))
+    module = built((3, 1, 2), components=2)
+    p = module(0.5 * torch.randn(module.parameter_shape))
     levels = (p.sample((DRAWS,)) * 255).round().long()
     for c, pixel in itertools.product(range(3), range(2)):
         single = LevelMixture(
@@ -128,7 +129,7 @@ def test_draws_have_the_masses_of_their_levels():
         masses = single.log_prob(LEVELS.float().reshape(-1, 1, 1, 1)).exp()
         shares = levels[:, c, 0, pixel].bincount(minlength=256) / DRAWS
         assert ((shares - masses).abs() < 5 * (masses / DRAWS).sqrt() + 5 / DRAWS).all()
-    # One component for all channels of a pixel: by it alone they vary together.
+    # The channels of a pixel covary only by the component that they share.
     means = [
         LevelMixture(torch.zeros(1, 1, 2), p.loc[[m]], p.log_scale[[m]]).mean[..., 0, 0] for m in range(2)
     ]
@@ -140,49 +141,50 @@ def test_draws_have_the_masses_of_their_levels():
     assert (covariance - expected)[apart].abs().max() < 5 * 0.5**2 / DRAWS**0.5
 
 
-def test_it_starts_evenly_spread_around_the_mean_image():
-    module = built(channels=3)
+def test_components_start_spread_evenly_around_the_mean_image():
+    module = built((3, 4, 5))
     mean = torch.rand(3, 4, 5)
     p = module(module.start(mean))
     torch.testing.assert_close(p.loc.mean(-4), mean)
     torch.testing.assert_close(p.log_scale.exp(), torch.full_like(p.log_scale, 0.1))
-    flat = module(torch.zeros(module.outputs(3), 1, 1))
+    module = built((3, 1, 1))
+    flat = module(torch.zeros(module.parameter_shape))
     bits = module.measures(flat.log_prob(LEVELS.float().reshape(-1, 1, 1, 1).expand(-1, 3, -1, -1)), 3)[
         "bits_per_dim"
     ]
     assert bits.mean() < 9
 
 
-def test_its_scale_has_a_floor():
+def test_scale_has_a_floor():
     module = built()
-    told = torch.zeros(module.outputs(1), 1, 1)
-    told[-5:] = -1e4
-    assert module(told).log_scale.min().item() == pytest.approx(-7.7)
+    decoded = torch.zeros(module.parameter_shape)
+    decoded[-5:] = -1e4
+    assert module(decoded).log_scale.min().item() == pytest.approx(-7.7)
 
 
-def test_bits_a_dimension_are_those_of_the_mass_as_it_is():
-    """Even masses of 1/256 cost 8 bits, as a flat density of dequantized values does."""
+def test_bits_per_dimension_are_those_of_the_mass():
+    """Uniform masses of 1/256 cost 8 bits, as a flat density of dequantized values does."""
     module = built()
     even = torch.full((3,), -64 * math.log(256))
     assert module.measures(even, 64)["bits_per_dim"].tolist() == pytest.approx([8.0] * 3)
 
 
-def test_compiled_it_gives_the_same():
+def test_compiled_gradients_are_the_same():
     section = {"name": "discretized_logistic"}
-    found = []
+    gradients = []
     for kind in (Gradients, CompiledGradients):
         params = config(batch_size=16, likelihood=section)
         torch.manual_seed(0)
         model = vae(likelihood=section)
-        x = model.likelihood.observe(digits(16), torch.Generator())
+        x = model.likelihood.observe(digits(16), Draws.of_seed(0, 16))
         step = kind(model, objective(params), params)
         torch.manual_seed(1)
-        found.append(step(x, 1.0).gradients)
+        gradients.append(step(x, 1.0).gradients)
         assert getattr(step, "compiled", step) is not None
-    for one, other in zip(*found, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+    for eager, compiled in zip(*gradients, strict=True):
+        torch.testing.assert_close(eager, compiled, rtol=1e-4, atol=1e-4)
 
 
-def test_no_components_are_refused_in_one_line():
+def test_zero_components_are_rejected():
     with pytest.raises(VaelineError, match=r"discretized_logistic\.components = 0 is not allowed"):
         built(components=0)

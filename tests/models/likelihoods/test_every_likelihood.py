@@ -3,28 +3,28 @@ import torch
 from torch.distributions import constraints
 
 from tests.support.small import config, digits, objective, vae
+from vaeline.data.draws import Draws
 from vaeline.evaluation.estimators.bounds import importance_bounds
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 
 SHAPE = (1, 8, 8)
 
 
-def likelihood(name: str, **options: object):
-    return LIKELIHOODS.build(
-        config(likelihood={"name": name, **({name: options} if options else {})}).likelihood
-    )
+def likelihood(name: str, event_shape: tuple[int, ...] = SHAPE, **options: object):
+    section = {"name": name, **({name: options} if options else {})}
+    return LIKELIHOODS.build(config(likelihood=section).likelihood, event_shape=event_shape)
 
 
-def parameters(module, *batch: int, shape: tuple[int, int, int] = SHAPE) -> torch.Tensor:
-    return torch.randn(*batch, module.outputs(shape[0]), *shape[1:])
+def parameters(module, *batch: int) -> torch.Tensor:
+    return torch.randn(*batch, *module.parameter_shape)
 
 
 @pytest.mark.parametrize("name", list(LIKELIHOODS))
-def test_it_is_one_distribution_over_images_for_each_draw_and_example(name):
+def test_call_returns_one_distribution_for_each_draw_and_example(name):
     module = likelihood(name)
     p = module(parameters(module, 3, 4))
     assert (p.batch_shape, p.event_shape) == ((3, 4), SHAPE)
-    x = module.observe(digits(4), torch.Generator())
+    x = module.observe(digits(4), Draws.of_seed(0, 4))
     assert p.log_prob(x).shape == (3, 4)
     assert p.mean.shape == (3, 4, *SHAPE)
     if p.support.base_constraint is not constraints.real:
@@ -32,7 +32,7 @@ def test_it_is_one_distribution_over_images_for_each_draw_and_example(name):
 
 
 @pytest.mark.parametrize("name", list(LIKELIHOODS))
-def test_the_images_that_bounds_are_scored_on_are_always_the_same(name):
+def test_evaluation_set_is_always_the_same(name):
     images, modules = digits(50), [likelihood(name) for _ in range(2)]
     state = torch.get_rng_state()
     first, second = (module.evaluation_set(images) for module in modules)
@@ -45,12 +45,12 @@ def test_the_images_that_bounds_are_scored_on_are_always_the_same(name):
 
 
 @pytest.mark.parametrize("name", list(LIKELIHOODS))
-def test_what_the_model_is_shown_lies_between_0_and_1_and_draws_from_the_generator_alone(name):
+def test_observations_are_in_0_to_1_and_use_only_the_given_generator(name):
     module = likelihood(name)
     images = module.training_set(digits(50))
     assert images.dtype == torch.uint8
     state = torch.get_rng_state()
-    x, again = (module.observe(images, torch.Generator().manual_seed(1)) for _ in range(2))
+    x, again = (module.observe(images, Draws.of_seed(1, len(images))) for _ in range(2))
     assert (x.dtype, x.shape) == (torch.float32, images.shape)
     assert x.min() >= 0
     assert x.max() <= 1
@@ -59,14 +59,14 @@ def test_what_the_model_is_shown_lies_between_0_and_1_and_draws_from_the_generat
 
 
 @pytest.mark.parametrize("name", list(LIKELIHOODS))
-def test_it_is_normalised_over_what_an_evaluated_pixel_can_be(name):
-    module = likelihood(name).eval()
-    p = module(0.5 * parameters(module, 1, 6, shape=(1, 1, 1)))
+def test_it_is_normalised_over_the_values_of_an_evaluated_pixel(name):
+    module = likelihood(name, (1, 1, 1)).eval()
+    p = module(0.5 * parameters(module, 1, 6))
     if p.support.is_discrete:
         grey = torch.arange(256, dtype=torch.uint8).repeat(16).reshape(-1, 1, 1, 1)
         pixels, width = module.evaluation_set(grey).unique().float() / 255, 1.0
     else:
-        # The middles of equal pieces, so that the ends of a bounded support need no weight of their own.
+        # Midpoints, so that the ends of a bounded support need no weight of their own.
         pixels, width = torch.arange(-20, 20, 1e-3) + 5e-4, 1e-3
     x = pixels.reshape(-1, 1, 1, 1, 1)
     inside = p.support.check(x).double().reshape(-1, 1)
@@ -75,7 +75,7 @@ def test_it_is_normalised_over_what_an_evaluated_pixel_can_be(name):
 
 
 @pytest.mark.parametrize("name", list(LIKELIHOODS))
-def test_its_mean_is_that_of_its_draws(name):
+def test_mean_is_that_of_draws(name):
     module = likelihood(name)
     p = module(parameters(module, 2, 3))
     x = p.sample((10_000,))
@@ -84,20 +84,20 @@ def test_its_mean_is_that_of_its_draws(name):
 
 
 @pytest.mark.parametrize("name", list(LIKELIHOODS))
-def test_a_gradient_reaches_every_parameter_of_every_pixel(name):
+def test_gradient_reaches_every_parameter_of_every_pixel(name):
     module = likelihood(name)
-    decoded = (0.1 * parameters(module, 1, 4)).requires_grad_()  # where no component is out of reach
-    module(decoded).log_prob(module.observe(digits(4), torch.Generator())).sum().backward()
+    decoded = (0.1 * parameters(module, 1, 4)).requires_grad_()  # small, so that every component counts
+    module(decoded).log_prob(module.observe(digits(4), Draws.of_seed(0, 4))).sum().backward()
     assert torch.isfinite(decoded.grad).all()
     assert (decoded.grad != 0).all()
 
 
 @pytest.mark.parametrize("name", list(LIKELIHOODS))
-def test_a_model_with_it_learns_and_its_samples_are_images(name):
+def test_model_with_it_learns_and_its_samples_are_images(name):
     torch.manual_seed(0)
     model, loss = vae(likelihood={"name": name}), objective()
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    x = model.likelihood.observe(digits(200), torch.Generator().manual_seed(0))
+    x = model.likelihood.observe(digits(200), Draws.of_seed(0, 200))
     losses = []
     for _ in range(30):
         optimizer.zero_grad()

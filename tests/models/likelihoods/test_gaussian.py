@@ -6,6 +6,7 @@ from torch.distributions import Normal
 
 from tests.support.small import config, digits, objective, vae
 from vaeline.core.errors import VaelineError
+from vaeline.data.draws import Draws
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.training.gradients import CompiledGradients, Gradients
 
@@ -14,27 +15,27 @@ VARIANCES = ("fixed", "shared", "optimal", "per_pixel")
 
 def gaussian(variance: str, **options: object):
     section = {"name": "gaussian", "gaussian": {"variance": variance, **options}}
-    return LIKELIHOODS.build(config(likelihood=section).likelihood)
+    return LIKELIHOODS.build(config(likelihood=section).likelihood, event_shape=(1, 4, 4))
 
 
 def decoded(module, *batch: int) -> torch.Tensor:
-    return torch.randn(*batch, module.outputs(1), 4, 4)
+    return torch.randn(*batch, *module.parameter_shape)
 
 
 @pytest.mark.parametrize("scale", [0.003, 0.02, 0.3, 5.0])
 @pytest.mark.parametrize("variance", VARIANCES)
-def test_it_is_torchs_normal_with_the_scale_that_it_starts_at(variance, scale):
-    """Near the floor as well: 0.003 is 1.2 times the least σ."""
+def test_it_starts_as_torchs_normal_with_the_given_scale(variance, scale):
+    """Also near the floor: 0.003 is 1.2 times the least σ."""
     module, x = gaussian(variance, scale=scale).eval(), torch.rand(3, 1, 4, 4)
     means = torch.randn(2, 3, 1, 4, 4)
-    parameters = torch.cat([means, *[torch.zeros_like(means)] * (module.outputs(1) - 1)], dim=-3)
+    parameters = torch.cat([means, *[torch.zeros_like(means)] * (module.parameter_shape[0] - 1)], dim=-3)
     torch.testing.assert_close(module(parameters).stddev, torch.full_like(means, scale), rtol=1e-5, atol=0)
     expected = Normal(means, scale).log_prob(x).sum((-3, -2, -1))
     torch.testing.assert_close(module(parameters).log_prob(x), expected, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("variance", VARIANCES)
-def test_a_scale_below_the_floor_is_refused_where_there_is_one(variance):
+def test_scale_below_the_floor_is_rejected_unless_it_is_fixed(variance):
     if variance == "fixed":
         assert gaussian(variance, scale=1e-3).spread.scale == 1e-3
         return
@@ -42,13 +43,13 @@ def test_a_scale_below_the_floor_is_refused_where_there_is_one(variance):
         gaussian(variance, scale=1e-3)
 
 
-def test_a_told_scale_never_falls_below_its_floor():
+def test_scale_per_pixel_has_a_floor():
     module = gaussian("per_pixel")
     parameters = torch.cat([torch.zeros(1, 1, 1, 4, 4), torch.full((1, 1, 1, 4, 4), -1e4)], dim=-3)
     assert module(parameters).stddev.min().item() == pytest.approx(math.exp(-6))
 
 
-def test_the_optimal_variance_is_where_the_likelihood_of_the_batch_is_largest():
+def test_optimal_variance_maximises_the_likelihood_of_the_batch():
     module, x = gaussian("optimal"), torch.rand(5, 1, 4, 4)
     means = decoded(module, 2, 5)
     best = module(means).log_prob(x).sum()
@@ -58,8 +59,8 @@ def test_the_optimal_variance_is_where_the_likelihood_of_the_batch_is_largest():
     torch.testing.assert_close(Normal(means, squares.sqrt()).log_prob(x).sum(), best)
 
 
-def test_outside_of_training_the_optimal_variance_is_one_number_whatever_the_batch():
-    """The mean of those of the batches seen; else the bound would not be of one density."""
+def test_optimal_variance_in_evaluation_is_the_mean_over_training_batches():
+    """Whatever the batch to be evaluated: otherwise the bound would not be of one density."""
     module = gaussian("optimal")
     errors = []
     for _ in range(5):
@@ -75,7 +76,7 @@ def test_outside_of_training_the_optimal_variance_is_one_number_whatever_the_bat
     torch.testing.assert_close(module.spread.running_variance, expected)
 
 
-def test_bits_per_dimension_of_a_flat_density_are_the_eight_of_a_grey_value():
+def test_bits_per_dimension_of_a_flat_density_are_8():
     module = gaussian("fixed")
     flat = module.measures(torch.zeros(3), 64)["bits_per_dim"]
     assert flat.tolist() == [8.0] * 3
@@ -83,31 +84,31 @@ def test_bits_per_dimension_of_a_flat_density_are_the_eight_of_a_grey_value():
     assert halved.tolist() == pytest.approx([7.0] * 3)
 
 
-def test_dequantized_values_lie_in_the_piece_of_their_level():
+def test_dequantized_values_lie_in_the_interval_of_their_level():
     module, images = gaussian("fixed"), torch.arange(256, dtype=torch.uint8).reshape(256, 1, 1, 1)
-    shown = module.observe(images.expand(-1, 1, 8, 8), torch.Generator().manual_seed(0))
+    observed = module.observe(images.expand(-1, 1, 8, 8), Draws.of_seed(0, len(images)))
     scored = module.evaluation_set(images.expand(-1, 1, 8, 8).contiguous()) / 255
-    for x in (shown, scored):
+    for x in (observed, scored):
         assert (
             (x * 256).floor().clamp(max=255) == images
-        ).float().mean() > 0.999  # but for rounding at an edge
+        ).float().mean() > 0.999  # except for rounding at an edge
         assert 0.45 < (x * 256 - images).mean() < 0.55
 
 
 @pytest.mark.parametrize("variance", VARIANCES)
-def test_compiled_it_gives_the_same(variance):
+def test_compiled_gradients_and_buffers_are_the_same(variance):
     section = {"name": "gaussian", "gaussian": {"variance": variance}}
-    found = []
+    results = []
     for kind in (Gradients, CompiledGradients):
         params = config(batch_size=16, likelihood=section)
         torch.manual_seed(0)
         model = vae(likelihood=section)
-        x = model.likelihood.observe(digits(16), torch.Generator().manual_seed(0))
+        x = model.likelihood.observe(digits(16), Draws.of_seed(0, 16))
         step = kind(model, objective(params), params)
         torch.manual_seed(1)
-        found.append((step(x, 1.0).gradients, model.state_dict()))
+        results.append((step(x, 1.0).gradients, model.state_dict()))
         assert getattr(step, "compiled", step) is not None
-    for one, other in zip(*(gradients for gradients, _ in found), strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
-    for name, value in found[0][1].items():
-        torch.testing.assert_close(value, found[1][1][name])
+    for eager, compiled in zip(*(gradients for gradients, _ in results), strict=True):
+        torch.testing.assert_close(eager, compiled, rtol=1e-4, atol=1e-4)
+    for name, value in results[0][1].items():
+        torch.testing.assert_close(value, results[1][1][name])

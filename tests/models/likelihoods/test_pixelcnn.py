@@ -7,7 +7,7 @@ from torch import nn
 from tests.support.small import config, digits, objective, shown, vae
 from tests.support.trainings import started
 from vaeline.core.errors import VaelineError
-from vaeline.evaluation.estimators.annealed import annealed
+from vaeline.evaluation.estimators.annealed import annealed_importance_sampling
 from vaeline.models.catalog import MODELS
 from vaeline.models.likelihoods import pixelcnn as module
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
@@ -16,12 +16,12 @@ from vaeline.training.fit import fit
 from vaeline.training.gradients import CompiledGradients, Gradients
 
 
-def pixelcnn(colours: int = 1, *, drawn: bool = True, **options: object):
-    """Returns the likelihood, with weights drawn so large that the pixels before count."""
+def pixelcnn(colours: int = 1, *, large: bool = True, **options: object):
+    """Returns the likelihood, with weights so large that the previous pixels matter."""
     torch.manual_seed(0)
     section = {"name": "pixelcnn", "pixelcnn": options}
-    built = LIKELIHOODS.build(config(likelihood=section).likelihood, channels=colours)
-    for parameter in built.parameters() if drawn else ():
+    built = LIKELIHOODS.build(config(likelihood=section).likelihood, event_shape=(colours, 8, 8))
+    for parameter in built.parameters() if large else ():
         nn.init.normal_(parameter, std=0.5)
     return built
 
@@ -29,7 +29,7 @@ def pixelcnn(colours: int = 1, *, drawn: bool = True, **options: object):
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize(("layers", "kernel"), [(1, 3), (2, 3), (1, 5)])
 @torch.no_grad()
-def test_the_probabilities_of_all_binary_images_sum_to_one(layers, kernel, channels):
+def test_probabilities_of_all_binary_images_sum_to_one(layers, kernel, channels):
     sides = (2, 3) if channels == 1 else (1, 3)
     every = torch.tensor(list(itertools.product([0.0, 1.0], repeat=6))).reshape(64, 1, channels, *sides)
     built = pixelcnn(channels, layers=layers, kernel=kernel).double()
@@ -42,8 +42,8 @@ def test_the_probabilities_of_all_binary_images_sum_to_one(layers, kernel, chann
 @torch.no_grad()
 def test_it_starts_as_the_bernoulli_likelihood():
     logits, x = torch.randn(3, 4, 1, 8, 8), shown(4)
-    bernoulli = LIKELIHOODS.build(config().likelihood)
-    built = pixelcnn(drawn=False)
+    bernoulli = LIKELIHOODS.build(config().likelihood, event_shape=(1, 8, 8))
+    built = pixelcnn(large=False)
     torch.testing.assert_close(built(logits).log_prob(x), bernoulli(logits).log_prob(x))
     assert torch.equal(
         built.start(torch.rand(1, 8, 8) * 0 + 0.2), bernoulli.start(torch.full((1, 8, 8), 0.2))
@@ -51,15 +51,16 @@ def test_it_starts_as_the_bernoulli_likelihood():
     assert torch.equal(built.evaluation_set(digits(9)), bernoulli.evaluation_set(digits(9)))
 
 
-def test_it_is_binarized_as_the_bernoulli_block_tells():
+def test_binarization_is_that_of_the_bernoulli_block():
     section = {"name": "pixelcnn", "bernoulli": {"binarization": "static", "binarization_seed": 3}}
-    built = LIKELIHOODS.build(config(likelihood=section).likelihood)
-    static = LIKELIHOODS.build(config(likelihood=section | {"name": "bernoulli"}).likelihood)
+    built = LIKELIHOODS.build(config(likelihood=section).likelihood, event_shape=(1, 8, 8))
+    bernoulli = config(likelihood=section | {"name": "bernoulli"}).likelihood
+    static = LIKELIHOODS.build(bernoulli, event_shape=(1, 8, 8))
     assert torch.equal(built.training_set(digits(9)), static.training_set(digits(9)))
 
 
 @torch.no_grad()
-def test_what_it_draws_has_the_probability_that_it_says():
+def test_draws_have_their_probabilities():
     built, n = pixelcnn(), 20_000
     p = built(torch.randn(1, 2, 2))
     every = torch.tensor(list(itertools.product([0.0, 1.0], repeat=4))).reshape(16, 1, 2, 2)
@@ -71,7 +72,7 @@ def test_what_it_draws_has_the_probability_that_it_says():
 
 
 @torch.no_grad()
-def test_its_mean_is_an_unbiased_estimate_of_that_of_its_draws():
+def test_mean_is_an_unbiased_estimate_of_that_of_draws():
     logits, n = torch.randn(1, 3, 3), 20_000
     built = pixelcnn()
     means, drawn = built(logits.expand(n, 1, 3, 3)).mean, built(logits).sample((n,))
@@ -80,13 +81,13 @@ def test_its_mean_is_an_unbiased_estimate_of_that_of_its_draws():
     assert ((means.mean(0) - drawn.mean(0)) / error).abs().max() < 4.5
 
 
-def test_a_gradient_reaches_the_decoder_through_its_mean():
+def test_gradient_reaches_the_decoder_through_the_mean():
     logits = torch.randn(2, 1, 4, 4, requires_grad=True)
     pixelcnn()(logits).mean.sum().backward()
     assert logits.grad.all()
 
 
-def test_its_draws_are_of_the_global_generator():
+def test_draws_use_the_global_generator():
     p = pixelcnn()(torch.zeros(5, 1, 4, 4))
     with own_noise(1):
         first = p.sample()
@@ -95,43 +96,43 @@ def test_its_draws_are_of_the_global_generator():
     assert set(first.unique().tolist()) == {0.0, 1.0}
 
 
-def test_in_pieces_it_says_and_learns_the_same_as_at_once(monkeypatch):
+def test_chunked_log_p_and_gradients_equal_those_at_once(monkeypatch):
     built, x = pixelcnn(), shown(4)
 
-    def found() -> list[torch.Tensor]:
+    def log_p_and_gradients() -> list[torch.Tensor]:
         torch.manual_seed(1)
         logits = torch.randn(3, 4, 1, 8, 8, requires_grad=True)
         log_p = built(logits).log_prob(x)
         return [log_p, *torch.autograd.grad(log_p.sum(), [logits, *built.parameters()])]
 
-    whole = found()
-    monkeypatch.setattr(module, "ROWS", 5)
-    for one, other in zip(found(), whole, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+    whole = log_p_and_gradients()
+    monkeypatch.setattr(module, "PIXELCNN_ROWS", 5)
+    for chunked, expected in zip(log_p_and_gradients(), whole, strict=True):
+        torch.testing.assert_close(chunked, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(("layers", "kernel"), [(1, 3), (2, 3), (2, 5)])
-def test_its_options_are_its_reach(layers, kernel):
+def test_layers_and_kernel_set_the_reach(layers, kernel):
     built = pixelcnn(layers=layers, kernel=kernel)
     reach = layers * (kernel // 2)
     assert built.network.reach == reach
     x = torch.rand(40, 1, 9, 9).round().requires_grad_()
     logits = torch.zeros(40, 1, 9, 9)
-    built(logits)._given(x, logits)[:, 0, 6, 4].sum().backward()
-    seen = x.grad.abs().sum((0, 1)) > 0
-    assert seen.sum() == reach * (2 * reach + 1) + reach
-    assert seen[6 - reach : 7, 4 - reach : 5 + reach].sum() == seen.sum()
+    built(logits).conditional_logits(x)[:, 0, 6, 4].sum().backward()
+    used = x.grad.abs().sum((0, 1)) > 0
+    assert used.sum() == reach * (2 * reach + 1) + reach
+    assert used[6 - reach : 7, 4 - reach : 5 + reach].sum() == used.sum()
 
 
 @pytest.mark.parametrize("options", [{"layers": 0}, {"kernel": 4}, {"channels": 0}, {"reach": 3}])
-def test_a_net_that_there_is_not_is_refused(options):
+def test_impossible_options_are_rejected(options):
     with pytest.raises(VaelineError, match=rf"likelihood\.pixelcnn\.{next(iter(options))}"):
         pixelcnn(**options)
 
 
 @pytest.mark.parametrize("name", list(MODELS))
 @pytest.mark.parametrize("k", [1, 3])
-def test_it_serves_every_model_and_the_loss_reaches_all_of_it(name, k):
+def test_loss_of_every_model_has_a_gradient_to_all_its_parameters(name, k):
     changes = {
         "model": {"name": name},
         "likelihood": {"name": "pixelcnn"},
@@ -148,33 +149,33 @@ def test_it_serves_every_model_and_the_loss_reaches_all_of_it(name, k):
     assert model.sample(3).shape == (3, 2, 8, 8)
 
 
-def test_compiled_it_gives_the_same():
+def test_compiled_gradients_are_the_same():
     section = {"name": "pixelcnn", "pixelcnn": {"layers": 1}}
     params, model = config(likelihood=section, batch_size=5), vae(likelihood=section)
     nn.init.normal_(model.likelihood.network.head[-1].weight, std=0.1)
-    found = []
+    gradients = []
     for kind in (Gradients, CompiledGradients):
         step = kind(model, objective(params), params)
         torch.manual_seed(3)
-        found.append(step(shown(5), 1.0).gradients)
+        gradients.append(step(shown(5), 1.0).gradients)
         assert getattr(step, "compiled", step) is not None
-    for one, other in zip(*found, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+    for eager, compiled in zip(*gradients, strict=True):
+        torch.testing.assert_close(eager, compiled, rtol=1e-4, atol=1e-4)
 
 
-def test_in_half_precision_its_gradients_are_nearly_the_same_and_its_probabilities_in_full():
-    section, found = {"name": "pixelcnn"}, []
+def test_bfloat16_gradients_are_close_and_probabilities_in_full_precision():
+    section, results = {"name": "pixelcnn"}, []
     for precision in ("float32", "bfloat16"):
         params = config(likelihood=section, precision=precision)
         torch.manual_seed(0)
         model = vae(likelihood=section)
         nn.init.normal_(model.likelihood.network.head[-1].weight, std=0.1)
         torch.manual_seed(1)
-        found.append(Gradients(model, objective(params), params)(shown(50), 1.0))
-    for one, other in zip(*(each.gradients for each in found), strict=True):
-        assert other.dtype == torch.float32
-        assert (one - other).norm() < 0.1 * one.norm()
-    torch.testing.assert_close(found[1].seen[0], found[0].seen[0], rtol=0.01, atol=0)
+        results.append(Gradients(model, objective(params), params)(shown(50), 1.0))
+    for full, half in zip(*(each.gradients for each in results), strict=True):
+        assert half.dtype == torch.float32
+        assert (full - half).norm() < 0.1 * full.norm()
+    torch.testing.assert_close(results[1].seen[0], results[0].seen[0], rtol=0.01, atol=0)
 
 
 def rate(**changes: object) -> float:
@@ -186,14 +187,14 @@ def rate(**changes: object) -> float:
     return last.valid_kl
 
 
-def test_with_a_wide_reach_the_rate_falls_and_free_bits_bring_it_back():
+def test_wide_reach_lowers_the_rate_and_free_bits_restore_it():
     wide = {"name": "pixelcnn", "pixelcnn": {"channels": 8, "kernel": 7}}  # 6 of 8 pixels
     plain, collapsed, cured = rate(), rate(likelihood=wide), rate(likelihood=wide, free_bits=0.25)
     assert collapsed < plain / 2
     assert cured > 2 * collapsed
 
 
-def test_annealed_importance_sampling_takes_it():
+def test_annealed_importance_sampling_works_with_it():
     model = vae(likelihood={"name": "pixelcnn"}).eval()
-    seen = annealed(model, model.likelihood.evaluation_set(digits(3)), steps=5)
-    assert torch.isfinite(seen.log_likelihood).all()
+    estimate = annealed_importance_sampling(model, model.likelihood.evaluation_set(digits(3)), steps=5)
+    assert torch.isfinite(estimate.log_likelihood).all()

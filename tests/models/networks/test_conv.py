@@ -4,7 +4,7 @@ from torch import nn
 
 from tests.support.small import config
 from vaeline.models.networks.catalog import NETWORKS
-from vaeline.models.networks.conv import Crop, Pad
+from vaeline.models.networks.strided import Crop, Pad
 
 
 def network(**section: object):
@@ -15,7 +15,7 @@ def layers(module: nn.Module, kind: type[nn.Module]) -> list[tuple[int, int]]:
     return [(m.in_channels, m.out_channels) for m in module.modules() if isinstance(m, kind)]
 
 
-def test_the_default_is_the_guides_network():
+def test_default_layers_and_kernels():
     conv = network(conv={"channels": 32})
     encoder, features = conv.encoder((3, 64, 64))
     decoder = conv.decoder(20, (3, 64, 64))
@@ -30,7 +30,7 @@ def test_the_default_is_the_guides_network():
 @pytest.mark.parametrize(
     ("side", "before", "after"), [(28, 2, 2), (8, 0, 0), (64, 0, 0), (13, 1, 2), (1, 3, 4), (9, 3, 4)]
 )
-def test_zeros_are_added_evenly_up_to_the_next_multiple_of_8(side, before, after):
+def test_padding_is_even_up_to_the_next_multiple_of_8(side, before, after):
     x = torch.ones(2, 1, side, 8)
     padded = Pad((1, side, 8))(x)
     assert padded[0, 0, :, 0].tolist() == [0.0] * before + [1.0] * side + [0.0] * after
@@ -39,22 +39,22 @@ def test_zeros_are_added_evenly_up_to_the_next_multiple_of_8(side, before, after
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 64, 64), (2, 13, 9)])
-def test_the_crop_undoes_the_padding(shape):
+def test_crop_inverts_the_padding(shape):
     x = torch.randn(2, *shape)
     assert torch.equal(Crop(shape)(Pad(shape)(x)), x)
 
 
-def test_every_pixel_of_28x28_reaches_the_features_and_every_logit_hears_of_the_latent():
+def test_every_pixel_of_28x28_affects_the_features_and_every_logit_depends_on_the_latent():
     conv = network()
     encoder, _ = conv.encoder((1, 28, 28))
     x = torch.rand(2, 1, 28, 28, requires_grad=True)
-    (reached,) = torch.autograd.grad(encoder(x).square().sum(), x)
-    assert (reached[0] != 0).float().mean() > 0.99
+    (gradient,) = torch.autograd.grad(encoder(x).square().sum(), x)
+    assert (gradient[0] != 0).float().mean() > 0.99
     logits = conv.decoder(3, (1, 28, 28))(torch.randn(200, 3))
     assert logits.shape == (200, 1, 28, 28)
     assert logits.std(0).min() > 0
 
 
-def test_the_decoder_ends_without_an_activation():
+def test_decoder_ends_without_an_activation():
     logits = network().decoder(3, (1, 8, 8))(torch.randn(200, 3))
     assert logits.min() < 0 < logits.max()

@@ -19,7 +19,7 @@ def network(name: str, **section: object):
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", list(NETWORKS))
-def test_an_image_becomes_features_and_a_latent_becomes_pixels(name, shape, batch_norm):
+def test_encoder_and_decoder_have_the_shapes_that_the_contract_states(name, shape, batch_norm):
     built = network(name, batch_norm=batch_norm)
     encoder, features = built.encoder(shape)
     decoder = built.decoder(5, (2 * shape[0], *shape[1:]))  # two parameters a pixel
@@ -29,7 +29,7 @@ def test_an_image_becomes_features_and_a_latent_becomes_pixels(name, shape, batc
 
 @pytest.mark.parametrize("name", list(NETWORKS))
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
-def test_the_activation_is_the_one_that_is_asked_for(name, activation):
+def test_every_activation_is_the_one_that_the_section_names(name, activation):
     built = network(name, activation=activation)
     kinds = tuple(ACTIVATIONS.values())
     for module in (built.encoder((1, 8, 8))[0], built.decoder(3, (1, 8, 8))):
@@ -39,24 +39,24 @@ def test_the_activation_is_the_one_that_is_asked_for(name, activation):
 
 
 @pytest.mark.parametrize("name", list(NETWORKS))
-def test_batch_norm_normalises_and_stands_nowhere_unless_asked_for(name):
+def test_batch_norm_normalises_and_is_absent_by_default(name):
     norms = (nn.BatchNorm1d, nn.BatchNorm2d)
     plain, normed = (network(name, batch_norm=b).encoder((1, 8, 8))[0] for b in (False, True))
     assert not [m for m in plain.modules() if isinstance(m, norms)]
-    seen = []
+    outputs = []
     for module in normed.modules():
         if isinstance(module, norms):
-            module.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+            module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
     normed(5 + torch.rand(64, 1, 8, 8))
-    assert seen
-    for output in seen:
+    assert outputs
+    for output in outputs:
         over = [d for d in range(output.dim()) if d != 1]
         assert output.mean(over).abs().max() < 1e-5
         assert (output.var(over, correction=0) - 1).abs().max() < 1e-2
 
 
 @pytest.mark.parametrize("name", list(NETWORKS))
-def test_before_a_relu_every_layer_is_he_normal_and_the_last_is_glorot(name):
+def test_layers_before_a_relu_are_he_normal_and_the_last_is_glorot(name):
     """The variance of each layer's weights: 2 / fan_in, and at the end 2 / (fan_in + fan_out)."""
     built = NETWORKS.build(config(network={"name": name, "conv": {"channels": 16}}).network, hidden_dim=256)
     weighted = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)

@@ -21,17 +21,17 @@ def network(inputs: int = 1, outputs: int = 1, layers: int = 2, kernel: int = 3,
 
 
 def slopes(built: GatedPixelCNN, i: int, j: int) -> torch.Tensor:
-    """Returns the sizes of the derivatives of all outputs at (i, j) in each pixel, [inputs, H, W]."""
-    # The head's ReLUs would hide a dependence where they are off: many images, and the sum over them.
-    x = torch.randn(20, built.layers[0].inputs, *SIDES, dtype=torch.float64, requires_grad=True)
-    found = 0
+    """Returns the absolute derivatives of all outputs at (i, j) by each pixel, [inputs, H, W]."""
+    # The head's ReLUs hide a dependence where they are off: so many images, and the sum over them.
+    x = torch.randn(20, built.inputs, *SIDES, dtype=torch.float64, requires_grad=True)
+    total = torch.zeros(x.shape[1:], dtype=x.dtype)
     for output in built(x)[:, :, i, j].sum(0):
-        found = found + torch.autograd.grad(output, x, retain_graph=True)[0].abs().sum(0)
-    return found
+        total += torch.autograd.grad(output, x, retain_graph=True)[0].abs().sum(0)
+    return total
 
 
 @pytest.mark.parametrize(("layers", "kernel"), BUILT)
-def test_a_pixel_depends_on_all_before_it_within_reach_and_on_no_other(layers, kernel):
+def test_output_depends_on_exactly_the_previous_pixels_within_reach(layers, kernel):
     built = network(2, 3, layers, kernel)
     reach, (height, width) = built.reach, SIDES
     assert reach == layers * (kernel // 2)
@@ -43,43 +43,43 @@ def test_a_pixel_depends_on_all_before_it_within_reach_and_on_no_other(layers, k
         assert torch.equal(slopes(built, i, j) > 0, before), (i, j)
 
 
-def test_the_condition_is_heard_at_the_pixel_itself_and_within_reach():
+def test_condition_affects_its_own_pixel_and_those_within_reach():
     built = network(condition=3)
     condition = torch.randn(1, 3, *SIDES, dtype=torch.float64, requires_grad=True)
     output = built(torch.zeros(1, 1, *SIDES, dtype=torch.float64), condition)[0, 0, 4, 4]
-    (heard,) = torch.autograd.grad(output, condition)
-    assert heard[:, :, 4, 4].all()
-    assert not heard[:, :, 5:].any()
-    assert not heard[:, :, 4 - built.reach - 1].any()
+    (gradient,) = torch.autograd.grad(output, condition)
+    assert gradient[:, :, 4, 4].all()
+    assert not gradient[:, :, 5:].any()
+    assert not gradient[:, :, 4 - built.reach - 1].any()
 
 
 @pytest.mark.parametrize("condition", [0, 3])
 @pytest.mark.parametrize("sides", [(1, 1), (1, 4), (4, 1), (2, 3), SIDES], ids=str)
 @pytest.mark.parametrize(("layers", "kernel"), BUILT)
-def test_sampled_pixel_by_pixel_it_says_what_one_pass_over_the_whole_says(layers, kernel, sides, condition):
+def test_outputs_while_sampling_equal_those_of_one_pass_over_the_sample(layers, kernel, sides, condition):
     built = network(2, 3, layers, kernel, condition)
-    told = torch.randn(5, condition, *sides, dtype=torch.float64) if condition else None
-    said = []
+    given = torch.randn(5, condition, *sides, dtype=torch.float64) if condition else None
+    outputs = []
 
     def step(output: torch.Tensor) -> torch.Tensor:
-        said.append(output)
+        outputs.append(output)
         return torch.randn(5, 2, dtype=torch.float64)
 
-    x = built.sample(step, (5, *sides), told)
+    x = built.sample(step, (5, *sides), given)
     assert x.shape == (5, 2, *sides)
-    whole = built(x, told).detach()
-    torch.testing.assert_close(torch.stack(said, -1).reshape(5, 3, *sides), whole, rtol=0, atol=1e-10)
+    whole = built(x, given).detach()
+    torch.testing.assert_close(torch.stack(outputs, -1).reshape(5, 3, *sides), whole, rtol=0, atol=1e-10)
 
 
-def test_what_is_sampled_stands_where_it_was_drawn():
+def test_pixels_are_sampled_in_raster_order():
     count = itertools.count()
-    x = network().sample(lambda said: torch.full_like(said, next(count)), (2, 3, 4))
+    x = network().sample(lambda output: torch.full_like(output, next(count)), (2, 3, 4))
     assert torch.equal(x[1, 0], torch.arange(12, dtype=torch.float64).reshape(3, 4))
 
 
 @pytest.mark.parametrize(("layers", "kernel"), BUILT)
 @torch.no_grad()
-def test_the_probabilities_of_all_binary_images_sum_to_one(layers, kernel):
+def test_probabilities_of_all_binary_images_sum_to_one(layers, kernel):
     every = torch.tensor(list(itertools.product([0.0, 1.0], repeat=6)), dtype=torch.float64)
     every = every.reshape(64, 1, 2, 3)
     logits = network(layers=layers, kernel=kernel)(every)

@@ -8,33 +8,33 @@ from vaeline.models.networks.init import fans, init_weights
 
 
 def counted_fans(layer: nn.Module, size: tuple[int, ...]) -> tuple[float, float]:
-    """Returns, counted connection by connection with weights of 1, the two fans away from the borders."""
+    """Returns the two fans away from the borders, counted with weights of 1."""
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.fill_(1.0)
         layer.bias.zero_()
     x = torch.zeros(1, *size, requires_grad=True)
     y = layer(x)
-    # An output is the number of inputs that reach it, once each input is 1; and the other way round.
+    # With inputs of 1, an output is the number of inputs that reach it; its gradient counts the other way.
     reach = torch.autograd.grad(y.sum(), x)[0]
     return _middle(layer(torch.ones_like(x))), _middle(reach)
 
 
 def _middle(values: torch.Tensor) -> float:
-    # At a stride the count differs from place to place: the mean over whole periods of it.
+    # With a stride the count varies with the place: take the mean over whole periods.
     inner = values[..., 4:-4, 4:-4] if values.dim() == 4 else values
     return inner.mean().item()
 
 
 @pytest.mark.parametrize(("kernel", "stride"), [(4, 2), (3, 1), (4, 1), (3, 2), (6, 3), (5, 1)])
 @pytest.mark.parametrize("kind", [nn.Conv2d, nn.ConvTranspose2d])
-def test_the_fans_are_those_that_one_counts(kind, kernel, stride):
+def test_fans_of_a_convolution_equal_the_counted_ones(kind, kernel, stride):
     layer = kind(3, 5, kernel, stride, 1)
     counted = counted_fans(layer, (3, 36, 36))
     assert fans(layer) == pytest.approx(counted, rel=0.06 if kernel % stride else 1e-6)
 
 
-def test_the_fans_of_a_linear_layer_are_those_that_one_counts():
+def test_fans_of_a_linear_layer_equal_the_counted_ones():
     layer = nn.Linear(7, 11)
     assert fans(layer) == counted_fans(layer, (7,)) == (7, 11)
 
@@ -43,7 +43,7 @@ def test_the_fans_of_a_linear_layer_are_those_that_one_counts():
 @pytest.mark.parametrize(
     "layer", [nn.Linear(300, 200), nn.Conv2d(16, 32, 4, 2, 1), nn.ConvTranspose2d(32, 16, 4, 2, 1)]
 )
-def test_before_a_relu_the_weights_are_he_normal(layer, nonlinearity):
+def test_weights_before_a_relu_are_he_normal(layer, nonlinearity):
     init_weights(layer, nonlinearity)
     slope = 0.01 if nonlinearity == "leaky_relu" else 0.0
     expected = math.sqrt(2 / (1 + slope**2) / fans(layer)[0])
@@ -55,7 +55,7 @@ def test_before_a_relu_the_weights_are_he_normal(layer, nonlinearity):
 
 
 @pytest.mark.parametrize("nonlinearity", ["linear", "tanh"])
-def test_elsewhere_the_weights_are_glorot_uniform(nonlinearity):
+def test_other_weights_are_glorot_uniform(nonlinearity):
     layer = nn.ConvTranspose2d(32, 16, 4, 2, 1)
     init_weights(layer, nonlinearity)
     bound = math.sqrt(6 / (32 * 4 + 16 * 16))
@@ -64,7 +64,7 @@ def test_elsewhere_the_weights_are_glorot_uniform(nonlinearity):
     assert layer.weight.var().item() == pytest.approx(bound**2 / 3, rel=0.05)
 
 
-def test_a_layer_without_a_bias_is_initialised_and_other_modules_are_left_alone():
+def test_layer_without_a_bias_is_initialised_and_other_modules_are_unchanged():
     norm = nn.BatchNorm1d(4)
     nn.init.constant_(norm.weight, 3.0)
     layer = nn.Linear(1000, 4, bias=False)
@@ -77,7 +77,7 @@ DEEP = 10
 
 
 def stack(kind: str) -> tuple[list[nn.Module], torch.Tensor]:
-    """Returns 10 layers whose sides stay, wide enough for averages to hold, and an input."""
+    """Returns 10 layers that keep the sides, wide enough for averages to hold, and an input."""
     if kind == "linear":
         return [nn.Linear(512, 512) for _ in range(DEEP)], torch.randn(64, 512)
     if kind == "convolution":
@@ -94,7 +94,7 @@ def _images(channels: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("kind", ["linear", "convolution", "transposed"])
 def test_deep_stacks_keep_the_second_moment(kind):
-    """He et al. 2015, equation 14. With PyTorch's own weights it would fall by 6 at each layer."""
+    """He et al. 2015, equation 14. With PyTorch's own weights it would shrink 6-fold at each layer."""
     moments = []
     for seed in range(3):
         torch.manual_seed(seed)
@@ -103,5 +103,5 @@ def test_deep_stacks_keep_the_second_moment(kind):
         init_weights(model, "relu")
         with torch.no_grad():
             moments.append(model(x).square().mean().item() / x.square().mean().item())
-    # Borders cost a little; a fan that is wrong by 4 in one layer of two would cost 4^5.
+    # Borders change it a little; a fan wrong by a factor of 4 in every second layer would change it by 4^5.
     assert 0.25 < sum(moments) / len(moments) < 4

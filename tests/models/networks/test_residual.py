@@ -20,7 +20,7 @@ def blocks_of(module: nn.Module) -> list[int]:
 
 
 def ones(module: nn.Module) -> nn.Module:
-    """Returns the module with every weight 1 and every bias 0: what is positive stays positive."""
+    """Sets every weight to 1 and every bias to 0, so that positive inputs give positive outputs."""
     for name, parameter in module.named_parameters():
         nn.init.constant_(parameter, float(name.endswith("weight")))
     return module
@@ -30,7 +30,7 @@ def ones(module: nn.Module) -> nn.Module:
     ("shape", "smallest"),
     [((1, 28, 28), (4, 4)), ((3, 64, 64), (8, 8)), ((2, 13, 9), (2, 2)), ((1, 1, 1), (1, 1))],
 )
-def test_an_image_becomes_a_map_of_an_eighth_of_its_sides(shape, smallest):
+def test_features_are_a_map_with_an_eighth_of_the_sides(shape, smallest):
     built = network()
     encoder, features = built.encoder(shape)
     assert features == 4 * CHANNELS * smallest[0] * smallest[1]
@@ -39,7 +39,7 @@ def test_an_image_becomes_a_map_of_an_eighth_of_its_sides(shape, smallest):
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_there_are_so_many_blocks_at_each_size_as_are_asked_for(count):
+def test_each_size_has_the_given_number_of_blocks(count):
     built = network(count)
     down, up = built.encoder((1, 16, 16))[0], built.decoder(3, (1, 16, 16))
     assert blocks_of(down) == [CHANNELS] * count + [2 * CHANNELS] * count + [4 * CHANNELS] * count
@@ -53,7 +53,7 @@ def three(fan_in: int, fan_out: int) -> int:
 
 @pytest.mark.parametrize("blocks", [1, 2])
 @pytest.mark.parametrize("channels", [4, 8])
-def test_it_has_the_parameters_of_its_convolutions_and_no_others(channels, blocks):
+def test_parameters_are_those_of_the_convolutions_and_no_others(channels, blocks):
     """3 → c → 2c → 4c of 4×4 down; a linear layer, 4c → 2c → c → c of 3×3 and one to the image up."""
     built, c = network(blocks, channels), channels
     of_blocks = sum(2 * blocks * three(n, n) for n in (c, 2 * c, 4 * c))
@@ -64,36 +64,36 @@ def test_it_has_the_parameters_of_its_convolutions_and_no_others(channels, block
         assert sum(p.numel() for p in module.parameters()) == expected + of_blocks
 
 
-def test_a_block_adds_to_what_it_is_given():
+def test_block_adds_its_change_to_its_input():
     block, x = Block(CHANNELS, False, nn.ReLU), torch.randn(2, CHANNELS, 5, 5)
     torch.testing.assert_close(block(x), x + block.change(x))
     nn.init.zeros_(block.change[-1].weight)
     nn.init.zeros_(block.change[-1].bias)
-    assert torch.equal(block(x), x)  # negative values too: no activation stands on the way past it
+    assert torch.equal(block(x), x)  # negative values too: the skip connection has no activation
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_in_a_block_activations_stand_before_their_convolutions(batch_norm):
+def test_activations_in_a_block_precede_their_convolutions(batch_norm):
     """Full pre-activation, and nothing after the last convolution."""
     norm = [nn.BatchNorm2d] if batch_norm else []
     kinds = [type(layer) for layer in Block(CHANNELS, batch_norm, nn.Tanh).change]
     assert kinds == [*norm, nn.Tanh, nn.Conv2d] * 2
 
 
-def test_a_feature_sees_78_pixels_each_way():
+def test_receptive_field_of_a_feature_is_78_pixels_each_way():
     """1 + 3 + 2·4 + 2·3 + 4·4 + 4·3 + 8·4: strided convolutions see 4 pixels, blocks 5, 2, 4 and 8 apart."""
     encoder = ones(network().encoder((1, 128, 128))[0])
     x = torch.ones(1, 1, 128, 128, requires_grad=True)
     middle = encoder(x).unflatten(1, (4 * CHANNELS, 16, 16))[0, 0, 8, 8]
-    (seen,) = torch.autograd.grad(middle, x)
-    across, down = seen[0, 0].any(0), seen[0, 0].any(1)
+    (gradient,) = torch.autograd.grad(middle, x)
+    across, down = gradient[0, 0].any(0), gradient[0, 0].any(1)
     assert (across.sum(), down.sum()) == (78, 78)
-    assert (seen[0, 0] > 0).sum() == 78**2
+    assert (gradient[0, 0] > 0).sum() == 78**2
 
 
-def test_its_decoder_leaves_no_checkerboard():
-    """What is even stays even where no edge is near: the transposed convolutions of others need not."""
+def test_decoder_leaves_no_checkerboard():
+    """Uniform features give uniform pixels away from the edges, unlike with transposed convolutions."""
     decoder = ones(network().decoder(3, (1, 128, 128)))[0].double()
-    seen = decoder[2:](torch.ones(1, 4 * CHANNELS, 16, 16, dtype=torch.float64))
-    middle = seen[0, 0, 48:80, 48:80]
+    pixels = decoder[2:](torch.ones(1, 4 * CHANNELS, 16, 16, dtype=torch.float64))
+    middle = pixels[0, 0, 48:80, 48:80]
     torch.testing.assert_close(middle, middle[:1, :1].expand(32, 32), rtol=1e-12, atol=0)

@@ -14,7 +14,7 @@ def posterior(**options: float):
     return POSTERIORS.build(section, features=5, latent_dim=3)
 
 
-def test_it_is_normal_with_the_mean_and_log_variance_of_its_two_layers():
+def test_density_is_normal_with_the_mean_and_log_variance_of_the_two_layers():
     module, h = posterior(), torch.randn(4, 5)
     mean, log_var = module.fc_mu(h), module.fc_log_var(h)
     z = torch.randn(2, 4, 3)
@@ -22,8 +22,8 @@ def test_it_is_normal_with_the_mean_and_log_variance_of_its_two_layers():
     torch.testing.assert_close(module(h).log_prob(z), expected)
 
 
-def test_log_var_starts_at_its_bias_and_so_does_the_kl():
-    """At σ² = 1/e and μ = 0 the KL is (1/e + 1 − 1)/2 ≈ 0.18 nats a dimension."""
+def test_log_var_starts_at_its_bias():
+    """With σ² = 1/e and μ = 0 the KL is (1/e + 1 − 1)/2 ≈ 0.18 nats a dimension."""
     q = posterior()(torch.zeros(1, 5))
     assert q.variance[0].tolist() == pytest.approx([math.exp(-1)] * 3)
     kl = torch.distributions.kl_divergence(q.base_dist, Normal(0.0, 1.0))
@@ -41,20 +41,20 @@ def test_log_var_is_bounded():
 
 
 @pytest.mark.parametrize("bounds", [(1.0, 1.0), (2.0, -2.0)])
-def test_bounds_in_the_wrong_order_are_refused(bounds):
+def test_bounds_in_the_wrong_order_are_rejected(bounds):
     low, high = bounds
     with pytest.raises(VaelineError, match=r"posterior\.diagonal.*log_var_min must be below log_var_max"):
         posterior(log_var_min=low, log_var_max=high)
 
 
 @pytest.mark.parametrize("bounds", [{"log_var_min": -1e4}, {"log_var_max": 1e4}])
-def test_bounds_that_float32_cannot_hold_are_refused(bounds):
-    """σ² = 0 or ∞ makes the KL infinite, and every update NaN."""
+def test_bounds_beyond_float32_are_rejected(bounds):
+    """σ² = 0 or ∞ would make the KL infinite, and every update NaN."""
     with pytest.raises(VaelineError, match=rf"posterior\.diagonal\.{next(iter(bounds))} = .* is not allowed"):
         posterior(**bounds)
 
 
-def test_the_widest_bounds_keep_the_kl_finite():
+def test_widest_bounds_keep_the_kl_finite():
     module = posterior(log_var_min=-80.0, log_var_max=80.0)
     q = module(1e6 * torch.randn(50, 5))
     assert {*q.variance.log().round().unique().tolist()} >= {-80.0, 80.0}

@@ -2,8 +2,7 @@ import pytest
 import torch
 
 from tests.support.small import config
-from vaeline.models.distributions import moments as moments_module
-from vaeline.models.distributions.moments import moments, stated
+from vaeline.models.distributions.moments import MOMENT_DRAWS, moments, stated
 from vaeline.models.posteriors.catalog import POSTERIORS
 
 FEATURES, BATCH = 5, 4
@@ -18,7 +17,7 @@ def posterior(name: str, latent_dim: int = 3):
 
 @pytest.mark.parametrize("latent_dim", [1, 3])
 @pytest.mark.parametrize("name", list(POSTERIORS))
-def test_it_is_one_distribution_for_each_example(name, latent_dim):
+def test_call_returns_one_distribution_for_each_example(name, latent_dim):
     q = posterior(name, latent_dim)(torch.randn(BATCH, FEATURES))
     assert (q.batch_shape, q.event_shape) == ((BATCH,), (latent_dim,))
     z = q.rsample((2,))
@@ -27,7 +26,7 @@ def test_it_is_one_distribution_for_each_example(name, latent_dim):
 
 
 @pytest.mark.parametrize("name", list(POSTERIORS))
-def test_a_gradient_flows_through_its_draws_to_the_features_and_to_every_weight(name):
+def test_gradient_flows_through_draws_to_the_features_and_to_every_weight(name):
     module = posterior(name)
     h = torch.randn(BATCH, FEATURES, requires_grad=True)
     module(h).rsample((3,)).square().sum().backward()
@@ -38,7 +37,7 @@ def test_a_gradient_flows_through_its_draws_to_the_features_and_to_every_weight(
 
 
 @pytest.mark.parametrize("name", list(POSTERIORS))
-def test_its_density_integrates_to_one(name):
+def test_density_integrates_to_one(name):
     q = posterior(name, 1)(torch.randn(BATCH, FEATURES))
     axis = torch.linspace(-30, 30, 20_001)
     density = q.log_prob(axis.reshape(-1, 1, 1)).double().exp()
@@ -47,19 +46,19 @@ def test_its_density_integrates_to_one(name):
 
 
 @pytest.mark.parametrize("name", list(POSTERIORS))
-def test_its_mean_and_variance_are_those_of_its_draws(name):
-    """What the monitor and the diagnostics read of it."""
+def test_mean_and_variance_are_those_of_draws(name):
+    """The monitor and the diagnostics use them."""
     q = posterior(name)(torch.randn(BATCH, FEATURES))
     z = q.rsample((DRAWS,))
     mean, variance = moments(q)
-    draws = DRAWS if stated(q) else 1 / (1 / DRAWS + 1 / moments_module.MOMENT_DRAWS)
+    draws = DRAWS if stated(q) else 1 / (1 / DRAWS + 1 / MOMENT_DRAWS)
     assert ((z.mean(0) - mean) / (z.var(0) / draws).sqrt()).abs().max() < 4.5
     assert (z.var(0) / variance - 1).abs().max() < 0.1 + 4.5 * (2 / draws) ** 0.5
 
 
 @pytest.mark.parametrize("name", list(POSTERIORS))
-def test_its_density_is_consistent_with_its_draws(name):
-    """E_q[p/q] = 1 for any density p whose support q covers: here q itself, moved a little."""
+def test_density_is_consistent_with_draws(name):
+    """E_q[p/q] = 1 for any density p whose support q covers: here q itself, slightly shifted."""
     module = posterior(name)
     h = torch.randn(1, FEATURES)
     q, p = module(h), module(h + 0.1)
@@ -69,7 +68,7 @@ def test_its_density_is_consistent_with_its_draws(name):
 
 
 @pytest.mark.parametrize("name", list(POSTERIORS))
-def test_the_density_of_what_it_drew_is_that_of_the_same_z_from_elsewhere(name):
+def test_density_of_its_own_draws_equals_that_of_a_copy(name):
     module, h = posterior(name).double(), torch.randn(BATCH, FEATURES).double()
     for parameter in module.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
@@ -79,7 +78,7 @@ def test_the_density_of_what_it_drew_is_that_of_the_same_z_from_elsewhere(name):
 
 
 @pytest.mark.parametrize("name", [name for name in POSTERIORS if name != "diagonal"])
-def test_it_starts_at_the_diagonal_posterior(name):
+def test_it_starts_near_the_diagonal_posterior(name):
     module, h = posterior(name), torch.randn(BATCH, FEATURES)
     z = torch.randn(BATCH, 3)
     torch.testing.assert_close(module(h).log_prob(z), module.diagonal(h).log_prob(z), rtol=0.05, atol=0.05)

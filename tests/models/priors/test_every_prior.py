@@ -6,8 +6,6 @@ from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.priors.catalog import PRIORS
 
 WIDE = 12.0
-
-
 INPUTS = (1, 8, 8)
 
 
@@ -19,12 +17,12 @@ def prior(name: str, latent_dim: int):
         return diagonal_gaussian(loc, torch.full_like(loc, 0.5))
 
     section = config(prior={"name": name}).prior
-    return PRIORS.build(section, latent_dim=latent_dim, recognise=recognise, shape=INPUTS)
+    return PRIORS.build(section, latent_dim=latent_dim, recognise=recognise, event_shape=INPUTS)
 
 
 @pytest.mark.parametrize("latent_dim", [1, 3])
 @pytest.mark.parametrize("name", list(PRIORS))
-def test_it_is_one_distribution_over_latents(name, latent_dim):
+def test_call_returns_one_distribution_over_latents(name, latent_dim):
     p = prior(name, latent_dim)()
     assert (p.batch_shape, p.event_shape) == ((), (latent_dim,))
     z = p.sample((4, 5))
@@ -34,7 +32,7 @@ def test_it_is_one_distribution_over_latents(name, latent_dim):
 
 @pytest.mark.parametrize("latent_dim", [1, 2])
 @pytest.mark.parametrize("name", list(PRIORS))
-def test_its_density_integrates_to_one(name, latent_dim):
+def test_density_integrates_to_one(name, latent_dim):
     axis = torch.linspace(-WIDE, WIDE, 601)
     step = (axis[1] - axis[0]).item()
     grid = torch.cartesian_prod(*[axis] * latent_dim).reshape(-1, latent_dim)
@@ -43,7 +41,7 @@ def test_its_density_integrates_to_one(name, latent_dim):
 
 
 @pytest.mark.parametrize("name", list(PRIORS))
-def test_its_draws_follow_its_density(name):
+def test_draws_follow_the_density(name):
     p = prior(name, 1)()
     z = p.sample((100_000,))
     edges = torch.linspace(-2, 2, 9)
@@ -56,15 +54,15 @@ def test_its_draws_follow_its_density(name):
 
 
 @pytest.mark.parametrize("name", list(PRIORS))
-def test_it_is_handed_on_with_the_model(name):
-    """What it needs is in its parameters and buffers, so that it follows the model's device and precision."""
+def test_it_follows_the_precision_of_the_model(name):
+    """All its tensors are parameters or buffers, so that they follow the model's device and precision."""
     p = prior(name, 3).double()()
     assert p.sample().dtype == torch.float64
     assert p.log_prob(torch.zeros(3, dtype=torch.float64)).dtype == torch.float64
 
 
 @pytest.mark.parametrize("name", [name for name in PRIORS if list(prior(name, 1).parameters())])
-def test_it_learns_by_its_density(name):
+def test_density_has_a_gradient_to_every_parameter(name):
     p = prior(name, 3)
     z = torch.randn(20, 3)
     p().log_prob(z).sum().backward()
@@ -74,7 +72,7 @@ def test_it_learns_by_its_density(name):
 
 
 @pytest.mark.parametrize("name", list(PRIORS))
-def test_it_takes_training_examples_to_start_at(name):
+def test_it_can_start_at_training_examples(name):
     p = prior(name, 2)
     p.start_at(lambda count: torch.rand(count, *INPUTS))
     assert torch.isfinite(p().log_prob(torch.zeros(2)))

@@ -5,6 +5,7 @@ from torch.distributions import Categorical, MixtureSameFamily
 from tests.support.small import digits, objective, shown, vae
 from vaeline.core.errors import VaelineError
 from vaeline.data.prepared import Split
+from vaeline.evaluation.observing import start_from
 
 COMPONENTS = 20
 
@@ -18,7 +19,7 @@ def train(n: int) -> Split:
 
 
 @torch.no_grad()
-def test_it_is_the_mixture_of_the_posteriors_at_its_pseudo_inputs():
+def test_density_is_the_mixture_of_posteriors_at_the_pseudo_inputs():
     built = model()
     z = torch.randn(6, 3)
     components = built.encode(built.prior.inputs)
@@ -28,33 +29,33 @@ def test_it_is_the_mixture_of_the_posteriors_at_its_pseudo_inputs():
     torch.testing.assert_close(built.prior().variance, peer.variance)
 
 
-def test_it_starts_at_training_images():
+def test_pseudo_inputs_start_at_training_images():
     built = model()
-    built.start_at(train(COMPONENTS))
+    start_from(built, train(COMPONENTS))
     assert torch.equal(built.prior.inputs, digits(COMPONENTS).float() / 255)
 
 
-def test_too_few_training_images_are_refused():
+def test_too_few_training_images_are_rejected():
     with pytest.raises(VaelineError, match=r"prior\.vamp\.components = 20 is too many: .* there are 5"):
-        model().start_at(train(5))
+        start_from(model(), train(5))
 
 
 @torch.no_grad()
-def test_in_two_layers_it_is_made_of_the_upper_posterior():
+def test_with_two_layers_it_mixes_the_upper_posterior():
     built = model(model={"name": "two_layer", "two_layer": {"latent_dim": 2}}).eval()
-    built.start_at(train(COMPONENTS))
+    start_from(built, train(COMPONENTS))
     z1 = built.posterior(built.encoder(digits(COMPONENTS).float() / 255)).mean
     torch.testing.assert_close(built.prior.inputs, z1)
     expected = built.encode2(z1).log_prob(torch.zeros(2)).logsumexp(0) - torch.tensor(COMPONENTS).log()
     torch.testing.assert_close(built.prior().log_prob(torch.zeros(2)), expected)
 
 
-def test_its_gradient_also_reaches_the_encoder_that_it_is_made_of():
+def test_gradient_also_reaches_the_encoder():
     built = model()
     (gradient,) = torch.autograd.grad(built.prior().log_prob(torch.ones(3)), built.encoder[1][0].weight)
     assert gradient.any()
 
 
-def test_another_posterior_is_refused():
+def test_other_posteriors_are_rejected():
     with pytest.raises(VaelineError, match=r"prior\.name = 'vamp' needs posterior\.name = 'diagonal'"):
         objective()(model(posterior={"name": "iaf"}), shown(3), 1.0)

@@ -1,1 +1,1 @@
-"""From files and archives to images: addresses, checksums, decoding."""
+"""Reading data sets as published: addresses, checksums, archives, decoding."""

@@ -1,60 +1,68 @@
-"""Files that torchvision knows at an address each: on the web, or at Google Drive."""
+"""Files for which torchvision knows one address each: on the web, or at Google Drive."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vaeline.data.reading.downloads import silence_limited
+from vaeline.data.reading.downloads import connection_timeout
 from vaeline.data.reading.sources import (
     LONGEST_REASON,
     MIRROR_FAILURES,
     DeliveryError,
     one_line,
-    torchvisions,
+    torchvision_dataset,
 )
 
 Addresses = Mapping[str, tuple[str, str]]
-"""The address and the MD5 of each file, by its name."""
+"""Address and MD5 of each file, by its name."""
 
 
 @dataclass(frozen=True)
-class Files:
-    """Single files of one of torchvision's data sets; `known` finds their addresses in its class."""
+class WebFiles:
+    """Single files of one of torchvision's data sets.
+
+    Attributes:
+        dataset: name of torchvision's class.
+        addresses_in: returns the addresses that this class holds.
+    """
 
     dataset: str
-    known: Callable[[Any], Addresses]
+    addresses_in: Callable[[Any], Addresses]
 
     def __str__(self) -> str:
         return "torchvision's addresses"
 
     @property
     def addresses(self) -> Addresses:
-        """The address and the MD5 of each file that torchvision knows."""
-        return self.known(torchvisions(self.dataset))
+        """Address and MD5 of each file that torchvision knows."""
+        return self.addresses_in(torchvision_dataset(self.dataset))
 
     def digests(self) -> dict[str, str]:
         """Returns `md5:…` for the name of each file."""
         return {name: f"md5:{md5}" for name, (_, md5) in self.addresses.items()}
 
     def deliver(self, names: Collection[str], folder: Path) -> None:
-        """Downloads one after the other; prints torchvision's progress bar."""
+        """Downloads one file after the other, with torchvision's progress bar."""
         from torchvision.datasets.utils import download_url
 
         for name in names:
             address, md5 = self.addresses[name]
             try:
-                with silence_limited():
+                with connection_timeout():
                     download_url(address, folder, name, md5=md5)
             except MIRROR_FAILURES as error:
                 raise DeliveryError(f"{address} {one_line(error)}") from None
 
 
 @dataclass(frozen=True)
-class GoogleDrive(Files):
-    """The same, at Google Drive, where an address is a file's id; `page` is where a person finds the files.
+class GoogleDriveFiles(WebFiles):
+    """Files at Google Drive, where an address is the id of a file.
 
-    It refuses a file that many have fetched within the last day.
+    Google Drive refuses a file that has been downloaded often within the last day.
+
+    Attributes:
+        page: where to download the files by hand.
     """
 
     page: str
@@ -63,7 +71,7 @@ class GoogleDrive(Files):
         return "Google Drive"
 
     def deliver(self, names: Collection[str], folder: Path) -> None:
-        """Downloads one after the other, by torchvision's way of calling gdown."""
+        """Downloads one file after the other, with gdown as torchvision calls it."""
         from gdown.exceptions import DownloadError
         from requests import RequestException
         from torchvision.datasets.utils import download_file_from_google_drive
@@ -73,5 +81,5 @@ class GoogleDrive(Files):
             try:
                 download_file_from_google_drive(file_id, folder, name, md5=md5)
             except (*MIRROR_FAILURES, DownloadError, RequestException) as error:
-                why = one_line(error)[:LONGEST_REASON]
-                raise DeliveryError(f"{name}: {why}; by hand, from {self.page}") from None
+                reason = one_line(error)[:LONGEST_REASON]
+                raise DeliveryError(f"{name}: {reason}; download it by hand from {self.page}") from None

@@ -1,76 +1,110 @@
-"""What a data set is: a training set, a test set of its own, and the sizes it is split into by default."""
+"""What a data set is: a training set, a test set, and the sizes that the training set is split into."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
+from vaeline.data.arrays import ArraySource
 
 
-def _size(value: Any) -> int | Literal["auto"]:
-    # One validator, not a union: a union's error names its branches, which are no keys of params.yaml.
+def _split_size(value: Any) -> int | Literal["auto"]:
+    # One validator, not a union: the error of a union names its branches, which are no keys of params.yaml.
     if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 2):
         return value
     raise PydanticCustomError("size", "should be a number of images, at least 2, or auto")
 
 
-Size = Annotated[int | Literal["auto"], PlainValidator(_size)]
+SplitSize = Annotated[int | Literal["auto"], PlainValidator(_split_size)]
 
 
-class DataOptions(Options):
-    """What the `data:` section holds for every data set; `auto` is the data set's own default.
+class DataOptions(BaseOptions):
+    """Options in `data:` that all data sets share; `auto` is the data set's own default.
 
-    `split` decides which training images become train and which valid: `random`, by `split_seed` alone, or
-    `tail`, in the order of their file, with the last ones as valid.
+    `split` decides which training images become train and which valid: `random` depends on `split_seed`
+    alone, and `tail` keeps the order of the files and takes the last images as valid.
     """
 
     split: Literal["random", "tail"] = "random"
     # RandomState takes no seed beyond 32 bits.
     split_seed: int = Field(0, ge=0, lt=2**32)
-    train_size: Size = "auto"
-    valid_size: Size = "auto"
+    train_size: SplitSize = "auto"
+    valid_size: SplitSize = "auto"
+
+
+class DataSection(Protocol):
+    """The options in `data:` that splitting reads; a data set with options of its own adds its block."""
+
+    @property
+    def split(self) -> Literal["random", "tail"]:
+        """Which of the training images become valid."""
+
+    @property
+    def split_seed(self) -> int:
+        """Seed of the random order."""
+
+    @property
+    def train_size(self) -> int | Literal["auto"]:
+        """Images to train on."""
+
+    @property
+    def valid_size(self) -> int | Literal["auto"]:
+        """Images to validate on."""
 
 
 class Examples(NamedTuple):
-    """Images and what belongs to each.
+    """Images and what belongs to each of them."""
 
-    All are read in pieces, `images[indices]`, so that what does not fit into memory may be an object
-    that loads a piece when it is asked for it.
-    """
-
-    images: np.ndarray
+    images: ArraySource
     """uint8 [N, C, H, W]."""
     labels: np.ndarray
     """int64 [N]."""
     factors: np.ndarray | None = None
-    """int64 [N, F]: the index of each factor's value, where it is known what the images are made of."""
+    """int64 [N, F]: the index of each factor's value, if the factors of the images are known."""
 
 
 class DataSet(ABC):
-    """A data set as its makers published it; `raw` is the folder of downloaded files (data/raw)."""
+    """A data set as published.
+
+    Args:
+        section: the `data:` section of params.yaml.
+        raw: folder of downloaded files (data/raw).
+    """
 
     name: ClassVar[str]
-    classes: ClassVar[tuple[str, ...]]
-    train_size: ClassVar[int]
-    valid_size: ClassVar[int]
 
-    def __init__(self, options: DataOptions, raw: Path) -> None:
-        self.options = options
+    def __init__(self, section: DataSection, raw: Path) -> None:
+        self.options = section
         self.raw = raw
 
     @property
+    @abstractmethod
+    def classes(self) -> tuple[str, ...]:
+        """Name of each label."""
+
+    @property
+    @abstractmethod
+    def train_size(self) -> int:
+        """Default number of images to train on."""
+
+    @property
+    @abstractmethod
+    def valid_size(self) -> int:
+        """Default number of images to validate on."""
+
+    @property
     def factors(self) -> dict[str, int]:
-        """The number of values of each factor in `Examples.factors`, by its name; empty without factors."""
+        """Number of values of each factor in `Examples.factors`, by its name; empty without factors."""
         return {}
 
     @abstractmethod
     def training(self) -> Examples:
-        """Returns the training set, from which train and valid are drawn; raises VaelineError."""
+        """Returns the training set, from which train and valid are taken; raises VaelineError."""
 
     @abstractmethod
     def test(self) -> Examples:
-        """Returns the test set, which stays whole; raises VaelineError."""
+        """Returns the test set, which is used whole; raises VaelineError."""

@@ -1,10 +1,10 @@
-"""Decoding image files into arrays on the disk, by all cores, with as much memory for many as for few."""
+"""Decoding image files on all cores into an array on disk, in memory that does not grow with their number."""
 
 import io
 import math
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
@@ -16,29 +16,29 @@ from PIL import Image, ImageOps
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.progress import bar
-from vaeline.data.reading.encoded import Encoded
+from vaeline.data.reading.encoded import EncodedImage
 
-Shape = tuple[int, int, int]
-Broken = dict[int, str]
-"""The places of files that could not be decoded, in order, with their names and why."""
+ImageShape = tuple[int, int, int]
+BrokenFiles = dict[int, str]
+"""Files that could not be decoded: their indices, in order, with name and reason."""
 
 JOB_IMAGES = 256
 JOB_BYTES = 1 << 23
 MODES = {1: "L", 3: "RGB"}
-DEEP = ("I", "F")
-"""Modes of which nobody knows which level is white."""
+UNSCALED_MODES = ("I", "F")
+"""Modes that do not define which level is white."""
 
 
-class Decoded:
-    """Images, uint8 [N, C, H, W], read from an open file when they are asked for, `images[indices]`.
+class DecodedImages:
+    """Images, uint8 [N, C, H, W], read from an open file when they are indexed, `images[rows]`.
 
-    Read, not mapped: what is mapped counts as the process's memory.
+    They are read rather than mapped, because mapped pages count as memory of the process.
     """
 
     dtype = np.dtype(np.uint8)
     ndim = 4
 
-    def __init__(self, file: int, places: np.ndarray, shape: Shape) -> None:
+    def __init__(self, file: int, places: np.ndarray, shape: ImageShape) -> None:
         self._file, self._places = file, places
         self.shape = (len(places), *shape)
 
@@ -57,48 +57,58 @@ class Decoded:
 
 
 def decode_files(
-    files: Mapping[str, Encoded], shape: Shape, scratch: Path, crop: int | None = None
-) -> tuple[Decoded, Broken]:
-    """Returns the images of `files`, by their names, as uint8 [C, S, S] each, without those that are broken.
+    files: Mapping[str, EncodedImage], shape: ImageShape, scratch: Path, crop: int | None = None
+) -> tuple[DecodedImages, BrokenFiles]:
+    """Decodes `files` to uint8 [C, S, S] each, see `square_image`, and leaves out those that are broken.
 
-    See `picture`. They wait in a nameless file in `scratch`. Processes, not threads: decoding a small image
-    is mostly Python, and two threads took three times as long for MNIST's as one.
+    It uses processes rather than threads: decoding a small image is mostly Python, and for images as small as
+    MNIST's two threads took three times as long as one.
+
+    Args:
+        files: the encoded images, by name.
+        shape: (C, S, S).
+        scratch: folder for the unnamed file that holds the decoded images.
+        crop: side of the centred square that is cut out first, if any.
+
+    Raises:
+        VaelineError: if a process was killed.
     """
-    size = math.prod(shape)
-    step = max(1, min(JOB_IMAGES, JOB_BYTES // size))
+    step = max(1, min(JOB_IMAGES, JOB_BYTES // math.prod(shape)))
     names, sources = list(files), list(files.values())
     starts = range(0, len(sources), step)
     jobs = [sources[start : start + step] for start in starts]
     scratch.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=scratch, prefix=".decoding-")
-    broken: Broken = {}
+    broken: BrokenFiles = {}
     try:
         with ExitStack() as stack:
             progress = stack.enter_context(bar(total=len(names), desc="decoding", unit="image"))
-            run = map
+            run: Callable[..., Iterator[dict[int, str]]] = map
             if (workers := min(len(os.sched_getaffinity(0)), len(jobs))) > 1:
                 run = stack.enter_context(ProcessPoolExecutor(workers)).map
             done = run(_decode, jobs, starts, repeat(shape), repeat(crop), repeat(name))
             for start, job, failures in zip(starts, jobs, done, strict=True):
-                broken |= {start + i: f"{names[start + i]} ({why})" for i, why in failures.items()}
+                broken |= {start + i: f"{names[start + i]} ({reason})" for i, reason in failures.items()}
                 progress.update(len(job))
     except BrokenProcessPool:
         os.close(handle)
-        raise VaelineError("a process that decoded images was ended: was there memory?") from None
+        raise VaelineError(
+            "a process that decoded images was killed, probably for lack of memory: free some and run again"
+        ) from None
     except BaseException:
         os.close(handle)
         raise
     finally:
         Path(name).unlink()
-    return Decoded(handle, np.delete(np.arange(len(names)), list(broken)), shape), broken
+    return DecodedImages(handle, np.delete(np.arange(len(names)), list(broken)), shape), broken
 
 
 def _decode(
-    files: Sequence[Encoded], start: int, shape: Shape, crop: int | None, target: str
+    files: Sequence[EncodedImage], start: int, shape: ImageShape, crop: int | None, target: str
 ) -> dict[int, str]:
     """Writes the images of `files` to their places in `target`; returns which are broken, and why."""
     channels, side, _ = shape
-    # All in one, one below the other: to take levels out of Pillow costs nearly as much for one as for many.
+    # All images in one column: reading levels out of Pillow costs nearly as much for one image as for many.
     column = Image.new(MODES[channels], (side, side * len(files)))
     broken = {}
     for i, file in enumerate(files):
@@ -116,44 +126,47 @@ def _decode(
 
 
 def square_image(content: bytes, channels: int, side: int, crop: int | None = None) -> Image.Image:
-    """Returns the largest centred square of an image resized to `side`, in grey or, with 3 channels, RGB.
+    """Returns the largest centred square of an image, resized to `side`, in grey or, with 3 channels, RGB.
 
-    With `crop`, that of the centred square of so many pixels, cut out before. Raises what Pillow raises where
-    the image is damaged, and ValueError for levels without a known white.
+    With `crop`, the centred square of `crop` pixels is cut out first.
+
+    Raises:
+        ValueError: if the mode of the image does not define which level is white; and whatever Pillow raises
+            if the image is damaged.
     """
-    opened = Image.open(io.BytesIO(content))
+    opened: Image.Image = Image.open(io.BytesIO(content))
     if crop is None:
-        # A large JPEG is decoded at half or less of its size, if that is still twice what is asked for.
+        # Lets Pillow decode a large JPEG at a half or less of its size, if that is at least twice `side`.
         opened.draft(MODES[channels], (2 * side, 2 * side))
-    image = _eight_bit(opened)
+    image = _to_eight_bits(opened)
     if "exif" in image.info:
         image = ImageOps.exif_transpose(image)
     if image.mode != MODES[channels]:
         image = image.convert(MODES[channels])
     if crop is not None:
-        image = image.crop(_centre(*image.size, crop))
+        image = image.crop(_centred_box(*image.size, crop))
     if image.size != (side, side):
-        image = image.resize((side, side), Image.Resampling.BILINEAR, _square(*image.size))
+        image = image.resize((side, side), Image.Resampling.BILINEAR, _largest_square(*image.size))
     return image
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    if image.mode in DEEP:
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    if image.mode in UNSCALED_MODES:
         raise ValueError(f"its levels are not those of 8 or 16 bits (mode {image.mode})")
     if image.mode.startswith("I;16"):  # convert() would clip
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     return image
 
 
-def _square(width: int, height: int) -> tuple[float, float, float, float]:
+def _largest_square(width: int, height: int) -> tuple[float, float, float, float]:
     """Returns the box of the largest centred square: left, upper, right, lower."""
     side = min(width, height)
     left, upper = (width - side) / 2, (height - side) / 2
     return left, upper, left + side, upper + side
 
 
-def _centre(width: int, height: int, side: int) -> tuple[int, int, int, int]:
-    """Returns the box of the centred square of `side` pixels, or of the image where that is smaller."""
+def _centred_box(width: int, height: int, side: int) -> tuple[int, int, int, int]:
+    """Returns the box of the centred square of `side` pixels, cut to the image where that is smaller."""
     across, down = min(side, width), min(side, height)
     left, upper = (width - across) // 2, (height - down) // 2
     return left, upper, left + across, upper + down

@@ -1,20 +1,20 @@
-"""What every download shares."""
+"""What every download needs: a time limit on silence."""
 
 import contextlib
 import socket
 from collections.abc import Iterator
 
-SILENCE_SECONDS = 15
+CONNECTION_SECONDS = 15
 
 
 @contextlib.contextmanager
-def silence_limited() -> Iterator[None]:
-    """Within the block, a host that says nothing for 15 s is given up on.
+def connection_timeout() -> Iterator[None]:
+    """Within the block, connections fail when a host has sent nothing for 15 s.
 
-    torchvision and torch.hub open their connections without a time-out: a silent host would hang for ever.
+    torchvision and torch.hub open connections without a timeout, so that a silent host would block forever.
     """
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(SILENCE_SECONDS)
+    socket.setdefaulttimeout(CONNECTION_SECONDS)
     try:
         yield
     finally:

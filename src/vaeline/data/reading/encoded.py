@@ -1,4 +1,4 @@
-"""Where the bytes of an image are: a file of its own, or a place in a zip archive that stays packed."""
+"""Where the bytes of an encoded image are: in a file of its own, or in a zip archive that stays packed."""
 
 import contextlib
 import os
@@ -9,34 +9,43 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-LOCAL_HEADER = 30  # bytes, before the member's name and what the archive's writer added
+LOCAL_HEADER = 30  # bytes, before the name of the member and the archive's extra fields
 RAW_DEFLATE = -15
 
 
-class Encoded(Protocol):
-    """An image that was not read yet; small, since whole lists of them go to other processes."""
+class EncodedImage(Protocol):
+    """An image that has not been read; small, since whole lists of them are sent to other processes."""
+
+    @property
+    def path(self) -> str:
+        """The file that holds it."""
+
+    def read(self) -> bytes:
+        """Returns its bytes; raises OSError, or zlib.error if they are damaged."""
+
+
+class ImageFile(NamedTuple):
+    """An image in a file of its own."""
 
     path: str
 
     def read(self) -> bytes:
-        """Returns the bytes; raises OSError, or zlib.error where they are damaged."""
-
-
-class File(NamedTuple):
-    """A file."""
-
-    path: str
-
-    def read(self) -> bytes:
-        """Returns all of it; read at once, for Pillow would read it in small pieces."""
+        """Returns the whole file, read at once, because Pillow would read it in small pieces."""
         with _opened(self.path) as file:
             return os.pread(file, os.fstat(file).st_size, 0)
 
 
-class Member(NamedTuple):
-    """A file in the zip archive at `path`: its local header is at `start`, and packed it has `size` bytes.
+class ArchiveMember(NamedTuple):
+    """An image in a zip archive.
 
-    Read from there, and not through `zipfile`, which would have every process read the list of all members.
+    It is read by its position rather than with `zipfile`, with which every process would first read the list
+    of all members.
+
+    Attributes:
+        path: the archive.
+        start: offset of the member's local header.
+        size: packed size in bytes.
+        deflated: whether it is compressed.
     """
 
     path: str
@@ -45,7 +54,7 @@ class Member(NamedTuple):
     deflated: bool
 
     def read(self) -> bytes:
-        """Returns it unpacked."""
+        """Returns the unpacked image."""
         with _opened(self.path) as file:
             header = os.pread(file, LOCAL_HEADER, self.start)
             start = self.start + LOCAL_HEADER + sum(struct.unpack("<HH", header[-4:]))
@@ -53,11 +62,11 @@ class Member(NamedTuple):
         return zlib.decompress(packed, RAW_DEFLATE) if self.deflated else packed
 
 
-def members(archive: Path) -> dict[str, Member]:
-    """Returns the files in a zip archive by their names, sorted."""
+def archive_members(archive: Path) -> dict[str, ArchiveMember]:
+    """Returns the files in a zip archive by name, sorted."""
     with zipfile.ZipFile(archive) as packed:
-        found = {
-            info.filename: Member(
+        members = {
+            info.filename: ArchiveMember(
                 str(archive),
                 info.header_offset,
                 info.compress_size,
@@ -66,12 +75,12 @@ def members(archive: Path) -> dict[str, Member]:
             for info in packed.infolist()
             if not info.is_dir()
         }
-    return dict(sorted(found.items()))
+    return dict(sorted(members.items()))
 
 
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator[int]:
-    # Not Path.open: for a small image, what it does around the call takes half as long as decoding.
+    # Not Path.open, whose overhead is half of the time it takes to decode a small image.
     file = os.open(path, os.O_RDONLY)
     try:
         yield file

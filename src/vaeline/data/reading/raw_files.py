@@ -1,10 +1,10 @@
-"""The files of data/raw: looked for, verified, and fetched where they are not there."""
+"""The files in data/raw: verified if present, and downloaded if not."""
 
 import gzip
 import hashlib
 import tempfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from vaeline.core.errors import VaelineError
@@ -12,53 +12,62 @@ from vaeline.data.reading.sources import DeliveryError, Source
 
 
 def obtain(folder: Path, digests: Mapping[str, str], sources: Sequence[Source]) -> dict[str, Path]:
-    """Returns where each file named in `digests` lies in `folder`, every one of them verified.
+    """Returns the path in `folder` of each file named in `digests`, all of them verified.
 
-    A digest is `sha256:…` or `md5:…`. A file may also lie there compressed, as its name with `.gz`: the
-    digest is then that of what is inside. What is missing or damaged is fetched, from each source in
-    turn until nothing is missing; raises VaelineError, with what to put where, if something still is.
+    A file may also be there compressed, under its name with `.gz`; its digest is then that of the content.
+    What is missing or damaged is downloaded, from each source in turn until nothing is missing.
+
+    Args:
+        folder: where the files belong.
+        digests: `sha256:…` or `md5:…` of each file, by its name.
+        sources: where to download from, in the order to try.
+
+    Raises:
+        VaelineError: if a file is still missing; the message says which file to put where.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    found = _verified(folder, digests)
-    for path in _damaged(folder, [name for name in digests if name not in found]):
-        print(f"{path}: damaged (its checksum is wrong), fetching a good one")
+    files = _verified(folder, digests)
+    for path in _damaged(folder, [name for name in digests if name not in files]):
+        print(f"{path}: damaged (wrong checksum), downloading it again")
     failures = []
     for source in sources:
-        missing = {name: digest for name, digest in digests.items() if name not in found}
+        missing = {name: digest for name, digest in digests.items() if name not in files}
         if not missing:
             break
-        print(f"fetching {', '.join(missing)} from {source}", flush=True)
-        delivered, why = _delivery(source, missing, folder)
-        found |= delivered
-        failures.append(f"{source}: {why}")
-    if missing := [name for name in digests if name not in found]:
-        raise _absent(folder, missing, "; ".join(failures))
-    return found
+        print(f"downloading {', '.join(missing)} from {source}", flush=True)
+        delivered, reason = _delivery(source, missing, folder)
+        files |= delivered
+        failures.append(f"{source}: {reason}")
+    if unavailable := [name for name in digests if name not in files]:
+        raise _unavailable(folder, unavailable, "; ".join(failures))
+    return files
 
 
 def _delivery(source: Source, digests: Mapping[str, str], folder: Path) -> tuple[dict[str, Path], str]:
-    """Returns what `source` delivered, verified and moved into `folder`, and why anything lacks."""
-    # A folder of its own, and then a move: another experiment may be fetching into `folder` as well.
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as temporary:
-        why = "what it delivered has another checksum"
+    """Returns what `source` delivered, verified and moved into `folder`, and why anything is missing."""
+    # Into a folder of its own first, because another experiment may be downloading into `folder` too.
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".downloading-") as temporary:
+        reason = "what it delivered has another checksum"
         try:
             source.deliver(digests.keys(), Path(temporary))
         except DeliveryError as error:
-            why = str(error)
+            reason = str(error)
         good = _verified(Path(temporary), digests)
-        return {name: path.replace(folder / path.name) for name, path in good.items()}, why
+        return {name: path.replace(folder / path.name) for name, path in good.items()}, reason
 
 
-def _absent(folder: Path, names: list[str], why: str) -> VaelineError:
+def _unavailable(folder: Path, names: Sequence[str], reason: str) -> VaelineError:
     put = f"put {', '.join(names)} into {folder}"
     if damaged := _damaged(folder, names):
-        wrong = f"{damaged[0]}: damaged (its checksum is wrong), and no good one could be fetched"
-        return VaelineError(f"{wrong} ({why}): delete it and {put}")
-    return VaelineError(f"the data could not be fetched ({why}): {put}")
+        return VaelineError(
+            f"{damaged[0]}: damaged (wrong checksum), and no good copy could be downloaded ({reason}): "
+            f"`rm {damaged[0]}` and {put}"
+        )
+    return VaelineError(f"the data could not be downloaded ({reason}): {put}")
 
 
-def _damaged(folder: Path, names: list[str]) -> list[Path]:
-    """Returns the files that lie there under `names`, none of which was verified."""
+def _damaged(folder: Path, names: Iterable[str]) -> list[Path]:
+    """Returns the files that are present under `names`, none of which was verified."""
     return [copy for name in names for copy in _copies(folder, name)]
 
 

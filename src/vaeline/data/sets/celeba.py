@@ -2,48 +2,58 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from pydantic import Field
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Options
-from vaeline.data.reading.addresses import GoogleDrive
-from vaeline.data.reading.dataset import DataSet, Examples
+from vaeline.core.params import BaseOptions
+from vaeline.data.reading.addresses import GoogleDriveFiles
+from vaeline.data.reading.dataset import DataSection, DataSet, Examples
 from vaeline.data.reading.decoding import decode_files
-from vaeline.data.reading.encoded import members
+from vaeline.data.reading.encoded import archive_members
 from vaeline.data.reading.raw_files import obtain
 
 IMAGES, ATTRIBUTES, PARTITION = "img_align_celeba.zip", "list_attr_celeba.txt", "list_eval_partition.txt"
-CELEBA_FILES = GoogleDrive(
+CELEBA_FILES = GoogleDriveFiles(
     "CelebA",
-    lambda known: {
+    lambda celeba: {
         name: (file_id, md5)
-        for file_id, md5, name in known.file_list
+        for file_id, md5, name in celeba.file_list
         if name in (IMAGES, ATTRIBUTES, PARTITION)
     },
     page="https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
 )
-TEST_PARTITION = "2"  # in the partition; 0 is the training and 1 the validation set
+TEST_PARTITION = "2"  # 0 is the training and 1 the validation set
+
+
+class CelebASection(DataSection, Protocol):
+    """The options in `data:` that CelebA reads."""
+
+    @property
+    def celeba(self) -> "CelebA.Options":
+        """Options of `data.celeba`."""
 
 
 class CelebA(DataSet):
     """Faces of 10,177 people; 182,637 training images (162,770 / 19,867 by default) and 19,962 test images.
 
-    Of each image of 178×218 the centred square of `crop` pixels is resized to `size`; 148 and 64 are common.
-    The label is whether it has `attribute`.
+    From each image of 178×218 the centred square of `crop` pixels is resized to `size`; 148 and 64 are
+    common. The label is whether the face has `attribute`.
 
-    With `data.split: tail` train and valid are those published, which share no person; a random split, the
-    default, does not keep people together.
+    With `data.split: tail`, train and valid are the published ones, which have no person in common; a random
+    split, the default, does not keep the images of a person together.
 
-    The three files lie in data/raw/celeba, where torchvision puts them; the images stay packed.
+    The three files are in data/raw/celeba, where torchvision puts them; the images stay packed.
     """
 
+    options: CelebASection
     name = "celeba"
     train_size = 162_770
     valid_size = 19_867
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `data.celeba`."""
 
         size: int = Field(64, ge=8, le=178)
@@ -52,11 +62,11 @@ class CelebA(DataSet):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Without the attribute, and with it."""
+        """Faces without the attribute, and with it."""
         return f"not {self.options.celeba.attribute}", self.options.celeba.attribute
 
     def training(self) -> Examples:
-        """Returns the published training set, and the validation set behind it; raises VaelineError."""
+        """Returns the published training set, followed by the validation set; raises VaelineError."""
         return self._examples([name for name, part in self._partition.items() if part != TEST_PARTITION])
 
     def test(self) -> Examples:
@@ -74,20 +84,20 @@ class CelebA(DataSet):
 
     @cached_property
     def _labels(self) -> dict[str, int]:
-        """Whether each image has the attribute; raises VaelineError where there is none of its name."""
+        """Whether each image has the attribute; raises VaelineError if there is no attribute of that name."""
         _, header, *lines = self._files[ATTRIBUTES].read_text().splitlines()
-        names, asked = header.split(), self.options.celeba.attribute
-        if asked not in names:
+        names, attribute = header.split(), self.options.celeba.attribute
+        if attribute not in names:
             raise VaelineError(
-                f"data.celeba.attribute = {asked!r} is not allowed: should be one of {', '.join(names)}"
+                f"data.celeba.attribute = {attribute!r} is not allowed: should be one of {', '.join(names)}"
             )
-        column = names.index(asked)
+        column = names.index(attribute)
         return {name: int(values[column] == "1") for name, *values in map(str.split, lines)}
 
     def _examples(self, names: list[str]) -> Examples:
         labels, options = [self._labels[name] for name in names], self.options.celeba
         archive = self._files[IMAGES]
-        packed = members(archive)
+        packed = archive_members(archive)
         files = {name: packed[f"img_align_celeba/{name}"] for name in names}
         images, broken = decode_files(files, (3, options.size, options.size), self.raw, options.crop)
         if broken:

@@ -1,4 +1,4 @@
-"""The 8x8 digits that scikit-learn ships (Alpaydin, Kaynak 1998): real, and there without a download."""
+"""The 8×8 digits that come with scikit-learn (Alpaydin, Kaynak 1998): real data without a download."""
 
 from functools import cached_property
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from vaeline.data.reading.dataset import DataSet, Examples
 
-# The file goes from one form to the next (each of about 128 digits, in the same order), and a new form
-# begins here: the test images are the last three forms, whose hands the training set has not seen.
+# The file holds one form after another, each of about 128 digits in the same order, and a new form begins
+# here: the test images are the last three forms, by writers who are not in the training set.
 TEST_START = 1415
 WHITE = 16
 
@@ -15,7 +15,7 @@ WHITE = 16
 class Digits(DataSet):
     """10 digits; 1,415 training images (1,200 / 215 by default) and the last 382 as the test set.
 
-    Its makers publish these 1,797 images without a split of their own.
+    These 1,797 images are published without a split.
     """
 
     name = "digits"
@@ -29,13 +29,13 @@ class Digits(DataSet):
         return Examples(images[:TEST_START], labels[:TEST_START])
 
     def test(self) -> Examples:
-        """Returns the other 382."""
+        """Returns the last 382 images."""
         images, labels, _ = self._all
         return Examples(images[TEST_START:], labels[TEST_START:])
 
     @cached_property
     def _all(self) -> Examples:
-        from sklearn.datasets import load_digits  # seconds: only where it is needed
+        from sklearn.datasets import load_digits  # takes seconds, so only where it is needed
 
         pixels, labels = load_digits(return_X_y=True)
         levels = pixels.astype(np.int64).reshape(-1, 1, 8, 8)  # 0 .. 16

@@ -1,7 +1,7 @@
-"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): 70,000 pictures of clothing of 28x28."""
+"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): 70,000 pictures of clothing, 28×28."""
 
 from vaeline.data.reading.idx import IdxSet
-from vaeline.data.reading.sources import Mirrors
+from vaeline.data.reading.sources import TorchvisionMirrors
 
 
 class FashionMnist(IdxSet):
@@ -22,4 +22,4 @@ class FashionMnist(IdxSet):
     )
     train_size = 50_000
     valid_size = 10_000
-    mirrors = Mirrors("FashionMNIST")
+    mirrors = TorchvisionMirrors("FashionMNIST")

@@ -1,7 +1,7 @@
-"""Kuzushiji-MNIST (Clanuwat et al. 2018): 70,000 cursive Japanese characters of 28x28."""
+"""Kuzushiji-MNIST (Clanuwat et al. 2018): 70,000 cursive Japanese characters, 28×28."""
 
 from vaeline.data.reading.idx import IdxSet
-from vaeline.data.reading.sources import Mirrors
+from vaeline.data.reading.sources import TorchvisionMirrors
 
 
 class KMnist(IdxSet):
@@ -11,4 +11,4 @@ class KMnist(IdxSet):
     classes = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
     train_size = 50_000
     valid_size = 10_000
-    mirrors = Mirrors("KMNIST")
+    mirrors = TorchvisionMirrors("KMNIST")

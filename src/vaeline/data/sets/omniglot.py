@@ -2,53 +2,63 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from pydantic import Field
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Options
-from vaeline.data.reading.addresses import Files
-from vaeline.data.reading.dataset import DataSet, Examples
+from vaeline.core.params import BaseOptions
+from vaeline.data.reading.addresses import WebFiles
+from vaeline.data.reading.dataset import DataSection, DataSet, Examples
 from vaeline.data.reading.decoding import decode_files
-from vaeline.data.reading.encoded import Member, members
+from vaeline.data.reading.encoded import ArchiveMember, archive_members
 from vaeline.data.reading.raw_files import obtain
 
-OMNIGLOT_FILES = Files(
+OMNIGLOT_FILES = WebFiles(
     "Omniglot",
-    lambda known: {
-        f"{part}.zip": (f"{known.download_url_prefix}/{part}.zip", md5)
-        for part, md5 in known.zips_md5.items()
+    lambda omniglot: {
+        f"{part}.zip": (f"{omniglot.download_url_prefix}/{part}.zip", md5)
+        for part, md5 in omniglot.zips_md5.items()
     },
 )
 
 
+class OmniglotSection(DataSection, Protocol):
+    """The options in `data:` that OMNIGLOT reads."""
+
+    @property
+    def omniglot(self) -> "Omniglot.Options":
+        """Options of `data.omniglot`."""
+
+
 class Omniglot(DataSet):
-    """Drawings of 1,623 characters by 20 hands each, white on black; the label is the alphabet.
+    """Drawings of 1,623 characters by 20 people each, white on black; the label is the alphabet.
 
-    The 19,280 of its makers' `background` set (30 alphabets; 17,352 / 1,928 by default) are the training set
-    and the 13,180 of the `evaluation` set (20 others) the test set, each drawing of 105×105 resized to `size`
-    and inverted.
+    The 19,280 drawings of the published `background` set (30 alphabets; 17,352 / 1,928 by default) are the
+    training set and the 13,180 of the `evaluation` set (20 other alphabets) the test set. Each drawing of
+    105×105 is resized to `size` and inverted.
 
-    What the literature on VAEs reports is of another set: 24,345 / 8,070 drawings of all 50 alphabets at
-    random, 28×28, made by Burda et al. (2016). Bounds are not comparable with it: here the test set has
-    alphabets that the model never saw, and strokes are thinned by another way of resizing.
+    Results in the VAE literature are for another version: 24,345 / 8,070 drawings of all 50 alphabets at
+    random, 28×28, made by Burda et al. (2016). Bounds are not comparable with those: here the test set has
+    alphabets that the training set lacks, and resizing thins the strokes in another way.
 
-    The two archives lie in data/raw/omniglot-py, where torchvision puts them, and stay packed.
+    The two archives are in data/raw/omniglot-py, where torchvision puts them, and stay packed.
     """
 
+    options: OmniglotSection
     name = "omniglot"
     train_size = 17_352
     valid_size = 1_928
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `data.omniglot`."""
 
         size: int = Field(28, ge=8, le=105)
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        """The names of the alphabets, sorted."""
+        """Names of the alphabets, sorted."""
         return tuple(sorted({alphabet(file) for part in self._files for file in self._drawings(part)}))
 
     def training(self) -> Examples:
@@ -56,18 +66,19 @@ class Omniglot(DataSet):
         return self._examples("images_background.zip")
 
     def test(self) -> Examples:
-        """Returns the evaluation set, sorted likewise."""
+        """Returns the evaluation set, sorted by alphabet and character."""
         return self._examples("images_evaluation.zip")
 
     @cached_property
     def _files(self) -> dict[str, Path]:
         return obtain(self.raw / "omniglot-py", OMNIGLOT_FILES.digests(), [OMNIGLOT_FILES])
 
-    def _drawings(self, part: str) -> dict[str, Member]:
+    def _drawings(self, part: str) -> dict[str, ArchiveMember]:
         folder = Path(part).stem
-        found = members(self._files[part])
         return {
-            name: found[name] for name in found if name.startswith(f"{folder}/") and name.endswith(".png")
+            name: member
+            for name, member in archive_members(self._files[part]).items()
+            if name.startswith(f"{folder}/") and name.endswith(".png")
         }
 
     def _examples(self, part: str) -> Examples:
@@ -81,5 +92,5 @@ class Omniglot(DataSet):
 
 
 def alphabet(name: str) -> str:
-    """Returns the alphabet of a drawing: images_background/Greek/character01/0394_01.png."""
+    """Returns the alphabet of a drawing: `Greek` for images_background/Greek/character01/0394_01.png."""
     return name.split("/")[1]

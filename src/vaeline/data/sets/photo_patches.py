@@ -1,35 +1,46 @@
-"""Patches of the two photographs that scikit-learn ships: colour, and there without a download."""
+"""Patches of the two photographs that come with scikit-learn: colour images without a download."""
 
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from pydantic import Field
 
-from vaeline.core.params import Options
-from vaeline.data.reading.dataset import DataSet, Examples
+from vaeline.core.params import BaseOptions
+from vaeline.data.reading.dataset import DataSection, DataSet, Examples
 
 TEST_SHARE = 5
-"""A fifth of each photograph, at its right, is the test set."""
+"""The rightmost fifth of each photograph is the test set."""
+
+
+class PhotoPatchesSection(DataSection, Protocol):
+    """The options in `data:` that the photo patches read."""
+
+    @property
+    def photo_patches(self) -> "PhotoPatches.Options":
+        """Options of `data.photo_patches`."""
 
 
 class PhotoPatches(DataSet):
-    """Squares cut side by side out of china.jpg and flower.jpg (427x640 each); no two overlap.
+    """Non-overlapping squares of china.jpg and flower.jpg (427×640 each).
 
-    The label is the photograph. Of the columns of squares the last fifth is the test set; a tenth of the
-    others is valid. With 32x32 that is 375 / 41 / 104 squares: to try colour on, not to learn much from.
+    The label is the photograph. The last fifth of the columns of squares is the test set, and a tenth of the
+    other squares is used for validation. At 32×32 there are 375 / 41 / 104 squares: enough to try colour
+    images, too few to learn much from.
     """
 
+    options: PhotoPatchesSection
     name = "photo_patches"
     classes = ("china", "flower")
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `data.photo_patches`."""
 
         side: int = Field(32, ge=8, le=64)
 
     @property
     def train_size(self) -> int:
-        """All training patches that are not valid."""
+        """All training patches that are not used for validation."""
         return len(self._columns(test=False).labels) - self.valid_size
 
     @property
@@ -38,11 +49,11 @@ class PhotoPatches(DataSet):
         return len(self._columns(test=False).labels) // 10
 
     def training(self) -> Examples:
-        """Returns the patches of the left four fifths."""
+        """Returns the patches in the left four fifths."""
         return self._columns(test=False)
 
     def test(self) -> Examples:
-        """Returns the patches of the right fifth."""
+        """Returns the patches in the right fifth."""
         return self._columns(test=True)
 
     def _columns(self, test: bool) -> Examples:
@@ -53,8 +64,8 @@ class PhotoPatches(DataSet):
 
     @cached_property
     def _patches(self) -> np.ndarray:
-        """The photographs as uint8 [2, rows, columns, C = 3, side, side], cut off at the right and below."""
-        from sklearn.datasets import load_sample_images  # seconds: only where it is needed
+        """The photographs as uint8 [2, rows, columns, C = 3, side, side], cropped at right and bottom."""
+        from sklearn.datasets import load_sample_images  # takes seconds, so only where it is needed
 
         side = self.options.photo_patches.side
         photographs = np.stack(load_sample_images().images)  # [2, height, width, 3]

@@ -1,19 +1,19 @@
-"""2-D shapes whose factors are known, drawn here: no download is needed."""
+"""2-D shapes with known factors, drawn by formulas, so that nothing needs to be downloaded."""
 
 import math
 from functools import cached_property
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from vaeline.core.params import Options
-from vaeline.data.reading.dataset import DataSet, Examples
+from vaeline.core.params import BaseOptions
+from vaeline.data.reading.dataset import DataSection, DataSet, Examples
 
 SPRITE_SIDE = 64
 GRID = {"shape": 3, "scale": 6, "orientation": 40, "x": 32, "y": 32}
 RADIUS = 15.5
-"""Pixels from the centre to the farthest point of a shape at scale 1: none is cut off in any place."""
+"""Pixels from the centre to the farthest point of a shape at scale 1: no shape is cut off anywhere."""
 HEART = 1.43
 """A bound on the farthest point of the curve (x² + y² − 1)³ = x² y³ from the origin."""
 DRAW_CHUNK = 256
@@ -21,22 +21,33 @@ DRAW_CHUNK = 256
 FEWEST_SPRITES = 100
 
 
-class Sprites(DataSet):
-    """A white square, ellipse or heart on black, 64×64: each combination of its factors' values, once.
+class SpritesSection(DataSection, Protocol):
+    """The options in `data:` that the sprites read."""
 
-    The published grid of dSprites (Matthey et al. 2017): 3 shapes, 6 scales from 0.5 to 1, 40 orientations
-    from 0 to 2π with both ends, 32 places along x and along y; 737,280 images. Drawn by formulas of our own,
-    so that single pixels differ from those published. Options choose how many values of each factor there
-    are, evenly spaced. The label is the shape. A tenth of the grid is the test set, whatever the split of
-    the rest. (A small square or ellipse, nearly turned onto itself, can be the same image twice: 64 pairs of
-    the 11,520 images of the default part.)
+    @property
+    def sprites(self) -> "Sprites.Options":
+        """Options of `data.sprites`."""
+
+
+class Sprites(DataSet):
+    """A white square, ellipse or heart on black, 64×64: each combination of the factors' values once.
+
+    The grid is that of dSprites (Matthey et al. 2017): 3 shapes, 6 scales from 0.5 to 1, 40 orientations from
+    0 to 2π including both ends, 32 positions along x and along y; 737,280 images. The formulas are our own,
+    so that single pixels differ from the published images. The options say how many evenly spaced values of
+    each factor to use. The label is the shape. A tenth of the grid is the test set, however the rest is
+    split.
+
+    A small square or ellipse, rotated almost onto itself, can give the same image twice: this happens for 64
+    pairs of the 11,520 images of the default grid.
     """
 
+    options: SpritesSection
     name = "sprites"
     classes = ("square", "ellipse", "heart")
 
-    class Options(Options):
-        """Options of `data.sprites`: the number of values of each factor but the shape."""
+    class Options(BaseOptions):
+        """Options of `data.sprites`: the number of values of each factor except the shape."""
 
         scale: int = Field(6, ge=1, le=GRID["scale"])
         orientation: int = Field(10, ge=1, le=GRID["orientation"])
@@ -53,22 +64,22 @@ class Sprites(DataSet):
 
     @property
     def factors(self) -> dict[str, int]:
-        """The number of values of each factor."""
+        """Number of values of each factor."""
         chosen = self.options.sprites
         return {name: getattr(chosen, name, count) for name, count in GRID.items()}
 
     @property
     def train_size(self) -> int:
-        """All that is neither valid nor test."""
+        """All images that are in neither valid nor test."""
         return len(self._order) - 2 * self.valid_size
 
     @property
     def valid_size(self) -> int:
-        """A tenth of the grid, as many as in the test set."""
+        """A tenth of the grid, as many images as in the test set."""
         return len(self._order) // 10
 
     def training(self) -> Examples:
-        """Returns the images outside of the test set, in a random order."""
+        """Returns the images that are not in the test set, in a random order."""
         return self._examples(self._order[self.valid_size :])
 
     def test(self) -> Examples:
@@ -77,17 +88,17 @@ class Sprites(DataSet):
 
     @cached_property
     def _order(self) -> np.ndarray:
-        # RandomState, not default_rng: only its stream is promised never to change with NumPy's version.
+        # RandomState, not default_rng: only its stream is guaranteed not to change between versions of NumPy.
         return np.random.RandomState(0).permutation(math.prod(self.factors.values()))
 
     def _examples(self, places: np.ndarray) -> Examples:
         sizes = tuple(self.factors.values())
         factors = np.stack(np.unravel_index(places, sizes), axis=1).astype(np.int64)
-        return Examples(Drawings(factors, sizes), factors[:, 0], factors)
+        return Examples(SpriteImages(factors, sizes), factors[:, 0], factors)
 
 
-class Drawings:
-    """Images, uint8 [N, 1, 64, 64], of `factors` [N, 5], each drawn when it is asked for."""
+class SpriteImages:
+    """Images, uint8 [N, 1, 64, 64], of `factors` [N, 5], drawn when they are indexed."""
 
     dtype = np.dtype(np.uint8)
     ndim = 4
@@ -103,32 +114,33 @@ class Drawings:
         chosen = self._factors[rows]
         images = np.empty((len(chosen), 1, SPRITE_SIDE, SPRITE_SIDE), np.uint8)
         for start in range(0, len(chosen), DRAW_CHUNK):
-            here = slice(start, start + DRAW_CHUNK)
-            images[here, 0] = draw(chosen[here, 0], *values(chosen[here], self._sizes))
+            chunk = slice(start, start + DRAW_CHUNK)
+            values = factor_values(chosen[chunk], self._sizes)
+            images[chunk, 0] = draw_sprites(chosen[chunk, 0], *values)
         return images
 
 
-def values(factors: np.ndarray, sizes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+def factor_values(factors: np.ndarray, sizes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
     """Returns scale, orientation (radians), x and y (pixels) of `factors` [N, 5] with `sizes` values each."""
     scale, orientation, x, y = (
         _of_grid(size, count, ends=name != "orientation")[indices]
         for (name, size), count, indices in list(zip(GRID.items(), sizes, factors.T, strict=True))[1:]
     )
-    first = (SPRITE_SIDE - GRID["x"] + 1) / 2  # of places one pixel apart, around the middle
+    first = (SPRITE_SIDE - GRID["x"] + 1) / 2  # of positions one pixel apart, around the middle
     return 0.5 + scale / 10, orientation * 2 * math.pi / (GRID["orientation"] - 1), first + x, first + y
 
 
 def _of_grid(size: int, count: int, ends: bool) -> np.ndarray:
-    """Returns `count` of the indices 0 … size − 1, evenly spaced, with the last one if `ends` is set.
+    """Returns `count` of the indices 0 … size − 1, evenly spaced, including the last one if `ends` is set.
 
-    The last orientation of the grid is the first one again, which only the whole grid repeats.
+    The last orientation of the grid equals the first one, which only the whole grid repeats.
     """
     if ends:
         return np.linspace(0, size - 1, count).round()
     return np.arange(count) * size // count
 
 
-def draw(
+def draw_sprites(
     shape: np.ndarray, scale: np.ndarray, orientation: np.ndarray, x: np.ndarray, y: np.ndarray
 ) -> np.ndarray:
     """Returns 255 where a pixel's centre is inside the shape and 0 elsewhere, uint8 [N, 64, 64]."""
@@ -140,8 +152,8 @@ def draw(
     u, v = (cosine * right + sine * up) / unit, (cosine * up - sine * right) / unit
     images = np.zeros((len(shape), SPRITE_SIDE, SPRITE_SIDE), np.uint8)
     for index, inside in enumerate((_square, _ellipse, _heart)):
-        mine = shape == index
-        images[mine] = 255 * inside(u[mine], v[mine])
+        rows = shape == index
+        images[rows] = 255 * inside(u[rows], v[rows])
     return images
 
 

@@ -1,57 +1,57 @@
-"""The distances between two halves, under the names that the metrics have."""
+"""The distances between two halves, under the names of the metrics."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from vaeline.evaluation.fid.frechet import frechet_distance, frechet_standard_error, statistics
+from vaeline.evaluation.fid.frechet import feature_statistics, frechet_distance, frechet_standard_error
 from vaeline.evaluation.fid.inception import PUBLISHED_HASH
 from vaeline.evaluation.fid.kid import kid
 
 CLASSIFIER, INCEPTION = "classifier", "inception"
-# What z was drawn from, at the end of a metric's name: the prior, or a density fitted after training.
-PRIOR, EX_POST = "", "_ex_post"
-SUFFIXES = {CLASSIFIER: "_classifier", INCEPTION: ""}
+# End of a metric's name, by what z is drawn from: the prior, or a density fitted after training.
+FROM_PRIOR, FROM_EX_POST = "", "_ex_post"
+METRIC_SUFFIXES = {CLASSIFIER: "_classifier", INCEPTION: ""}
 
 
-def distance(features1: np.ndarray, features2: np.ndarray) -> float:
+def feature_distance(features1: np.ndarray, features2: np.ndarray) -> float:
     """Returns the Fréchet distance between features [N, D] and [M, D]."""
-    return frechet_distance(*statistics(features1), *statistics(features2))
+    return frechet_distance(*feature_statistics(features1), *feature_statistics(features2))
 
 
 def distance_scores(
-    extractor: str, generated: np.ndarray, real: np.ndarray, source: str = PRIOR
+    extractor: str, generated: np.ndarray, real: np.ndarray, source: str = FROM_PRIOR
 ) -> dict[str, float]:
     """Returns fid and kid, each with its standard error, for features [N, D] of both halves."""
-    suffix = SUFFIXES[extractor] + source
+    suffix = METRIC_SUFFIXES[extractor] + source
     kernel_distance, kernel_error = kid(generated, real)
     return {
-        f"fid{suffix}": distance(generated, real),
+        f"fid{suffix}": feature_distance(generated, real),
         f"fid{suffix}_se": frechet_standard_error(generated, real),
         f"kid{suffix}": kernel_distance,
         f"kid{suffix}_se": kernel_error,
     }
 
 
-def floors(halves: Mapping[str, Sequence[np.ndarray]]) -> dict[str, float]:
-    """Returns the Fréchet distance between two real halves, from the features of each by extractor."""
-    return {f"fid{SUFFIXES[name]}_floor": distance(*both) for name, both in halves.items()}
+def distance_floors(halves: Mapping[str, Sequence[np.ndarray]]) -> dict[str, float]:
+    """Returns the Fréchet distance between two real halves, given the features of both for each extractor."""
+    return {f"fid{METRIC_SUFFIXES[name]}_floor": feature_distance(*both) for name, both in halves.items()}
 
 
-def caveats(features: np.ndarray, weights: str) -> dict[str, str]:
-    """Returns what a reader of `fid` must know, as `fid_note`, or nothing."""
+def fid_caveats(features: np.ndarray, weights: str) -> dict[str, str]:
+    """Returns what a reader of `fid` has to know as `fid_note`, if there is anything."""
     n, dims = features.shape
     notes = []
     if n < dims:
-        notes.append(f"{n} images for {dims} features: biased upwards, compare at this fid_samples only")
+        notes.append(f"{n} images for {dims} features: biased upwards, so compare at equal fid_samples only")
     if weights != PUBLISHED_HASH:
         notes.append(f"the weights are not the published ones (SHA-256 {weights}, not {PUBLISHED_HASH})")
     return {"fid_note": "; ".join(notes)} if notes else {}
 
 
 def distances_line(metrics: Mapping[str, float | str]) -> str:
-    """Returns fid's metrics in one line: each Fréchet distance with its error and floor."""
-    computed = [suffix for suffix in SUFFIXES.values() if f"fid{suffix}" in metrics]
+    """Returns the metrics of fid in one line: each Fréchet distance with its error and floor."""
+    computed = [suffix for suffix in METRIC_SUFFIXES.values() if f"fid{suffix}" in metrics]
     parts = [
         f"fid{suffix} {metrics[f'fid{suffix}']:.3g} ± {metrics[f'fid{suffix}_se']:.1g} "
         f"({_ex_post(metrics, suffix)}real against real {metrics[f'fid{suffix}_floor']:.3g})"
@@ -61,5 +61,5 @@ def distances_line(metrics: Mapping[str, float | str]) -> str:
 
 
 def _ex_post(metrics: Mapping[str, float | str], suffix: str) -> str:
-    name = f"fid{suffix}{EX_POST}"
+    name = f"fid{suffix}{FROM_EX_POST}"
     return f"ex post {metrics[name]:.3g}, " if name in metrics else ""

@@ -7,7 +7,7 @@ from scipy.stats import beta
 
 from vaeline.diagnosis.detectors import DETECTORS
 from vaeline.diagnosis.finding import Evidence, problems
-from vaeline.evaluation.estimators.estimate import with_error
+from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.experiments.clinic.cases import SOUND, CaseRow
 from vaeline.experiments.clinic.trial import Trial
 from vaeline.experiments.presets import preset_config
@@ -57,11 +57,12 @@ def rate_bound(alarms: int, runs: int) -> float:
 
 def clinic_page(rows: Sequence[CaseRow], sound: Sequence[Trial]) -> str:
     """Returns the page of all cases and of the sound trainings."""
-    budget = preset_config(SOUND)
+    budget = preset_config(SOUND).to_dict()
+    data = budget["data"]
     return "".join([
-        CLINIC_TEXT.format(train=budget.data.train_size, valid=budget.data.valid_size),
+        CLINIC_TEXT.format(train=data["train_size"], valid=data["valid_size"]),
         markdown_table([CLINIC_HEADINGS, *map(_cells, rows)]) + "\n",
-        _false_alarms(sound, budget.epochs),
+        _false_alarms(sound, budget["epochs"]),
         *map(_evidence, rows),
         _end(rows, sound),
     ])  # fmt: skip
@@ -81,7 +82,7 @@ def _cells(row: CaseRow) -> list[str]:
 
 
 def _elbo(values: Mapping[str, Any]) -> str:
-    return with_error(values, "elbo") if values.get("elbo") is not None else "–"
+    return estimate_text(values, "elbo") if values.get("elbo") is not None else "–"
 
 
 def _false_alarms(sound: Sequence[Trial], epochs: int) -> str:
@@ -119,7 +120,7 @@ def _value(evidence: Mapping[str, Any] | None) -> str:
     if evidence is None:
         return "–"
     error = {"v_se": evidence["se"]} if evidence["se"] else {}
-    value = with_error({"v": evidence["value"], **error}, "v")
+    value = estimate_text({"v": evidence["value"], **error}, "v")
     return f"**{value}**" if Evidence(**evidence).sure > 0.5 else value
 
 

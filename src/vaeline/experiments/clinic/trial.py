@@ -15,8 +15,8 @@ import pandas as pd
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import read_json, write_json
 from vaeline.core.progress import bar
+from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.finding import Finding, finding_from, load_findings
-from vaeline.diagnosis.looking import run_detectors
 from vaeline.diagnosis.remedy_commands import with_remedy_commands
 from vaeline.experiments.find import params_with
 from vaeline.experiments.launch import failure, running_experiment, watch

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from vaeline.evaluation.estimators.estimate import digits
+from vaeline.evaluation.estimators.estimate import error_digits
 from vaeline.experiments.plots import seeds_figure
 from vaeline.experiments.sweep import Sweep
 from vaeline.experiments.sweep_page import SweepPage
@@ -73,7 +73,7 @@ def seed_statistics(table: pd.DataFrame) -> pd.DataFrame:
 def _figures(row: Mapping[str, Any]) -> list[str]:
     """Returns mean, standard deviation, number and standard error, to two digits of the smaller error."""
     errors = [error for error in (row["sd"], row["se"]) if error > 0]
-    form = f".{digits(min(errors))}f" if errors else ".4g"
+    form = f".{error_digits(min(errors))}f" if errors else ".4g"
     mean, sd, se = ("–" if math.isnan(row[key]) else format(row[key], form) for key in ("mean", "sd", "se"))
     return [mean, sd, str(row["n"]), se]
 

@@ -8,7 +8,7 @@ from typing import Any
 import dvc.api
 
 from vaeline.core.files import replacing
-from vaeline.evaluation.estimators.estimate import with_error
+from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.experiments.presets import preset_config
 from vaeline.experiments.records import Record
 from vaeline.experiments.results import PICTURES, PICTURES_LINK
@@ -116,12 +116,13 @@ def over_seeds(rows: Sequence[Row], figure: str) -> tuple[float, float]:
 
 
 def _introduction(kinds: Mapping[str, Row]) -> str:
-    budget = preset_config(SPRITES)
+    budget = preset_config(SPRITES).to_dict()
+    data = budget["data"]
     betas = ", ".join(f"{name} has β = {row['beta']:g} ({row['source']})" for name, row in kinds.items())
-    grid = {"shape": 3} | budget.data.sprites.model_dump()
+    grid = {"shape": 3} | data["sprites"]
     factors = ", ".join(f"{name} with {count} values" for name, count in grid.items() if count > 1)
     return SPRITES_TEXT.format(
-        epochs=budget.epochs, train=f"{budget.data.train_size:,}", valid=f"{budget.data.valid_size:,}",
+        epochs=budget["epochs"], train=f"{data['train_size']:,}", valid=f"{data['valid_size']:,}",
         factors=factors, kinds=betas,
     )  # fmt: skip
 
@@ -140,13 +141,17 @@ def _comparison(groups: Mapping[str, Sequence[Row]]) -> str:
 
 def _cell(mean: float, error: float) -> str:
     values = {"mean": mean} | ({} if math.isnan(error) else {"mean_se": error})
-    return with_error(values, "mean")
+    return estimate_text(values, "mean")
 
 
 def _each(row: Row) -> list[str]:
     if not row["run"]:
         return [row["name"], "not run", *[""] * len(SPRITES_FIGURES)]
-    return [row["name"], *(with_error(row, figure) for figure in SPRITES_FIGURES), f"{row['seconds']:.0f} s"]
+    return [
+        row["name"],
+        *(estimate_text(row, figure) for figure in SPRITES_FIGURES),
+        f"{row['seconds']:.0f} s",
+    ]
 
 
 def _pictures(kinds: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vaeline.evaluation.estimators.estimate import with_error
+from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.experiments.presets import preset_overrides
 from vaeline.experiments.records import Record
 from vaeline.experiments.study import Row, Study
@@ -75,5 +75,5 @@ def _cells(row: Row) -> tuple[str, ...]:
     description = row["name"], f"`{row['chosen_by']}`" if row["chosen_by"] else "", row["source"]
     if not row["run"]:
         return *description, "not run", *[""] * (len(ZOO_HEADINGS) - len(description) - 1)
-    figures = [with_error(row, name) if name in row else "" for name in ZOO_FIGURES]
+    figures = [estimate_text(row, name) if name in row else "" for name in ZOO_FIGURES]
     return *description, *figures, row["active_units"], f"{row['seconds']:.0f} s"

@@ -1,13 +1,15 @@
 """Mixtures of diagonal Gaussians."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, Distribution
+
+from vaeline.models.distributions.noise import Noise, NoiseDriven
 
 
-class GaussianMixture(Distribution):
+class GaussianMixture(NoiseDriven):
     """Σ_m π_m N(loc_m, diag scale_m²) over R^d, for loc and scale [M, d] and log-weights [M].
 
     Its density takes two matrix products, where torch's MixtureSameFamily forms an array of z by components
@@ -37,7 +39,13 @@ class GaussianMixture(Distribution):
         return (self.log_weights - 0.5 * (squares + constant)).logsumexp(-1).to(value.dtype)
 
     @torch.no_grad()
-    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
-        """Returns draws without a gradient, [*sample_shape, d]."""
-        chosen = Categorical(logits=self.log_weights).sample(sample_shape)
-        return torch.normal(self.loc[chosen], self.scale[chosen])
+    def draw(self, sample_shape: Sequence[int], noise: Noise) -> Tensor:
+        """Returns draws without a gradient, [*sample_shape, d].
+
+        Of d + 1 numbers for each, the last chooses the component.
+        """
+        eps = noise(torch.Size((*sample_shape, self.loc.shape[-1] + 1)), self.loc)
+        heights = self.log_weights.exp().cumsum(-1)
+        chosen = torch.searchsorted(heights, torch.special.ndtr(eps[..., -1].contiguous()))
+        chosen = chosen.clamp(max=len(heights) - 1)  # where rounding leaves the last height below 1
+        return self.loc[chosen] + self.scale[chosen] * eps[..., :-1]

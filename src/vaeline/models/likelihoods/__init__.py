@@ -1,1 +1,1 @@
-"""p(x|z): modules that turn the decoder's output into a distribution over images."""
+"""p(x|z): modules that turn the output of a decoder into a distribution over images."""

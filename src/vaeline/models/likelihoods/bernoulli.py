@@ -1,6 +1,6 @@
 """The Bernoulli likelihood, for pixels that are 0 or 1."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from pydantic import Field
@@ -9,106 +9,109 @@ from torch.distributions import Bernoulli as Coin
 from torch.distributions import Distribution, Independent
 
 from vaeline.core.numerics import sum_of_logs
-from vaeline.core.params import Options
-from vaeline.models.likelihoods.likelihood import Likelihood
+from vaeline.core.params import BaseOptions
+from vaeline.data.draws import Draws
+from vaeline.models.contracts import EventShape, Likelihood
 
 BINARIZATION_CHUNK = 4096
+
+
+class BernoulliSection(Protocol):
+    """What a Bernoulli reads of the section `likelihood`."""
+
+    @property
+    def bernoulli(self) -> "Bernoulli.Options":
+        """Its own options."""
 
 
 class Bernoulli(Likelihood):
     """p(x|z) = Π Bernoulli(x_i; logits_i).
 
-    A grey value g in 0…255 is binarized: 1 with probability g/255. `dynamic` draws anew each time an image is
-    used, `static` once for all (it overfits: Burda et al. 2016, appendix D), `grey` trains on g/255 itself,
-    which is not a likelihood but what many examples do. Bounds are always scored on binary pixels, the one
+    A grey value g in 0…255 is binarized: 1 with probability g/255. `dynamic` draws again each time an image
+    is used; `static` draws once (it overfits: Burda et al. 2016, appendix D); `grey` trains on g/255 itself,
+    which is no likelihood, but common in examples. Bounds are always evaluated on binary pixels, in the one
     draw that `binarization_seed` fixes.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `likelihood.bernoulli`."""
 
         binarization: Literal["dynamic", "static", "grey"] = "dynamic"
         binarization_seed: int = Field(0, ge=0, lt=2**63)
 
-    def __init__(self, section: Any, *, channels: int = 1) -> None:
-        super().__init__(section, channels=channels)
+    def __init__(self, section: BernoulliSection, *, event_shape: EventShape) -> None:
+        super().__init__(event_shape)
         self.binarization = section.bernoulli.binarization
         self.seed = section.bernoulli.binarization_seed
 
     def forward(self, logits: Tensor) -> Distribution:
-        """Returns p(x|z) for logits [K, B, C, H, W]: batch [K, B], event [C, H, W]."""
-        return Coins(Coin(logits=logits, validate_args=False), 3, validate_args=False)
+        """Returns p(x|z) for logits [..., *event_shape]: batch [...], event [*event_shape]."""
+        return Coins(Coin(logits=logits, validate_args=False), len(self.event_shape), validate_args=False)
 
     def start(self, mean: Tensor) -> Tensor:
-        """Returns the logits [C, H, W] of a mean image [C, H, W], clipped to [0.001, 0.999]."""
+        """Returns the logits of `mean` [*event_shape], clipped to [0.001, 0.999]."""
         return torch.logit(mean, eps=1e-3)
 
-    def training_set(self, images: Tensor) -> Tensor:
-        """Returns the uint8 images [N, C, H, W] to train on: binarized once for all, or as they are."""
-        return self.evaluation_set(images) if self.binarization == "static" else images
+    def training_set(self, values: Tensor) -> Tensor:
+        """Returns the uint8 values [N, *event_shape] to train on: binarized once, or unchanged."""
+        return self.evaluation_set(values) if self.binarization == "static" else values
 
-    def evaluation_set(self, images: Tensor) -> Tensor:
-        """Returns uint8 images [N, C, H, W] of 0 and 255: the one binarization that bounds are scored on."""
+    def evaluation_set(self, values: Tensor) -> Tensor:
+        """Returns the binarization that bounds are evaluated on: 0 or 255, uint8 [N, *event_shape]."""
         generator = torch.Generator().manual_seed(self.seed)
-        drawn = torch.empty_like(images)
+        binary = torch.empty_like(values)
         for target, chunk in zip(
-            drawn.split(BINARIZATION_CHUNK), images.split(BINARIZATION_CHUNK), strict=True
+            binary.split(BINARIZATION_CHUNK), values.split(BINARIZATION_CHUNK), strict=True
         ):
-            target.copy_(_binarize(chunk, generator) * 255)
-        return drawn
+            target.copy_(_binarized(chunk, generator) * 255)
+        return binary
 
-    def observe(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Returns what the model is shown of a minibatch: uint8 [B, C, H, W] → float32 in [0, 1]."""
-        return _coarsely(images, generator) if self.binarization == "dynamic" else images.float() / 255
+    def observe(self, values: Tensor, draws: Draws) -> Tensor:
+        """Returns what the model observes of a minibatch: uint8 [B, *event_shape] → float32 in [0, 1]."""
+        if self.binarization != "dynamic":
+            return values.float() / 255
+        return brighter(values.to(draws.device), draws.words(values.shape))
 
 
-class Coins(Independent):
-    """Independent coins, one a pixel, whose log-probability is taken in a few passes over the logits."""
+class Coins(Independent[Coin]):
+    """An independent coin for each value, whose log-probability takes few passes over the logits."""
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Returns Σ log p(x_i) over the event, in nats, with a gradient to the logits alone."""
+        """Returns Σ log p(x_i) over the event, in nats, with a gradient to the logits only."""
         logits = self.base_dist.logits
-        return _LogProbability.apply(logits.expand(torch.broadcast_shapes(logits.shape, value.shape)), value)
+        logits = logits.expand(torch.broadcast_shapes(logits.shape, value.shape))
+        return _LogProbability.apply(logits, value, len(self.event_shape))
 
 
 class _LogProbability(torch.autograd.Function):
-    """Σ x·l − max(l, 0) + log σ(|l|), the last of which is −log(1 + exp(−|l|))."""
+    """Σ x·l − max(l, 0) + log σ(|l|) over the last `dims` axes; log σ(|l|) is −log(1 + exp(−|l|))."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, x: Tensor) -> Tensor:
+    def forward(ctx: Any, logits: Tensor, x: Tensor, dims: int) -> Tensor:
         ctx.save_for_backward(logits, x)
-        cost = logits.clamp(min=0).addcmul_(x, logits, value=-1).flatten(-3).sum(-1)
-        return sum_of_logs(logits.abs().sigmoid_().flatten(-3)) - cost
+        ctx.dims = dims
+        cost = logits.clamp(min=0).addcmul_(x, logits, value=-1).flatten(-dims).sum(-1)
+        return sum_of_logs(logits.abs().sigmoid_().flatten(-dims)) - cost
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         logits, x = ctx.saved_tensors
-        return (x - logits.sigmoid()) * gradient[..., None, None, None], None
+        gradient = gradient.reshape(*gradient.shape, *[1] * ctx.dims)
+        return (x - logits.sigmoid()) * gradient, None, None
 
 
-def _coarsely(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Returns each grey value as 1 or 0, drawn from words of 16 bits.
+def brighter(values: Tensor, words: Tensor) -> Tensor:
+    """Returns 1.0 or 0.0 for uint8 `values` and uniform int16 `words` of one shape; overwrites `words`.
 
-    Four are cut from one random number of 64 bits, at a fraction of the cost of floating-point ones.
+    1 has probability 257 g / 65,536, which is g / 255 to within 2e-5, and at 255 exactly 1.
     """
-    words = torch.empty(-(-images.numel() // 4), dtype=torch.int64, device=generator.device)
-    words.random_(-(2**63), None, generator=generator)  # all 64 bits; without bounds the sign bit stays 0
-    words = words.view(torch.int16)[: images.numel()].view(images.shape)
-    return brighter(images.to(generator.device), words)
-
-
-def brighter(images: Tensor, words: Tensor) -> Tensor:
-    """Returns 1.0 or 0.0 for uint8 `images` and uniform int16 `words` of one shape; overwrites `words`.
-
-    1 comes with probability 257 g / 65,536, which is g / 255 to within 2e-5, and at 255 always.
-    """
-    threshold = images.to(torch.int16).mul_(257).sub_(2**15)  # wraps around, as is meant
-    # Compared into floats: booleans in between would take three times as long as all the rest.
+    threshold = values.to(torch.int16).mul_(257).sub_(2**15)  # wraps around, as intended
+    # Compared into floats: intermediate booleans would take three times as long as all the rest.
     return torch.lt(
-        words.clamp_(max=2**15 - 2), threshold, out=torch.empty(images.shape, device=words.device)
+        words.clamp_(max=2**15 - 2), threshold, out=torch.empty(values.shape, device=words.device)
     )
 
 
-def _binarize(images: Tensor, generator: torch.Generator) -> Tensor:
-    uniform = torch.rand(images.shape, generator=generator, device=generator.device)
-    return (uniform * 255 < images.to(generator.device)).to(torch.float32)
+def _binarized(values: Tensor, generator: torch.Generator) -> Tensor:
+    uniform = torch.rand(values.shape, generator=generator, device=generator.device)
+    return (uniform * 255 < values.to(generator.device)).to(torch.float32)

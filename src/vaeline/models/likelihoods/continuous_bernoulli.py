@@ -1,5 +1,6 @@
 """The continuous Bernoulli likelihood, for values between 0 and 1."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,24 +9,24 @@ from torch.distributions import Distribution, Independent, constraints
 
 from vaeline.models.likelihoods.eight_bit import Dequantized
 
-SERIES_LOGIT = 0.5  # |l| below which the series are taken: exact there to a float32's last digits
-FLAT_LOGIT = 1e-3  # |l| below which draws are taken to first order in l
-EDGE = 1e-3  # as near to 0 or 1 as a mean to start at may be
+SERIES_LOGIT = 0.5  # |l| below which series are used; they are exact there to float32 precision
+FLAT_LOGIT = 1e-3  # |l| below which draws are to first order in l
+EDGE = 1e-3  # smallest distance of a starting mean from 0 and 1
 
 
 class ContinuousBernoulli(Dequantized):
     """p(x|z) = Π C(l_i) exp(l_i x_i), C(l) = l / (exp(l) − 1), of dequantized values x in [0, 1].
 
-    Loaiza-Ganem & Cunningham (2019), equations 7 and 8: l is the logit of their λ. It is what the Bernoulli's
-    formula on grey values lacks to be a density.
+    Loaiza-Ganem & Cunningham (2019), equations 7 and 8: l is the logit of their λ. C is the factor that the
+    Bernoulli formula lacks to be a density of grey values.
     """
 
     def forward(self, logits: Tensor) -> Distribution:
-        """Returns p(x|z) for logits [K, B, C, H, W]: batch [K, B], event [C, H, W]."""
-        return Independent(Tilted(logits), 3, validate_args=False)
+        """Returns p(x|z) for logits [..., *event_shape]: batch [...], event [*event_shape]."""
+        return Independent(Tilted(logits), len(self.event_shape), validate_args=False)
 
     def start(self, mean: Tensor) -> Tensor:
-        """Returns the logits [C, H, W] of a mean image [C, H, W], clipped to [0.001, 0.999], by bisection."""
+        """Returns the logits of `mean` [*event_shape], clipped to [0.001, 0.999], by bisection."""
         wanted = mean.double().clamp(EDGE, 1 - EDGE)
         low, high = torch.full_like(wanted, -2 / EDGE), torch.full_like(wanted, 2 / EDGE)
         for _ in range(60):
@@ -36,9 +37,10 @@ class ContinuousBernoulli(Dequantized):
 
 
 class Tilted(Distribution):
-    """The density on [0, 1] that is proportional to exp(l x); torch's own takes logits beyond ±16 for 16.
+    """The density on [0, 1] that is proportional to exp(l x).
 
-    MNIST's black pixels want −500. Here nothing is bounded, and all is smooth where l passes through 0.
+    torch's own bounds the logits to ±16, where MNIST's black pixels need −500. Here they are not bounded, and
+    everything is smooth where l passes through 0.
     """
 
     support = constraints.unit_interval
@@ -47,9 +49,9 @@ class Tilted(Distribution):
         self.logits = logits
         super().__init__(logits.shape, validate_args=False)
 
-    def expand(self, batch_shape: torch.Size, _instance: Any = None) -> "Tilted":
-        """Returns the same for a larger batch."""
-        return Tilted(self.logits.expand(batch_shape))
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> "Tilted":
+        """Returns the same distribution with a larger batch shape."""
+        return Tilted(self.logits.expand(torch.Size(batch_shape)))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Returns l x − log ((exp(l) − 1) / l), in nats."""
@@ -70,9 +72,9 @@ class Tilted(Distribution):
         return torch.where(small, near, torch.where(self.logits < 0, low, 1 - low))
 
     @torch.no_grad()
-    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
-        """Returns x by its inverse distribution function."""
-        shape = self._extended_shape(sample_shape)
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Returns draws by the inverse of the cumulative distribution function, [*sample_shape, ...]."""
+        shape = self._extended_shape(torch.Size(sample_shape))
         uniform = torch.rand(shape, dtype=self.logits.dtype, device=self.logits.device)
         size = self.logits.abs().clamp(min=FLAT_LOGIT)
         low = -torch.log1p(uniform * torch.expm1(-size)) / size

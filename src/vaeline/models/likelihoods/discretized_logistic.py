@@ -1,7 +1,8 @@
-"""A mixture of discretized logistics: masses of the 256 grey values."""
+"""A mixture of discretized logistics: probability masses of the 256 grey values."""
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from pydantic import Field
@@ -10,50 +11,65 @@ from torch.distributions import Categorical, Distribution, constraints
 from torch.nn.functional import logsigmoid, softplus
 
 from vaeline.core.numerics import rises_to, softly_above
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
+from vaeline.models.contracts import EventShape
 from vaeline.models.likelihoods.eight_bit import GREY_LEVELS, EightBit
 
 TOP = GREY_LEVELS - 1
-LOG_SCALE_MIN = -7.7  # of log s, softly: e^-7 of pixels in [-1, 1], as in the authors' code; 1/9 of a level
+LOG_SCALE_MIN = (
+    -7.7
+)  # soft floor of log s: e^-7 of pixels in [-1, 1], as in the authors' code; 1/9 of a level
+
+
+class DiscretizedLogisticSection(Protocol):
+    """What a DiscretizedLogistic reads of the section `likelihood`."""
+
+    @property
+    def discretized_logistic(self) -> "DiscretizedLogistic.Options":
+        """Its own options."""
 
 
 class DiscretizedLogistic(EightBit):
     """P(g|z) = Π_pixels Σ_m π_m Π_channels [σ((g + ½ − 255 μ_m) / 255 s_m) − σ((g − ½ − 255 μ_m) / 255 s_m)].
 
     Salimans et al. (2017), section 2.1: each level has the mass of a mixture of logistics within half a level
-    of it, and 0 and 255 have the tails beyond as well. As there, the channels of a pixel share the component,
-    and so depend on each other; means that are linear in the channels before are left out. μ and s are of
-    values in [0, 1]; log s has a soft floor.
+    of it, and 0 and 255 also have the tails beyond. As in the paper, the channels of a pixel share the
+    component, and so depend on each other; its means that are linear in the previous channels are left out. μ
+    and s are in units of values in [0, 1]; log s has a soft floor.
 
-    Where the decoder says 0, the components stand side by side and cover [0, 1] about evenly: had they one
-    place, they would have one gradient, and stay together for long.
+    Where the decoder outputs 0, the components lie side by side and cover [0, 1] about evenly: at one place
+    they would all have the same gradient, and separate slowly.
     """
 
-    class Options(Options):
+    places: Tensor
+
+    class Options(BaseOptions):
         """Options of `likelihood.discretized_logistic`."""
 
         components: int = Field(5, ge=1)
 
-    def __init__(self, section: Any, *, channels: int = 1) -> None:
-        super().__init__(section, channels=channels)
+    def __init__(self, section: DiscretizedLogisticSection, *, event_shape: EventShape) -> None:
+        super().__init__(event_shape)
         self.components = section.discretized_logistic.components
         places = (torch.arange(self.components) + 0.5) / self.components
         self.register_buffer("places", places.reshape(-1, 1, 1, 1), persistent=False)
         self.log_scale = rises_to(-math.log(2 * self.components), LOG_SCALE_MIN)
 
-    def outputs(self, channels: int) -> int:
-        """Returns a pixel's numbers: log π of each component, then μ and log s of each in each channel."""
-        return self.components * (1 + 2 * channels)
+    @property
+    def parameter_shape(self) -> EventShape:
+        """Of log π of each component, then of μ and log s of each component in each channel."""
+        channels, height, width = self.event_shape
+        return self.components * (1 + 2 * channels), height, width
 
     def forward(self, decoded: Tensor) -> Distribution:
-        """Returns p(x|z) for [K, B, outputs(C), H, W]: batch [K, B], event [C, H, W], levels g/255."""
+        """Returns p(x|z) for [..., *parameter_shape]: batch [...], event [C, H, W], levels g/255."""
         weights, rest = decoded[..., : self.components, :, :], decoded[..., self.components :, :, :]
         loc, log_scale = rest.unflatten(-3, (2, self.components, -1)).unbind(-5)
         log_scale = softly_above(self.log_scale + log_scale, LOG_SCALE_MIN)
         return LevelMixture(weights, self.places + loc, log_scale)
 
     def start(self, mean: Tensor) -> Tensor:
-        """Returns equal weights, and components spread around a mean image [C, H, W]."""
+        """Returns equal weights, and components around a mean image [C, H, W]."""
         shared = torch.zeros(self.components, *mean.shape[1:])
         moved = (mean - 0.5).repeat(self.components, 1, 1)
         return torch.cat([shared, moved, torch.zeros_like(moved)])
@@ -65,7 +81,7 @@ class Levels(constraints.Constraint):
     is_discrete = True
 
     def check(self, value: Tensor) -> Tensor:
-        """Returns which values are such numbers, to rounding."""
+        """Returns which values are such numbers, up to rounding."""
         level = value * TOP
         return (level >= 0) & (level <= TOP) & ((level - level.round()).abs() < 1e-3)
 
@@ -73,7 +89,10 @@ class Levels(constraints.Constraint):
 class LevelMixture(Distribution):
     """Images of levels g/255, [C, H, W]: at each pixel a mixture of discretized logistics.
 
-    For log-weights [..., M, H, W], and loc and log_scale [..., M, C, H, W] of values in [0, 1].
+    Args:
+        weights: Unnormalised log-weights, [..., M, H, W].
+        loc: μ, [..., M, C, H, W], in units of values in [0, 1].
+        log_scale: log s, [..., M, C, H, W].
     """
 
     support = constraints.independent(Levels(), 3)
@@ -86,9 +105,9 @@ class LevelMixture(Distribution):
         """Returns Σ log P(g) over the pixels, in nats [...], of images g/255, [..., C, H, W].
 
         With a and b the level's upper and lower end in units of s, from μ: σ(a) − σ(b) is
-        σ(a) σ(−b) (1 − exp(b − a)), in which nothing cancels however narrow, wide or far away s and μ are.
+        σ(a) σ(−b) (1 − exp(b − a)), in which nothing cancels, whatever s and μ are.
         """
-        # In levels, as whole numbers: the end of one level is the start of the next to the last bit.
+        # In whole levels, so that the end of one level equals the start of the next to the last bit.
         level = (value * TOP).round().unsqueeze(-4)
         width = (-self.log_scale).exp() / TOP  # of a level, in units of s
         middle = (level - TOP * self.loc) * width
@@ -100,27 +119,29 @@ class LevelMixture(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        """E[x], [..., C, H, W], of the logistics held to [0, 1] before they are rounded to levels.
+        """E[x], [..., C, H, W], of the logistics clipped to [0, 1] before they are rounded to levels.
 
         That is ∫₀¹ P(x > t) dt, in closed form; the mean of the levels is its sum by the midpoint rule, at
-        255 times the cost. They are within half a level of each other, and 1e-4 where s is above a level.
+        255 times the cost. The two differ by at most half a level, and by 1e-4 where s is above a level.
         """
-        scale, loc = self.log_scale.double().exp(), self.loc.double()  # a small difference, for a large s
+        scale, loc = (
+            self.log_scale.double().exp(),
+            self.loc.double(),
+        )  # the difference of large numbers where s is large
         means = scale * (softplus(loc / scale) - softplus((loc - 1) / scale))
         mixed = (self.log_weights.exp().unsqueeze(-3) * means).sum(-4)
         return mixed.to(self.loc.dtype).clamp(0, 1)
 
     @torch.no_grad()
-    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Returns images of levels without a gradient, [*sample_shape, ..., C, H, W]."""
-        chosen = Categorical(logits=self.log_weights.movedim(-3, -1), validate_args=False).sample(
-            sample_shape
-        )
-        index = chosen[..., None, None, :, :].expand(
-            *self._extended_shape(sample_shape)[:-3], 1, *self.event_shape
+        draws = torch.Size(sample_shape)
+        component = Categorical(logits=self.log_weights.movedim(-3, -1), validate_args=False).sample(draws)
+        index = component[..., None, None, :, :].expand(
+            *self._extended_shape(draws)[:-3], 1, *self.event_shape
         )
         loc, log_scale = (
-            of_all.expand(*sample_shape, *of_all.shape).gather(-4, index).squeeze(-4)
+            of_all.expand(*draws, *of_all.shape).gather(-4, index).squeeze(-4)
             for of_all in (self.loc, self.log_scale)
         )
         uniform = torch.rand(loc.shape, dtype=loc.dtype, device=loc.device)

@@ -1,52 +1,50 @@
-"""Likelihoods of grey values 0 … 255: their masses, or densities of the values dequantized."""
+"""Likelihoods of grey values 0 … 255: their probability masses, or densities of the dequantized values."""
 
 import math
 
 import torch
 from torch import Tensor
 
-from vaeline.models.likelihoods.likelihood import Likelihood
+from vaeline.data.draws import Draws
+from vaeline.models.contracts import Likelihood
 
 GREY_LEVELS = 256
-DEQUANTIZATION_SEED = 0  # of the one dequantization that bounds are scored on
+DEQUANTIZATION_SEED = 0  # of the dequantization that bounds are evaluated on
 DEQUANTIZATION_CHUNK = 4096
 
 
 class EightBit(Likelihood):
-    """P(g|z) of the grey values themselves; the model is shown g/255."""
+    """P(g|z) of the grey values themselves; the model's input is g/255."""
 
-    unit = 1.0  # the width of what log p(x) is a density of, as a share of one level's own
+    unit = 1.0  # width of the interval that log p(x) is a density over, relative to one grey level
 
-    def observe(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Returns g/255 of a minibatch: uint8 [B, C, H, W] → float32 in [0, 1]."""
-        return images.to(generator.device).float() / (GREY_LEVELS - 1)
+    def observe(self, values: Tensor, draws: Draws) -> Tensor:
+        """Returns g/255 of a minibatch: uint8 [B, *event_shape] → float32 in [0, 1]."""
+        return values.to(draws.device).float() / (GREY_LEVELS - 1)
 
     def measures(self, log_likelihood: Tensor, dimensions: int) -> dict[str, Tensor]:
-        """Returns `bits_per_dim` [N], −log₂ P(g) over `dimensions`, of log p(x) [N] of images, in nats."""
+        """Returns `bits_per_dim` [N]: −log₂ P(g) / `dimensions`, from log p(x) [N] in nats."""
         return {"bits_per_dim": -log_likelihood / (dimensions * math.log(2)) + math.log2(self.unit)}
 
 
 class Dequantized(EightBit):
     """p(x|z) of x = (g + u)/256, with u uniform in [0, 1) (Theis, van den Oord & Bethge 2016, section 3.1).
 
-    A density of the 256 values alone has no lower bound on its negative logarithm: with spikes upon them it
-    exceeds any number. Of x it has, for E_u log p(x) − log 256 ≤ log P(g), the mass that the density leaves
-    each level. So `bits_per_dim` is an upper bound on the bits of a level, comparable with those of a mass.
+    The negative logarithm of a density at the 256 values alone has no lower bound: a spike at each of them
+    exceeds any number. For x it has one, since E_u log p(x) − log 256 ≤ log P(g), the mass that the density
+    gives a level. So `bits_per_dim` is an upper bound on the bits of a level, comparable with those of a
+    probability mass.
     """
 
     unit = float(GREY_LEVELS)
 
-    def observe(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Returns (g + u)/256 of a minibatch: uint8 [B, C, H, W] → float32 in [0, 1], u anew at each use."""
-        return _dequantized(images.to(generator.device), generator) / GREY_LEVELS
+    def observe(self, values: Tensor, draws: Draws) -> Tensor:
+        """Returns (g + u)/256 of a minibatch, with a new u: uint8 [B, *event_shape] → float32 in [0, 1]."""
+        return draws.uniform(values.shape).add_(values.to(draws.device)) / GREY_LEVELS
 
-    def evaluation_set(self, images: Tensor) -> Tensor:
-        """Returns 255 (g + u)/256, float32 [N, C, H, W]: the one dequantization that bounds are scored on."""
+    def evaluation_set(self, values: Tensor) -> Tensor:
+        """Returns what bounds are evaluated on: one draw of 255 (g + u)/256, float32 [N, *event_shape]."""
         generator = torch.Generator().manual_seed(DEQUANTIZATION_SEED)
-        chunks = [_dequantized(chunk, generator) for chunk in images.split(DEQUANTIZATION_CHUNK)]
-        return torch.cat(chunks).mul_((GREY_LEVELS - 1) / GREY_LEVELS)
-
-
-def _dequantized(images: Tensor, generator: torch.Generator) -> Tensor:
-    uniform = torch.rand(images.shape, generator=generator, device=generator.device)
-    return uniform.add_(images)
+        chunks = values.split(DEQUANTIZATION_CHUNK)
+        dequantized = [torch.rand(chunk.shape, generator=generator).add_(chunk) for chunk in chunks]
+        return torch.cat(dequantized).mul_((GREY_LEVELS - 1) / GREY_LEVELS)

@@ -1,7 +1,7 @@
-"""Gaussian likelihoods, whose variance is given, learned, fitted, or told pixel by pixel."""
+"""Gaussian likelihoods, whose variance is fixed, learned, fitted to each batch, or given for each pixel."""
 
 import math
-from typing import Any, Literal, Self
+from typing import Literal, Protocol, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -9,26 +9,37 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
 from vaeline.core.numerics import rises_to, softly_above
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
+from vaeline.models.contracts import EventShape
 from vaeline.models.likelihoods.eight_bit import Dequantized
+from vaeline.models.running import KeepsStatistics
 
-LOG_SIGMA_MIN = -6.0  # of log σ, softly, as in the code of Rybkin et al.; half a level of 256
-MEMORY = 100  # batches that the running variance is a mean of
+LOG_SIGMA_MIN = -6.0  # soft floor of log σ, as in the code of Rybkin et al.; half a level of 256
+MEMORY = 100  # batches that the running variance averages over
+
+
+class GaussianSection(Protocol):
+    """What a Gaussian reads of the section `likelihood`."""
+
+    @property
+    def gaussian(self) -> "Gaussian.Options":
+        """Its own options."""
 
 
 class Gaussian(Dequantized):
     """p(x|z) = Π N(x_i; μ_i, σ²), of dequantized values. μ is not bounded to [0, 1].
 
-    σ is `scale` where the variance is `fixed`, and starts there elsewhere. `shared`: one σ, learned with the
-    weights; `optimal`: the σ² that a batch likes best, its mean squared error (both σ-VAE, Rybkin, Daniilidis
-    & Levine 2021, sections 3.1 and 3.2); `per_pixel`: the decoder's, beside μ. log σ has a soft floor of −6.
+    σ is `scale` where the variance is `fixed`, and starts there otherwise. `shared`: one σ, learned with the
+    weights; `optimal`: the σ² that maximises the likelihood of a batch, its mean squared error (both σ-VAE,
+    Rybkin, Daniilidis & Levine 2021, sections 3.1 and 3.2); `per_pixel`: the decoder's output, beside μ.
+    log σ has a soft floor of −6.
 
-    A σ that depends on what it scores makes no density. So `optimal` takes the batch's in training alone, and
-    a running mean of them, which is saved with the weights, wherever the model is in evaluation mode.
+    With a σ that depends on the x to be evaluated, p(x|z) would not be a density. So `optimal` uses that of
+    the batch in training only; in evaluation mode it uses a running mean, which is saved with the weights.
     """
 
-    class Options(Options):
-        """Options of `likelihood.gaussian`; `scale` is of values in [0, 1]."""
+    class Options(BaseOptions):
+        """Options of `likelihood.gaussian`; `scale` is in units of values in [0, 1]."""
 
         variance: Literal["fixed", "shared", "optimal", "per_pixel"] = "shared"
         scale: float = Field(0.1, gt=0, le=100)
@@ -42,101 +53,112 @@ class Gaussian(Dequantized):
                 )
             return self
 
-    def __init__(self, section: Any, *, channels: int = 1) -> None:
-        super().__init__(section, channels=channels)
-        self.spread = SPREADS[section.gaussian.variance](section.gaussian.scale)
+    def __init__(self, section: GaussianSection, *, event_shape: EventShape) -> None:
+        super().__init__(event_shape)
+        options = section.gaussian
+        self.spread = SPREADS[options.variance](options.scale, len(event_shape))
 
-    def outputs(self, channels: int) -> int:
-        """Returns μ of each channel, and where σ is told by the decoder, log σ of each."""
-        return channels * self.spread.outputs
+    @property
+    def parameter_shape(self) -> EventShape:
+        """Of μ of each channel, and with `per_pixel` of log σ of each, relative to its start."""
+        channels, *sides = self.event_shape
+        return channels * self.spread.outputs, *sides
 
     def forward(self, decoded: Tensor) -> Distribution:
-        """Returns p(x|z) for μ, or μ and then log σ less its start, [K, B, outputs(C), H, W]."""
+        """Returns p(x|z) for [..., *parameter_shape]: batch [...], event [*event_shape]."""
         return self.spread(decoded)
 
     def start(self, mean: Tensor) -> Tensor:
-        """Returns μ = mean and σ = `scale`, [outputs(C), H, W]."""
+        """Returns μ = mean and σ = `scale`, [*parameter_shape]."""
         return torch.cat([mean, *[torch.zeros_like(mean)] * (self.spread.outputs - 1)])
 
 
-class _Fixed(nn.Module):
-    outputs = 1  # a channel
+class _Spread(nn.Module):
+    """From the decoder's output to p(x|z), over the last `dims` axes."""
 
-    def __init__(self, scale: float) -> None:
+    outputs = 1  # for each channel
+
+    def __init__(self, dims: int) -> None:
         super().__init__()
+        self.dims = dims
+
+    def normal(self, mean: Tensor, scale: Tensor | float) -> Independent[Normal]:
+        return Independent(Normal(mean, scale, validate_args=False), self.dims, validate_args=False)
+
+
+class _Fixed(_Spread):
+    def __init__(self, scale: float, dims: int) -> None:
+        super().__init__(dims)
         self.scale = scale
 
     def forward(self, mean: Tensor) -> Distribution:
-        return _gaussian(mean, self.scale)
+        return self.normal(mean, self.scale)
 
 
-class _Shared(nn.Module):
-    outputs = 1
-
-    def __init__(self, scale: float) -> None:
-        super().__init__()
+class _Shared(_Spread):
+    def __init__(self, scale: float, dims: int) -> None:
+        super().__init__(dims)
         self.log_scale = nn.Parameter(torch.tensor(rises_to(math.log(scale), LOG_SIGMA_MIN)))
 
     def forward(self, mean: Tensor) -> Distribution:
-        return _gaussian(mean, softly_above(self.log_scale, LOG_SIGMA_MIN).exp())
+        return self.normal(mean, softly_above(self.log_scale, LOG_SIGMA_MIN).exp())
 
 
-class _PerPixel(nn.Module):
+class _PerPixel(_Spread):
     outputs = 2
 
-    def __init__(self, scale: float) -> None:
-        super().__init__()
+    def __init__(self, scale: float, dims: int) -> None:
+        super().__init__(dims)
         self.start = rises_to(math.log(scale), LOG_SIGMA_MIN)
 
     def forward(self, decoded: Tensor) -> Distribution:
-        mean, log_scale = decoded.chunk(2, dim=-3)
-        return _gaussian(mean, softly_above(self.start + log_scale, LOG_SIGMA_MIN).exp())
+        mean, log_scale = decoded.chunk(2, dim=-self.dims)
+        return self.normal(mean, softly_above(self.start + log_scale, LOG_SIGMA_MIN).exp())
 
 
-class _Optimal(nn.Module):
-    """The buffers are named as BatchNorm's, and like those stay as they were where an update is skipped."""
+class _Optimal(_Spread, KeepsStatistics):
+    running_variance: Tensor
+    running_batches: Tensor
 
-    outputs = 1
-
-    def __init__(self, scale: float) -> None:
-        super().__init__()
+    def __init__(self, scale: float, dims: int) -> None:
+        super().__init__(dims)
         self.register_buffer("running_variance", torch.tensor(scale**2))
         self.register_buffer("running_batches", torch.tensor(0.0))
 
     def forward(self, mean: Tensor) -> Distribution:
         scale = self.running_variance.sqrt()
-        return _AtItsBest(mean, scale, self) if self.training else _gaussian(mean, scale)
+        return _FittedNormal(mean, scale, self) if self.training else self.normal(mean, scale)
+
+    def running_statistics(self) -> tuple[Tensor, ...]:
+        return self.running_variance, self.running_batches
 
     @torch.no_grad()
     def fitted(self, error: Tensor) -> Tensor:
-        """Returns the σ² at which a batch with that squared `error` is likeliest, a scalar; remembers it.
+        """Returns the σ² that maximises the likelihood of a batch with this squared `error`: a scalar.
 
-        Without a gradient: where the log-likelihood is largest in σ², it has none.
+        Also updates the running mean. There is no gradient to lose: at the maximum in σ² it is 0.
         """
         variance = error.mean().clamp(min=math.exp(2 * LOG_SIGMA_MIN))
         self.running_batches.add_(1)
-        # A plain mean over the first batches, so that where it started does not count.
-        share = (1 / self.running_batches).clamp(min=1 / MEMORY)
+        # A plain mean over the first batches, so that the initial value does not count.
+        share = self.running_batches.reciprocal().clamp(min=1 / MEMORY)
         self.running_variance.copy_(torch.lerp(self.running_variance, variance, share))
         return variance
 
 
-class _AtItsBest(Independent):
-    """What training sees of `optimal`: log p(x) at the σ² that suits x best."""
+class _FittedNormal(Independent[Normal]):
+    """What `optimal` is in training: log p(x) at the σ² that fits x best."""
 
     def __init__(self, mean: Tensor, scale: Tensor, spread: _Optimal) -> None:
-        super().__init__(Normal(mean, scale, validate_args=False), 3, validate_args=False)
+        super().__init__(Normal(mean, scale, validate_args=False), spread.dims, validate_args=False)
         self.spread = spread
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Returns Σ log p(x_i) over the event, in nats, with a gradient to the means alone."""
+        """Returns Σ log p(x_i) over the event, in nats, with a gradient to the means only."""
         error = (value - self.base_dist.loc).square()
         variance = self.spread.fitted(error)
-        return -0.5 * (error / variance + (2 * math.pi * variance).log()).flatten(-3).sum(-1)
-
-
-def _gaussian(mean: Tensor, scale: Tensor | float) -> Distribution:
-    return Independent(Normal(mean, scale, validate_args=False), 3, validate_args=False)
+        log_prob = -0.5 * (error / variance + (2 * math.pi * variance).log())
+        return log_prob.flatten(-self.spread.dims).sum(-1)
 
 
 SPREADS = {"fixed": _Fixed, "shared": _Shared, "optimal": _Optimal, "per_pixel": _PerPixel}

@@ -1,21 +1,47 @@
-"""What every network can be told."""
+"""The options that all networks share."""
 
-from typing import Literal
+from typing import Literal, Protocol
 
 from torch import nn
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "tanh": nn.Tanh}
+Activation = Literal["relu", "leaky_relu", "tanh"]
+ACTIVATIONS: dict[Activation, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "tanh": nn.Tanh,
+}
 
 
-class NetworkOptions(Options):
-    """Options that all networks share. `init` is `vae` (see `init_weights`) or PyTorch's own.
+class NetworkOptions(BaseOptions):
+    """Options of every network.
 
-    `output_bias` is where the decoder starts: at 0, or at the mean of the training images.
+    `init` selects the weights of `init_weights` (`vae`) or PyTorch's defaults. `output_bias` is where the
+    decoder starts: at 0, or at the mean of the training images.
     """
 
-    activation: Literal["relu", "leaky_relu", "tanh"] = "relu"
+    activation: Activation = "relu"
     batch_norm: bool = False
     init: Literal["vae", "pytorch"] = "vae"
     output_bias: Literal["zero", "data_mean"] = "zero"
+
+
+class NetworkSection(Protocol):
+    """What every network reads of the section `network`: see `NetworkOptions`."""
+
+    @property
+    def activation(self) -> Activation:
+        """The nonlinearity between layers."""
+
+    @property
+    def batch_norm(self) -> bool:
+        """Whether hidden layers are followed by BatchNorm."""
+
+    @property
+    def init(self) -> Literal["vae", "pytorch"]:
+        """The initial weights."""
+
+    @property
+    def output_bias(self) -> Literal["zero", "data_mean"]:
+        """Where the decoder starts."""

@@ -1,24 +1,33 @@
 """The diagonal Gaussian posterior."""
 
-from typing import Any, Self
+from typing import Protocol, Self
 
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Independent, Normal
 
 from vaeline.core.numerics import in_full, safe_log_var
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
+from vaeline.models.contracts import Posterior
 from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.networks.init import init_weights
 
 
-class DiagonalGaussian(nn.Module):
+class DiagonalSection(Protocol):
+    """What a DiagonalGaussian reads of the section `posterior`."""
+
+    @property
+    def diagonal(self) -> "DiagonalGaussian.Options":
+        """Its own options."""
+
+
+class DiagonalGaussian(Posterior):
     """q(z|x) = N(μ(h), diag σ²(h)), parameterised by log σ² (Kingma & Welling 2014, equation 9).
 
-    `log_var_bias` is where log σ² starts: −1 gives σ² ≈ 0.37, an initial KL of about 0.18 nats a dimension.
+    `log_var_bias` is the initial log σ²: −1 gives σ² ≈ 0.37, and a KL of about 0.18 nats a dimension.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `posterior.diagonal`."""
 
         log_var_bias: float = -1.0
@@ -31,7 +40,7 @@ class DiagonalGaussian(nn.Module):
                 raise ValueError(f"log_var_min must be below log_var_max = {self.log_var_max}")
             return self
 
-    def __init__(self, section: Any, *, features: int, latent_dim: int) -> None:
+    def __init__(self, section: DiagonalSection, *, features: int, latent_dim: int) -> None:
         super().__init__()
         self.bounds = section.diagonal.log_var_min, section.diagonal.log_var_max
         self.fc_mu = nn.Linear(features, latent_dim)
@@ -39,7 +48,11 @@ class DiagonalGaussian(nn.Module):
         init_weights(self)
         nn.init.constant_(self.fc_log_var.bias, section.diagonal.log_var_bias)
 
-    def forward(self, h: Tensor) -> Distribution:
-        """Returns q(z|x) for features h [B, features]: batch [B], event [latent_dim]."""
-        log_var = safe_log_var(in_full(self.fc_log_var(h)), *self.bounds)
-        return diagonal_gaussian(in_full(self.fc_mu(h)), (0.5 * log_var).exp())
+    def forward(self, features: Tensor) -> Independent[Normal]:
+        """Returns q(z|x) for features [..., features]: batch [...], event [latent_dim]."""
+        return diagonal_gaussian(*self.mean_and_scale(features))
+
+    def mean_and_scale(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns μ and σ, [..., latent_dim], for features [..., features]."""
+        log_var = safe_log_var(in_full(self.fc_log_var(features)), *self.bounds)
+        return in_full(self.fc_mu(features)), (0.5 * log_var).exp()

@@ -1,7 +1,7 @@
-"""Posteriors that a flow bends."""
+"""Posteriors that transform a diagonal Gaussian by a normalising flow."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Protocol
 
 import torch
 from pydantic import Field
@@ -9,61 +9,72 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaeline.core.numerics import in_full
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
+from vaeline.models.contracts import Posterior
 from vaeline.models.distributions.flows import Flow
 from vaeline.models.networks.init import init_weights
-from vaeline.models.posteriors.diagonal import DiagonalGaussian
+from vaeline.models.posteriors.diagonal import DiagonalGaussian, DiagonalSection
 
-CONTEXT = 32  # numbers about the image that every step sees
+CONTEXT = 32  # features of the image that each step receives
 
 
-class FlowOptions(Options):
-    """Options of a flow: how many steps, and the units of the two hidden layers of each."""
+class FlowOptions(BaseOptions):
+    """Options of a flow: the number of steps, and the units of the two hidden layers of each."""
 
     steps: int = Field(2, ge=1)
     hidden_dim: int = Field(64, ge=1)
 
 
-class FlowPosterior(nn.Module):
+class FlowPosterior(Posterior):
     """q(z|x): a diagonal Gaussian (with the options of `posterior.diagonal`), then steps that see the image.
 
-    The steps begin near the identity, so that training starts at the diagonal posterior. Their networks are
+    The steps start near the identity, so that training starts at the diagonal posterior. Their networks are
     zuko's.
     """
 
     Options = FlowOptions
-    name: str
 
-    def __init__(self, section: Any, *, features: int, latent_dim: int) -> None:
+    def __init__(
+        self, section: DiagonalSection, options: FlowOptions, *, features: int, latent_dim: int
+    ) -> None:
         super().__init__()
         self.diagonal = DiagonalGaussian(section, features=features, latent_dim=latent_dim)
-        options = getattr(section, self.name)
         self.fc_context = nn.Linear(features, CONTEXT)
         init_weights(self.fc_context)
         hidden = [options.hidden_dim] * 2
         self.steps = nn.ModuleList(self.step(latent_dim, i, hidden) for i in range(options.steps))
         for step in self.steps:
-            nn.init.zeros_(step.hyper[-1].bias)
-            step.hyper[-1].weight.data.mul_(0.01)
+            *_, last = step.get_submodule("hyper").children()
+            nn.init.zeros_(last.get_parameter("bias"))
+            last.get_parameter("weight").data.mul_(0.01)
 
     @staticmethod
     @abstractmethod
     def step(latent_dim: int, number: int, hidden: list[int]) -> nn.Module:
         """Returns a module from context [B, CONTEXT] to a transform of z; odd ones are reversed."""
 
-    def forward(self, h: Tensor) -> Distribution:
-        """Returns q(z|x) for features h [B, features]: batch [B], event [latent_dim]."""
-        context = in_full(self.fc_context(h))
-        return Flow(self.diagonal(h), [step(context) for step in self.steps])
+    def forward(self, features: Tensor) -> Distribution:
+        """Returns q(z|x) for features [..., features]: batch [...], event [latent_dim]."""
+        context = in_full(self.fc_context(features))
+        return Flow(self.diagonal(features), [step(context) for step in self.steps])
+
+
+class InverseAutoregressiveSection(DiagonalSection, Protocol):
+    """What an InverseAutoregressive reads of the section `posterior`."""
+
+    @property
+    def iaf(self) -> FlowOptions:
+        """Its own options."""
 
 
 class InverseAutoregressive(FlowPosterior):
     """Each dimension is scaled and shifted by a function of those before it (Kingma et al. 2016, section 3).
 
-    Drawing takes one pass a step; the density of a z that was not drawn takes one a dimension.
+    A draw takes one pass a step; the density of a z from elsewhere takes one a dimension.
     """
 
-    name = "iaf"
+    def __init__(self, section: InverseAutoregressiveSection, *, features: int, latent_dim: int) -> None:
+        super().__init__(section, section.iaf, features=features, latent_dim=latent_dim)
 
     @staticmethod
     def step(latent_dim: int, number: int, hidden: list[int]) -> nn.Module:
@@ -75,13 +86,22 @@ class InverseAutoregressive(FlowPosterior):
         return MaskedAutoregressiveTransform(latent_dim, CONTEXT, order=order, hidden_features=hidden)
 
 
+class CouplingSection(DiagonalSection, Protocol):
+    """What a Coupling reads of the section `posterior`."""
+
+    @property
+    def coupling(self) -> FlowOptions:
+        """Its own options."""
+
+
 class Coupling(FlowPosterior):
     """RealNVP: one half of the dimensions is scaled and shifted by a function of the other.
 
-    Dinh et al. (2017). Drawing and density take one pass a step.
+    Dinh et al. (2017). Both a draw and a density take one pass a step.
     """
 
-    name = "coupling"
+    def __init__(self, section: CouplingSection, *, features: int, latent_dim: int) -> None:
+        super().__init__(section, section.coupling, features=features, latent_dim=latent_dim)
 
     @staticmethod
     def step(latent_dim: int, number: int, hidden: list[int]) -> nn.Module:

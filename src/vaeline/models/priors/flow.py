@@ -1,16 +1,24 @@
-"""A flow as prior."""
+"""A normalising flow as prior."""
 
-from typing import Any
+from typing import Protocol
 
 import torch
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
+from vaeline.models.contracts import Prior
 from vaeline.models.distributions.flows import Flow
 from vaeline.models.distributions.gaussians import diagonal_gaussian
-from vaeline.models.priors.prior import Prior
+
+
+class FlowSection(Protocol):
+    """What a FlowPrior reads of the section `prior`."""
+
+    @property
+    def flow(self) -> "FlowPrior.Options":
+        """Its own options."""
 
 
 class FlowPrior(Prior):
@@ -20,16 +28,19 @@ class FlowPrior(Prior):
     dimension. The networks are zuko's.
     """
 
-    class Options(Options):
-        """Options of `prior.flow`: steps, and the units of the two hidden layers of each."""
+    class Options(BaseOptions):
+        """Options of `prior.flow`: the number of steps, and the units of the two hidden layers of each."""
 
         steps: int = Field(2, ge=1)
         hidden_dim: int = Field(64, ge=1)
 
-    def __init__(self, section: Any, *, latent_dim: int, **context: Any) -> None:
+    loc: Tensor
+    scale: Tensor
+
+    def __init__(self, section: FlowSection, *, latent_dim: int) -> None:
         from zuko.flows.autoregressive import MaskedAutoregressiveTransform  # only where it is needed
 
-        super().__init__(section, **context)
+        super().__init__()
         options = section.flow
         order = torch.arange(latent_dim)
         self.steps = nn.ModuleList(

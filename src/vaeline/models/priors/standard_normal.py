@@ -1,19 +1,21 @@
 """The standard normal prior."""
 
-from typing import Any
-
 import torch
+from torch import Tensor
 from torch.distributions import Distribution
 
+from vaeline.models.contracts import Prior
 from vaeline.models.distributions.gaussians import diagonal_gaussian
-from vaeline.models.priors.prior import Prior
 
 
 class StandardNormal(Prior):
     """p(z) = N(0, I)."""
 
-    def __init__(self, section: Any, *, latent_dim: int, **context: Any) -> None:
-        super().__init__(section, **context)
+    loc: Tensor
+    scale: Tensor
+
+    def __init__(self, *, latent_dim: int) -> None:
+        super().__init__()
         self.register_buffer("loc", torch.zeros(latent_dim), persistent=False)
         self.register_buffer("scale", torch.ones(latent_dim), persistent=False)
 

@@ -1,7 +1,7 @@
 """The VampPrior: a mixture of the model's own posteriors."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 import torch
 from pydantic import Field
@@ -9,39 +9,48 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
+from vaeline.models.contracts import EventShape, Prior
 from vaeline.models.distributions.gaussians import is_diagonal_gaussian
 from vaeline.models.distributions.mixtures import GaussianMixture
-from vaeline.models.priors.prior import Prior
+
+
+class VampSection(Protocol):
+    """What a Vamp reads of the section `prior`."""
+
+    @property
+    def vamp(self) -> "Vamp.Options":
+        """Its own options."""
 
 
 class Vamp(Prior):
     """p(z) = (1/M) Σ_m q(z|u_m), with learned pseudo-inputs u_m (Tomczak & Welling 2018, equation 9).
 
-    They start at training images, and are free: nothing holds them to the range of pixels.
+    They start at training examples, and are not held to the range of pixels.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `prior.vamp`."""
 
         components: int = Field(500, ge=1)
 
+    log_weights: Tensor
+
     def __init__(
         self,
-        section: Any,
+        section: VampSection,
         *,
         recognise: Callable[[Tensor], Distribution],
-        shape: tuple[int, ...],
-        **context: Any,
+        event_shape: EventShape,
     ) -> None:
-        super().__init__(section, **context)
+        super().__init__()
         self.recognise = recognise
-        self.inputs = nn.Parameter(torch.rand(section.vamp.components, *shape))
+        self.inputs = nn.Parameter(torch.rand(section.vamp.components, *event_shape))
         self.register_buffer("log_weights", torch.zeros(section.vamp.components), persistent=False)
 
     @torch.no_grad()
     def start_at(self, examples: Callable[[int], Tensor]) -> None:
-        """Takes training examples as pseudo-inputs; raises VaelineError where there are too few."""
+        """Takes training examples as pseudo-inputs; raises VaelineError if there are too few."""
         try:
             self.inputs.copy_(examples(len(self.inputs)))
         except VaelineError as error:

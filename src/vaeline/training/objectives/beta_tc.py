@@ -1,20 +1,33 @@
 """The β-TCVAE: the KL in three parts, each with a weight of its own."""
 
 import math
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
+from vaeline.models.contracts import Model
+from vaeline.models.distributions.gaussians import is_diagonal_gaussian
+from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.models.inference import Layer
 from vaeline.training.objectives.limits import no_lone_image, only_factorised_layer, reject_free_bits
+from vaeline.training.objectives.objective import Objective
+from vaeline.training.objectives.options import ObjectiveSection
 from vaeline.training.objectives.terms import Terms
 
 
-class BetaTC:
+class BetaTCSection(ObjectiveSection, Protocol):
+    """What `beta_tc` reads of the section `objective`."""
+
+    @property
+    def beta_tc(self) -> "BetaTC.Options":
+        """Options of `beta_tc`."""
+
+
+class BetaTC(Objective):
     """Distortion + α · mutual information + β · total correlation + γ · dimension-wise KL.
 
     Chen et al. (2018), equation 4: the information of image index and z, the total correlation of the
@@ -26,7 +39,7 @@ class BetaTC:
     the −ELBO itself. Memory grows with k · B² · d.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `objective.beta_tc`: the weights of the information and of the dimension-wise KL."""
 
         alpha: float = Field(1.0, ge=0)
@@ -34,20 +47,21 @@ class BetaTC:
 
     per_example = False  # an example's loss depends on the others of its batch
 
-    def __init__(
-        self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
-    ) -> None:
+    def __init__(self, *, section: BetaTCSection, free_bits: float, images: int, batch_size: int) -> None:
+        super().__init__()
         reject_free_bits("beta_tc", free_bits)
         no_lone_image("beta_tc", images, batch_size)
         self.k, self.images = section.k, images
         self.alpha, self.gamma = section.beta_tc.alpha, section.beta_tc.gamma
 
-    def __call__(self, model: nn.Module, x: Observations, beta: float | Tensor) -> Terms:
+    def forward(
+        self, model: Model, x: Observations, beta: float | Tensor, noise: Noise = global_noise
+    ) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the total correlation weighted by `beta`.
 
         Raises VaelineError for models whose posterior and prior are not one layer of diagonal Gaussians.
         """
-        inference = model.infer(x, self.k)
+        inference = model.infer(x, self.k, noise)
         layer = only_factorised_layer("beta_tc", inference)
         distortion, kl = inference.distortion(x).mean(0), inference.kl_terms()
         joint, marginals = aggregate(layer, self.images)
@@ -65,7 +79,9 @@ def aggregate(layer: Layer, images: int) -> tuple[Tensor, Tensor]:
     images without replacement: q(z) is unbiased. Its logarithm is too low by Jensen's inequality, and exact
     where the batch is all images.
     """
-    own = layer.posterior.base_dist.log_prob(layer.sample.unsqueeze(-2))  # log q(z_j|x_n): [K, B, B of n, d]
+    posterior = layer.posterior
+    assert is_diagonal_gaussian(posterior)  # `only_factorised_layer` rejects others
+    own = posterior.base_dist.log_prob(layer.sample.unsqueeze(-2))  # log q(z_j|x_n): [K, B, B of n, d]
     weights = log_weights(len(own[0]), images, dtype=own.dtype, device=own.device)
     joint = (own.sum(-1) + weights).logsumexp(-1)
     marginals = (own + weights.unsqueeze(-1)).logsumexp(-2)

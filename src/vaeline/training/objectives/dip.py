@@ -1,19 +1,31 @@
 """DIP-VAE: the covariance of the aggregate posterior is held to that of the prior."""
 
-from typing import Any, Literal
+from typing import Literal, Protocol
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
+from vaeline.models.contracts import Model
+from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.models.inference import Layer
 from vaeline.training.objectives.limits import no_lone_image, only_factorised_layer, reject_free_bits
+from vaeline.training.objectives.objective import Objective
+from vaeline.training.objectives.options import ObjectiveSection
 from vaeline.training.objectives.terms import Terms
 
 
-class DIP:
+class DIPSection(ObjectiveSection, Protocol):
+    """What `dip` reads of the section `objective`."""
+
+    @property
+    def dip(self) -> "DIP.Options":
+        """Options of `dip`."""
+
+
+class DIP(Objective):
     """−ELBO + λ_od Σ_{i≠j} C_ij² + λ_d Σ_i (C_ii − 1)², with C a covariance over the batch's images.
 
     Kumar et al. (2018): `i` takes C = Cov[μ(x)]; `ii` that of the aggregate posterior itself, Cov[μ(x)] +
@@ -22,7 +34,7 @@ class DIP:
     about 1/B for each pair of dimensions.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `objective.dip`: which covariance, and the weights off and on its diagonal."""
 
         variant: Literal["i", "ii"] = "ii"
@@ -31,21 +43,22 @@ class DIP:
 
     per_example = False  # an example's loss depends on the others of its batch
 
-    def __init__(
-        self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
-    ) -> None:
+    def __init__(self, *, section: DIPSection, free_bits: float, images: int, batch_size: int) -> None:
+        super().__init__()
         reject_free_bits("dip", free_bits)
         no_lone_image("dip", images, batch_size)
         options = section.dip
         self.k, self.whole = section.k, options.variant == "ii"
         self.off_diagonal, self.diagonal = options.off_diagonal, options.diagonal
 
-    def __call__(self, model: nn.Module, x: Observations, beta: float | Tensor) -> Terms:
+    def forward(
+        self, model: Model, x: Observations, beta: float | Tensor, noise: Noise = global_noise
+    ) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`.
 
         Raises VaelineError for models whose posterior and prior are not one layer of diagonal Gaussians.
         """
-        inference = model.infer(x, self.k)
+        inference = model.infer(x, self.k, noise)
         layer = only_factorised_layer("dip", inference)
         distortion, kl = inference.distortion(x).mean(0), inference.kl_terms()
         covariance = aggregate_covariance(layer, self.whole)

@@ -1,17 +1,29 @@
 """The evidence lower bound, with the tricks of training it."""
 
-from typing import Any, Literal
+from typing import Literal, Protocol
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
+from vaeline.models.contracts import Model
+from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.models.inference import Inference
-from vaeline.runtime.shards import batch_mean
+from vaeline.training.objectives.objective import Objective
+from vaeline.training.objectives.options import ObjectiveSection
 from vaeline.training.objectives.terms import Terms
+from vaeline.training.sharing import batch_mean
 
 
-class ELBO:
+class ELBOSection(ObjectiveSection, Protocol):
+    """What `elbo` reads of the section `objective`."""
+
+    @property
+    def elbo(self) -> "ELBO.Options":
+        """Options of `elbo`."""
+
+
+class ELBO(Objective):
     """−ELBO with β on the KL (Higgins et al. 2017, equation 4) and free bits, averaged over k draws of z.
 
     loss = mean distortion + β · Σ_j max(λ, KL_j), with KL_j averaged over the batch before it is clamped
@@ -20,21 +32,20 @@ class ELBO:
     form where one is known, or `drawn`: log q(z) − log p(z) at the same z as the distortion.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `objective.elbo`."""
 
         kl: Literal["closed_form", "drawn"] = "closed_form"
 
-    per_example = True  # but for free bits, for which `batch_mean` is over all shards
-
-    def __init__(
-        self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
-    ) -> None:
+    def __init__(self, *, section: ELBOSection, free_bits: float) -> None:
+        super().__init__()
         self.k, self.free_bits, self.drawn = section.k, free_bits, section.elbo.kl == "drawn"
 
-    def __call__(self, model: nn.Module, x: Observations, beta: float | Tensor) -> Terms:
+    def forward(
+        self, model: Model, x: Observations, beta: float | Tensor, noise: Noise = global_noise
+    ) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`."""
-        return self.of(model.infer(x, self.k), x, beta)
+        return self.of(model.infer(x, self.k, noise), x, beta)
 
     def of(self, inference: Inference, x: Observations, beta: float | Tensor) -> Terms:
         """Returns the same of an `inference` for x."""

@@ -1,15 +1,19 @@
 """InfoVAE: the aggregate posterior is held to the prior by a maximum mean discrepancy."""
 
 from collections.abc import Callable
-from typing import Any, Literal, Self
+from typing import Literal, Protocol, Self
 
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor, nn
+from torch import Tensor
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
+from vaeline.models.contracts import Model
+from vaeline.models.distributions.noise import Noise, draw, global_noise
 from vaeline.training.objectives.limits import no_lone_image, only_layer, reject_free_bits
+from vaeline.training.objectives.objective import Objective
+from vaeline.training.objectives.options import ObjectiveSection
 from vaeline.training.objectives.terms import Terms
 
 KERNELS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -18,7 +22,15 @@ KERNELS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-class Info:
+class InfoSection(ObjectiveSection, Protocol):
+    """What `info` reads of the section `objective`."""
+
+    @property
+    def info(self) -> "Info.Options":
+        """Options of `info`."""
+
+
+class Info(Objective):
     """Distortion + β · ((1 − α) KL(q(z|x) ‖ p(z)) + (α + λ − 1) MMD²(q(z), p(z))).
 
     Zhao et al. (2019), equation 6, whose last divergence is a squared maximum mean discrepancy in place of
@@ -31,7 +43,7 @@ class Info:
     tails still pull on z far away, or `rbf`, exp(−·).
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `objective.info`."""
 
         alpha: float = Field(0.0, le=1)
@@ -47,24 +59,26 @@ class Info:
 
     per_example = False  # an example's loss depends on the others of its batch
 
-    def __init__(
-        self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
-    ) -> None:
+    def __init__(self, *, section: InfoSection, free_bits: float, images: int, batch_size: int) -> None:
+        super().__init__()
         reject_free_bits("info", free_bits)
         no_lone_image("info", images, batch_size)
         options = section.info
         self.k, self.kernel, self.bandwidth = section.k, KERNELS[options.kernel], options.bandwidth
         self.of_kl, self.of_mmd = 1 - options.alpha, options.alpha + options.lambd - 1
 
-    def __call__(self, model: nn.Module, x: Observations, beta: float | Tensor) -> Terms:
+    def forward(
+        self, model: Model, x: Observations, beta: float | Tensor, noise: Noise = global_noise
+    ) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with KL and MMD² weighted by `beta`.
 
         The MMD² is averaged over the k draws. Raises VaelineError for more than one stochastic layer.
         """
-        inference = model.infer(x, self.k)
+        inference = model.infer(x, self.k, noise)
         layer = only_layer("info", inference)
         distortion, kl = inference.distortion(x).mean(0), inference.kl_terms()
-        prior = layer.prior.sample(layer.sample.shape[:2])
+        with torch.no_grad():
+            prior = draw(layer.prior, layer.sample.shape[:2], noise)
         discrepancy = squared_mmd(layer.sample, prior, self.kernel, self.bandwidth).mean()
         rate = self.of_kl * kl.sum(1).mean() + self.of_mmd * discrepancy
         return Terms(distortion.mean() + beta * rate, distortion, kl, inference.max_variance())

@@ -1,19 +1,31 @@
 """The importance-weighted bound, and three estimators of its gradient."""
 
-from typing import Any, Literal
+from typing import Literal, Protocol
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.numerics import log_mean_exp
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
+from vaeline.models.contracts import Model
+from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.models.inference import Inference
 from vaeline.training.objectives.limits import reject_free_bits
+from vaeline.training.objectives.objective import Objective
+from vaeline.training.objectives.options import ObjectiveSection
 from vaeline.training.objectives.terms import Terms
 
 
-class IWAE:
+class IWAESection(ObjectiveSection, Protocol):
+    """What `iwae` reads of the section `objective`."""
+
+    @property
+    def iwae(self) -> "IWAE.Options":
+        """Options of `iwae`."""
+
+
+class IWAE(Objective):
     """−IWAE-k: −log (1/k) Σ w, with β on the log-ratio of prior and posterior in w.
 
     `estimator` is how its gradient reaches the encoder. `standard`: reparameterized, through the logarithm
@@ -22,22 +34,21 @@ class IWAE:
     signal that does not vanish in k. The last two are for one stochastic layer.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `objective.iwae`."""
 
         estimator: Literal["standard", "stl", "dreg"] = "standard"
 
-    per_example = True
-
-    def __init__(
-        self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
-    ) -> None:
+    def __init__(self, *, section: IWAESection, free_bits: float) -> None:
+        super().__init__()
         reject_free_bits("iwae", free_bits)
         self.k, self.estimator = section.k, section.iwae.estimator
 
-    def __call__(self, model: nn.Module, x: Observations, beta: float | Tensor) -> Terms:
+    def forward(
+        self, model: Model, x: Observations, beta: float | Tensor, noise: Noise = global_noise
+    ) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the log-ratio weighted by `beta`."""
-        inference = model.infer(x, self.k)
+        inference = model.infer(x, self.k, noise)
         if self.estimator != "standard" and len(inference.layers) > 1:
             raise VaelineError(
                 f"objective.iwae.estimator = '{self.estimator}' is for one stochastic layer: use 'standard'"

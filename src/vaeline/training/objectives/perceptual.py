@@ -1,16 +1,19 @@
 """The ELBO with a perceptual term: reconstructions are also compared in the features of a classifier."""
 
-from typing import Any
+from typing import Protocol
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from vaeline.core.params import Options
+from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations, pixels
-from vaeline.evaluation.pretrained import damaged, weights
-from vaeline.training.objectives.elbo import ELBO
+from vaeline.evaluation.pretrained import damaged_weights, pretrained_weights
+from vaeline.models.contracts import Model
+from vaeline.models.distributions.noise import Noise, global_noise
+from vaeline.training.objectives.elbo import ELBO, ELBOSection
+from vaeline.training.objectives.objective import Objective
 from vaeline.training.objectives.terms import Terms
 
 URL = "https://download.pytorch.org/models/vgg16-397923af.pth"
@@ -19,7 +22,15 @@ VGG_LAYERS = (3, 8, 15)  # relu1_2, relu2_2 and relu3_3 in torchvision's numberi
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of the images that VGG was trained on
 
 
-class Perceptual(nn.Module):
+class PerceptualSection(ELBOSection, Protocol):
+    """What `perceptual` reads of the section `objective`."""
+
+    @property
+    def perceptual(self) -> "Perceptual.Options":
+        """Options of `perceptual`."""
+
+
+class Perceptual(Objective):
     """−ELBO as in `elbo`, and `weight` · Σ_l mean (φ_l(x) − φ_l(E[x|z]))² an image, averaged over draws of z.
 
     φ_l are features of VGG-16 (Simonyan & Zisserman 2015): the feature reconstruction loss of Johnson et al.
@@ -27,30 +38,29 @@ class Perceptual(nn.Module):
     figures after training are those of the plain model, and say what the pictures cost.
     """
 
-    class Options(Options):
+    class Options(BaseOptions):
         """Options of `objective.perceptual`."""
 
         weight: float = Field(1.0, ge=0)
 
-    per_example = True
+    mean: Tensor
+    std: Tensor
 
-    def __init__(
-        self, section: Any, *, free_bits: float, latent_dim: int, images: int, batch_size: int
-    ) -> None:
+    def __init__(self, *, section: PerceptualSection, free_bits: float) -> None:
         super().__init__()
-        self.elbo = ELBO(
-            section, free_bits=free_bits, latent_dim=latent_dim, images=images, batch_size=batch_size
-        )
+        self.elbo = ELBO(section=section, free_bits=free_bits)
         self.k, self.weight = section.k, section.perceptual.weight
         self.vgg = vgg().requires_grad_(requires_grad=False)
         self.register_buffer("mean", torch.tensor(MEAN).reshape(3, 1, 1))
         self.register_buffer("std", torch.tensor(STD).reshape(3, 1, 1))
 
-    def forward(self, model: nn.Module, x: Observations, beta: float | Tensor) -> Terms:
+    def forward(
+        self, model: Model, x: Observations, beta: float | Tensor, noise: Noise = global_noise
+    ) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`."""
         if self.mean.device.type != x.device.type:
             self.to(x.device)
-        inference = model.infer(x, self.k)
+        inference = model.infer(x, self.k, noise)
         terms = self.elbo.of(inference, x, beta)
         shown = self.features(pixels(x))
         rebuilt = self.features(inference.likelihood.mean.flatten(0, 1))
@@ -69,7 +79,7 @@ class Perceptual(nn.Module):
 
 def vgg() -> nn.Sequential:
     """Returns VGG-16 up to the last of LAYERS with its published weights; raises WeightsUnavailableError."""
-    path = weights("VGG-16's", URL, DIGEST)
+    path = pretrained_weights("VGG-16's", URL, DIGEST)
     from torchvision.models import vgg16  # two seconds: not before the weights are there
 
     with torch.device("meta"):
@@ -79,7 +89,7 @@ def vgg() -> nn.Sequential:
         ours = {name: stored[f"features.{name}"].clone() for name in network.state_dict()}
         network.load_state_dict(ours, assign=True)
     except Exception as error:  # a damaged file raises anything
-        raise damaged(path, error) from error
+        raise damaged_weights(path, error) from error
     for layer in network:
         if isinstance(layer, nn.ReLU):
             layer.inplace = False  # what is before it is kept, too

@@ -1,16 +1,18 @@
-"""What an objective says of a batch."""
+"""What an objective returns for a batch."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import Tensor
 
 
-@dataclass(frozen=True)
-class Terms:
-    """The loss to minimise, a scalar, and the plain quantities of the batch, free of any trick, in nats.
+class Terms(NamedTuple):
+    """The loss to minimise, and the plain quantities of the batch, without any training trick, in nats.
 
-    `distortion` [B] is −log p(x|z), `kl` [B, terms] the KL of each dimension, `max_variance` a scalar, the
-    largest posterior variance in the batch.
+    Attributes:
+        loss: a scalar.
+        distortion: −log p(x|z), [B].
+        kl: the KL of each dimension, [B, terms].
+        max_variance: the largest posterior variance in the batch, a scalar.
     """
 
     loss: Tensor

@@ -1,4 +1,4 @@
-"""The data sets of a run, as MLflow shows them: which arrays, and where they came from."""
+"""The data set of a run, in the form that MLflow displays: the arrays, and their source."""
 
 import json
 import math
@@ -19,12 +19,12 @@ PUBLISHED_SOURCES = {
     "digits": "https://archive.ics.uci.edu/dataset/80/",
     "photo_patches": "https://scikit-learn.org/stable/modules/generated/sklearn.datasets.load_sample_images.html",
 }
-"""Where their makers publish what is published; any other lies where it was prepared."""
+"""Where the makers of a data set publish it. The source of any other is the folder of the prepared data."""
 
 
 @dataclass(frozen=True)
-class Input:
-    """One split of a data set; `source`, `schema` and `profile` are JSON in the form that MLflow reads."""
+class RunInput:
+    """One split of a data set; `source`, `schema` and `profile` are JSON, as MLflow reads them."""
 
     name: str
     context: str
@@ -35,24 +35,24 @@ class Input:
     profile: str
 
 
-def inputs(data: Prepared) -> list[Input]:
-    """Returns the three splits, each under the data set's name and its own: `mnist train`."""
+def run_inputs(data: Prepared) -> list[RunInput]:
+    """Returns the three splits, each named by the data set and the split: `mnist train`."""
     return [_input(data, split) for split in SPLITS]
 
 
-def _input(data: Prepared, split: str) -> Input:
+def _input(data: Prepared, split: str) -> RunInput:
     facts = data.description["arrays"][f"{split}_images.npy"]
     count, *sides = facts["shape"]
     published = PUBLISHED_SOURCES.get(data.name, "")
-    came_from = {"url": published} if published else {"uri": str(data.directory)}
+    source = {"url": published} if published else {"uri": str(data.directory)}
     spec = {"dtype": facts["dtype"], "shape": [-1, *sides]}
     features = json.dumps([{"name": "images", "type": "tensor", "tensor-spec": spec}])
-    return Input(
+    return RunInput(
         name=f"{data.name} {split}",
         context=CONTEXTS[split],
         digest=facts["sha256"][:LONGEST_DIGEST],
         source_type="http" if published else "local",
-        source=json.dumps(came_from | {"sha256": facts["sha256"]}),
+        source=json.dumps(source | {"sha256": facts["sha256"]}),
         schema=json.dumps({"mlflow_tensorspec": {"features": features, "targets": None}}),
         profile=json.dumps({"num_rows": count, "num_elements": count * math.prod(sides)}),
     )

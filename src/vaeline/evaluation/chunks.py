@@ -1,0 +1,50 @@
+"""Images in chunks for a model, so small that memory does not grow with the number of images."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from vaeline.data.observations import Observations
+
+# Rows of the decoder at a time: few enough that a layer's output stays in the processor's cache. The number
+# is fixed rather than fitted to the machine, because noise is drawn chunk by chunk: other chunks, other
+# draws.
+DECODER_ROWS = 2048
+DECODER_PIXELS = DECODER_ROWS * 28 * 28  # images larger than 28×28 are decoded fewer at a time
+
+
+def model_input(images: Observations, device: torch.device) -> Observations:
+    """Returns images [N, C, H, W] with values 0 … 255 as a model takes them: float32 in [0, 1].
+
+    They are uint8, or float32 where the likelihood dequantized them.
+    """
+    return images.to(device, torch.float32) / 255
+
+
+def model_input_chunks(model: nn.Module, images: Observations) -> Iterator[Observations]:
+    """Yields images [N, C, H, W] in chunks, each on the model's device and in the form that it takes."""
+    for chunk in images.split(rows_at_a_time(images.shape[1:])):
+        yield model_input(chunk, device_of(model))
+
+
+def rows_at_a_time(shape: Sequence[int]) -> int:
+    """Returns how many images of `shape` (C, H, W) to decode at a time.
+
+    `DECODER_ROWS` up to 1×28×28, and fewer for larger images, so that memory does not grow with their size.
+    """
+    return max(1, min(DECODER_ROWS, DECODER_PIXELS // math.prod(shape)))
+
+
+def even_indices(n: int, count: int) -> Tensor:
+    """Returns the indices of `count` of n images, [min(count, n)], evenly spaced over the whole set.
+
+    A data set may be ordered by writer or class, so that its first images would not represent the rest.
+    """
+    return torch.linspace(0, n - 1, min(count, n)).round().long()
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Returns the device that a model's weights lie on."""
+    return next(model.parameters()).device

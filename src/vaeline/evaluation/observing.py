@@ -1,0 +1,48 @@
+"""What a model is given of a data set: what it starts from, trains on, observes and is scored on."""
+
+import torch
+from torch import Tensor
+
+from vaeline.data.draws import Draws
+from vaeline.data.observations import Labelled, Observations, pixels, with_pixels
+from vaeline.data.prepared import Split
+from vaeline.models.contracts import Model, StartingPoint
+
+
+def start_from(model: Model, train: Split) -> None:
+    """Starts `model` where the training images tell: the decoder at their mean, the prior at some of them.
+
+    Each part does as its options say, or nothing.
+
+    Raises:
+        VaelineError: where there are too few images.
+    """
+    device = next(model.parameters()).device
+
+    def examples(count: int) -> Tensor:
+        return torch.from_numpy(train.evenly_spaced(count)).to(device)
+
+    labels = torch.from_numpy(train.labels.copy())
+    model.start_at(StartingPoint(torch.from_numpy(train.mean()), labels, examples))
+
+
+def training_set(model: Model, split: Split) -> Observations:
+    """Returns what `model` trains on of a split, uint8 [N, *event_shape]; with labels if it uses them."""
+    return _labelled(model, model.likelihood.training_set(torch.from_numpy(split.images.copy())), split)
+
+
+def evaluation_set(model: Model, split: Split) -> Observations:
+    """Returns what bounds are scored on of a split, always the same: 0 … 255, [N, *event_shape]."""
+    return _labelled(model, model.likelihood.evaluation_set(torch.from_numpy(split.images.copy())), split)
+
+
+def observe(model: Model, examples: Observations, draws: Draws) -> Observations:
+    """Returns what `model` observes of a minibatch of its training set: float32 in [0, 1].
+
+    Noise in it, such as a binarization, is drawn again at each call.
+    """
+    return with_pixels(examples, model.likelihood.observe(pixels(examples), draws))
+
+
+def _labelled(model: Model, images: Tensor, split: Split) -> Observations:
+    return Labelled(images, torch.from_numpy(split.labels.copy())) if model.classes else images

@@ -1,0 +1,31 @@
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.__main__ import BENCHMARKS, parse_names
+from tests.conftest import ROOT
+
+
+def test_without_names_every_benchmark_runs():
+    assert parse_names([]) == list(BENCHMARKS)
+
+
+def test_benchmarks_run_in_the_order_of_their_names_on_the_command_line():
+    assert parse_names(["iwae", "epoch"]) == ["iwae", "epoch"]
+
+
+def test_unknown_benchmark_is_an_error_that_lists_the_known_ones(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        parse_names(["epochs"])
+    assert stopped.value.code == 2
+    assert "there is no benchmark 'epochs'; choose from: epoch small_batch" in capsys.readouterr().err
+
+
+def test_help_describes_every_benchmark_and_runs_none(tmp_path):
+    command = [sys.executable, "-m", "benchmarks", "--help"]
+    environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'src'}", "PATH": ""}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True)
+    for name, benchmark in BENCHMARKS.items():
+        assert f"{name}: {benchmark.__doc__.splitlines()[0]}" in done.stdout
+    assert not list(tmp_path.iterdir())
