@@ -12,9 +12,9 @@ from vaeline.core.params import StageParams, flatten_params, nest_params, read_y
 from vaeline.experiments.clinic import cases
 from vaeline.experiments.find import varied
 from vaeline.experiments.presets import preset_config, preset_names, preset_overrides
-from vaeline.experiments.studies.sprites import Sprites
-from vaeline.experiments.studies.table1 import Table1
-from vaeline.experiments.studies.zoo import Zoo
+from vaeline.experiments.studies.sprites import SpritesStudy
+from vaeline.experiments.studies.table1 import Table1Study
+from vaeline.experiments.studies.zoo import ZooStudy
 from vaeline.models.catalog import MODELS
 from vaeline.provenance import commands
 from vaeline.training.fit import fit
@@ -63,7 +63,11 @@ def weights(config):
 
 
 def test_every_preset_belongs_to_a_study_or_to_the_clinic():
-    members = [study.prefix + name for study in (Table1(), Zoo(), Sprites()) for name in study.members()]
+    members = [
+        study.prefix + name
+        for study in (Table1Study(), ZooStudy(), SpritesStudy())
+        for name in study.members()
+    ]
     members += [cases.CASE_PREFIX + name for name in cases.case_names()]
     assert sorted(members) == sorted(preset_names())
     assert len([name for name in preset_names() if name.startswith(("burda-", "fast-"))]) == 24

@@ -9,9 +9,15 @@ from vaeline.core.errors import VaelineError
 from vaeline.experiments.presets import preset_overrides
 from vaeline.experiments.results import RESULTS
 from vaeline.experiments.studies import sprites
-from vaeline.experiments.studies.sprites import SPRITES_FIGURES, SPRITES_PICTURES, Sprites, kind, over_seeds
+from vaeline.experiments.studies.sprites import (
+    SPRITES_FIGURES,
+    SPRITES_PICTURES,
+    SpritesStudy,
+    kind,
+    over_seeds,
+)
 
-STUDY = Sprites()
+STUDY = SpritesStudy()
 
 
 @pytest.fixture(autouse=True)

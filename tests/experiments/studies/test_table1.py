@@ -9,10 +9,10 @@ from vaeline.core.errors import VaelineError
 from vaeline.experiments.presets import preset_overrides
 from vaeline.experiments.records import preset_record
 from vaeline.experiments.results import RESULTS
-from vaeline.experiments.studies.table1 import Table1
+from vaeline.experiments.studies.table1 import Table1Study
 
 NAME = "fast-1l-vae-k1"
-TABLE1 = Table1()
+TABLE1 = Table1Study()
 
 
 @pytest.fixture(autouse=True)

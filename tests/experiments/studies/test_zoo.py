@@ -10,10 +10,10 @@ from vaeline.core.errors import VaelineError
 from vaeline.experiments.presets import preset_config, preset_overrides
 from vaeline.experiments.records import load_records
 from vaeline.experiments.results import RESULTS
-from vaeline.experiments.studies.zoo import BUDGET, Zoo
+from vaeline.experiments.studies.zoo import BUDGET, ZooStudy
 
 UNTRIED = {"data", "optimizer"}  # sections whose rows other pages try
-ZOO = Zoo()
+ZOO = ZooStudy()
 
 
 @pytest.fixture(autouse=True)

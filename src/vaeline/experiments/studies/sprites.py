@@ -10,7 +10,7 @@ import dvc.api
 from vaeline.core.files import replacing
 from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.experiments.presets import preset_config
-from vaeline.experiments.records import Record
+from vaeline.experiments.records import PresetRecord
 from vaeline.experiments.results import PICTURES, PICTURES_LINK
 from vaeline.experiments.study import Row, Study
 from vaeline.experiments.tables import markdown_table
@@ -57,7 +57,7 @@ typed.
 """
 
 
-class Sprites(Study):
+class SpritesStudy(Study):
     """The presets sprites-KIND-SEED: the plain VAE first."""
 
     command = "sprites"
@@ -72,7 +72,7 @@ class Sprites(Study):
         """Returns β and the paper that it comes from."""
         return {"name": member, "beta": preset_config(self.prefix + member).beta, "source": changes["notes"]}
 
-    def outcome(self, record: Record | None) -> Row:
+    def outcome(self, record: PresetRecord | None) -> Row:
         """Returns the figures with their standard errors over images, and the time."""
         if record is None:
             return {"run": False}
