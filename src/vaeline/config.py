@@ -37,11 +37,11 @@ class ExperimentConfig(Parameters):
     """
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the configuration as plain values."""
+        """Returns the params as plain values."""
         return self.model_dump()
 
     def save(self, path: Path | str) -> None:
-        """Writes YAML, or JSON where the name ends in .json; `load` gives back an equal configuration."""
+        """Writes YAML, or JSON if the name ends in .json; `load` returns an equal object."""
         if Path(path).suffix == ".json":
             write_json(path, self.to_dict())
             return
@@ -50,5 +50,5 @@ class ExperimentConfig(Parameters):
 
     @classmethod
     def load(cls, path: Path | str = "params.yaml") -> Self:
-        """Reads a YAML or JSON file; raises VaelineError, in one line, for the first thing wrong in it."""
+        """Reads a YAML or JSON file; raises VaelineError for the first value that is wrong."""
         return validated(cls, read_yaml(path), str(path))

@@ -99,7 +99,7 @@ class LadderVAE(LatentVariableModel):
             layers.insert(0, Layer(posterior, prior, draw(posterior, (), noise)))
             return layers[0].sample
 
-        self._down(layers[0].sample, infer)
+        self.descend(layers[0].sample, infer)
         return tuple(layers)
 
     def infer(self, x: Observations, k: int = 1, noise: Noise = global_noise) -> Inference:
@@ -113,13 +113,13 @@ class LadderVAE(LatentVariableModel):
         if not self.skip:
             return super().decode(z)
         layers = z.split(self.sizes, dim=-1)
-        _, features = self._down(layers[-1], lambda level, _: layers[level])
+        _, features = self.descend(layers[-1], lambda level, _: layers[level])
         return super().decode(torch.cat([layers[0], features], dim=-1))
 
     @torch.no_grad()
     def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
         """Returns z_1 … z_L drawn from the top down, side by side, [*shape, d_1 + … + d_L]."""
-        layers, _ = self._down(self.prior().sample(shape), lambda _, prior: prior.sample())
+        layers, _ = self.descend(self.prior().sample(shape), lambda _, prior: prior.sample())
         return torch.cat(layers, dim=-1)
 
     def joint(self, z: Tensor) -> tuple[Tensor, Distribution]:
@@ -132,10 +132,10 @@ class LadderVAE(LatentVariableModel):
             log_p = log_p + prior.log_prob(layers[level])
             return layers[level]
 
-        self._down(layers[-1], given)
+        self.descend(layers[-1], given)
         return log_p, self.decode(z[..., : self.latent_dim])
 
-    def _down(
+    def descend(
         self, top: Tensor, choose: Callable[[int, Independent[Normal]], Tensor]
     ) -> tuple[list[Tensor], Tensor]:
         """Goes down from z_L [..., d_L], taking z_l = `choose(l − 1, p(z_l|·))` at each further layer.
