@@ -1,4 +1,4 @@
-"""diagnose: what the latents do, and what went wrong, on the validation split; in numbers and pictures."""
+"""diagnose: use of the latents, and findings on what went wrong, on the validation split."""
 
 import math
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from vaeline.core.files import write_csv, write_figure, write_json
-from vaeline.core.params import StageParams, read_yaml
+from vaeline.core.params import read_yaml
 from vaeline.data.prepared import Prepared
 from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.finding import findings_text, save_findings
@@ -16,6 +16,7 @@ from vaeline.evaluation.disentanglement.scores import disentanglement_scores
 from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.fid.classifier import Classifier
 from vaeline.evaluation.observing import evaluation_set
+from vaeline.evaluation.params import TrainedModelParams
 from vaeline.models import checkpoints
 from vaeline.reporting import gallery
 from vaeline.reporting.plots.curves import training_curves
@@ -26,45 +27,40 @@ from vaeline.runtime.stage import run_stage
 OUTPUT = Path("outputs/diagnose")
 
 
-def main(params: StageParams) -> None:
+def main(params: TrainedModelParams) -> None:
     set_seed(params.seed)
     target = device(params.device)
     model = checkpoints.load_selected(params.select).to(target)
     data = Prepared.open()
     images = evaluation_set(model, data.valid)
-
-    seen = measure_latents(model, images)
-    samples = neighbours.neighbour_samples(model, data.shape)
-    near = neighbours.nearest_neighbours(samples, data.train.images)
-    held_out = neighbours.held_out_neighbours(data)
-    metrics = (
-        latent_use.latent_statistics(seen)
-        | latent_use.squared_errors(model, images)
-        | model.measures(seen.mean)
-    )
-    metrics |= neighbours.copying_scores(near, held_out) | disentanglement_scores(
-        seen.mean.numpy(), data.valid.factors
-    )
-    dimensions = latent_use.dimension_table(seen)
     history = pd.read_csv("outputs/train/history.csv")
+
+    latents = measure_latents(model, images)
+    samples = neighbours.neighbour_samples(model)
+    nearest = neighbours.nearest_neighbours(samples, data.train.images)
+    metrics = latent_use.latent_statistics(latents)
+    metrics |= latent_use.squared_errors(model, images) | model.measures(latents.mean)
+    metrics |= neighbours.copying_scores(nearest, neighbours.held_out_neighbours(data))
+    metrics |= disentanglement_scores(latents.mean.numpy(), data.valid.factors)
     classifier = Classifier.load(Path("outputs/fid_reference/features/classifier.pt")).to(target)
-    metrics |= symptoms.history_symptoms(history, math.prod(data.shape)) | symptoms.model_symptoms(
-        model, data
-    )
+    metrics |= symptoms.history_symptoms(history, math.prod(data.shape))
+    metrics |= symptoms.model_symptoms(model, data)
     metrics |= symptoms.sample_symptoms(model, classifier, data)
-    found = with_remedy_commands(run_detectors(metrics, model.config), read_yaml("params.yaml"))
-    pictures = gallery.gallery_figures(model, images, seen, dimensions, data.valid.labels, data.classes)
+    findings = with_remedy_commands(run_detectors(metrics, model.config), read_yaml("params.yaml"))
+
+    dimensions = latent_use.dimension_table(latents)
+    pictures = gallery.gallery_figures(model, images, latents, dimensions, data.valid.labels, data.classes)
     pictures |= gallery.class_samples(model, data.classes)
-    pictures |= gallery.factor_information(seen, data.valid.factors, data.factors)
-    pictures["neighbours"] = gallery.neighbour_rows(samples, near, data.train.images)
+    pictures |= gallery.factor_information(latents, data.valid.factors, data.factors)
+    pictures["neighbours"] = gallery.neighbour_rows(samples, nearest, data.train.images)
     pictures["training"] = training_curves(history)
 
     for name, figure in pictures.items():
         write_figure(OUTPUT / "plots" / f"{name}.png", figure)
     write_csv(OUTPUT / "dimensions.csv", dimensions)
     write_json(OUTPUT / "metrics.json", metrics)
-    save_findings(OUTPUT / "findings.json", found)
-    print(findings_text(found))
+    save_findings(OUTPUT / "findings.json", findings)
+    print(findings_text(findings))
 
 
 if __name__ == "__main__":

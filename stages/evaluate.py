@@ -4,16 +4,16 @@ import math
 from pathlib import Path
 
 from vaeline.core.files import write_csv, write_figure, write_json
-from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
-from vaeline.evaluation import looseness
 from vaeline.evaluation.estimators.annealed import ais_against_bound
 from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds, k_grid
 from vaeline.evaluation.estimators.decomposition import decompose_rate
 from vaeline.evaluation.estimators.estimate import means_with_errors
 from vaeline.evaluation.estimators.latents import ACTIVITY_IMAGES, activity
 from vaeline.evaluation.estimators.reconstruction import reconstruction_errors
+from vaeline.evaluation.looseness import bound_lines, iwae_curve, iwae_looseness
 from vaeline.evaluation.observing import evaluation_set
+from vaeline.evaluation.params import EvaluateParams
 from vaeline.evaluation.target import target_verdict
 from vaeline.models import checkpoints
 from vaeline.reporting.plots.curves import bounds_over_k
@@ -25,12 +25,12 @@ from vaeline.runtime.stage import run_stage
 OUTPUT = Path("outputs/evaluate")
 
 
-def main(params: StageParams) -> None:
+def main(params: EvaluateParams) -> None:
     set_seed(params.seed)
     model = checkpoints.load_selected(params.select).to(device(params.device))
     data = Prepared.open()
     images = evaluation_set(model, data.test)
-    seen = evaluation_set(model, data.train[:ACTIVITY_IMAGES])
+    train_images = evaluation_set(model, data.train[:ACTIVITY_IMAGES])
 
     terms = elbo_terms(model, images, params.elbo_samples)
     bounds = importance_bounds(model, images, k_grid(params.iwae_k), progress=True)
@@ -46,14 +46,17 @@ def main(params: StageParams) -> None:
 
     if not processes.leads():
         return
-    metrics = {"iwae_k": params.iwae_k, "images": len(images), "ais_images": len(annealed.get("ais", ()))}
-    metrics |= means_with_errors(values | annealed) | looseness.iwae_looseness(bounds)
-    metrics |= target_verdict(metrics, params) | activity(model, seen)
-    curve = looseness.iwae_curve(bounds)
+    means = means_with_errors(values | annealed)
+    metrics: dict[str, float | int | str] = {"iwae_k": params.iwae_k, "images": len(images)}
+    metrics |= {"ais_images": len(annealed.get("ais", ())), **means}
+    metrics |= iwae_looseness(bounds)
+    metrics |= target_verdict(means, params)
+    metrics |= activity(model, train_images)
+    curve = iwae_curve(bounds)
     write_csv(OUTPUT / "iwae_over_k.csv", curve)
     write_figure(OUTPUT / "plots" / "iwae_over_k.png", bounds_over_k(curve))
     write_json(OUTPUT / "metrics.json", metrics)
-    print("\n".join(looseness.bound_lines(metrics)))
+    print("\n".join(bound_lines(metrics)))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
-"""fid: how far the model's samples are from real images, through the eyes of a classifier and Inception."""
+"""fid: Fréchet and kernel distances of the model's samples to real images."""
 
 from pathlib import Path
 
 import torch
 
 from vaeline.core.files import write_figure, write_json
-from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
-from vaeline.evaluation import ex_post
 from vaeline.evaluation.classes import conditional_accuracy
+from vaeline.evaluation.ex_post import fit_ex_post
 from vaeline.evaluation.fid.images import generate_images
 from vaeline.evaluation.fid.reference import Reference
 from vaeline.evaluation.fid.scores import FROM_EX_POST, FROM_PRIOR, distances_line
+from vaeline.evaluation.params import TrainedModelParams
 from vaeline.models import checkpoints
 from vaeline.reporting.plots.images import grid
 from vaeline.runtime import processes
@@ -20,23 +20,23 @@ from vaeline.runtime.seeding import set_seed
 from vaeline.runtime.stage import run_stage
 
 OUTPUT = Path("outputs/fid")
-SHOWN = 100
+PICTURED = 100
 TITLE = "Samples: E[x|z] at z from a mixture fitted to training images' z"
 
 
-def main(params: StageParams) -> None:
+def main(params: TrainedModelParams) -> None:
     set_seed(params.seed)
     target = device(params.device)
     reference = Reference.load(Path("outputs/fid_reference/features"))
     model = checkpoints.load_selected(params.select).to(target)
     images = generate_images(model.sample, reference.samples)
-    mixture = ex_post.fit_ex_post(model, Prepared.open().train)
+    mixture = fit_ex_post(model, Prepared.open().train)
     images_ex_post = generate_images(mixture.sample, reference.samples)
     metrics = reference.scores({FROM_PRIOR: images, FROM_EX_POST: images_ex_post}, target)
     metrics |= conditional_accuracy(model, reference.classifier, reference.samples)
     if not processes.leads():
         return
-    picture = grid(torch.from_numpy(images_ex_post[:SHOWN]) / 255, 10, TITLE)
+    picture = grid(torch.from_numpy(images_ex_post[:PICTURED]) / 255, 10, TITLE)
     write_figure(OUTPUT / "plots" / "samples_ex_post.png", picture)
     write_json(OUTPUT / "metrics.json", metrics)
     print(distances_line(metrics))

@@ -1,14 +1,14 @@
-"""fid_reference: the real half of every distance, and the classifier that measures beside Inception."""
+"""fid_reference: the real half of every distance, and the classifier that is used besides Inception."""
 
 from pathlib import Path
 
 from vaeline.core.files import write_json
-from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation.fid.classifier import CLASSIFIER_SEED, classifier_accuracy, train_classifier
 from vaeline.evaluation.fid.images import random_subset, sample_size
 from vaeline.evaluation.fid.inception import inception_or_reason
 from vaeline.evaluation.fid.reference import Reference
+from vaeline.evaluation.params import FidReferenceParams
 from vaeline.runtime import processes
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import set_seed
@@ -17,7 +17,7 @@ from vaeline.runtime.stage import run_stage
 OUTPUT = Path("outputs/fid_reference")
 
 
-def main(params: StageParams) -> None:
+def main(params: FidReferenceParams) -> None:
     set_seed(CLASSIFIER_SEED)
     target = device(params.device)
     inception, skipped = inception_or_reason(params.fid_inception, target)
@@ -26,18 +26,18 @@ def main(params: StageParams) -> None:
     classifier = train_classifier(data.train.images, data.train.labels, len(data.classes), target)
     share, error = classifier_accuracy(classifier, data.test.images, data.test.labels, len(data.classes))
 
-    # Real against real: valid is drawn from what the model learns from, and the model has not seen it. Its
-    # distance is what a perfect model would reach, and not zero: n is finite, and test may be other hands.
+    # Real against real: valid comes from the distribution that the model learns, and is not trained on. Its
+    # distance is what a perfect model would reach; not zero, for n is finite, and test may differ in writers.
     real, held_out = random_subset(data.test.images, n), random_subset(data.valid.images, n)
     reference = Reference.measure(real, held_out, classifier, inception, params.fid_inception, skipped)
     if not processes.leads():
         return
     reference.save(OUTPUT / "features")
-    metrics = {"classifier_accuracy": share, "classifier_accuracy_se": error, "fid_samples": n}
-    metrics["inception"] = f"used, weights {reference.weights}" if inception else "skipped"
-    write_json(OUTPUT / "metrics.json", metrics)
+    used = f"used, weights {reference.weights}" if inception else "skipped"
+    accuracy = {"classifier_accuracy": share, "classifier_accuracy_se": error}
+    write_json(OUTPUT / "metrics.json", accuracy | {"fid_samples": n, "inception": used})
     print(f"{n} real images; classifier accuracy {share:.4f} ± {error:.4f}")
-    print(f"Inception: {skipped or metrics['inception']}")
+    print(f"Inception: {skipped or used}")
 
 
 if __name__ == "__main__":

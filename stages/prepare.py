@@ -1,13 +1,20 @@
-"""Downloads, verifies, splits and stores the data set → data/prepared/."""
+"""prepare: downloads, verifies, splits and stores the data set → data/prepared/."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from vaeline.core.files import write_json
-from vaeline.core.params import StageParams
 from vaeline.data.catalog import DATASETS
 from vaeline.data.storing import prepared_summary, store
 from vaeline.runtime.stage import run_stage, workspace
 
 
-def main(params: StageParams) -> None:
+class PrepareParams(Protocol):
+    @property
+    def data(self) -> Mapping[str, Any]: ...
+
+
+def main(params: PrepareParams) -> None:
     dataset = DATASETS.build(params.data, raw=workspace() / "data" / "raw")
     prepared = store(dataset, "data/prepared")
     write_json("outputs/prepare/metrics.json", prepared_summary(prepared))

@@ -6,6 +6,7 @@ import torch
 from tests.support.small import CLASSES, SHAPE, config, digits, labels, objective, shown, shown_to, split, vae
 from vaeline.core.errors import VaelineError
 from vaeline.data.augmentation import Augmentation
+from vaeline.data.draws import Draws
 from vaeline.data.observations import Labelled, pixels
 from vaeline.evaluation.estimators.bounds import compute_elbo, elbo_terms
 from vaeline.evaluation.observing import evaluation_set, observe, start_from, training_set
@@ -56,7 +57,7 @@ def test_labels_stay_with_their_images():
     pieces = labelled_set.split(20)
     assert [len(piece) for piece in pieces] == [20, 20, 10]
     assert torch.equal(torch.cat([piece.labels for piece in pieces]), y)
-    x = observe(model, labelled_set, torch.Generator().manual_seed(0))
+    x = observe(model, labelled_set, Draws.of_seed(0, len(labelled_set)))
     assert torch.equal(x.labels, y)
     assert set(x.images.unique().tolist()) == {0.0, 1.0}
 
@@ -138,6 +139,6 @@ def test_its_picture_has_a_row_for_each_class():
 def test_augmentation_changes_images_and_not_labels():
     labelled_set = training_set(conditional(), split(40))
     augment = Augmentation(config(augment_shift=2))
-    changed = augment(labelled_set, torch.Generator().manual_seed(0))
+    changed = augment(labelled_set, Draws.of_seed(0, len(labelled_set)))
     assert torch.equal(changed.labels, labelled_set.labels)
     assert not torch.equal(changed.images, labelled_set.images)

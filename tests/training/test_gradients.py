@@ -77,8 +77,8 @@ def test_a_compiled_training_is_the_plain_one_to_rounding_and_itself_bit_for_bit
 
 def test_what_cannot_be_compiled_runs_uncompiled_and_says_so(capsys):
     def branching(real):
-        def objective(model, x, beta) -> Terms:
-            terms = real(model, x, beta)
+        def objective(model, x, beta, noise) -> Terms:
+            terms = real(model, x, beta, noise)
             return terms if terms.loss.item() > 0 else None
 
         return objective

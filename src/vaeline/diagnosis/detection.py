@@ -29,7 +29,14 @@ def run_detectors(
             continue
         causes = problems(findings[name] for name in detector.follows_from if name in findings)
         if finding.level == "problem" and causes:
-            says = f"{finding.says}: follows from {causes[0].title.lower()}"
-            finding = replace(finding, level="information", says=says, cause="", changes={})
+            cause = causes[0].title
+            finding = replace(
+                finding,
+                level="information",
+                says=f"{finding.says}: follows from {cause.lower()}",
+                cause="",
+                changes={},
+                follows_from=cause,
+            )
         findings[detector.name] = finding
     return sorted(findings.values(), key=lambda finding: FINDING_LEVELS.index(finding.level))

@@ -1,1 +1,1 @@
-"""What is true of a trained model: bounds, distances, disentanglement, use of the latents."""
+"""Estimators of a trained model: bounds, distances between images, disentanglement, use of the latents."""

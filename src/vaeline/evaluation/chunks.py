@@ -1,4 +1,4 @@
-"""Images in the chunks that a model is given: so small that memory does not grow with the number of images."""
+"""Images in chunks for a model, so small that memory does not grow with the number of images."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from vaeline.data.observations import Observations
 
-# Rows of the decoder at a time: few enough that a layer's output stays in the processor's cache. The number is
-# fixed rather than fitted to the machine, because noise is drawn chunk by chunk: other chunks, other draws.
+# Rows of the decoder at a time: few enough that a layer's output stays in the processor's cache. The number
+# is fixed rather than fitted to the machine, because noise is drawn chunk by chunk: other chunks, other
+# draws.
 DECODER_ROWS = 2048
 DECODER_PIXELS = DECODER_ROWS * 28 * 28  # images larger than 28×28 are decoded fewer at a time
 

@@ -1,6 +1,7 @@
-"""What evaluate says of its figures: how the bound rises with K, whether it is loose, and AIS beside it."""
+"""How the bound rises with K, whether it is loose, and AIS next to it."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -8,17 +9,17 @@ from vaeline.evaluation.estimators.annealed import CHAINS
 from vaeline.evaluation.estimators.bounds import ImportanceBounds
 from vaeline.evaluation.estimators.estimate import Estimate, estimate_text
 
-TABLE_K = 5000  # what tables report, since Burda et al. (2016)
+TABLE_K = 5000  # K of published tables, since Burda et al. (2016)
 
-# Half of a table's last digit. To second order IWAE-K lies (1/ESS − 1/K)/2 nats below log p(x) (Nowozin 2018,
-# proposition 1), so that 100 of many samples must count. Such a margin is needed, for samples that miss the
-# tail of their weights do not show it: where 22 of 5,000 counted, annealed importance sampling found 0.8 nats
-# more (784–400–200–20, 14 epochs, 100 images).
+# Half of the last digit in a table. To second order IWAE-K is (1/ESS − 1/K)/2 nats below log p(x) (Nowozin
+# 2018, proposition 1), so that of many samples 100 must count. The margin is needed because samples that miss
+# the tail of their weights do not show it: where 22 of 5,000 counted, annealed importance sampling found 0.8
+# nats more (784–400–200–20, 14 epochs, 100 images).
 TOLERANCE = 0.005
 
 
 def iwae_curve(bounds: ImportanceBounds) -> pd.DataFrame:
-    """Returns IWAE-K with its standard error over images, in nats: a row for each K, columns k, iwae, se."""
+    """Returns IWAE-K in nats with its standard error over images: a row for each K, columns k, iwae, se."""
     estimates = [Estimate.of(column) for column in bounds.bounds.T]
     return pd.DataFrame(
         {"k": bounds.ks, "iwae": [e.mean for e in estimates], "se": [e.se for e in estimates]}
@@ -26,10 +27,10 @@ def iwae_curve(bounds: ImportanceBounds) -> pd.DataFrame:
 
 
 def iwae_looseness(bounds: ImportanceBounds) -> dict[str, int | str]:
-    """Returns `iwae_loose`, 1 where there are signs that log p(x) is well above IWAE-K, and then `iwae_note`.
+    """Returns `iwae_loose`, 1 if there are signs that log p(x) is well above IWAE-K, and then `iwae_note`.
 
     The signs are a small effective sample size, and a last doubling of K that gained more than twice the
-    standard error of that gain, both beyond `TOLERANCE`. The note says which, and the command to give.
+    standard error of that gain, both beyond `TOLERANCE`. The note names the signs and the command to run.
     """
     k, ess, gain = bounds.ks[-1], bounds.ess.mean().item(), Estimate.of(bounds.last_doubling)
     signs = []
@@ -41,21 +42,21 @@ def iwae_looseness(bounds: ImportanceBounds) -> dict[str, int | str]:
         return {"iwae_loose": 0}
     remedy = f"`dvc exp run -S iwae_k={TABLE_K}` tightens it"
     if k >= TABLE_K:
-        remedy = "`dvc exp run -S ais_images=100` says by how much"
+        remedy = "`dvc exp run -S ais_images=100` measures by how much"
     return {"iwae_loose": 1, "iwae_note": f"IWAE-{k} is loose: {', and '.join(signs)}; {remedy}"}
 
 
-def bound_lines(metrics: Mapping[str, float | str]) -> list[str]:
-    """Returns the bounds in words, AIS beside IWAE-K where it ran, and the note where the bound is loose."""
+def bound_lines(metrics: Mapping[str, Any]) -> list[str]:
+    """Returns the bounds as text, with AIS minus IWAE-K if it ran, and the note if the bound is loose."""
     bound = f"IWAE-{metrics['iwae_k']}"
     elbo, iwae = estimate_text(metrics, "elbo"), estimate_text(metrics, "iwae")
-    said = [f"ELBO {elbo}, {bound} {iwae} nats on {metrics['images']} test images"]
+    lines = [f"ELBO {elbo}, {bound} {iwae} nats on {metrics['images']} test images"]
     if "bits_per_dim" in metrics:
-        said.append(f"{bound} in bits per dimension: {estimate_text(metrics, 'bits_per_dim')}")
+        lines.append(f"{bound} in bits per dimension: {estimate_text(metrics, 'bits_per_dim')}")
     if metrics["ais_images"]:
-        said.append(
-            f"annealed importance sampling less {bound}: {estimate_text(metrics, 'ais_minus_iwae')} nats on "
+        lines.append(
+            f"annealed importance sampling minus {bound}: {estimate_text(metrics, 'ais_minus_iwae')} nats on "
             f"{metrics['ais_images']} of them (acceptance {metrics['ais_acceptance']:.2f}, "
             f"effective sample size {metrics['ais_ess']:.1f} of {CHAINS} chains)"
         )
-    return [*said, *([f"warning: {metrics['iwae_note']}"] if "iwae_note" in metrics else [])]
+    return [*lines, *([f"warning: {metrics['iwae_note']}"] if "iwae_note" in metrics else [])]

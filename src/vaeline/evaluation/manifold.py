@@ -1,4 +1,4 @@
-"""How two sets of features lie in each other: precision, recall, density and coverage."""
+"""How two sets of features overlap: precision, recall, density and coverage."""
 
 import numpy as np
 from sklearn.metrics import pairwise_distances
@@ -6,29 +6,38 @@ from sklearn.metrics import pairwise_distances
 NEAREST = 5  # neighbours that span the manifold around a point, as in Naeem et al. 2020
 
 
-def manifold_scores(real: np.ndarray, generated: np.ndarray, source: str = "") -> dict[str, float]:
-    """Returns the four, each with its standard error, for features [N, D] and [M, D].
+def manifold_scores(real: np.ndarray, generated: np.ndarray, suffix: str = "") -> dict[str, float]:
+    """Returns the four scores, each with its standard error.
 
-    Around each point of a set lies a ball that reaches its fifth neighbour there. `precision` is the share of
-    generated points in a ball of a real one, `recall` of real points in a ball of a generated one
-    (Kynkäänniemi et al. 2019); `density` is in how many of the real balls a generated point lies, over five,
-    and `coverage` the share of real balls with a generated point in them (Naeem et al. 2020), which neither
-    outliers nor a wide spread can raise. `source` ends their names.
+    Around each point of a set is a ball that reaches its fifth nearest neighbour in that set. `precision` is
+    the share of generated points in a ball of a real one, `recall` of real points in a ball of a generated
+    one; `density` is the number of real balls that a generated point is in, divided by five, and `coverage`
+    the share of real balls with a generated point in them, which neither outliers nor a wide distribution can
+    raise.
+
+    Args:
+        real: features [N, D].
+        generated: features [M, D].
+        suffix: end of the names of the scores.
+
+    References:
+        Kynkäänniemi et al. (2019) for precision and recall, Naeem et al. (2020) for density and coverage.
     """
     between = pairwise_distances(real, generated)
     inside_real = between <= _radii(real)[:, None]
     inside_generated = between <= _radii(generated)[None, :]
     return {
-        **_mean(f"precision{source}", inside_real.any(0)),
-        **_mean(f"recall{source}", inside_generated.any(1)),
-        **_mean(f"density{source}", inside_real.sum(0) / NEAREST),
-        **_mean(f"coverage{source}", inside_real.any(1)),
+        **_mean(f"precision{suffix}", inside_real.any(0)),
+        **_mean(f"recall{suffix}", inside_generated.any(1)),
+        **_mean(f"density{suffix}", inside_real.sum(0) / NEAREST),
+        **_mean(f"coverage{suffix}", inside_real.any(1)),
     }
 
 
 def _radii(points: np.ndarray) -> np.ndarray:
-    """Returns the distance of each of points [N, D] to its fifth neighbour, [N]."""
-    return np.partition(pairwise_distances(points), NEAREST, axis=1)[:, NEAREST]  # the 0th is itself
+    """Returns the distance of each of points [N, D] to its fifth nearest neighbour, [N]."""
+    radii: np.ndarray = np.partition(pairwise_distances(points), NEAREST, axis=1)[:, NEAREST]
+    return radii  # the 0th is the point itself
 
 
 def _mean(name: str, values: np.ndarray) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The weights of published networks: found in torch hub's folder, or downloaded into it."""
+"""The weights of published networks: read from torch hub's folder, or downloaded into it."""
 
 from http.client import HTTPException
 from pathlib import Path
@@ -8,18 +8,25 @@ import torch
 from vaeline.core.errors import VaelineError
 from vaeline.data.reading.downloads import connection_timeout
 
-WEIGHTS_FOLDER = "$TORCH_HOME/hub/checkpoints"  # said so in messages: where it lies differs between machines
+WEIGHTS_FOLDER = (
+    "$TORCH_HOME/hub/checkpoints"  # in messages, because the real folder differs between machines
+)
 
 
 class WeightsUnavailableError(VaelineError):
-    """A network's weights are neither in torch hub's folder nor to be had."""
+    """The weights of a network are neither in torch hub's folder nor downloadable."""
 
 
 def pretrained_weights(whose: str, url: str, digest: str) -> Path:
-    """Returns the file of weights that `url` ends in; raises WeightsUnavailableError, which says `whose`.
+    """Returns the file of weights that `url` names, after downloading it if necessary.
 
-    Where it is not there it is downloaded, its SHA-256 compared with the first digits in `digest`, and moved
-    into place whole.
+    Args:
+        whose: the network's name in messages, in the possessive.
+        url: where to download the file from.
+        digest: the first digits of its SHA-256, with which a download is compared.
+
+    Raises:
+        WeightsUnavailableError: if it cannot be downloaded.
     """
     path = Path(torch.hub.get_dir(), "checkpoints", Path(url).name)
     if path.is_file():
@@ -36,14 +43,14 @@ def pretrained_weights(whose: str, url: str, digest: str) -> Path:
 
 
 def damaged_weights(path: Path, error: Exception) -> WeightsUnavailableError:
-    """Returns what to raise where reading weights raised `error`."""
+    """Returns the error to raise if reading weights raised `error`."""
     return WeightsUnavailableError(
-        f"{path.name} in {WEIGHTS_FOLDER} is damaged ({type(error).__name__} on reading it): delete it, and it is "
-        "downloaded again"
+        f"{path.name} in {WEIGHTS_FOLDER} is damaged (reading it raised {type(error).__name__}): "
+        f'`rm "{WEIGHTS_FOLDER}/{path.name}"`, then it is downloaded again'
     )
 
 
 def _cause(error: Exception) -> str:
-    # An OSError's own text may name a path of this machine, and this goes into a metric.
+    # The text of an OSError may name a path of this machine, and the message becomes a metric.
     cause = getattr(error, "reason", error)
     return " ".join(str(getattr(cause, "strerror", None) or cause).split())

@@ -1,4 +1,4 @@
-"""What the detectors of `findings` look at, measured on the training and validation splits alone."""
+"""The measures that the detectors of `diagnosis` read, taken on the training and validation splits alone."""
 
 import math
 from collections.abc import Mapping
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
 
 from vaeline.data.observations import Observations
 from vaeline.data.prepared import Prepared, Split
@@ -22,86 +21,84 @@ from vaeline.evaluation.fid.features import extract_features
 from vaeline.evaluation.fid.images import GENERATION_BATCH, generate_images, random_indices, to_uint8
 from vaeline.evaluation.manifold import NEAREST, manifold_scores
 from vaeline.evaluation.observing import evaluation_set
+from vaeline.models.contracts import Model
 
 COVERAGE_IMAGES = 1000  # of each kind, in the classifier's features
-SCORED = 2000  # images that reconstructions and bounds are compared on
-EXTREME = 1 / 16  # of the range of a pixel: so near to black or to white it might as well be binary
+SCORED = 2000  # images for reconstructions and bounds
+EXTREME = 1 / 16  # of the range of a pixel: this near to black or white it is as good as binary
 
 
 def history_symptoms(history: pd.DataFrame, dimensions: int) -> dict[str, float]:
-    """Returns how a training went by its epochs, for images of so many `dimensions`, see `trends`."""
+    """Returns how training went, from its epochs, for images of so many `dimensions`; see `trends`."""
     last = history.iloc[-1]
     unsteady = trends.unsteadiness(
         int(last["skipped_updates"]), int(last["spikes"]), float(last["largest_variance"]), int(last["step"])
     )
-    best = int(history["epoch"][history["valid_elbo"].idxmax()])
+    best = int(history["epoch"].iloc[int(history["valid_elbo"].argmax())])
     return unsteady | trends.elbo_trend(history["valid_elbo"].tolist(), dimensions) | {"best_epoch": best}
 
 
-def model_symptoms(model: nn.Module, data: Prepared) -> dict[str, float]:
-    """Returns what z is worth, how sharp reconstructions are, and how far valid lies behind train.
+def model_symptoms(model: Model, data: Prepared) -> dict[str, float]:
+    """Returns what z is worth, how sharp reconstructions are, and how far valid is behind train.
 
-    And, of the images themselves, `binary_share`: how many of their pixels are all but black or white.
+    `binary_share` describes the images themselves.
     """
-    rows, others = _some(data.valid), _some(data.train)
-    valid, train = evaluation_set(model, rows), evaluation_set(model, others)
-    seen, unseen = (Estimate.of(elbo_terms(model, images).elbo) for images in (train, valid))
+    rows = _subset(data.valid)
+    valid, train = evaluation_set(model, rows), evaluation_set(model, _subset(data.train))
+    on_train, on_valid = (Estimate.of(elbo_terms(model, images).elbo) for images in (train, valid))
     bits = math.log(2) * math.prod(data.shape)
     gap = {
-        "generalisation_gap": (seen.mean - unseen.mean) / bits,
-        "generalisation_gap_se": math.hypot(seen.se, unseen.se) / bits,
+        "generalisation_gap": (on_train.mean - on_valid.mean) / bits,
+        "generalisation_gap_se": math.hypot(on_train.se, on_valid.se) / bits,
     }
-    found = latent_gain(model, valid) | exchange_rate(model, valid) | sharpness(model, valid, rows.images)
-    return found | gap | {"binary_share": _binary(rows.images)}
+    worth = latent_gain(model, valid) | exchange_rate(model, valid)
+    sharp = sharpness(model, valid, rows.images)
+    return worth | sharp | gap | {"binary_share": binary_share(rows.images)}
 
 
-def sample_symptoms(model: nn.Module, classifier: Classifier, data: Prepared) -> dict[str, float]:
+def sample_symptoms(model: Model, classifier: Classifier, data: Prepared) -> dict[str, float]:
     """Returns precision, recall, density and coverage of validation images by samples.
 
-    At z from the prior, from the aggregate posterior of as many training images (`…_aggregate`), and, of
-    `coverage`, by those training images themselves (`coverage_real`). `coverage_ratio` is the coverage from
-    the prior over that from the aggregate posterior, and `diversity` the latter over that by training images,
-    with errors to first order. Nothing where there are too few images.
+    Samples are decoded at z from the prior, and from the aggregate posterior of as many training images
+    (`…_aggregate`); `coverage_real` is the coverage by those training images themselves. `coverage_ratio` is
+    the coverage from the prior over that from the aggregate posterior, and `diversity` the latter over
+    `coverage_real`, with errors to first order. Empty if there are too few images.
     """
     n = min(COVERAGE_IMAGES, len(data.valid), len(data.train))
-    if n <= NEAREST:  # nothing lies around anything
+    if n <= NEAREST:
         return {}
-    real, train = (
-        extract_features(classifier, data.valid[random_indices(len(data.valid), n)].images),
-        data.train[random_indices(len(data.train), n)],
-    )
-    of_real = manifold_scores(real, extract_features(classifier, train.images))
-    found = manifold_scores(real, extract_features(classifier, generate_images(model.sample, n)))
-    found |= manifold_scores(
-        real, extract_features(classifier, _aggregate(model, evaluation_set(model, train))), "_aggregate"
-    )
-    found |= {"coverage_real": of_real["coverage"], "coverage_real_se": of_real["coverage_se"]}
-    found |= _ratio("coverage_ratio", found, "coverage", "coverage_aggregate")
-    return found | _ratio("diversity", found, "coverage_aggregate", "coverage_real")
+    valid = data.valid[random_indices(len(data.valid), n)]
+    real = extract_features(classifier, valid.images)
+    train = data.train[random_indices(len(data.train), n)]
+    by_train = manifold_scores(real, extract_features(classifier, train.images))
+    scores = manifold_scores(real, extract_features(classifier, generate_images(model.sample, n)))
+    aggregate = _decoded_posterior(model, evaluation_set(model, train))
+    scores |= manifold_scores(real, extract_features(classifier, aggregate), "_aggregate")
+    scores |= {"coverage_real": by_train["coverage"], "coverage_real_se": by_train["coverage_se"]}
+    scores |= _ratio("coverage_ratio", scores, "coverage", "coverage_aggregate")
+    return scores | _ratio("diversity", scores, "coverage_aggregate", "coverage_real")
 
 
-def _aggregate(model: nn.Module, images: Observations) -> np.ndarray:
-    """Returns uint8 [N, C, H, W]: what is decoded at one z ~ q(z|x) for each of N images."""
-    z = draw_posterior(model, images)
-    return torch.cat(
-        [to_uint8(decode_means(model, part)).cpu() for part in z.split(GENERATION_BATCH)]
-    ).numpy()
-
-
-def _binary(images: np.ndarray) -> float:
-    """Returns the share of pixels of uint8 images that are all but black or white."""
+def binary_share(images: np.ndarray) -> float:
+    """Returns the share of pixels of uint8 images that are within 1/16 of the range of black or white."""
     reach = int(255 * EXTREME)
     return float(np.mean((images <= reach) | (images >= 255 - reach)))
 
 
-def _ratio(name: str, found: Mapping[str, float], above: str, below: str) -> dict[str, float]:
-    """Returns one measure over another with its error, or nothing where the other is 0."""
-    if found[below] == 0:
+def _decoded_posterior(model: Model, images: Observations) -> np.ndarray:
+    """Returns uint8 [N, C, H, W], decoded at one z ~ q(z|x) for each of N images."""
+    chunks = draw_posterior(model, images).split(GENERATION_BATCH)
+    return torch.cat([to_uint8(decode_means(model, chunk)).cpu() for chunk in chunks]).numpy()
+
+
+def _ratio(name: str, scores: Mapping[str, float], above: str, below: str) -> dict[str, float]:
+    """Returns one score over another with its error; empty if the latter is 0."""
+    if scores[below] == 0:
         return {}
-    ratio = found[above] / found[below]
-    error = math.hypot(found[f"{above}_se"], ratio * found[f"{below}_se"]) / found[below]
+    ratio = scores[above] / scores[below]
+    error = math.hypot(scores[f"{above}_se"], ratio * scores[f"{below}_se"]) / scores[below]
     return {name: ratio, f"{name}_se": error}
 
 
-def _some(split: Split) -> Split:
+def _subset(split: Split) -> Split:
     return split[even_indices(len(split), SCORED).numpy()]

@@ -1,23 +1,26 @@
 """Whether a measured negative log-likelihood reproduces a published one."""
 
 from collections.abc import Mapping
-from typing import Any
+
+from vaeline.evaluation.params import TargetParams
 
 
-def target_verdict(metrics: Mapping[str, float], config: Any) -> dict[str, float | str]:
-    """Returns the NLL, −`iwae` in nats, with its error; where `config.target_nll` is published, the verdict.
+def target_verdict(metrics: Mapping[str, float], params: TargetParams) -> dict[str, float | str]:
+    """Returns the NLL, −`iwae` in nats, with its error, and if a target is published, the verdict.
 
-    `target_rule` is `within`: at most `target_tolerance` nats away on either side; or `at_most`: not more
-    than that above it. Both are of the same test images, so that their choice is not part of the difference.
+    The rule `within` allows a difference of `target_tolerance` nats to either side, `at_most` only above the
+    target. Both values are for the same test images, so that the choice of images adds nothing to the
+    difference.
     """
-    nll = {"nll": -metrics["iwae"], "nll_se": metrics["iwae_se"]}
-    if config.target_nll is None:
-        return nll
-    difference = nll["nll"] - config.target_nll
-    distance = abs(difference) if config.target_rule == "within" else difference
-    passed = distance <= config.target_tolerance
-    return nll | {
-        "target_nll": config.target_nll,
+    nll = -metrics["iwae"]
+    measured: dict[str, float | str] = {"nll": nll, "nll_se": metrics["iwae_se"]}
+    if params.target_nll is None:
+        return measured
+    difference = nll - params.target_nll
+    distance = abs(difference) if params.target_rule == "within" else difference
+    passed = distance <= params.target_tolerance
+    return measured | {
+        "target_nll": params.target_nll,
         "nll_minus_target": difference,
         "verdict": "pass" if passed else "fail",
     }

@@ -1,4 +1,4 @@
-"""What the curve of a training says: whether it was still improving, had passed its best, or was unsteady."""
+"""What the curve of a training shows: whether it still improved, was past its best, or was unsteady."""
 
 import math
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-SMOOTHED = 10  # windows of a training: the ELBO is averaged over a tenth of the epochs
-LATE = 0.25  # the last part of a training, in which progress is looked for
+SMOOTHED = 10  # the ELBO is averaged over a tenth of the epochs
+LATE = 0.25  # share of a training, at its end, in which progress is measured
 
 
 def unsteadiness(skipped: int, spikes: int, largest_variance: float, steps: int) -> dict[str, float]:
@@ -20,12 +20,15 @@ def unsteadiness(skipped: int, spikes: int, largest_variance: float, steps: int)
 
 
 def elbo_trend(valid_elbo: Sequence[float], dimensions: int) -> dict[str, float]:
-    """Returns what the validation ELBO of each epoch, in nats an image, says of how training went.
+    """Returns the late gain and the decline of the validation ELBO, in bits per dimension.
 
-    In bits per dimension of images of so many: `late_gain` is what came in the last quarter, of the ELBO
-    smoothed over a tenth of the epochs, and `decline` how far its end lies below its best. Their errors are
-    of an epoch's wobble about the curve: images and noise are the same in every epoch. Nothing for fewer
-    than two epochs.
+    The ELBO is smoothed over a tenth of the epochs. `late_gain` is what it gained in the last quarter of the
+    training, and `decline` how far its end is below its best. Their errors come from the `epoch_noise` alone,
+    since images and noise are the same in every epoch. Empty for fewer than two epochs.
+
+    Args:
+        valid_elbo: nats for an image, of each epoch.
+        dimensions: pixels times channels of an image.
     """
     elbo = np.asarray(valid_elbo, dtype=float) / (math.log(2) * dimensions)
     if len(elbo) < 2:
@@ -34,7 +37,7 @@ def elbo_trend(valid_elbo: Sequence[float], dimensions: int) -> dict[str, float]
     smooth = np.convolve(elbo, np.ones(width) / width, mode="valid")  # entry i ends at epoch i + width
     ends = np.arange(width, len(elbo) + 1)
     late = np.interp(len(elbo) - LATE * (len(elbo) - 1), ends, smooth)
-    error = _wobble(elbo) * math.sqrt(2 / width)
+    error = epoch_noise(elbo) * math.sqrt(2 / width)
     return {
         "late_gain": smooth[-1] - late,
         "late_gain_se": error,
@@ -43,10 +46,11 @@ def elbo_trend(valid_elbo: Sequence[float], dimensions: int) -> dict[str, float]
     }
 
 
-def _wobble(elbo: np.ndarray) -> float:
-    """Returns the standard deviation of an epoch about its neighbours' line, from second differences.
+def epoch_noise(elbo: np.ndarray) -> float:
+    """Returns the standard deviation of an epoch's ELBO around the line between its neighbours.
 
-    Those of the second half: early on the curve bends by itself. None to be seen in fewer than four epochs.
+    It is estimated from second differences of the second half, since the curve itself bends early on, and is
+    0 for fewer than four epochs.
     """
     if len(elbo) < 4:
         return 0.0

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaeline.core.registry import SectionValues
+from vaeline.data.draws import Draws
 from vaeline.data.observations import Observations
 from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.models.inference import Inference, Layer
@@ -114,7 +114,7 @@ class Likelihood(nn.Module, ABC):
         """Returns the decoder's output [*parameter_shape] at which E[x|z] is `mean` [*event_shape]."""
 
     @abstractmethod
-    def observe(self, values: Tensor, generator: torch.Generator) -> Tensor:
+    def observe(self, values: Tensor, draws: Draws) -> Tensor:
         """Returns what the model observes of a minibatch: uint8 [B, *event_shape] → float32 in [0, 1]."""
 
     def training_set(self, values: Tensor) -> Tensor:

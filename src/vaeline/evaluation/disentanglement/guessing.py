@@ -1,4 +1,4 @@
-"""Scores by guessing which factor was held fixed: that of β-VAE, and that of FactorVAE."""
+"""Scores by guessing which factor was held fixed: the β-VAE score and the FactorVAE score."""
 
 from collections.abc import Callable
 
@@ -7,46 +7,46 @@ import numpy as np
 from vaeline.evaluation.disentanglement.prediction import random_halves
 
 GUESSED_SETS = 2_000
-"""Sets of images that the guess is learnt from, and as many that it is scored on."""
+"""Sets of images to learn the guess from, and as many to score it on."""
 PAIRS_AVERAGED = 64
 """Images (FactorVAE) or pairs of them (β-VAE) in a set."""
-INACTIVE_VARIANCE = 0.01  # Burda et al. 2016: a dimension that moves less has collapsed
+INACTIVE_VARIANCE = 0.01  # Burda et al. 2016: a dimension that varies less has collapsed
 
 
 def beta_vae_score(codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator) -> float:
     """Returns the accuracy of a linear guess at the fixed factor (the metric of Higgins et al. 2017).
 
-    A set is `IMAGES` pairs of images that agree in one factor, drawn at random, and is seen as the mean of
-    |z − z'| over its pairs. A logistic regression learns the factor from `SETS` sets of one half of the
-    images, and is scored on as many of the other. Noise scores 1/F.
+    A set is `PAIRS_AVERAGED` random pairs of images that agree in one factor, represented by the mean of |z −
+    z'| over its pairs. A logistic regression learns the factor from `GUESSED_SETS` sets of one half of the
+    images, and is scored on as many of the other half. Noise scores 1/F.
     """
-    from sklearn.linear_model import LogisticRegression  # a second: only where there are factors
+    from sklearn.linear_model import LogisticRegression  # takes a second, so only for data with factors
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    learnt, seen = (
+    learning, scoring = (
         _sets(_differences, codes[half], factors[half], rng) for half in random_halves(len(codes), rng)
     )
-    guess = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(*learnt)
-    return float(guess.score(*seen))
+    guess = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(*learning)
+    return float(guess.score(*scoring))
 
 
 def factor_vae_score(codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator) -> float:
     """Returns the accuracy of a majority vote for the fixed factor (the metric of Kim & Mnih 2018).
 
-    A set is `IMAGES` images with one value of one factor, and is seen as the dimension whose variance in the
-    set is the least, in units of that over all images; dimensions that collapsed have no part. Each
-    dimension stands for the factor that it was seen with most often in `SETS` sets of one half of the images,
-    and is scored on as many of the other. Noise scores 1/F.
+    A set is `PAIRS_AVERAGED` images with one value of one factor, represented by the dimension with the least
+    variance in the set, relative to its variance over all images; collapsed dimensions are left out. Each
+    dimension votes for the factor that it occurred with most often in `GUESSED_SETS` sets of one half of the
+    images, and is scored on as many of the other half. Noise scores 1/F.
     """
-    learnt, seen = (
+    learning, scoring = (
         _sets(_variances, codes[half], factors[half], rng) for half in random_halves(len(codes), rng)
     )
-    spread = codes.var(0)
-    scale = np.where(spread > INACTIVE_VARIANCE, np.maximum(spread, INACTIVE_VARIANCE), 0)
+    overall = codes.var(0)
+    scale = np.where(overall > INACTIVE_VARIANCE, np.maximum(overall, INACTIVE_VARIANCE), 0)
     votes = np.zeros((codes.shape[1], factors.shape[1]))
-    np.add.at(votes, (_quietest(learnt[0], scale), learnt[1]), 1)
-    return float((votes.argmax(1)[_quietest(seen[0], scale)] == seen[1]).mean())
+    np.add.at(votes, (_quietest(learning[0], scale), learning[1]), 1)
+    return float((votes.argmax(1)[_quietest(scoring[0], scale)] == scoring[1]).mean())
 
 
 def _quietest(variances: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -57,11 +57,11 @@ def _quietest(variances: np.ndarray, scale: np.ndarray) -> np.ndarray:
 def _sets(
     view: Callable[..., np.ndarray], codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns `view` of `SETS` sets, [SETS, d], and the factor that is fixed in each, [SETS]."""
+    """Returns `view` of each of `GUESSED_SETS` sets, [sets, d], and the factor fixed in it, [sets]."""
     fixed = np.sort(rng.integers(factors.shape[1], size=GUESSED_SETS))
     counts = np.bincount(fixed, minlength=factors.shape[1])
-    seen = [view(codes, factor, count, rng) for factor, count in zip(factors.T, counts, strict=True)]
-    return np.concatenate(seen), fixed
+    views = [view(codes, factor, count, rng) for factor, count in zip(factors.T, counts, strict=True)]
+    return np.concatenate(views), fixed
 
 
 def _differences(codes: np.ndarray, factor: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -70,7 +70,7 @@ def _differences(codes: np.ndarray, factor: np.ndarray, count: int, rng: np.rand
     first = rng.integers(len(codes), size=(count, PAIRS_AVERAGED))  # places in `order`
     group = np.searchsorted(starts, first, side="right") - 1
     others = np.maximum(sizes[group] - 1, 1)
-    # Not the image itself: pairs at no distance would tell factors of many values from those of few.
+    # Not the image itself: pairs at distance 0 would reveal factors with many values.
     step = 1 + rng.integers(2**31, size=first.shape) % others
     second = starts[group] + (first - starts[group] + step) % sizes[group]
     return np.abs(codes[order[first]] - codes[order[second]]).mean(1)
@@ -85,6 +85,6 @@ def _variances(codes: np.ndarray, factor: np.ndarray, count: int, rng: np.random
 
 
 def _groups(factor: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns the images in order of `factor`, where in it each value starts, and how often it is there."""
+    """Returns the images in the order of `factor`, where each value starts in it, and how often it occurs."""
     _, starts, sizes = np.unique(np.sort(factor), return_index=True, return_counts=True)
     return np.argsort(factor, kind="stable"), starts, sizes

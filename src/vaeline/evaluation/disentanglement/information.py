@@ -1,15 +1,15 @@
-"""The mutual information of latent dimensions and factors, and its gap."""
+"""The mutual information between latent dimensions and factors, and its gap."""
 
 import numpy as np
 
 BINS = 20
-"""Of equal width, from the least to the greatest value of a dimension (as in Locatello et al. 2019)."""
+"""Bins of equal width from the least to the greatest value of a dimension (as in Locatello et al. 2019)."""
 
 
 def mutual_information(codes: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """Returns I(z_j; v_k) in nats, [d, F], of codes [N, d] in `BINS` bins and factors int64 [N, F].
 
-    From the frequencies of the N images, which makes it too high by about (bins − 1)(values − 1) / 2N.
+    It is estimated from frequencies, which makes it too high by about (bins − 1)(values − 1) / 2N.
     """
     binned = np.stack([_binned(code) for code in codes.T], axis=1)
     return np.array([[_information(bins, factor) for factor in factors.T] for bins in binned.T])
@@ -23,11 +23,11 @@ def entropies(factors: np.ndarray) -> np.ndarray:
 def mig(codes: np.ndarray, factors: np.ndarray) -> float:
     """Returns the mutual information gap (MIG, Chen et al. 2018) in [0, 1].
 
-    The mean over factors of (I(z_j; v_k) − I(z_i; v_k)) / H(v_k), with j and i the two dimensions that say
-    most of v_k. It is 1 where each factor has a dimension to itself and no more values than `BINS`, and near
-    0 for noise.
+    It is the mean over factors of (I(z_j; v_k) − I(z_i; v_k)) / H(v_k), with j and i the two dimensions that
+    are most informative about v_k. It is 1 where each factor has a dimension to itself and at most `BINS`
+    values, and near 0 for noise.
     """
-    least = np.zeros((1, factors.shape[1]))  # a lone dimension has no second
+    least = np.zeros((1, factors.shape[1]))  # if there is only one dimension
     ranked = np.sort(np.concatenate([least, mutual_information(codes, factors)]), axis=0)
     return float(((ranked[-1] - ranked[-2]) / entropies(factors)).mean())
 
@@ -40,5 +40,5 @@ def _information(a: np.ndarray, b: np.ndarray) -> float:
     joint = np.zeros((a.max() + 1, b.max() + 1))
     np.add.at(joint, (a, b), 1 / len(a))
     independent = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
-    seen = joint > 0
-    return float((joint[seen] * np.log(joint[seen] / independent[seen])).sum())
+    occurs = joint > 0
+    return float((joint[occurs] * np.log(joint[occurs] / independent[occurs])).sum())

@@ -1,4 +1,4 @@
-"""Scores by how well factors are predicted from the code: SAP from single dimensions, DCI from all."""
+"""Scores by predicting factors from the code: SAP from single dimensions, DCI from all."""
 
 import numpy as np
 
@@ -8,23 +8,25 @@ TREES = 30
 def sap(codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator) -> float:
     """Returns the separated attribute predictability (Kumar et al. 2018, section 3) in [0, 1].
 
-    The mean over factors of the gap between the two dimensions that predict the factor best. Every factor is
-    taken for a class, as in Locatello et al. (2019), and predicted by thresholds on one dimension, one fewer
-    than it has values, found on one half of the images; the prediction's balanced accuracy is that on the
-    other half. An accuracy by chance is 1/values, so that the score of a perfect code is the mean of
-    1 − 1/values, and that of noise near 0.
+    It is the mean over factors of the gap between the two dimensions that predict the factor best. Every
+    factor is treated as a class, as in Locatello et al. (2019), and predicted by thresholds on one dimension,
+    one fewer than it has values. Thresholds are learned on one half of the images, and the balanced accuracy
+    is that on the other half. Chance is 1/values, so that a perfect code scores the mean of 1 − 1/values, and
+    noise near 0.
     """
-    from sklearn.tree import DecisionTreeClassifier  # a second: only where there are factors
+    from sklearn.tree import DecisionTreeClassifier  # takes a second, so only for data with factors
 
-    learnt, seen = random_halves(len(codes), rng)
+    learning, scoring = random_halves(len(codes), rng)
     accuracies = np.zeros((codes.shape[1] + 1, factors.shape[1]))
-    accuracies[-1] = [1 / len(np.unique(factor)) for factor in factors.T]  # what a lone dimension is ahead of
+    accuracies[-1] = [
+        1 / len(np.unique(factor)) for factor in factors.T
+    ]  # in case there is only one dimension
     for k, factor in enumerate(factors.T):
-        leaves = max(2, len(np.unique(factor[learnt])))
+        leaves = max(2, len(np.unique(factor[learning])))
         tree = DecisionTreeClassifier(max_leaf_nodes=leaves, class_weight="balanced", random_state=0)
         for j, code in enumerate(codes.T):
-            predicted = tree.fit(code[learnt, None], factor[learnt]).predict(code[seen, None])
-            accuracies[j, k] = _balanced(predicted, factor[seen])
+            predicted = tree.fit(code[learning, None], factor[learning]).predict(code[scoring, None])
+            accuracies[j, k] = _balanced(predicted, factor[scoring])
     ranked = np.sort(accuracies, axis=0)
     return float((ranked[-1] - ranked[-2]).mean())
 
@@ -32,30 +34,30 @@ def sap(codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator) -> flo
 def dci(codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator) -> tuple[float, float, float]:
     """Returns disentanglement, completeness and informativeness (Eastwood & Williams 2018) in [0, 1].
 
-    The importances are those of a forest of `TREES` trees that predicts a factor's value on one half of the
-    images; informativeness is the mean over factors of its accuracy on the other half (the paper's is an
-    error), by chance 1/values. A perfect code has 1, 1, 1; noise about 0 for the first two.
+    Importances are those of a forest of `TREES` trees that learns each factor on one half of the images.
+    Informativeness is the mean over factors of its accuracy on the other half (in the paper, an error);
+    chance is 1/values. A perfect code has 1, 1, 1; noise has about 0 for the first two.
     """
     from sklearn.ensemble import RandomForestClassifier
 
-    learnt, seen = random_halves(len(codes), rng)
+    learning, scoring = random_halves(len(codes), rng)
     importances, accuracies = [], []
     for factor in factors.T:
-        # All dimensions at each split: where only some are seen, dimensions that say nothing gain weight.
+        # All dimensions at each split: if only some are available, uninformative dimensions gain weight.
         seed = int(rng.integers(2**31))
         forest = RandomForestClassifier(TREES, max_features=None, min_samples_leaf=2, random_state=seed)
-        forest.fit(codes[learnt], factor[learnt])
+        forest.fit(codes[learning], factor[learning])
         importances.append(forest.feature_importances_)
-        accuracies.append((forest.predict(codes[seen]) == factor[seen]).mean())
+        accuracies.append((forest.predict(codes[scoring]) == factor[scoring]).mean())
     weights = np.stack(importances, axis=1)
     return disentanglement(weights), completeness(weights), float(np.mean(accuracies))
 
 
 def disentanglement(importances: np.ndarray) -> float:
-    """Returns Σ_j ρ_j (1 − H_F(P_j)) for importances [d, F]: 1 where each dimension is for one factor.
+    """Returns Σ_j ρ_j (1 − H_F(P_j)) for importances [d, F], 1 if each is important for one factor.
 
-    P_j is row j as a distribution, H_F its entropy with logarithms to base F, ρ_j the share of the row in
-    the sum of all (the disentanglement of Eastwood & Williams 2018).
+    P_j is row j as a distribution, H_F its entropy with logarithms to base F, and ρ_j the share of the row in
+    the sum of all (disentanglement in Eastwood & Williams 2018).
     """
     if importances.sum() == 0:  # no tree found anything to split on
         return 0.0
@@ -67,7 +69,7 @@ def disentanglement(importances: np.ndarray) -> float:
 
 
 def completeness(importances: np.ndarray) -> float:
-    """Returns the same of the columns: 1 where each factor is in one dimension."""
+    """Returns the same for columns: 1 where only one dimension is important for each factor."""
     return disentanglement(importances.T)
 
 

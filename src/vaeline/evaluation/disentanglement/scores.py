@@ -1,4 +1,6 @@
-"""All scores of a code, each with its error."""
+"""All disentanglement scores of a code, each with its standard error."""
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -7,18 +9,21 @@ from vaeline.evaluation.disentanglement.information import mig
 from vaeline.evaluation.disentanglement.prediction import dci, sap
 
 SCORED_CODES = 5_000
-"""Images that scores are of, at the most: the first ones of a random order."""
+"""The most images to score: the first ones of a random order."""
 HALVES = 8
 HALVES_SEED = 0
 
+Scores = dict[str, float]
 
-def disentanglement_scores(codes: np.ndarray, factors: np.ndarray | None) -> dict[str, float]:
-    """Returns each score of codes [N, d] against factors int64 [N, F], and its error under `<name>_se`.
 
-    Nothing where there are no factors, or none that varies. The error is the standard deviation of the score
-    over `HALVES` random halves of the images: of what is a mean over images, the error of the mean of them
-    all, since Var = σ²/(n/2) · (1 − 1/2) without replacement. It holds the noise of draws and
-    of learning too, but not that of training the model again. The draws have a seed of their own.
+def disentanglement_scores(codes: np.ndarray, factors: np.ndarray | None) -> Scores:
+    """Returns each score with its error under `<name>_se`, see `score_with_errors`.
+
+    Empty if there are no factors, or none that varies. The draws have a seed of their own.
+
+    Args:
+        codes: [N, d].
+        factors: int64 [N, F].
     """
     if factors is None:
         return {}
@@ -26,15 +31,31 @@ def disentanglement_scores(codes: np.ndarray, factors: np.ndarray | None) -> dic
     factors = factors[:, np.ptp(factors, axis=0) > 0]
     if factors.shape[1] == 0:
         return {}
+    return score_with_errors(all_scores, codes, factors)
+
+
+def score_with_errors(
+    score: Callable[[np.ndarray, np.ndarray, np.random.Generator], Scores],
+    codes: np.ndarray,
+    factors: np.ndarray,
+    halves: int = HALVES,
+) -> Scores:
+    """Returns `score(codes, factors, rng)` with errors over random halves of the images.
+
+    The error is the standard deviation of a score over the halves. For a mean over images this is the
+    standard error over all of them, since Var = σ²/(n/2) · (1 − 1/2) without replacement. It includes the
+    noise of draws and of learning, but not that of training the model again.
+    """
     rng = np.random.default_rng(HALVES_SEED)
-    whole = _scores(codes, factors, rng)
-    parts = [rng.permutation(len(codes))[: len(codes) // 2] for _ in range(HALVES)]
-    over_halves = [_scores(codes[part], factors[part], rng) for part in parts]
+    whole = score(codes, factors, rng)
+    parts = [rng.permutation(len(codes))[: len(codes) // 2] for _ in range(halves)]
+    over_halves = [score(codes[part], factors[part], rng) for part in parts]
     errors = {f"{name}_se": float(np.std([s[name] for s in over_halves], ddof=1)) for name in whole}
     return whole | errors
 
 
-def _scores(codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
+def all_scores(codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator) -> Scores:
+    """Returns the scores of codes [N, d] against factors int64 [N, F], each of which varies."""
     separate, complete, informative = dci(codes, factors, rng)
     return {
         "mig": mig(codes, factors),

@@ -1,1 +1,1 @@
-"""What is true of a model: β = 1, normalised densities, drawn z, averages over examples."""
+"""Unbiased measures of a model: β = 1, normalised densities, drawn z, averages over examples."""

@@ -1,60 +1,68 @@
-"""Bounds on log p(x), for each image: the ELBO and IWAE-K."""
+"""Lower bounds on log p(x) for each image: the ELBO and IWAE-K."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vaeline.core.numerics import effective_sample_size
 from vaeline.core.progress import bar
 from vaeline.data.observations import Observations
 from vaeline.evaluation.chunks import device_of, model_input, rows_at_a_time
 from vaeline.evaluation.estimators.estimate import Estimate
+from vaeline.models.contracts import Model
 from vaeline.runtime import processes
 
 
 @dataclass(frozen=True)
 class ElboTerms:
-    """The ELBO's two terms for each image, in nats: distortion −E_q log p(x|z) and rate KL(q ‖ p), [N]."""
+    """The terms of the ELBO for each image, in nats: distortion −E_q log p(x|z) and rate KL(q ‖ p), [N]."""
 
     distortion: Tensor
     rate: Tensor
 
     @property
     def elbo(self) -> Tensor:
-        """Returns the ELBO for each image, [N]."""
+        """The ELBO for each image, [N]."""
         return -(self.distortion + self.rate)
 
 
 @torch.inference_mode()
-def elbo_terms(model: nn.Module, images: Observations, n_samples: int = 1) -> ElboTerms:
+def elbo_terms(model: Model, images: Observations, n_samples: int = 1) -> ElboTerms:
     """Returns distortion and rate for uint8 images [N, C, H, W], averaged over `n_samples` draws of z.
 
-    The model's mode is left as it is. Kingma & Welling 2014, equation 3.
+    The mode of the model, train or eval, is left as it is.
+
+    References:
+        Kingma & Welling (2014), equation 3.
     """
 
-    def terms(chunk: Tensor) -> tuple[Tensor, Tensor]:
+    def terms(chunk: Observations) -> tuple[Tensor, Tensor]:
         x = model_input(chunk, device_of(model))
         inference = model.infer(x, n_samples)
         return inference.distortion(x).mean(0).cpu(), inference.kl_terms().sum(-1).cpu()
 
-    distortion, rate = zip(
-        *processes.each(images.split(max(1, rows_at_a_time(images.shape[1:]) // n_samples)), terms),
-        strict=True,
-    )
+    chunks = images.split(max(1, rows_at_a_time(images.shape[1:]) // n_samples))
+    distortion, rate = zip(*processes.each(chunks, terms), strict=True)
     return ElboTerms(torch.cat(distortion), torch.cat(rate))
 
 
-def compute_elbo(model: nn.Module, images: Observations, n_samples: int = 1) -> Estimate:
+def compute_elbo(model: Model, images: Observations, n_samples: int = 1) -> Estimate:
     """Returns the ELBO in nats with its standard error over images, for uint8 images [N, C, H, W]."""
     return Estimate.of(elbo_terms(model, images, n_samples).elbo)
 
 
 @dataclass(frozen=True)
 class ImportanceBounds:
-    """IWAE-K for each image and K: `bounds` [N, len(ks)] in nats; `ess` [N], between 1 and the last K."""
+    """IWAE-K for each image and each K.
+
+    Attributes:
+        ks: the values of K, ascending.
+        bounds: [N, len(ks)] in nats.
+        ess: effective sample size at the last K, [N], between 1 and K.
+    """
 
     ks: tuple[int, ...]
     bounds: Tensor
@@ -62,48 +70,57 @@ class ImportanceBounds:
 
     @property
     def iwae(self) -> Tensor:
-        """Returns the bound at the last K, [N]."""
+        """The bound at the last K, [N]."""
         return self.bounds[:, -1]
 
     @property
     def last_doubling(self) -> Tensor:
-        """Returns what the bound gained from K/2 to K, in nats, [N], for `ks` of `k_grid`."""
+        """What the bound gained from K/2 to K, in nats, [N], for `ks` from `k_grid`."""
         return self.iwae - self.bounds[:, self.ks.index(max(1, self.ks[-1] // 2))]
 
 
 def k_grid(k: int) -> tuple[int, ...]:
-    """Returns 1, 2, 5, 10, 20, 50 … up to and with `k`, and k/2 among them."""
+    """Returns 1, 2, 5, 10, 20, 50 … up to and including `k`, and k/2."""
     grid = [mantissa * 10**power for power in range(len(str(k))) for mantissa in (1, 2, 5)]
     return tuple(sorted({*(value for value in grid if value < k), max(1, k // 2), k}))
 
 
 @torch.inference_mode()
 def importance_bounds(
-    model: nn.Module, images: Observations, ks: Sequence[int], progress: bool = False
+    model: Model, images: Observations, ks: Sequence[int], progress: bool = False
 ) -> ImportanceBounds:
-    """Returns log (1/K) Σ p(x, z_k)/q(z_k|x) for each K in `ks`, ascending (Burda et al. 2016, equation 8).
+    """Returns log (1/K) Σ p(x, z_k)/q(z_k|x) for each K.
 
-    The bound at each K uses the first K of the same draws. The effective sample size is (Σw)²/Σw² over all
-    of them. Memory does not grow with K.
+    The bound at each K uses the first K of the same draws. The effective sample size is (Σw)²/Σw² over all of
+    them. Memory does not grow with K.
+
+    Args:
+        model: the model.
+        images: uint8 [N, C, H, W].
+        ks: the values of K, ascending.
+        progress: whether to show a progress bar.
+
+    References:
+        Burda, Grosse & Salakhutdinov (2016), equation 8.
     """
     chunks = images.split(max(1, rows_at_a_time(images.shape[1:]) // min(ks[-1], 64)))
-    with bar(total=len(chunks), desc=f"IWAE-{ks[-1]}", unit="chunk", disable=not progress) as done:
+    with bar(total=len(chunks), desc=f"IWAE-{ks[-1]}", unit="chunk", disable=not progress) as chunk_bar:
 
-        def bounds_of(chunk: Tensor) -> tuple[Tensor, Tensor]:
-            found = _importance_chunk(model, model_input(chunk, device_of(model)), ks)
-            done.update(processes.size())
-            return found
+        def bounds_of(chunk: Observations) -> tuple[Tensor, Tensor]:
+            result = _importance_chunk(model, model_input(chunk, device_of(model)), ks)
+            chunk_bar.update(processes.size())
+            return result
 
         bounds, ess = zip(*processes.each(chunks, bounds_of), strict=True)
     return ImportanceBounds(tuple(ks), torch.cat(bounds), torch.cat(ess))
 
 
-def _importance_chunk(model: nn.Module, x: Observations, ks: Sequence[int]) -> tuple[Tensor, Tensor]:
+def _importance_chunk(model: Model, x: Observations, ks: Sequence[int]) -> tuple[Tensor, Tensor]:
     log_sum = torch.full((len(x),), -torch.inf, dtype=torch.float64, device=x.device)
     log_sum_squares = log_sum.clone()
     bounds = []
-    for done, k in pairwise((0, *ks)):
-        for draws in torch.arange(k - done).split(max(1, rows_at_a_time(x.shape[1:]) // len(x))):
+    for before, k in pairwise((0, *ks)):
+        for draws in torch.arange(k - before).split(max(1, rows_at_a_time(x.shape[1:]) // len(x))):
             log_weights = model.infer(x, len(draws)).log_weights(x).double()
             log_sum = torch.logaddexp(log_sum, log_weights.logsumexp(0))
             log_sum_squares = torch.logaddexp(log_sum_squares, (2 * log_weights).logsumexp(0))
@@ -111,6 +128,6 @@ def _importance_chunk(model: nn.Module, x: Observations, ks: Sequence[int]) -> t
     return torch.stack(bounds, dim=1), effective_sample_size(log_sum, log_sum_squares).cpu()
 
 
-def compute_iwae_bound(model: nn.Module, images: Observations, K: int = 50) -> Estimate:
+def compute_iwae_bound(model: Model, images: Observations, K: int = 50) -> Estimate:
     """Returns IWAE-K in nats with its standard error over images, for uint8 images [N, C, H, W]."""
     return Estimate.of(importance_bounds(model, images, (K,)).iwae)

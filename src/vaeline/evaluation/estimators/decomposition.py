@@ -1,24 +1,28 @@
-"""What the rate is made of: information about the image, dependence of dimensions, misfit to the prior."""
+"""What the rate consists of: information about x, dependence between dimensions, mismatch with the prior."""
 
 import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vaeline.data.observations import Observations
 from vaeline.evaluation.chunks import even_indices, model_input_chunks
+from vaeline.evaluation.estimators.factorised import factorised_layer
+from vaeline.models.contracts import Model
 
 DECOMPOSITION_IMAGES = 1000  # images whose z is drawn; the aggregate posterior is over all images
-QUERY_CHUNK = 16  # of them at a time: memory is PIECE · N · d numbers
+QUERY_CHUNK = 16  # of these at a time: memory is for QUERY_CHUNK · N · d numbers
 
 
 @dataclass(frozen=True)
 class RateDecomposition:
     """The three parts of the rate at each of M drawn z, in nats, [M]; their means add up to the mean KL.
 
-    `mutual_information` of image index and z, `total_correlation` of the aggregate posterior
-    q(z) = (1/N) Σ q(z|x_n), and `dimension_kl`, Σ_j KL(q(z_j) ‖ p(z_j)).
+    Attributes:
+        mutual_information: between the index of an image and z.
+        total_correlation: of the aggregate posterior q(z) = (1/N) Σ q(z|x_n).
+        dimension_kl: Σ_j KL(q(z_j) ‖ p(z_j)).
     """
 
     mutual_information: Tensor
@@ -28,23 +32,26 @@ class RateDecomposition:
 
 @torch.inference_mode()
 def decompose_rate(
-    model: nn.Module, images: Observations, queries: int = DECOMPOSITION_IMAGES
+    model: Model, images: Observations, queries: int = DECOMPOSITION_IMAGES
 ) -> RateDecomposition | None:
-    """Returns the decomposition for uint8 images [N, C, H, W] (Hoffman & Johnson 2016; Chen et al. 2018).
+    """Returns the decomposition of the rate for uint8 images [N, C, H, W].
 
-    Exact in the aggregate over these N images, up to the noise of z; the information is at most log N. None
-    for a model whose posterior and prior are not one layer of diagonal Gaussians: it is not defined there.
+    The aggregate over these N images is exact, up to the noise of z; the information is at most log N. The
+    result is None for a model whose posterior and prior are not one layer of diagonal Gaussians, for which it
+    is not defined.
+
+    References:
+        Hoffman & Johnson (2016); Chen et al. (2018).
     """
-    layers = [model.infer(x).layers for x in model_input_chunks(model, images)]
-    if not all(len(layer) == 1 and layer[0].factorised for layer in layers):
+    inferred = [factorised_layer(model.infer(x)) for x in model_input_chunks(model, images)]
+    layers = [layer for layer in inferred if layer is not None]
+    if len(layers) < len(inferred):
         return None
-    loc, scale = (
-        torch.cat([getattr(layer.posterior.base_dist, name) for (layer,) in layers])
-        for name in ("loc", "scale")
-    )
+    loc = torch.cat([layer.posterior.loc for layer in layers])
+    scale = torch.cat([layer.posterior.scale for layer in layers])
     chosen = even_indices(len(loc), queries).to(loc.device)
-    z = torch.cat([layer.sample[0] for (layer,) in layers])[chosen]
-    log_prior = layers[0][0].prior.base_dist.log_prob(z)  # [M, d]
+    z = torch.cat([layer.sample[0] for layer in layers])[chosen]
+    log_prior = layers[0].prior.log_prob(z)  # [M, d]
     own = _log_normal(z, loc[chosen], scale[chosen]).sum(1)  # log q(z|x) at its own x, [M]
     joint, marginals = _aggregate(z, loc, scale)
     parts = own - joint, joint - marginals.sum(1), (marginals - log_prior).sum(1)
@@ -54,8 +61,8 @@ def decompose_rate(
 def _aggregate(z: Tensor, loc: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
     """Returns log q(z) [M] and log q(z_j) [M, d] under the mixture of all N posteriors."""
     joint, marginals = [], []
-    for piece in z.split(QUERY_CHUNK):
-        terms = _log_normal(piece[:, None], loc, scale)  # [PIECE, N, d]
+    for queries in z.split(QUERY_CHUNK):
+        terms = _log_normal(queries[:, None], loc, scale)  # [QUERY_CHUNK, N, d]
         joint.append(terms.sum(2).logsumexp(1) - math.log(len(loc)))
         marginals.append(terms.logsumexp(1) - math.log(len(loc)))
     return torch.cat(joint), torch.cat(marginals)

@@ -1,1 +1,1 @@
-"""How far generated images are from real ones: features → statistics → distance, three separate steps."""
+"""Distances between generated and real images: features → statistics → distance, in three separate steps."""

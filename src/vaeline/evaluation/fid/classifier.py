@@ -1,4 +1,4 @@
-"""A small convolutional classifier whose penultimate layer measures images where Inception cannot be had."""
+"""A small convolutional classifier, whose penultimate layer gives features if Inception is not available."""
 
 import math
 from pathlib import Path
@@ -11,12 +11,13 @@ from torch.nn.functional import cross_entropy
 
 from vaeline.core.files import write_tensors
 from vaeline.core.progress import bar
+from vaeline.data.arrays import ArraySource
 from vaeline.runtime.seeding import own_noise
 
 CLASSIFIER_FEATURES = 64
-# A seed of its own: the yardstick must not vary with the seed of the run that it measures.
+# A seed of its own, so that the features do not depend on the seed of the run that they measure.
 CLASSIFIER_SEED = 0
-CLASSIFIER_STEPS = 1000  # at the most: reached with 4,300 images or more
+CLASSIFIER_STEPS = 1000  # at most: reached with 4,300 images or more
 CLASSIFIER_EPOCHS = 30
 CLASSIFIER_BATCH = 128
 CLASSIFIER_LEARNING_RATE = 5e-3
@@ -25,9 +26,9 @@ QUARTERS = 4
 
 
 class Classifier(nn.Module):
-    """From uint8 images [B, C, H, W], 8x8 or larger, to features [B, 64], each of about unit variance.
+    """From uint8 images [B, C, H, W], 8×8 or larger, to features [B, 64], each of about unit variance.
 
-    The variance is that of the training images, so that the Fréchet distance between the data and one of
+    The variance is that over the training images, so that the Fréchet distance between the data and one of
     its images repeated is about 128.
     """
 
@@ -44,7 +45,7 @@ class Classifier(nn.Module):
         self.head = nn.Linear(CLASSIFIER_FEATURES, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Returns float32 [B, 64]."""
+        """Returns features, float32 [B, 64]."""
         maps = self.convolutions(images.float() / 255)  # [B, 64, H/4, W/4]
         return self.norm(maps.flatten(2).mean(2))
 
@@ -53,7 +54,7 @@ class Classifier(nn.Module):
         return self.head(self(images))
 
     def save(self, path: Path) -> None:
-        """Writes sizes and weights; the same classifier gives the same bytes under any name."""
+        """Writes sizes and weights; equal classifiers give equal bytes under any file name."""
         write_tensors(path, {"sizes": self.sizes, "weights": self.state_dict()})
 
     @classmethod
@@ -66,13 +67,15 @@ class Classifier(nn.Module):
 
 
 class RotatedImages:
-    """Square images [N, C, H, W], the i-th turned by i mod 4 quarters: uint8, read in pieces as arrays are.
+    """Square images [N, C, H, W], the i-th rotated by i mod 4 quarter turns when it is indexed.
 
-    To tell the turn, a network must know what the images show (Gidaris et al. 2018). Without classes there
-    would be nothing to learn, and the features would be those of random weights.
+    To tell the rotation, a network must know what the images show (Gidaris et al. 2018). It is the task where
+    there are no classes, without which features would be those of random weights.
     """
 
-    def __init__(self, images: np.ndarray) -> None:
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, images: ArraySource) -> None:
         self.images, self.shape = images, images.shape
         self.turns = np.arange(len(images)) % QUARTERS
 
@@ -84,12 +87,12 @@ class RotatedImages:
         return np.stack([np.rot90(image, turns, axes=(1, 2)) for image, turns in pairs])
 
 
-def _task(images: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Returns images, what to tell of each, and how many answers there are."""
+def _task(images: ArraySource, labels: np.ndarray, classes: int) -> tuple[ArraySource, np.ndarray, int]:
+    """Returns images, what to predict for each, and the number of possible answers."""
     if classes > 1:
         return images, labels, classes
-    turned = RotatedImages(images)
-    return turned, turned.turns, QUARTERS
+    rotated = RotatedImages(images)
+    return rotated, rotated.turns, QUARTERS
 
 
 def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Module:
@@ -98,12 +101,18 @@ def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Module:
 
 
 def train_classifier(
-    images: np.ndarray, labels: np.ndarray, classes: int, device: torch.device
+    images: ArraySource, labels: np.ndarray, classes: int, device: torch.device
 ) -> Classifier:
-    """Returns a classifier trained on uint8 images [N, C, H, W] and labels int64 [N], in eval mode.
+    """Returns a trained classifier in eval mode.
 
-    On one machine the same images give the same weights (on CUDA after `set_seed`). Images of a single class
-    are told apart by how they are turned, see `Turned`.
+    On one machine, equal images give equal weights (on CUDA after `set_seed`). With a single class, it learns
+    to tell how images are rotated, see `RotatedImages`.
+
+    Args:
+        images: uint8 [N, C, H, W].
+        labels: int64 [N].
+        classes: number of classes.
+        device: where to train.
     """
     images, labels, classes = _task(images, labels, classes)
     steps = min(CLASSIFIER_STEPS, CLASSIFIER_EPOCHS * math.ceil(len(images) / CLASSIFIER_BATCH))
@@ -125,17 +134,18 @@ def train_classifier(
 
 @torch.inference_mode()
 def classifier_accuracy(
-    classifier: Classifier, images: np.ndarray, labels: np.ndarray, classes: int
+    classifier: Classifier, images: ArraySource, labels: np.ndarray, classes: int
 ) -> tuple[float, float]:
-    """Returns the share of uint8 images [N, C, H, W] put into their class, and its standard error.
+    """Returns the share of uint8 images [N, C, H, W] that are classified correctly, and its standard error.
 
-    Of a single class, the share whose turn is told.
+    With a single class, it is the share whose rotation is recognised.
     """
     device = next(classifier.parameters()).device
     images, labels, _ = _task(images, labels, classes)
-    right = 0
+    correct = 0
     for start in range(0, len(images), CLASSIFIER_BATCH):
-        logits = classifier.logits(torch.tensor(images[start : start + CLASSIFIER_BATCH], device=device))
-        right += (logits.argmax(1).cpu().numpy() == labels[start : start + CLASSIFIER_BATCH]).sum().item()
-    share = right / len(images)
+        rows = slice(start, start + CLASSIFIER_BATCH)
+        logits = classifier.logits(torch.tensor(images[rows], device=device))
+        correct += (logits.argmax(1).cpu().numpy() == labels[rows]).sum().item()
+    share = correct / len(images)
     return share, (share * (1 - share) / len(images)) ** 0.5

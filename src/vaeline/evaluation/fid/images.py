@@ -1,4 +1,4 @@
-"""The two halves as uint8 images, rounded alike: what PNG files would hold."""
+"""Real and generated images as uint8, rounded in the same way: the content of PNG files."""
 
 from collections.abc import Callable
 
@@ -11,41 +11,43 @@ from vaeline.runtime import processes
 
 DRAW_SEED = 0
 GENERATION_BATCH = 256
-SMALLEST = 3  # the jackknife leaves one image out, and two make the smallest unbiased estimate
+SMALLEST = 3  # the jackknife leaves out one image, and an unbiased estimate needs two
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """Returns images in [0, 1] rounded to the nearest of 0 … 255; raises VaelineError if they hold NaN."""
+    """Returns images in [0, 1] rounded to the nearest of 0 … 255; raises VaelineError if they contain NaN."""
     if images.isnan().any():
-        raise VaelineError("the model samples NaN: its training went wrong, see `dvc metrics show`")
+        raise VaelineError("samples of the model contain NaN: its training failed, see `dvc metrics show`")
     return (images * 255).round().clamp(0, 255).to(torch.uint8)
 
 
 def generate_images(sample: Callable[[int], Tensor], n: int) -> np.ndarray:
-    """Returns uint8 [n, C, H, W] from `sample(count)`, which draws from torch's global generators."""
+    """Returns uint8 [n, C, H, W], drawn by `sample(count)` from torch's global generators in batches."""
     counts = [min(GENERATION_BATCH, n - start) for start in range(0, n, GENERATION_BATCH)]
     return torch.cat(processes.each(counts, lambda count: to_uint8(sample(count)).cpu())).numpy()
 
 
 def sample_size(wanted: int, *available: int) -> int:
-    """Returns how many images each half gets: `wanted`, capped by what there is.
+    """Returns the number of images in each half: `wanted`, or what is available if that is less.
 
-    Raises VaelineError where that is too few for any distance.
+    Raises:
+        VaelineError: if there are too few for any distance.
     """
     n = min(wanted, *available)
     if n < SMALLEST:
         raise VaelineError(
-            f"{n} images a half are too few (at least {SMALLEST}): raise fid_samples or data.valid_size"
+            f"{n} images in each half are too few (at least {SMALLEST}): raise fid_samples or "
+            "data.valid_size, `dvc exp run -S fid_samples=2048 -S data.valid_size=auto`"
         )
     return n
 
 
 def random_subset(images: np.ndarray, n: int) -> np.ndarray:
-    """Returns n of `images` [N, C, H, W], always the same ones, drawn without replacement."""
+    """Returns n of `images` [N, C, H, W], drawn without replacement, always the same ones."""
     return images[random_indices(len(images), n)]
 
 
 def random_indices(count: int, n: int) -> np.ndarray:
-    """Returns n of the numbers below `count`, ascending, always the same ones."""
-    # Not the first n: MNIST's test set begins with its neater writers, and digits goes writer by writer.
+    """Returns n of the indices below `count`, drawn without replacement, ascending, always the same ones."""
+    # Not the first n: the test set of MNIST begins with the neater writers, and digits is ordered by writer.
     return np.sort(np.random.default_rng(DRAW_SEED).permutation(count)[:n])

@@ -1,4 +1,4 @@
-"""pytorch-fid's InceptionV3 as an extractor, and where its weights come from.
+"""The InceptionV3 of pytorch-fid as an extractor of features.
 
 Seitzer, pytorch-fid 0.3.0, with the weights of Heusel et al. (2017), 95 MB.
 """
@@ -21,34 +21,39 @@ INCEPTION_COMMAND = "dvc exp run -S fid_inception=require"
 
 
 class Inception(nn.Module):
-    """From grey or RGB uint8 images [B, C, H, W] to the features [B, dims] that pytorch-fid takes of PNGs.
+    """From grey or RGB uint8 images [B, C, H, W] to the features [B, dims] that pytorch-fid computes of PNGs.
 
-    `dims` is pytorch-fid's --dims: 64, 192, 768 or 2048. Raises WeightsUnavailableError with the reason.
+    Args:
+        device: where to compute.
+        dims: pytorch-fid's --dims: 64, 192, 768 or 2048.
+
+    Raises:
+        WeightsUnavailableError: if the weights are damaged, or cannot be downloaded.
     """
 
     def __init__(self, device: torch.device, dims: int = 2048) -> None:
         super().__init__()
         path = pretrained_weights("Inception's", FID_WEIGHTS_URL, PUBLISHED_HASH)
         self.weights = _digest(path)
-        from pytorch_fid.inception import InceptionV3  # two seconds: not before the weights are there
+        from pytorch_fid.inception import InceptionV3  # takes two seconds, so only with the weights at hand
 
         block = InceptionV3.BLOCK_INDEX_BY_DIM[dims]
         try:
-            network = InceptionV3([block])  # reads the file that `weights` found
+            network = InceptionV3([block])  # reads the file at `path`
         except Exception as error:  # a damaged pickle raises anything
             raise damaged_weights(path, error) from error
         fold_batch_norms(network.eval())
         self.network = network.to(device, memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Returns float32 [B, dims]; a grey image is repeated to three channels, as PIL does."""
+        """Returns float32 [B, dims]; a grey image is repeated in three channels, as by PIL."""
         pixels = (images.float() / 255).expand(-1, 3, -1, -1)
         (maps,) = self.network(pixels.contiguous(memory_format=torch.channels_last))
         return adaptive_avg_pool2d(maps, 1).flatten(1)
 
 
 def fold_batch_norms(network: nn.Module) -> None:
-    """Folds each BatchNorm of `network`, in eval mode, into the convolution before it."""
+    """Merges each BatchNorm of `network`, in eval mode, into the convolution before it."""
     from torchvision.models.inception import BasicConv2d
 
     for module in network.modules():
@@ -57,13 +62,18 @@ def fold_batch_norms(network: nn.Module) -> None:
 
 
 def inception_or_reason(mode: str, device: torch.device) -> tuple[Inception | None, str]:
-    """Returns Inception and "", or None and why it is left out, for a `fid_inception` mode.
+    """Returns Inception and `""`, or None and the reason why it is not used.
 
-    The modes are auto, skip and require; the last raises WeightsUnavailableError instead.
+    Args:
+        mode: the param `fid_inception`: `auto`, `skip` or `require`.
+        device: where to compute.
+
+    Raises:
+        WeightsUnavailableError: if it is required and its weights are not available.
     """
     if mode == "skip":
-        return None, f"left out as told (fid_inception: skip); to compute it: `{INCEPTION_COMMAND}`"
-    # Of several processes the first fetches the weights, and so decides for all.
+        return None, f"switched off (fid_inception: skip); to compute it: `{INCEPTION_COMMAND}`"
+    # Of several processes the first downloads the weights, and so decides for all.
     inception, reason = _inception_or_reason(mode, device) if processes.leads() else (None, "")
     reason = processes.from_first(reason)
     return (None, reason) if reason else (inception or Inception(device), "")

@@ -1,4 +1,4 @@
-"""The kernel inception distance: a squared maximum mean discrepancy with a cubic kernel, unbiased at any N.
+"""The kernel inception distance: squared maximum mean discrepancy with a cubic kernel, unbiased at any N.
 
 Bińkowski, Sutherland, Arbel, Gretton, "Demystifying MMD GANs" (2018), eq. 4 and section 4.
 """
@@ -9,17 +9,17 @@ KERNEL_ROWS = 1024  # rows of the kernel matrix in memory at once
 
 
 def kid(features1: np.ndarray, features2: np.ndarray) -> tuple[float, float]:
-    """Returns the distance and its standard error, for features [N >= 3, D] and as many others [N, D].
+    """Returns the distance between features [N ≥ 3, D] and [N, D], and its standard error.
 
-    All pairs are used, rather than random subsets of 1,000. The error covers the draw of both halves: it
-    is the jackknife that leaves out one image of each half at a time. Where both halves have one
-    distribution it is too large (by about 40 %) rather than too small.
+    All pairs are used, rather than random subsets of 1,000. The error covers the draw of both halves: it is
+    the jackknife that leaves out one image of each half at a time. If both halves have the same distribution,
+    it is too large (by about 40 %) rather than too small.
     """
     x, y = np.asarray(features1, np.float64), np.asarray(features2, np.float64)
     if x.shape != y.shape:
-        raise ValueError(f"kid: both halves need one shape, found {x.shape} and {y.shape}")
+        raise ValueError(f"kid: both halves need the same shape, found {x.shape} and {y.shape}")
     n = len(x)
-    # What each image shares with the others of its half, and with the other half: [N]
+    # Sums of the kernel of each image with the rest of its half, and with the other half: [N]
     own = _row_sums(x, x) - _pairs(x, x) + _row_sums(y, y) - _pairs(y, y)
     cross = _row_sums(x, y) + _row_sums(y, x)
     total = _mmd(own.sum(), cross.sum() / 2, n)
@@ -28,7 +28,7 @@ def kid(features1: np.ndarray, features2: np.ndarray) -> tuple[float, float]:
 
 
 def _mmd(own: np.ndarray, cross: np.ndarray, n: int) -> np.ndarray:
-    # Eq. 4 from its sums; only within a half does the diagonal, an image with itself, bias the mean.
+    # Eq. 4 from its sums; the diagonal, an image with itself, biases the mean within a half only.
     return own / (n * (n - 1)) - 2 * cross / n**2
 
 

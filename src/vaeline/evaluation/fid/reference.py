@@ -1,9 +1,9 @@
-"""The real half: measured once by fid_reference, and what fid compares every model with."""
+"""The real half of each distance: measured once by fid_reference, and compared with every model by fid."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -21,22 +21,27 @@ MEASURE_AGAIN = "run `dvc repro --force --single-item fid_reference`"
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Features of the real half by extractor, float32 [n, D], and what else comparing with them needs."""
+    """The real half.
+
+    Attributes:
+        features: float32 [n, D] for each extractor.
+        classifier: the extractor that is always available.
+        floors: distances of other real images, by metric.
+        mode: the param `fid_inception`.
+        skipped: the reason why Inception is not among the extractors, or `""`.
+        weights: the digest of Inception's weights, or `""`.
+    """
 
     features: dict[str, np.ndarray]
     classifier: Classifier
-    distance_floors: dict[str, float]
-    """Distances of other real images, by metric."""
+    floors: dict[str, float]
     mode: str
-    """What fid_inception was."""
     skipped: str
-    """Why Inception is not among the extractors, or nothing."""
     weights: str
-    """The digest of Inception's weights, or nothing."""
 
     @property
     def samples(self) -> int:
-        """How many images each half has."""
+        """Number of images in each half."""
         return len(self.features[CLASSIFIER])
 
     @classmethod
@@ -49,8 +54,9 @@ class Reference:
         mode: str,
         skipped: str,
     ) -> Self:
-        """Returns the reference for uint8 images [n, C, H, W]; as many `held_out` ones give the floors."""
-        extractors = {CLASSIFIER: classifier} | ({INCEPTION: inception} if inception else {})
+        """Returns the reference for `real`, with floors from `held_out` images, both uint8 [n, C, H, W]."""
+        extractors: dict[str, nn.Module] = {CLASSIFIER: classifier}
+        extractors |= {INCEPTION: inception} if inception else {}
         halves = {
             name: extract_all(name, extractor, real, held_out) for name, extractor in extractors.items()
         }
@@ -59,23 +65,28 @@ class Reference:
         return cls(features, classifier, distance_floors(halves), mode, skipped, weights)
 
     def scores(self, images: Mapping[str, np.ndarray], device: torch.device) -> dict[str, float | int | str]:
-        """Returns fid's metrics for each source's n generated images, uint8 [n, C, H, W].
+        """Returns the metrics of fid for the generated images of each source, uint8 [n, C, H, W].
 
-        Where Inception's weights are not on this machine, `fid_skipped` says so and the rest stands; raises
-        VaelineError if they were required, or are not the ones that the reference had.
+        If the weights of Inception are not available, `fid_skipped` is the reason, and the other metrics are
+        returned.
+
+        Raises:
+            VaelineError: if the weights are required, or are not those of the reference.
         """
         inception, skipped = self._inception(device)
         metrics: dict[str, float | int | str] = {"fid_samples": self.samples, **self.floors}
-        metrics |= self._scores(CLASSIFIER, self.classifier.to(device), images)
+        metrics |= self._distances(CLASSIFIER, self.classifier.to(device), images)
         if inception is None:
             return metrics | {"fid_skipped": skipped}
-        metrics |= self._scores(INCEPTION, inception, images)
+        metrics |= self._distances(INCEPTION, inception, images)
         return metrics | fid_caveats(self.features[INCEPTION], self.weights)
 
-    def _scores(self, name: str, extractor: nn.Module, images: Mapping[str, np.ndarray]) -> dict[str, float]:
-        real, metrics = self.features[name], {}
+    def _distances(
+        self, name: str, extractor: nn.Module, images: Mapping[str, np.ndarray]
+    ) -> dict[str, float]:
+        metrics: dict[str, float] = {}
         for source, features in zip(images, extract_all(name, extractor, *images.values()), strict=True):
-            metrics |= distance_scores(name, features, real, source)
+            metrics |= distance_scores(name, features, self.features[name], source)
         return metrics
 
     def _inception(self, device: torch.device) -> tuple[Inception | None, str]:
@@ -83,15 +94,16 @@ class Reference:
             return None, self.skipped
         inception, skipped = inception_or_reason(self.mode, device)
         if inception and inception.weights != self.weights:
-            raise VaelineError(f"Inception's weights are not those that the reference had: {MEASURE_AGAIN}")
+            raise VaelineError(f"Inception's weights are not those of the reference: {MEASURE_AGAIN}")
         return inception, skipped
 
     def save(self, folder: Path) -> None:
-        """Writes the three files of a reference, each whole or not at all."""
+        """Writes the three files of the reference, each whole or not at all."""
         facts = {"floors": self.floors, "mode": self.mode, "skipped": self.skipped, "weights": self.weights}
+        arrays: dict[str, Any] = dict(self.features)
         self.classifier.save(folder / "classifier.pt")
         with replacing(folder / "features.npz") as temporary:
-            np.savez(temporary, **self.features)
+            np.savez(temporary, **arrays)
         write_json(folder / "facts.json", facts)
 
     @classmethod

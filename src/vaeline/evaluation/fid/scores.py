@@ -1,4 +1,4 @@
-"""The distances between two halves, under the names that the metrics have."""
+"""The distances between two halves, under the names of the metrics."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from vaeline.evaluation.fid.inception import PUBLISHED_HASH
 from vaeline.evaluation.fid.kid import kid
 
 CLASSIFIER, INCEPTION = "classifier", "inception"
-# What z was drawn from, at the end of a metric's name: the prior, or a density fitted after training.
+# End of a metric's name, by what z is drawn from: the prior, or a density fitted after training.
 FROM_PRIOR, FROM_EX_POST = "", "_ex_post"
 METRIC_SUFFIXES = {CLASSIFIER: "_classifier", INCEPTION: ""}
 
@@ -34,23 +34,23 @@ def distance_scores(
 
 
 def distance_floors(halves: Mapping[str, Sequence[np.ndarray]]) -> dict[str, float]:
-    """Returns the Fréchet distance between two real halves, from the features of each by extractor."""
+    """Returns the Fréchet distance between two real halves, given the features of both for each extractor."""
     return {f"fid{METRIC_SUFFIXES[name]}_floor": feature_distance(*both) for name, both in halves.items()}
 
 
 def fid_caveats(features: np.ndarray, weights: str) -> dict[str, str]:
-    """Returns what a reader of `fid` must know, as `fid_note`, or nothing."""
+    """Returns what a reader of `fid` has to know as `fid_note`, if there is anything."""
     n, dims = features.shape
     notes = []
     if n < dims:
-        notes.append(f"{n} images for {dims} features: biased upwards, compare at this fid_samples only")
+        notes.append(f"{n} images for {dims} features: biased upwards, so compare at equal fid_samples only")
     if weights != PUBLISHED_HASH:
         notes.append(f"the weights are not the published ones (SHA-256 {weights}, not {PUBLISHED_HASH})")
     return {"fid_note": "; ".join(notes)} if notes else {}
 
 
 def distances_line(metrics: Mapping[str, float | str]) -> str:
-    """Returns fid's metrics in one line: each Fréchet distance with its error and floor."""
+    """Returns the metrics of fid in one line: each Fréchet distance with its error and floor."""
     computed = [suffix for suffix in METRIC_SUFFIXES.values() if f"fid{suffix}" in metrics]
     parts = [
         f"fid{suffix} {metrics[f'fid{suffix}']:.3g} ± {metrics[f'fid{suffix}_se']:.1g} "

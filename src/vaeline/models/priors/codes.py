@@ -80,7 +80,8 @@ class CodePrior(Prior):
         def step(logits: Tensor) -> Tensor:
             cumulative = logits.softmax(-1).cumsum(-1)
             codes = torch.searchsorted(cumulative, next(numbers).unsqueeze(-1)).squeeze(-1)
-            return self._one_hot(codes.clamp(max=self.codes - 1))  # rounding may leave the last sum below 1
+            # Rounding may leave the last sum below 1.
+            return self._one_hot(codes.clamp(max=self.codes - 1))
 
         grid = self.network.sample(step, (len(uniform), self.side, self.side))
         return grid.argmax(1).flatten(1)
