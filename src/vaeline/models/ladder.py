@@ -94,7 +94,8 @@ class LadderVAE(LatentVariableModel):
         posterior = self.posterior(top)
         layers = [Layer(posterior, self.prior(), draw(posterior, (k,), noise))]
 
-        def infer(level: int, prior: Independent[Normal]) -> Tensor:
+        # Its annotation is text, since the compiler, which reads it here, knows no subscripted classes.
+        def infer(level: int, prior: "Independent[Normal]") -> Tensor:
             posterior = _product(self.seen[level](features[level]), prior)
             layers.insert(0, Layer(posterior, prior, draw(posterior, (), noise)))
             return layers[0].sample
@@ -127,7 +128,7 @@ class LadderVAE(LatentVariableModel):
         layers = z.split(self.sizes, dim=-1)
         log_p = self.prior().log_prob(layers[-1])
 
-        def given(level: int, prior: Independent[Normal]) -> Tensor:
+        def given(level: int, prior: "Independent[Normal]") -> Tensor:
             nonlocal log_p
             log_p = log_p + prior.log_prob(layers[level])
             return layers[level]
