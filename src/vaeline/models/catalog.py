@@ -1,4 +1,4 @@
-"""The table of models: `MODELS.build(config.model, config=…, event_shape=…, classes=…)`, see `contracts.Model`."""
+"""The table of models, built with the context that `contracts.Model` lists."""
 
 from vaeline.core.registry import Table
 from vaeline.models.conditional import ConditionalVAE
