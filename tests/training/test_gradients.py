@@ -123,7 +123,7 @@ def test_in_bfloat16_the_objectives_own_products_are_not_coarse():
     model, x = vae(), shown(BATCH)
     info = objective(config(objective={"name": "info"}))
     inference = model.infer(x)
-    model.infer = lambda _x, _k=1: inference
+    model.infer = lambda _x, _k=1, _noise=None: inference
     losses = []
     for half in (False, True):
         torch.manual_seed(0)

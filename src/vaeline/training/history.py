@@ -55,9 +55,8 @@ def training_metrics(records: Sequence[Record]) -> dict[str, float]:
 def epoch_curves(table: pd.DataFrame) -> list[dict[str, float]]:
     """Returns the rows of a history as mappings, which MLflow shows as curves over epochs."""
     columns = table.drop(columns="step")
-    return [
-        dict(zip(columns.columns, row, strict=True)) for row in columns.itertuples(index=False, name=None)
-    ]
+    rows = columns.itertuples(index=False, name=None)
+    return [dict(zip(columns.columns, row, strict=True)) for row in rows]
 
 
 def write_history(directory: Path, records: Sequence[Record]) -> None:

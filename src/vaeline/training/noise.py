@@ -26,7 +26,7 @@ class TrainingNoise:
         self.generators = [torch.Generator(device) for _ in range(STREAMS)]
 
     def draws(self, step: int, share: Share) -> Draws:
-        """Returns the random numbers for the rows of `share` at `step`; they end where the next step's begin."""
+        """Returns the random numbers for the rows of `share` at `step`; draw them before the next step's."""
         seeds = step_seeds(self.seed, step)
         own = [self.generators[part].manual_seed(seeds[part]) for part in share.parts]
         return Draws(own, share.part_rows)

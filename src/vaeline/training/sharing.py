@@ -1,6 +1,7 @@
 """A minibatch that several processes share: which of its rows are whose, and means over all of it."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import torch
@@ -51,7 +52,7 @@ class Share:
                 f"NPROC = {size}: a minibatch has {PARTS} parts: use at most {PARTS} processes"
             )
         ends = [first_row(process * PARTS // size, total) for process in range(size + 1)]
-        if any(start == stop for start, stop in zip(ends, ends[1:], strict=False)):
+        if any(start == stop for start, stop in pairwise(ends)):
             return cls(range(PARTS), total, 1 / size)
         parts = range(rank * PARTS // size, (rank + 1) * PARTS // size)
         return cls(parts, total, (ends[rank + 1] - ends[rank]) / total)
@@ -73,7 +74,7 @@ class Share:
 
 
 def batch_mean(values: Tensor) -> Tensor:
-    """Returns the mean of `values` [B, …] over the minibatch, where several processes share it over all of it.
+    """Returns the mean of `values` [B, …] over the minibatch, also where several processes share it.
 
     It has a gradient to the rows of this process.
     """

@@ -48,9 +48,8 @@ class Training:
                 f"batch_size = {params.batch_size} leaves one of {n_images} training images as the last "
                 "batch, which BatchNorm cannot normalise: use another batch_size"
             )
-        objective.to(
-            next(model.parameters()).device
-        )  # first: an optimizer's state is loaded to where its weights are
+        # First of all, since an optimizer's state is loaded to where its weights are.
+        objective.to(next(model.parameters()).device)
         of_both = list(model.parameters()), list(objective.learned().values())
         optimizer = OPTIMIZERS.build(
             params.optimizer,

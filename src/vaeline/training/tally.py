@@ -72,7 +72,7 @@ class Tally:
             self.progress.write(f"! {alert}", file=sys.stderr)
 
     def means(self) -> EpochMeans:
-        """Returns the means of all that was counted; raises TrainingDivergedError if every update was skipped."""
+        """Returns the means of the epoch; raises TrainingDivergedError if every update was skipped."""
         count, *sums = [0.0] if self._sums is None else self._sums.tolist()
         if count == 0:
             raise no_elbo(self.training.epoch)
