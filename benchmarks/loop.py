@@ -21,8 +21,8 @@ from vaeline.runtime.seeding import set_seed
 from vaeline.tracking.runs.content import RunContent
 from vaeline.tracking.training_run import TrainingRun
 from vaeline.training import history
+from vaeline.training.build import build_objective
 from vaeline.training.fit import fit
-from vaeline.training.objectives.catalog import OBJECTIVES
 from vaeline.training.resume import Scratch
 from vaeline.training.state import Training
 
@@ -43,7 +43,8 @@ def params(**changes: Any) -> StageParams:
 def vae(changes: Mapping[str, Any], event_shape: tuple[int, ...] = MNIST_SHAPE) -> VAE:
     """Returns an untrained model of the default params with `changes`, on the device that stages use."""
     config = params(**changes)
-    model: VAE = MODELS.build(config.model, config=config, event_shape=event_shape)
+    model = MODELS.build(config.model, config=config, event_shape=event_shape)
+    assert isinstance(model, VAE)
     return model.to(device(config.device))
 
 
@@ -69,15 +70,8 @@ def stage_loop(images: Tensor, valid: Tensor, folder: Path, **changes: Any) -> I
         with patch.dict(os.environ, {"DVC_ROOT": str(folder)}), _as_in_a_stage():
             os.environ.pop("MLFLOW_TRACKING_URI", None)
             set_seed(config.seed)
-            model = MODELS.build(config.model, config=config, event_shape=tuple(images.shape[1:]))
-            model.to(device(config.device))
-            objective = OBJECTIVES.build(
-                config.objective,
-                free_bits=config.free_bits,
-                latent_dim=model.latent_dim,
-                images=len(images),
-                batch_size=config.batch_size,
-            )
+            model = vae(changes, tuple(images.shape[1:]))
+            objective = build_objective(config, model.latent_dim, len(images))
             sets = model.likelihood.training_set(images), model.likelihood.evaluation_set(valid)
             training = Training.start(model, objective, config, len(images))
             made_of = {"config": config.to_dict(), "shape": images.shape[1:], "classes": 0}

@@ -1,10 +1,9 @@
 """check: the pre-training checks on a real batch; a failed one stops the pipeline with its reason."""
 
-import torch
-
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json
 from vaeline.core.params import StageParams
+from vaeline.data.draws import Draws
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation.observing import observe, training_set
 from vaeline.runtime.devices import device
@@ -20,16 +19,16 @@ def main(params: StageParams) -> None:
     data.verify()
     model, objective = build(params, data)
     batch = training_set(model, data.train[: params.batch_size])
-    x = observe(model, batch, torch.Generator().manual_seed(params.seed))
+    x = observe(model, batch, Draws.of_seed(params.seed, len(batch)))
     checks = pre_training_checks(
         model, objective, x.to(device(params.device)), params.beta, params.learning_rate
     )
-    report(checks)
+    print_checks(checks)
     parameters = sum(p.numel() for p in model.parameters())
     write_json("outputs/check/metrics.json", {c.name: "passed" for c in checks} | {"parameters": parameters})
 
 
-def report(checks: list[Check]) -> None:
+def print_checks(checks: list[Check]) -> None:
     for check in checks:
         print(f"{'✓' if check.passed else '✗'} {check.name}: {check.seen}")
     if failed := [check for check in checks if not check.passed]:

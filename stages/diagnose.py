@@ -30,7 +30,7 @@ OUTPUT = Path("outputs/diagnose")
 def main(params: TrainedModelParams) -> None:
     set_seed(params.seed)
     target = device(params.device)
-    model = checkpoints.selected(params.select).to(target)
+    model = checkpoints.load_selected(params.select).to(target)
     data = Prepared.open()
     images = evaluation_set(model, data.valid)
     history = pd.read_csv("outputs/train/history.csv")

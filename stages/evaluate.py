@@ -27,7 +27,7 @@ OUTPUT = Path("outputs/evaluate")
 
 def main(params: EvaluateParams) -> None:
     set_seed(params.seed)
-    model = checkpoints.selected(params.select).to(device(params.device))
+    model = checkpoints.load_selected(params.select).to(device(params.device))
     data = Prepared.open()
     images = evaluation_set(model, data.test)
     train_images = evaluation_set(model, data.train[:ACTIVITY_IMAGES])

@@ -28,7 +28,7 @@ def main(params: TrainedModelParams) -> None:
     set_seed(params.seed)
     target = device(params.device)
     reference = Reference.load(Path("outputs/fid_reference/features"))
-    model = checkpoints.selected(params.select).to(target)
+    model = checkpoints.load_selected(params.select).to(target)
     images = generate_images(model.sample, reference.samples)
     mixture = fit_ex_post(model, Prepared.open().train)
     images_ex_post = generate_images(mixture.sample, reference.samples)

@@ -1,4 +1,4 @@
-"""gate: fails where a finding that `gate` names is a problem; everything else is written by then."""
+"""gate: fails on a finding that `gate` in params.yaml names, after everything else is written."""
 
 from pathlib import Path
 
@@ -12,12 +12,14 @@ EVERY = "all"
 
 
 def main(params: StageParams) -> None:
-    wrong = problems(load_findings(FINDINGS))
-    held = [found for found in wrong if found.name in params.gate or EVERY in params.gate]
-    if held:
-        said = "; ".join(f"{found.name} ({found.says}), try `{found.command}`" for found in held)
-        raise VaelineError(f"{said}. All of it: {FINDINGS.parent}")
-    print(f"passed: {', '.join(params.gate) or 'nothing is gated'}")
+    gated: list[str] = params.gate
+    failed = [
+        problem for problem in problems(load_findings(FINDINGS)) if problem.name in gated or EVERY in gated
+    ]
+    if failed:
+        reasons = "; ".join(f"{problem.name} ({problem.says}), try `{problem.command}`" for problem in failed)
+        raise VaelineError(f"{reasons}. See {FINDINGS.parent}")
+    print(f"passed: {', '.join(gated) or 'no finding is gated'}")
 
 
 if __name__ == "__main__":

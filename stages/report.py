@@ -1,4 +1,4 @@
-"""report: gathers every stage's metrics, params, pictures and history into one page and into MLflow."""
+"""report: gathers every stage's metrics, params, pictures and history in one page and in MLflow."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from vaeline.diagnosis.finding import findings_text, load_findings, save_finding
 from vaeline.diagnosis.remedy_commands import with_remedy_commands
 from vaeline.models.checkpoints import DIRECTORY
 from vaeline.provenance.origin import changes_text, committed_params, experiment_tags, origin_tags
-from vaeline.reporting import summary as report
+from vaeline.reporting import summary
 from vaeline.reporting.page.report import run_page
 from vaeline.reporting.page.run import RunResults
 from vaeline.runtime.stage import run_stage
@@ -24,39 +24,41 @@ from vaeline.tracking.runs.naming import part_tags, run_name
 from vaeline.training import history
 
 OUTPUTS = Path("outputs")
+REPORT = OUTPUTS / "report"
 
 
 def main(params: StageParams) -> None:
-    config = validated(ExperimentConfig, params.to_dict()).to_dict()
-    metrics = report.gather(OUTPUTS)
+    config = validated(ExperimentConfig, params.to_dict())
+    values, origin = config.to_dict(), origin_tags()
+    metrics = summary.gather_metrics(OUTPUTS)
     training = read_json(OUTPUTS / "train" / "run.json")
-    summary = {"metrics": metrics, "params": config, "training": training, "evaluation": origin_tags()}
-    write_json(OUTPUTS / "report" / "summary.json", summary)
-    found = with_remedy_commands(load_findings(OUTPUTS / "diagnose" / "findings.json"), config)
-    save_findings(OUTPUTS / "report" / "findings.json", found)
-    pictures = report.copy_pictures(OUTPUTS)
+    written = {"metrics": metrics, "params": values, "training": training, "evaluation": origin}
+    write_json(REPORT / "summary.json", written)
+    findings = with_remedy_commands(load_findings(OUTPUTS / "diagnose" / "findings.json"), values)
+    save_findings(REPORT / "findings.json", findings)
+    pictures = summary.copy_pictures(OUTPUTS)
     log = (OUTPUTS / "train" / "training.log").read_text()
-    written = report.summary_markdown(metrics, config, changes_text(config), found, pictures, log)
-    write_text(OUTPUTS / "report" / "summary.md", written)
-    made = RunResults.read(OUTPUTS / "report", run_name(config))
-    html = run_page(made, committed_params(), experiment_tags().get("dvc.experiment", ""))
-    write_text(OUTPUTS / "report" / "report.html", html)
-    row = RunContent(
-        name=run_name(config),
-        params=config,
-        tags=origin_tags() | experiment_tags() | part_tags(config) | report.words(metrics),
-        metrics=report.numbers(metrics) | {"train/seconds": training["seconds"]},
+    markdown = summary.summary_markdown(metrics, values, changes_text(values), findings, pictures, log)
+    write_text(REPORT / "summary.md", markdown)
+    results = RunResults.read(REPORT, run_name(values))
+    html = run_page(results, committed_params(), experiment_tags().get("dvc.experiment", ""))
+    write_text(REPORT / "report.html", html)
+    content = RunContent(
+        name=run_name(values),
+        params=values,
+        tags=origin | experiment_tags() | part_tags(values) | summary.text_metrics(metrics),
+        metrics=summary.numeric_metrics(metrics) | {"train/seconds": training["seconds"]},
         curves=history.epoch_curves(pd.read_csv(OUTPUTS / "train" / "history.csv")),
-        artifacts=report.artifacts(OUTPUTS),
-        pictures=report.stage_pictures(OUTPUTS),
+        artifacts=summary.run_artifacts(OUTPUTS),
+        pictures=summary.stage_pictures(OUTPUTS),
         inputs=run_inputs(Prepared.open()),
-        checkpoint=DIRECTORY / f"{params.select}.pt",
-        verdict=verdict_tag(found),
-        note=run_description(params.notes, config, found, report.headline_rows(metrics), origin_tags()),
+        checkpoint=DIRECTORY / f"{config.select}.pt",
+        verdict=verdict_tag(findings),
+        note=run_description(config.notes, values, findings, summary.headline_table(metrics), origin),
     )
-    complete_run(params.experiment_name, training["run_id"], row)
-    print(report.headline_text(metrics))
-    print(findings_text(found))
+    complete_run(config.experiment_name, training["run_id"], content)
+    print(summary.headline_text(metrics))
+    print(findings_text(findings))
 
 
 if __name__ == "__main__":

@@ -23,14 +23,14 @@ CHANGED = merged(
 )
 
 
-def test_params_yaml_holds_every_option_with_its_default():
-    """Key for key: `dvc exp run -S` can only set what stands there."""
+def test_params_yaml_has_every_option_with_its_default():
+    """Key for key: `dvc exp run -S` can only set keys that are in it."""
     written = yaml.safe_load((ROOT / "params.yaml").read_text())
     assert written == ExperimentConfig().to_dict()
     assert ExperimentConfig.load(ROOT / "params.yaml") == ExperimentConfig()
 
 
-def test_every_row_of_every_table_can_be_named():
+def test_every_part_of_every_table_can_be_chosen():
     for table in TABLES:
         for name in table:
             config = ExperimentConfig.model_validate({table.section: {"name": name}})
@@ -39,7 +39,7 @@ def test_every_row_of_every_table_can_be_named():
 
 @pytest.mark.parametrize("name", ["config.yaml", "config.json"])
 @pytest.mark.parametrize("values", [{}, CHANGED], ids=["defaults", "changed"])
-def test_what_is_saved_is_loaded_again(tmp_path, name, values):
+def test_a_saved_config_loads_equal(tmp_path, name, values):
     config = ExperimentConfig.model_validate(values)
     config.save(tmp_path / name)
     assert ExperimentConfig.load(tmp_path / name) == config
@@ -50,7 +50,7 @@ def test_what_is_saved_is_loaded_again(tmp_path, name, values):
 @pytest.mark.parametrize(
     "text", ["learning_rate: 1e-5", "data: {name: mnist}", "# nothing but a comment\nseed: 1"]
 )
-def test_what_a_file_leaves_out_has_its_default(tmp_path, text):
+def test_keys_that_a_file_omits_have_their_defaults(tmp_path, text):
     (tmp_path / "some.yaml").write_text(text)
     assert ExperimentConfig.load(tmp_path / "some.yaml").epochs == 30
 
@@ -80,7 +80,7 @@ def test_what_a_file_leaves_out_has_its_default(tmp_path, text):
     ],
     ids=str,
 )
-def test_what_is_wrong_is_one_line_with_its_file(tmp_path, values, message):
+def test_error_for_a_wrong_file_is_one_line_with_its_name(tmp_path, values, message):
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(values))
     with pytest.raises(VaelineError) as caught:
@@ -89,14 +89,14 @@ def test_what_is_wrong_is_one_line_with_its_file(tmp_path, values, message):
     assert "\n" not in str(caught.value)
 
 
-def test_it_is_frozen_at_every_depth():
+def test_a_config_is_frozen_at_every_depth():
     config = ExperimentConfig()
     for holder, key in ((config, "beta"), (config.network, "init"), (config.network.mlp, "depth")):
         with pytest.raises(ValueError, match="frozen"):
             setattr(holder, key, getattr(holder, key))
 
 
-def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
+def test_a_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "config.yaml"
     ExperimentConfig().save(path)
     before = path.read_text()

@@ -250,7 +250,7 @@ def print_written(paths: Sequence[Path]) -> None:
 
 
 @app.command("preset")
-def run_presets(
+def train_presets(
     names: Annotated[
         list[str] | None,
         preset_argument("[NAMES]...", "Presets to run; without any, the presets are listed."),
@@ -294,9 +294,9 @@ def write_table1() -> None:
     \b
         vaeline table1
     """
-    from vaeline.experiments.studies.table1 import Table1
+    from vaeline.experiments.studies.table1 import Table1Study
 
-    Table1().write()
+    Table1Study().write()
     print("Next: vaeline preset NAME, for one that was not run")
 
 
@@ -316,9 +316,9 @@ def run_zoo(
     \b
         vaeline zoo vamp iaf
     """
-    from vaeline.experiments.studies.zoo import Zoo
+    from vaeline.experiments.studies.zoo import ZooStudy
 
-    run_study(Zoo(), names or [])
+    run_study(ZooStudy(), names or [])
 
 
 @app.command("sprites")
@@ -337,9 +337,9 @@ def run_sprites(
     \b
         vaeline sprites vae-1 beta-1
     """
-    from vaeline.experiments.studies.sprites import Sprites
+    from vaeline.experiments.studies.sprites import SpritesStudy
 
-    run_study(Sprites(), names or [])
+    run_study(SpritesStudy(), names or [])
 
 
 def run_study(study: "Study", names: Sequence[str]) -> None:

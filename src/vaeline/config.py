@@ -1,8 +1,9 @@
 """The whole of params.yaml as one typed, frozen and strictly validated object."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from pydantic import create_model
 from ruamel.yaml import YAML
 
 from vaeline.core.files import replacing, write_json
@@ -19,24 +20,28 @@ from vaeline.training.optimizers.catalog import OPTIMIZERS
 TABLES = (DATASETS, MODELS, NETWORKS, POSTERIORS, PRIORS, LIKELIHOODS, OBJECTIVES, OPTIMIZERS)
 
 
-class ExperimentConfig(Hyperparameters):
-    """Every hyperparameter of an experiment; each has a default, and none takes an unknown key."""
+if TYPE_CHECKING:
+    Parameters = Hyperparameters
+else:  # the sections' types are made of the tables' parts, which a type checker cannot see
+    Parameters = create_model(
+        "Parameters",
+        __base__=Hyperparameters,
+        **{table.section: (table.Section, table.Section()) for table in TABLES},
+    )
 
-    data: DATASETS.Section = DATASETS.Section()
-    model: MODELS.Section = MODELS.Section()
-    network: NETWORKS.Section = NETWORKS.Section()
-    posterior: POSTERIORS.Section = POSTERIORS.Section()
-    prior: PRIORS.Section = PRIORS.Section()
-    likelihood: LIKELIHOODS.Section = LIKELIHOODS.Section()
-    objective: OBJECTIVES.Section = OBJECTIVES.Section()
-    optimizer: OPTIMIZERS.Section = OPTIMIZERS.Section()
+
+class ExperimentConfig(Parameters):
+    """Every hyperparameter of an experiment: `Hyperparameters`, and a section for each table of parts.
+
+    Each has a default, and none takes an unknown key.
+    """
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the configuration as plain values."""
+        """Returns the params as plain values."""
         return self.model_dump()
 
     def save(self, path: Path | str) -> None:
-        """Writes YAML, or JSON where the name ends in .json; `load` gives back an equal configuration."""
+        """Writes YAML, or JSON if the name ends in .json; `load` returns an equal object."""
         if Path(path).suffix == ".json":
             write_json(path, self.to_dict())
             return
@@ -45,5 +50,5 @@ class ExperimentConfig(Hyperparameters):
 
     @classmethod
     def load(cls, path: Path | str = "params.yaml") -> Self:
-        """Reads a YAML or JSON file; raises VaelineError, in one line, for the first thing wrong in it."""
+        """Reads a YAML or JSON file; raises VaelineError for the first value that is wrong."""
         return validated(cls, read_yaml(path), str(path))

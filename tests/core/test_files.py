@@ -21,7 +21,7 @@ from vaeline.core.files import (
 from vaeline.reporting.plots.style import figure
 
 
-def drawn():
+def small_plot():
     fig = figure(2.0, 2.0)
     fig.add_subplot().plot([1, 2], [3, 4])
     return fig
@@ -35,7 +35,7 @@ WRITERS = {
 }
 
 
-def test_what_is_written_is_read_back(tmp_path):
+def test_written_json_and_csv_read_back_equal(tmp_path):
     values = {"b": 1.5, "a": "ä", "n": 3}
     write_json(tmp_path / "deep" / "er" / "m.json", values)
     assert read_json(tmp_path / "deep" / "er" / "m.json") == values
@@ -44,14 +44,14 @@ def test_what_is_written_is_read_back(tmp_path):
     assert pd.read_csv(tmp_path / "t.csv")["x"].tolist() == [0.1, 1 / 3]
 
 
-def test_json_is_sorted_and_ends_with_a_line(tmp_path):
+def test_json_is_sorted_and_ends_with_a_newline(tmp_path):
     for values in ({"b": 1, "a": 2}, {"a": 2, "b": 1}):
         write_json(tmp_path / "m.json", values)
         assert (tmp_path / "m.json").read_text() == '{\n  "a": 2,\n  "b": 1\n}\n'
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_json_refuses_what_it_cannot_hold_and_leaves_the_old_file(tmp_path, value):
+def test_json_rejects_nan_and_infinity_and_keeps_the_old_file(tmp_path, value):
     write_json(tmp_path / "m.json", {"a": 1})
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "m.json", {"a": value})
@@ -59,7 +59,7 @@ def test_json_refuses_what_it_cannot_hold_and_leaves_the_old_file(tmp_path, valu
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt(), OSError(errno.EIO, "no")])
-def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path, error):
+def test_a_failure_keeps_the_old_file_and_leaves_no_temporary_one(tmp_path, error):
     path = tmp_path / "kept.txt"
     path.write_text("old")
     with contextlib.suppress(type(error)), replacing(path) as temporary:
@@ -80,7 +80,7 @@ def test_until_the_block_ends_a_reader_sees_the_old_file(tmp_path):
     assert path.read_text() == "new"
 
 
-def test_a_reader_who_has_the_old_file_open_reads_on_in_it(tmp_path):
+def test_a_reader_that_has_the_old_file_open_continues_to_read_it(tmp_path):
     path = tmp_path / "read.txt"
     write_text(path, "old and long")
     with path.open("rb", buffering=0) as reader:
@@ -89,13 +89,13 @@ def test_a_reader_who_has_the_old_file_open_reads_on_in_it(tmp_path):
         assert reader.read() == b" and long"
 
 
-def test_everyone_may_read_what_was_written(tmp_path):
+def test_written_files_are_readable_by_everyone(tmp_path):
     write_text(tmp_path / "shared.txt", "x")
     assert (tmp_path / "shared.txt").stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.parametrize("kind", WRITERS)
-def test_a_full_disk_names_the_file_and_leaves_the_old_one(tmp_path, kind, full_disk):
+def test_error_for_a_full_disk_names_the_file_and_keeps_the_old_one(tmp_path, kind, full_disk):
     path = tmp_path / "outputs" / "file"
     path.parent.mkdir()
     path.write_text("old")
@@ -106,7 +106,7 @@ def test_a_full_disk_names_the_file_and_leaves_the_old_one(tmp_path, kind, full_
     assert path.read_text() == "old"
 
 
-def test_the_same_tensors_are_the_same_bytes_under_any_name(tmp_path):
+def test_equal_tensors_give_equal_bytes_under_any_name(tmp_path):
     content = {"weight": torch.arange(5.0), "epoch": 3, "shape": (1, 8)}
     for name in ("best.pt", "another_name.pt"):
         write_tensors(tmp_path / name, content)
@@ -116,10 +116,10 @@ def test_the_same_tensors_are_the_same_bytes_under_any_name(tmp_path):
     assert read == {"epoch": 3, "shape": (1, 8)}
 
 
-def test_the_same_figure_is_the_same_bytes(tmp_path):
-    for name in ("one.png", "other.png"):
-        write_figure(tmp_path / name, drawn())
-    one, other = ((tmp_path / name).read_bytes() for name in ("one.png", "other.png"))
-    assert one == other
-    assert one.startswith(b"\x89PNG")
-    assert np.frombuffer(one, np.uint8).size > 1000
+def test_equal_figures_give_equal_bytes(tmp_path):
+    for name in ("first.png", "second.png"):
+        write_figure(tmp_path / name, small_plot())
+    first, second = ((tmp_path / name).read_bytes() for name in ("first.png", "second.png"))
+    assert first == second
+    assert first.startswith(b"\x89PNG")
+    assert np.frombuffer(first, np.uint8).size > 1000

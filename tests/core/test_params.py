@@ -4,7 +4,7 @@ import yaml
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import Hyperparameters, StageParams, read_yaml, validated
 
-# Each wrong for a reason of its own: its type, its range, or its choice.
+# Wrong in type, in range, or not among the choices.
 WRONG = {
     "experiment_name": ["", 3],
     "notes": [None, 7],
@@ -46,14 +46,14 @@ WRONG = {
 }
 
 
-def test_every_hyperparameter_has_values_that_are_refused():
+def test_every_hyperparameter_has_values_that_are_rejected():
     assert WRONG.keys() == Hyperparameters.model_fields.keys()
 
 
 @pytest.mark.parametrize(
     ("key", "value"), [(key, value) for key, values in WRONG.items() for value in values]
 )
-def test_a_wrong_value_is_one_line_with_key_value_and_what_is_allowed(key, value):
+def test_error_for_a_wrong_value_is_one_line_with_key_value_and_what_is_allowed(key, value):
     with pytest.raises(VaelineError) as caught:
         validated(Hyperparameters, {key: value})
     message = str(caught.value)
@@ -65,7 +65,7 @@ def test_a_wrong_value_is_one_line_with_key_value_and_what_is_allowed(key, value
 @pytest.mark.parametrize(
     ("key", "value"), [("beta", 4), ("kl_warmup_epochs", 0), ("grad_clip", 1), ("seed", 0), ("notes", "")]
 )
-def test_a_whole_number_will_do_for_a_real_one(key, value):
+def test_an_integer_is_accepted_for_a_float(key, value):
     assert getattr(validated(Hyperparameters, {key: value}), key) == value
 
 
@@ -73,7 +73,7 @@ def test_a_whole_number_will_do_for_a_real_one(key, value):
     ("key", "suggestion"),
     [("betta", "beta"), ("latent_dims", "latent_dim"), ("lr", None), ("learning-rate", "learning_rate")],
 )
-def test_an_unknown_key_is_named_with_the_nearest_or_with_all(key, suggestion):
+def test_error_for_an_unknown_key_suggests_the_nearest_or_lists_all(key, suggestion):
     with pytest.raises(VaelineError, match=rf"^here\.yaml: unknown key '{key}'") as caught:
         validated(Hyperparameters, {key: 1}, "here.yaml")
     expected = f"(did you mean '{suggestion}'?)" if suggestion else "(known: experiment_name, notes, seed, "
@@ -98,7 +98,7 @@ def test_hyperparameters_are_frozen():
         ("beta: 1\nseed: 2\nbeta: 4", "duplicate key"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_named_in_one_line(tmp_path, text, message):
+def test_error_for_an_unreadable_file_is_one_line_with_its_name(tmp_path, text, message):
     path = tmp_path / "params.yaml"
     if text is not None:
         path.write_text(text)
@@ -109,14 +109,14 @@ def test_a_file_that_cannot_be_read_is_named_in_one_line(tmp_path, text, message
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_no_text_is_named_in_one_line(tmp_path):
+def test_a_file_that_is_not_text_is_rejected(tmp_path):
     (tmp_path / "params.yaml").write_bytes(b"beta: \xff\xfe")
     with pytest.raises(VaelineError, match="not readable as YAML"):
         read_yaml(tmp_path / "params.yaml")
 
 
 @pytest.mark.parametrize("text", ["1e-5", "1e-05", "1E-5", "1.0e-5", "0.00001"])
-def test_a_small_number_is_a_number_as_it_is_to_dvc(tmp_path, text):
+def test_a_number_in_scientific_notation_is_a_number_as_in_dvc(tmp_path, text):
     """DVC reads and writes YAML 1.2: `-S learning_rate=1e-5` puts `1e-05` into params.yaml."""
     (tmp_path / "params.yaml").write_text(f"learning_rate: {text}\n")
     values = read_yaml(tmp_path / "params.yaml")
@@ -144,54 +144,53 @@ def load(tmp_path):
     return loaded
 
 
-def test_a_stage_is_handed_what_dvc_yaml_names_and_nothing_else(load):
-    handed = load("train", PARAMS)
-    assert handed.to_dict() == {"beta": 2.0, "room": {"name": "large"}}
-    assert (handed.beta, handed.room) == (2.0, {"name": "large"})
-    with pytest.raises(AttributeError, match=r"'iwae_k' was not handed to this stage: name it .* dvc\.yaml"):
-        _ = handed.iwae_k
+def test_a_stage_gets_the_params_that_dvc_yaml_lists_and_no_others(load):
+    params = load("train", PARAMS)
+    assert params.to_dict() == {"beta": 2.0, "room": {"name": "large"}}
+    assert (params.beta, params.room) == (2.0, {"name": "large"})
+    with pytest.raises(AttributeError, match=r"'iwae_k' is not a param of this stage: list it .* dvc\.yaml"):
+        _ = params.iwae_k
     assert load("evaluate", PARAMS).to_dict() == {"iwae_k": 5}
     assert load("gather", PARAMS).to_dict() == {}
 
 
-def test_a_wrong_value_is_refused_by_every_stage(load):
-    """Also by one that does not use it: a typo should not wait for the end of the training."""
+def test_every_stage_rejects_a_wrong_value(load):
+    """Also one that does not use it: a typo should not wait for the end of the training."""
     with pytest.raises(VaelineError, match=r"params\.yaml: iwae_k = 0 is not allowed"):
         load("train", PARAMS | {"iwae_k": 0})
     with pytest.raises(VaelineError, match=r"params\.yaml: unknown key 'betta' \(did you mean 'beta'\?\)"):
         load("evaluate", PARAMS | {"betta": 1.0})
 
 
-@pytest.mark.parametrize("stage", ["train"])
-def test_a_missing_section_is_named(load, stage):
+def test_error_for_a_missing_section_names_it(load):
     with pytest.raises(VaelineError, match="the section 'room' is missing"):
-        load(stage, {"beta": 2})
+        load("train", {"beta": 2})
 
 
-def test_a_misspelt_section_is_named(load):
+def test_error_for_a_misspelt_section_names_it(load):
     with pytest.raises(VaelineError, match="unknown key 'rooom'"):
         load("train", {"beta": 2, "rooom": {"name": "large"}})
 
 
-def test_a_finding_that_no_detector_has_cannot_be_gated():
+def test_a_gate_on_an_unknown_finding_is_rejected():
     with pytest.raises(VaelineError, match=r"^params\.yaml: gate\.1 = 'collapse' is not allowed: .*'holes'"):
         validated(Hyperparameters, {"gate": ["all", "collapse"]})
 
 
 @pytest.mark.parametrize("word", ["off", "no", "yes", "on"])
-def test_a_word_is_a_word_as_it_is_to_dvc(tmp_path, word):
+def test_off_and_yes_are_words_as_in_dvc(tmp_path, word):
     (tmp_path / "params.yaml").write_text(f"notes: {word}\n")
     assert read_yaml(tmp_path / "params.yaml") == {"notes": word}
 
 
-def test_what_is_handed_can_be_copied_and_is_not_changed_through_its_dict():
-    handed = StageParams({"beta": 1.0})
-    handed.to_dict()["beta"] = 2.0
-    assert handed.beta == 1.0
+def test_changing_the_dict_of_stage_params_does_not_change_them():
+    params = StageParams({"beta": 1.0})
+    params.to_dict()["beta"] = 2.0
+    assert params.beta == 1.0
 
 
 @pytest.mark.parametrize("warmup", [0.0, 3.0])
-def test_cycles_that_never_reach_beta_are_refused_in_one_line(warmup):
+def test_kl_cycles_that_never_reach_beta_are_rejected(warmup):
     values = {"kl_schedule": "cyclical", "kl_warmup_epochs": warmup, "epochs": 10, "kl_cycles": 4}
     with pytest.raises(VaelineError, match=r"^params.yaml: kl_schedule = 'cyclical' needs .* = 2.5, found"):
         validated(Hyperparameters, values)

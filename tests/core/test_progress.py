@@ -12,12 +12,12 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("stream", "sparing"), [(Terminal(), False), (io.StringIO(), True)], ids=["terminal", "file"]
+    ("stream", "seldom"), [(Terminal(), False), (io.StringIO(), True)], ids=["terminal", "file"]
 )
-def test_a_file_gets_few_lines_and_a_terminal_a_moving_bar(monkeypatch, stream, sparing):
+def test_a_bar_is_updated_less_often_in_a_file_than_in_a_terminal(monkeypatch, stream, seldom):
     monkeypatch.setattr(sys, "stderr", stream)
     with bar(range(3), desc="work", file=stream) as progress:
-        assert (progress.mininterval >= 10) is sparing
+        assert (progress.mininterval >= 10) is seldom
         assert list(progress) == [0, 1, 2]
     assert "work" in stream.getvalue()
     assert "3/3" in stream.getvalue()

@@ -15,7 +15,8 @@ import math
 import pytest
 import torch
 
-from vaeline.models.distributions.gaussians import diagonal_gaussian, kl_terms
+from vaeline.models.distributions.divergences import kl_terms
+from vaeline.models.distributions.gaussians import diagonal_gaussian
 
 VARIANCE, NOISE = 1.0, 0.25  # λ and σ²: the dimension dies at β = 4
 DATA = VARIANCE**0.5 * torch.tensor([[-1.0], [1.0]], dtype=torch.float64)  # its second moment is λ

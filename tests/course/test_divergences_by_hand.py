@@ -8,7 +8,8 @@ import torch
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from vaeline.models.distributions.gaussians import diagonal_gaussian, kl_terms
+from vaeline.models.distributions.divergences import kl_terms
+from vaeline.models.distributions.gaussians import diagonal_gaussian
 
 # (μ, σ) of q and of p, and KL(q ‖ p) in nats as one writes it down.
 EXAMPLES = [

@@ -12,6 +12,7 @@ from tests.support.small import config, digits
 from tests.support.trainings import VALID, N, Watching, started, trained
 from vaeline.core.errors import VaelineError
 from vaeline.data.augmentation import Augmentation, cropped, flipped, pad_edges
+from vaeline.data.draws import Draws
 from vaeline.evaluation.estimators.bounds import elbo_terms
 from vaeline.runtime.seeding import own_noise
 from vaeline.training.epoch import VALIDATION_SEED
@@ -26,7 +27,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def augmented(images: torch.Tensor, seed: int = 0, **options: float) -> torch.Tensor:
     named = {f"augment_{name}": value for name, value in options.items()}
-    return Augmentation(config(**named))(images, generator(seed))
+    return Augmentation(config(**named))(images, Draws.of_seed(seed, len(images)))
 
 
 def noise(count: int, height: int = 5, width: int = 7) -> torch.Tensor:
@@ -101,7 +102,7 @@ def test_all_randomness_comes_from_the_generator():
 
 def test_without_augmentation_nothing_is_drawn_or_copied():
     images, source = noise(3), generator()
-    assert Augmentation(config())(images, source) is images
+    assert Augmentation(config())(images, Draws([source], [3])) is images
     assert torch.equal(source.get_state(), generator().get_state())
 
 

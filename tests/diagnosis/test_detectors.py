@@ -144,7 +144,7 @@ def test_consequence_of_another_problem_is_information_that_names_it(cause, dete
     (follows,) = (finding for finding in findings if finding.name == detector.name)
     assert follows.level == "information"
     assert follows.says.endswith(f": follows from {cause.title.lower()}")
-    assert (follows.cause, follows.changes) == ("", {})
+    assert (follows.cause, follows.changes, follows.follows_from) == ("", {}, cause.title)
     assert problem_names(run_detectors(failing(detector), CONFIG)) == [detector.name]
 
 

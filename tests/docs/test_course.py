@@ -12,8 +12,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.docs.markdown import Page
 from vaeline.core.params import flatten_params
-from vaeline.experiments import presets
 from vaeline.experiments.find import params_with
+from vaeline.experiments.presets import preset_config
 
 PAGE = Page("docs/course.md")
 WEEKS = re.findall(r"^## (Weeks .*)$", PAGE.text, flags=re.MULTILINE)
@@ -59,9 +59,7 @@ def test_every_experiment_has_params_that_there_are(overrides):
 
 @pytest.mark.parametrize(("overrides", "preset"), [one for one in EXPERIMENTS if one[1]])
 def test_a_line_that_names_a_preset_is_that_preset(overrides, preset):
-    assert _params(params_with(overrides)) == _params(
-        presets.config(presets.preset_overrides(preset)).to_dict()
-    )
+    assert _params(params_with(overrides)) == _params(preset_config(preset).to_dict())
 
 
 def _params(values):

@@ -15,10 +15,17 @@ from tests.support.small import digits, vae
 from vaeline.core.params import read_yaml
 from vaeline.evaluation.classes import conditional_accuracy
 from vaeline.evaluation.disentanglement.scores import disentanglement_scores
-from vaeline.evaluation.estimators.annealed import ais_beside_bound
-from vaeline.evaluation.estimators.estimate import means
+from vaeline.evaluation.estimators.annealed import ais_against_bound
+from vaeline.evaluation.estimators.estimate import means_with_errors
 from vaeline.evaluation.fid.classifier import Classifier
-from vaeline.evaluation.fid.scores import EX_POST, INCEPTION, PRIOR, caveats, distance_scores, floors
+from vaeline.evaluation.fid.scores import (
+    FROM_EX_POST,
+    FROM_PRIOR,
+    INCEPTION,
+    distance_floors,
+    distance_scores,
+    fid_caveats,
+)
 from vaeline.evaluation.target import target_verdict
 from vaeline.training.history import history_table
 from vaeline.training.record import Record
@@ -61,12 +68,12 @@ def of_other_runs() -> set[str]:
 
 
 def _annealed():
-    return means(ais_beside_bound(vae(), digits(4), torch.zeros(4), count=2, steps=2))
+    return means_with_errors(ais_against_bound(vae(), digits(4), torch.zeros(4), count=2, steps=2))
 
 
 def _bits():
     likelihood = vae(likelihood={"name": "gaussian"}).likelihood
-    return means(likelihood.measures(torch.zeros(4), dimensions=64))
+    return means_with_errors(likelihood.measures(torch.zeros(4), dimensions=64))
 
 
 def _target():
@@ -76,8 +83,13 @@ def _target():
 
 def _inception():
     features = np.random.default_rng(0).normal(size=(2, 8, 3))
-    sources = [distance_scores(INCEPTION, *features, source) for source in (PRIOR, EX_POST)]
-    return [*sources[0], *sources[1], *floors({INCEPTION: features}), *caveats(features[0], weights="others")]
+    sources = [distance_scores(INCEPTION, *features, source) for source in (FROM_PRIOR, FROM_EX_POST)]
+    return [
+        *sources[0],
+        *sources[1],
+        *distance_floors({INCEPTION: features}),
+        *fid_caveats(features[0], weights="others"),
+    ]
 
 
 def _conditional():

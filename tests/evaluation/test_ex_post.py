@@ -1,7 +1,5 @@
 """The mixture fitted after training, against a known aggregate posterior."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
@@ -24,7 +22,6 @@ def train():
 def test_the_mixture_has_the_moments_of_the_aggregate_posterior(train):
     """E[z] = E[mu] and Cov[z] = Cov[mu] + E[Sigma]: means alone would lack the second term."""
     model = LinearGaussian(diagonal=False, stretch=4.0)
-    model.classes, model.likelihood = 0, SimpleNamespace(evaluation_set=lambda images: images)
     q = model.q(torch.from_numpy(train.images) / 255)
     expected = q.mean.T.cov(correction=0) + q.covariance_matrix.reshape(-1, LATENT, LATENT)[0]
     z = ex_post.fit_ex_post(model, train).mixture.sample((200_000,))

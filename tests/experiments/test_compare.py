@@ -1,4 +1,4 @@
-"""Runs found by their names, and their reports read through git and DVC, in a small repository."""
+"""Finding runs by name, and reading their reports through git and DVC, in a small repository."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.committed import git
-from tests.support.pages import DEFAULT, ILL, MADE, METRICS, WELL, png
+from tests.support.pages import DEFAULT, HEALTHY, METRICS, ORIGIN, PROBLEMS, png
 from tests.support.small import merged
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json
@@ -18,10 +18,10 @@ from vaeline.experiments import compare
 REPORT = Path("outputs/report")
 
 
-def left(beta: float, findings: list = WELL) -> None:
-    """Leaves in the workspace what the report stage leaves."""
+def leave_report(beta: float, findings: list = HEALTHY) -> None:
+    """Writes to the workspace what the report stage writes."""
     params = merged(DEFAULT, {"beta": beta})
-    made = {"training": MADE | {"seconds": 1.0}, "evaluation": MADE}
+    made = {"training": ORIGIN | {"seconds": 1.0}, "evaluation": ORIGIN}
     metrics = METRICS | {"evaluate/elbo": -beta}
     write_json(REPORT / "summary.json", {"metrics": metrics, "params": params, **made})
     save_findings(REPORT / "findings.json", findings)
@@ -30,7 +30,7 @@ def left(beta: float, findings: list = WELL) -> None:
 
 
 def keep(name: str) -> None:
-    """Makes an experiment of the workspace: its report in DVC's cache alone, as that of a pipeline is."""
+    """Makes an experiment of the workspace, whose report is in DVC's cache alone as a pipeline's is."""
     head = git("rev-parse", "HEAD")
     subprocess.run([sys.executable, "-m", "dvc", "add", "-q", str(REPORT)], check=True)
     git("add", "-A")
@@ -50,11 +50,11 @@ def repository(tmp_path_factory) -> Path:
         git("config", "user.email", "test@example.com")
         subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], check=True)
         git("commit", "-qm", "nothing yet")
-        left(4.0, ILL)
+        leave_report(4.0, PROBLEMS)
         keep("beta=4")
-        left(2.0)
+        leave_report(2.0)
         keep("beta=2")
-        left(1.0)
+        leave_report(1.0)
     return root
 
 
@@ -64,20 +64,18 @@ def here(repository, monkeypatch):
 
 
 def test_runs_are_read_from_the_cache_and_from_the_workspace(here):
-    found = [compare.read_run(name) for name in ("beta=4", "beta=2", "workspace")]
-    assert [run.params["beta"] for run in found] == [4.0, 2.0, 1.0]
-    assert [run.level for run in found] == ["problem", "healthy", "healthy"]
-    assert found[0].findings == ILL
-    assert found[0].pictures == {"samples": png()}
+    runs = [compare.read_run(name) for name in ("beta=4", "beta=2", "workspace")]
+    assert [run.params["beta"] for run in runs] == [4.0, 2.0, 1.0]
+    assert [run.level for run in runs] == ["problem", "healthy", "healthy"]
+    assert runs[0].findings == PROBLEMS
+    assert runs[0].pictures == {"samples": png()}
 
 
-def test_the_page_of_the_runs_is_written_and_its_place_printed(here, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["compare", "beta=4", "workspace"])
-    compare.main()
-    place = Path(capsys.readouterr().out.strip().removeprefix("file://"))
-    assert place == Path("reports/compare.html").resolve()
+def test_page_of_the_runs_is_written(here):
+    place = compare.write_comparison(["beta=4", "workspace"])
+    assert place == Path("reports/compare.html")
     assert "difference +3.00 ± 0.36" in " ".join(
-        place.read_text().replace('<span class="apart">', "").split()
+        place.read_text().replace('<span class="notable">', "").split()
     )
 
 
@@ -90,21 +88,20 @@ def test_the_page_of_the_runs_is_written_and_its_place_printed(here, monkeypatch
         ("HEAD", "the run 'HEAD' has no report here (outputs/report): `dvc pull`"),
     ],
 )
-def test_a_run_that_is_not_there_is_one_line(here, monkeypatch, name, line):
-    monkeypatch.setattr(sys, "argv", ["compare", "workspace", name])
-    with pytest.raises(SystemExit) as caught:
-        compare.main()
-    assert str(caught.value).startswith(f"report: {line}")
+def test_run_that_does_not_exist_is_one_line(here, name, line):
+    with pytest.raises(VaelineError) as caught:
+        compare.write_comparison(["workspace", name])
+    assert str(caught.value).startswith(line)
     assert "\n" not in str(caught.value)
 
 
-def test_a_workspace_without_a_report_says_who_makes_one(here, tmp_path, monkeypatch):
+def test_workspace_without_a_report_names_the_command_that_writes_it(here, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(VaelineError, match="make repro"):
         compare.read_run("workspace")
 
 
-def test_a_run_alone_stands_beside_the_committed_one():
+def test_single_run_is_compared_with_the_committed_one():
     assert compare.runs_to_compare([]) == ["HEAD", "workspace"]
     assert compare.runs_to_compare(["beta=4"]) == ["HEAD", "beta=4"]
     assert compare.runs_to_compare(["HEAD"]) == ["HEAD", "workspace"]

@@ -1,10 +1,10 @@
-"""Finding and reading experiments, in a repository of git alone; tests/pipeline has DVC's own."""
+"""Finding and reading experiments, in a repository that git alone made; tests/pipeline has DVC's own."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.support.committed import CODE, DEFAULT, dump, git, keep, ran
+from tests.support.committed import CODE, DEFAULT, FOLDER, dump, git, keep, ran
 from vaeline.core.errors import VaelineError
 from vaeline.experiments import find
 from vaeline.experiments.find import Experiment
@@ -28,20 +28,20 @@ def test_params_are_those_of_the_workspace_with_the_overrides(committed):
         ("network=conv", "params.yaml: unknown key 'network'"),
     ],
 )
-def test_a_wrong_override_is_one_line(committed, override, line):
+def test_wrong_override_is_one_line(committed, override, line):
     with pytest.raises(VaelineError) as caught:
         find.params_with([override])
     assert line in str(caught.value)
 
 
-def test_the_committed_results_are_found_by_their_params(committed):
-    found = find.find(DEFAULT)
-    assert found == Experiment("HEAD", git("rev-parse", "HEAD"))
-    assert find.metrics_at(found.rev) == {f"{stage}/elbo": -1.0 for stage in MEASURED_STAGES}
+def test_committed_results_are_found_by_their_params(committed):
+    experiment = find.find(DEFAULT)
+    assert experiment == Experiment("HEAD", git("rev-parse", "HEAD"))
+    assert find.metrics_at(experiment.rev) == {f"{stage}/elbo": -1.0 for stage in MEASURED_STAGES}
     assert find.find(DEFAULT | {"beta": 4.0}) is None
 
 
-def test_an_experiment_is_found_under_any_name_and_from_any_later_commit(committed):
+def test_experiment_is_found_under_any_name_and_from_any_later_commit(committed):
     ran(DEFAULT | {"beta": 4}, -4.0)
     made = keep("by-hand")
     Path("README.md").write_text("new")
@@ -52,7 +52,7 @@ def test_an_experiment_is_found_under_any_name_and_from_any_later_commit(committ
     assert find.find(DEFAULT | {"beta": 4.0, "notes": "x"}) is None
 
 
-def test_what_other_code_has_made_does_not_count(committed):
+def test_experiment_of_other_code_is_not_found(committed):
     ran(DEFAULT | {"beta": 4.0}, -4.0)
     made = keep("old")
     Path(CODE).write_text("one = 2\n")
@@ -64,7 +64,15 @@ def test_what_other_code_has_made_does_not_count(committed):
     assert find.find(DEFAULT | {"beta": 4.0}) == newer
 
 
-def test_params_that_no_stage_has_run_with_do_not_count(committed):
+def test_folder_of_code_counts_without_its_bytecode(committed):
+    Path(FOLDER, "__pycache__").mkdir()
+    Path(FOLDER, "__pycache__", "digits.pyc").write_text("bytecode")
+    assert find.find(DEFAULT)
+    Path(FOLDER, "more.py").write_text("three = 3\n")
+    assert find.find(DEFAULT) is None
+
+
+def test_params_that_no_stage_has_run_with_are_not_found(committed):
     """Such as after `dvc exp run -S beta=4 prepare`: the metrics are still those of the run before."""
     dump("params.yaml", DEFAULT | {"beta": 4.0})
     keep("half")

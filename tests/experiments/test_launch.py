@@ -1,4 +1,4 @@
-"""Starting and stopping experiments, and what is said of one that failed."""
+"""Starting and stopping experiments, and why one failed."""
 
 import contextlib
 import subprocess
@@ -13,10 +13,10 @@ from vaeline.core.errors import VaelineError
 from vaeline.experiments import launch
 
 
-def test_a_name_that_is_taken_gets_a_number(committed):
-    assert launch._free("beta=4") == "beta=4"
+def test_name_that_is_taken_gets_a_number(committed):
+    assert launch.unused_name("beta=4") == "beta=4"
     keep("beta=4")
-    assert launch._free("beta=4") == "beta=4-2"
+    assert launch.unused_name("beta=4") == "beta=4-2"
 
 
 @pytest.mark.parametrize(
@@ -33,14 +33,14 @@ def test_a_name_that_is_taken_gets_a_number(committed):
         ("", "it printed nothing"),
     ],
 )
-def test_a_failure_is_told_by_the_line_that_says_most(tmp_path, monkeypatch, log, reason):
+def test_reason_of_a_failure_is_the_most_telling_line(tmp_path, monkeypatch, log, reason):
     monkeypatch.chdir(tmp_path)
     launch.log_path("one").parent.mkdir(parents=True)
     launch.log_path("one").write_text(log)
-    assert launch.failure("one") == f"one failed: {reason} (all of it: .scratch/experiments/one.log)"
+    assert launch.failure("one") == f"one failed: {reason} (full log: .scratch/experiments/one.log)"
 
 
-def test_in_a_shallow_clone_nothing_is_started(committed, tmp_path, monkeypatch):
+def test_nothing_is_started_in_a_shallow_clone(committed, tmp_path, monkeypatch):
     git("commit", "--allow-empty", "-qm", "another")
     git("clone", "-q", "--depth", "1", tmp_path.as_uri(), "shallow")
     monkeypatch.chdir("shallow")
@@ -48,15 +48,15 @@ def test_in_a_shallow_clone_nothing_is_started(committed, tmp_path, monkeypatch)
         pass
 
 
-def test_changed_files_without_an_identity_are_told(committed, monkeypatch):
+def test_changed_files_need_an_identity_of_git(committed, monkeypatch):
     git("config", "user.name", "")
     Path(CODE).write_text("one = 2\n")
     with pytest.raises(VaelineError, match="git config"), launch.running_experiment([], "one"):
         pass
 
 
-def test_an_interruption_stops_what_was_started(committed, monkeypatch, tmp_path):
-    """A python that stands in for DVC, and starts a stage as DVC does: both must be gone."""
+def test_interruption_stops_dvc_and_its_stage(committed, monkeypatch, tmp_path):
+    """A Python that stands in for DVC starts a stage as DVC does: both must be gone."""
     fake = tmp_path / "fake"
     (fake / "dvc").mkdir(parents=True)
     (fake / "dvc" / "__init__.py").touch()
@@ -76,18 +76,18 @@ def test_an_interruption_stops_what_was_started(committed, monkeypatch, tmp_path
     pid, *arguments = launch.log_path("one").read_text().splitlines()[0].split()
     assert arguments == ["exp", "run", "--temp", "-n", "one", "-S", "beta=4"]
     assert process.poll() is not None
-    status = Path(f"/proc/{pid}/stat")  # a child that nobody waits for stays as a zombie
+    status = Path(f"/proc/{pid}/stat")  # a child whose parent does not wait for it stays as a zombie
     assert sys.platform != "linux" or not status.exists() or status.read_text().split()[2] == "Z"
 
 
-def test_the_last_line_of_the_log_is_shown(tmp_path, monkeypatch):
+def test_last_line_of_the_log_is_shown_beside_the_bar(tmp_path, monkeypatch):
     monkeypatch.setattr("vaeline.experiments.launch.LOGS", tmp_path)
     launch.log_path("one").write_text("first\ntrain: 10%\rtrain: 20%\r")
-    shown = []
+    texts = []
 
     class Bar:
         def set_postfix_str(self, text, refresh):
-            shown.append(text)
+            texts.append(text)
 
     launch.watch(subprocess.Popen([sys.executable, "-c", ""]), "one", Bar())
-    assert shown[-1] == "one: train: 20%"
+    assert texts[-1] == "one: train: 20%"

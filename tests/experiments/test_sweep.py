@@ -1,4 +1,4 @@
-"""What a sweep runs, leaves, gathers and says, with experiments that are made up."""
+"""Which experiments of a grid run, what is gathered, and what is said, with experiments that are made up."""
 
 import contextlib
 import subprocess
@@ -9,126 +9,166 @@ import pytest
 from vaeline.core.errors import VaelineError
 from vaeline.experiments import launch, sweep
 from vaeline.experiments.find import Experiment
+from vaeline.experiments.sweep import parse_grid, point_text
 
 
-class Made:
+class MadeUp:
     """Experiments in a dictionary, in place of DVC: those of `failing` β end with status 1."""
 
-    def __init__(self, *there: float, failing: tuple[float, ...] = ()) -> None:
-        self.there, self.failing = set(there), failing
+    def __init__(self, *finished: tuple[float, int], failing: tuple[float, ...] = ()) -> None:
+        self.finished, self.failing = set(finished), failing
         self.names: list[str] = []
 
     def find(self, params):
-        beta = params["beta"]
-        return Experiment(f"beta={beta}", str(beta)) if beta in self.there else None
+        point = params["beta"], params["latent_dim"]
+        return Experiment(f"beta={point[0]}", f"{point[0]}/{point[1]}") if point in self.finished else None
 
-    def metrics(self, rev):
-        return {"evaluate/elbo": -100 - float(rev), "evaluate/elbo_se": 0.5, "fid/fid_skipped": "why"}
+    def metrics_at(self, rev):
+        beta = float(rev.split("/")[0])
+        return {"evaluate/elbo": -100 - beta, "evaluate/elbo_se": 0.5, "fid/fid_skipped": "no weights"}
 
     @contextlib.contextmanager
-    def started(self, overrides, name):
+    def running_experiment(self, overrides, name):
         self.names.append(name)
-        beta = float(overrides[-1].removeprefix("beta="))
+        values = dict(override.split("=") for override in overrides)
+        beta, latent_dim = float(values["beta"]), int(values.get("latent_dim", 20))
         launch.log_path(name).parent.mkdir(parents=True, exist_ok=True)
         launch.log_path(name).write_text(f"train: {beta} is too much\n")
         yield subprocess.Popen([sys.executable, "-c", f"raise SystemExit({int(beta in self.failing)})"])
         if beta not in self.failing:
-            self.there.add(beta)
+            self.finished.add((beta, latent_dim))
 
 
 @pytest.fixture
-def made(monkeypatch, tmp_path, at_the_root):
-    def make(*there, failing=()):
-        experiments = Made(*there, failing=failing)
-        for name in ("find", "metrics", "started"):
+def made_up(monkeypatch, tmp_path, at_the_root):
+    def make(*finished, failing=()):
+        experiments = MadeUp(*finished, failing=failing)
+        for name in ("find", "metrics_at", "running_experiment"):
             monkeypatch.setattr(sweep, name, getattr(experiments, name))
         return experiments
 
     monkeypatch.setattr("vaeline.experiments.launch.LOGS", tmp_path)
-    monkeypatch.setattr(launch.signal, "signal", lambda *_: None)
     return make
 
 
-def run(*values, shared=()):
-    return sweep.sweep("beta", values, shared, "make frontier")
+def run(*values, shared=(), **more):
+    return sweep.sweep({"beta": values, **more}, list(shared), "vaeline sweep …")
 
 
-def test_only_what_is_missing_runs_and_all_of_it_is_gathered_in_order(made):
-    experiments = made(1.0)
+def test_only_missing_experiments_run_and_all_are_gathered_in_order(made_up):
+    experiments = made_up((1.0, 20))
     swept = run("4", "0.5", "1", "1.0", shared=["epochs=9"])
     assert experiments.names == ["beta=0.5_epochs=9", "beta=4_epochs=9"]
     assert swept.table["beta"].tolist() == [0.5, 1.0, 4.0]
     assert swept.table["elbo"].tolist() == [-100.5, -101.0, -104.0]
     assert swept.table["elbo_se"].tolist() == [0.5] * 3
-    assert swept.table["revision"].tolist() == ["0.5", "1.0", "4.0"]
+    assert swept.table["revision"].tolist() == ["0.5/20", "1.0/20", "4.0/20"]
     assert "fid" not in swept.table
     assert swept.failures == {}
     run("4", "0.5", "1", shared=["epochs=9"])
     assert len(experiments.names) == 2  # a second call runs nothing
 
 
-def test_a_failure_is_kept_with_its_reason_and_the_others_run(made):
-    experiments = made(failing=(2.0,))
+def test_grid_has_every_combination(made_up):
+    experiments = made_up((1.0, 10))
+    swept = run("1", "0.5", latent_dim=["20", "10"])
+    assert experiments.names == ["beta=0.5_latent_dim=10", "beta=0.5_latent_dim=20", "beta=1_latent_dim=20"]
+    points = [(0.5, 10), (0.5, 20), (1.0, 10), (1.0, 20)]
+    assert list(swept.table[["beta", "latent_dim"]].itertuples(index=False, name=None)) == points
+    assert swept.table["revision"].tolist() == [f"{beta}/{latent_dim}" for beta, latent_dim in points]
+
+
+def test_failure_is_kept_with_its_reason_and_the_others_run(made_up):
+    experiments = made_up(failing=(2.0,))
     swept = run("1", "2", "4")
     assert experiments.names == ["beta=1", "beta=2", "beta=4"]
     assert swept.table["beta"].tolist() == [1.0, 4.0]
-    assert list(swept.failures) == [2.0]
-    assert "train: 2.0 is too much" in swept.failures[2.0]
-    assert str(launch.log_path("beta=2")) in swept.failures[2.0]
+    assert list(swept.failures) == [(2.0,)]
+    assert "train: 2.0 is too much" in swept.failures[(2.0,)]
+    assert str(launch.log_path("beta=2")) in swept.failures[(2.0,)]
 
 
-def test_code_that_changes_during_a_run_is_not_taken_for_a_result(made, monkeypatch):
-    experiments = made()
+def test_experiment_whose_code_changed_while_it_ran_is_no_result(made_up, monkeypatch):
+    experiments = made_up()
     find = experiments.find
     monkeypatch.setattr(sweep, "find", lambda params: find(params) if params["beta"] != 2 else None)
-    assert run("1", "2").failures == {2.0: sweep.CHANGED}
+    assert run("1", "2").failures == {(2.0,): sweep.CODE_CHANGED}
 
 
 @pytest.mark.parametrize("wrong", ["-1", "many"])
-def test_a_wrong_value_is_refused_before_anything_runs(made, wrong):
-    experiments = made()
+def test_wrong_value_is_refused_before_anything_runs(made_up, wrong):
+    experiments = made_up()
     with pytest.raises(VaelineError, match="beta = "):
         run("1", wrong)
     assert experiments.names == []
 
 
-def test_where_nothing_came_of_it_there_is_no_table(made):
-    made(failing=(2.0,))
+def test_param_that_is_swept_and_shared_is_refused(made_up):
+    made_up()
+    with pytest.raises(VaelineError, match="'beta=3' sets a param that is swept"):
+        run("1", "2", shared=["beta=3"])
+
+
+def test_sweep_of_which_all_experiments_fail_is_an_error(made_up):
+    made_up(failing=(2.0,))
     with pytest.raises(VaelineError, match="is too much"):
         run("2")
 
 
-def test_the_command_takes_its_values_from_the_environment(made, monkeypatch, capsys):
-    made(failing=(3.0,))
-    monkeypatch.setenv("BETA", "3 0.5")
-    monkeypatch.setenv("SET", "epochs=9 notes='two words'")
-    seen = []
-    with pytest.raises(SystemExit, match="frontier: 1 failed"):
-        sweep.command("frontier", "BETA", "1", lambda swept: seen.append(swept) or "the table")
-    (swept,) = seen
-    assert swept.table["beta"].tolist() == [0.5]
-    assert swept.shared == ["epochs=9", "notes=two words"]
-    assert swept.command.startswith('make frontier BETA="3 0.5" SET="epochs=9')
-    assert "the table" in capsys.readouterr().out
+def test_stopping_starts_no_other_experiment(made_up, monkeypatch):
+    experiments = made_up()
 
-
-def test_without_values_the_defaults_run(made, monkeypatch):
-    experiments = made()
-    monkeypatch.setenv("BETA", "")  # `make frontier BETA=`
-    monkeypatch.delenv("SET", raising=False)
-    sweep.command("frontier", "BETA", "1 2", lambda swept: "")
-    assert experiments.names == ["beta=1", "beta=2"]
-
-
-def test_stopped_it_says_how_to_go_on(made, monkeypatch):
-    experiments = made()
-
-    def stopped(process, name, shown):
+    def stopped(process, name, progress):
         process.wait()
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sweep, "watch", stopped)
-    monkeypatch.setenv("BETA", "1 2")
-    with pytest.raises(SystemExit, match="frontier: stopped; the same command goes on"):
-        sweep.command("frontier", "BETA", "1", lambda swept: "")
+    with pytest.raises(KeyboardInterrupt):
+        run("1", "2")
     assert experiments.names == ["beta=1"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "grid"),
+    [
+        (["beta=0.5,1,2"], {"beta": ["0.5", "1", "2"]}),
+        (["beta=1", "latent_dim=2, 4"], {"beta": ["1"], "latent_dim": ["2", "4"]}),
+        (["gate=[all],[holes,underfitting]"], {"gate": ["[all]", "[holes,underfitting]"]}),
+        (["notes='a, b',c"], {"notes": ["'a, b'", "c"]}),
+        (["notes=a=b"], {"notes": ["a=b"]}),
+    ],
+)
+def test_grid_is_parsed_at_the_commas_outside_brackets_and_quotes(settings, grid):
+    assert parse_grid(settings) == grid
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["beta"], "'beta' is no range: expected key=value,value,…"),
+        (["beta="], "'beta=' is no range"),
+        (["=1"], "'=1' is no range"),
+        (["beta=,"], "'beta=,' is no range"),
+        (["beta=1", "beta=2"], "'beta' is swept twice"),
+    ],
+)
+def test_wrong_range_is_one_line(settings, message):
+    with pytest.raises(VaelineError) as caught:
+        parse_grid(settings)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_lists_can_be_swept(made_up, monkeypatch):
+    experiments = made_up((1.0, 20))
+    gates = []
+    monkeypatch.setattr(
+        sweep, "find", lambda params: gates.append(params["gate"]) or experiments.find(params)
+    )
+    swept = sweep.sweep({"gate": ["[]", "[holes,underfitting]"]}, ["beta=1"], "vaeline sweep …")
+    assert swept.table["gate"].tolist() == ["['holes', 'underfitting']", "[]"]
+    assert ["holes", "underfitting"] in gates
+
+
+def test_point_is_named_by_its_params():
+    assert point_text(["beta", "data.name"], (4.0, "digits")) == "beta = 4, data.name = digits"

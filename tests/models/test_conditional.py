@@ -1,4 +1,4 @@
-"""What only a model that is told of labels does."""
+"""Behaviour of the conditional model only."""
 
 import pytest
 import torch
@@ -6,6 +6,7 @@ import torch
 from tests.support.small import CLASSES, SHAPE, config, digits, labels, objective, shown, shown_to, split, vae
 from vaeline.core.errors import VaelineError
 from vaeline.data.augmentation import Augmentation
+from vaeline.data.draws import Draws
 from vaeline.data.observations import Labelled, pixels
 from vaeline.evaluation.estimators.bounds import compute_elbo, elbo_terms
 from vaeline.evaluation.observing import evaluation_set, observe, start_from, training_set
@@ -21,7 +22,7 @@ def conditional(**changes):
 
 
 def trained(steps: int = 150):
-    """Returns a model that has seen a few hundred digits, and their labels, for a few seconds."""
+    """Returns a model trained for a few seconds on a few hundred digits and their labels."""
     model = conditional(hidden_dim=64)
     start_from(model, split(N))
     x, loss = shown_to(model, N), objective()
@@ -39,46 +40,50 @@ def model():
     return trained()
 
 
-def test_labels_go_with_their_images():
+def test_labels_stay_with_their_images():
     model = conditional()
     images, y = digits(50), torch.from_numpy(labels()[:50])
-    told = training_set(model, split(50))
-    assert torch.equal(pixels(told), images)
-    assert torch.equal(told.labels, y)
+    labelled_set = training_set(model, split(50))
+    assert torch.equal(pixels(labelled_set), images)
+    assert torch.equal(labelled_set.labels, y)
     index = torch.tensor([7, 3, 40])
-    for chosen in (told.index_select(0, index), told[index], told.to(torch.device("cpu"))[index]):
+    for chosen in (
+        labelled_set.index_select(0, index),
+        labelled_set[index],
+        labelled_set.to(torch.device("cpu"))[index],
+    ):
         assert torch.equal(chosen.images, images[index])
         assert torch.equal(chosen.labels, y[index])
-    pieces = told.split(20)
+    pieces = labelled_set.split(20)
     assert [len(piece) for piece in pieces] == [20, 20, 10]
     assert torch.equal(torch.cat([piece.labels for piece in pieces]), y)
-    seen = observe(model, told, torch.Generator().manual_seed(0))
-    assert torch.equal(seen.labels, y)
-    assert set(seen.images.unique().tolist()) == {0.0, 1.0}
+    x = observe(model, labelled_set, Draws.of_seed(0, len(labelled_set)))
+    assert torch.equal(x.labels, y)
+    assert set(x.images.unique().tolist()) == {0.0, 1.0}
 
 
 def test_the_label_reaches_encoder_and_decoder(model):
     x = shown_to(model, 20)
-    other = Labelled(x.images, (x.labels + 1) % CLASSES)
-    assert not torch.equal(model.encode(x).mean, model.encode(other).mean)
+    relabelled = Labelled(x.images, (x.labels + 1) % CLASSES)
+    assert not torch.equal(model.encode(x).mean, model.encode(relabelled).mean)
     z = torch.zeros(20, 3)
-    first, second = (model.conditioned(seen).decode(z).mean for seen in (x, other))
+    first, second = (model.conditioned(images).decode(z).mean for images in (x, relabelled))
     assert not torch.equal(first, second)
     assert torch.equal(first[x.labels == 0], first[x.labels == 0][:1].expand_as(first[x.labels == 0]))
 
 
-def test_the_right_label_is_worth_nats(model):
-    """The bound is on log p(x|y): with another's label an image is less likely."""
-    seen = evaluation_set(model, split(N))
-    wrong = Labelled(seen.images, (seen.labels + 1) % CLASSES)
-    gain = elbo_terms(model, seen).elbo - elbo_terms(model, wrong).elbo
+def test_the_bound_is_higher_with_the_right_label(model):
+    """The bound is on log p(x|y): with another label an image is less likely."""
+    images = evaluation_set(model, split(N))
+    wrong = Labelled(images.images, (images.labels + 1) % CLASSES)
+    gain = elbo_terms(model, images).elbo - elbo_terms(model, wrong).elbo
     assert gain.mean() > 5 * gain.std() / N**0.5
 
 
-def test_without_a_label_the_bound_is_on_the_image_alone(model):
+def test_without_labels_the_bound_is_on_the_image_alone(model):
     """A label drawn from p(y) makes a valid bound on log p(x) = log Σ p(y) p(x|y), and a loose one."""
-    seen = evaluation_set(model, split(N))
-    unlabelled, labelled = compute_elbo(model, seen.images, 10), compute_elbo(model, seen, 10)
+    images = evaluation_set(model, split(N))
+    unlabelled, labelled = compute_elbo(model, images.images, 10), compute_elbo(model, images, 10)
     assert unlabelled.mean < labelled.mean - 5 * (unlabelled.se + labelled.se)
 
 
@@ -90,19 +95,19 @@ def test_samples_of_a_class_are_nearest_to_that_class(model):
     assert right > 0.5  # chance is 0.1
 
 
-def test_labels_are_drawn_as_often_as_training_has_them():
+def test_labels_are_drawn_with_their_training_frequencies():
     model = conditional()
     few = split(N)
     few.labels[:] = 0
     few.labels[: N // 4] = 3
     start_from(model, few)
     torch.testing.assert_close(model.shares, torch.eye(CLASSES)[[3, 0]].T @ torch.tensor([0.25, 0.75]))
-    drawn = model._labels(torch.Size((4000,)))
+    drawn = model.draw_labels(torch.Size((4000,)))
     assert set(drawn.tolist()) == {0, 3}
     assert abs((drawn == 3).float().mean() - 0.25) < 5 * (0.25 * 0.75 / 4000) ** 0.5
 
 
-def test_one_label_is_for_all_and_a_wrong_one_is_named():
+def test_one_label_applies_to_all_samples_and_a_wrong_one_is_rejected():
     model = conditional().eval()
     torch.manual_seed(1)
     alike = model.sample(4, 7)
@@ -112,7 +117,7 @@ def test_one_label_is_for_all_and_a_wrong_one_is_named():
         model.sample(2, 10)
 
 
-def test_a_data_set_without_classes_is_refused():
+def test_a_data_set_without_classes_is_rejected():
     params = config(model={"name": "conditional"})
     with pytest.raises(VaelineError, match="needs a data set with labels"):
         MODELS.build(params.model, config=params, event_shape=SHAPE, classes=1)
@@ -131,9 +136,9 @@ def test_its_picture_has_a_row_for_each_class():
     assert class_samples(vae(), classes) == {}
 
 
-def test_augmentation_moves_the_images_and_leaves_the_labels():
-    told = training_set(conditional(), split(40))
+def test_augmentation_changes_images_and_not_labels():
+    labelled_set = training_set(conditional(), split(40))
     augment = Augmentation(config(augment_shift=2))
-    changed = augment(told, torch.Generator().manual_seed(0))
-    assert torch.equal(changed.labels, told.labels)
-    assert not torch.equal(changed.images, told.images)
+    changed = augment(labelled_set, Draws.of_seed(0, len(labelled_set)))
+    assert torch.equal(changed.labels, labelled_set.labels)
+    assert not torch.equal(changed.images, labelled_set.images)

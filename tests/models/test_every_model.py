@@ -11,7 +11,7 @@ from vaeline.models.networks.catalog import NETWORKS
 
 K, B = 3, 5
 EVERY = [(model, network) for model in MODELS for network in NETWORKS]
-CONTINUOUS = [name for name in MODELS if name != "vq"]  # for codes see test_vq.py
+CONTINUOUS = [name for name in MODELS if name != "vq"]  # codes are tested in test_vq.py
 
 
 def model(name: str, network: str, shape: tuple[int, int, int] = (1, 8, 8)):
@@ -22,14 +22,14 @@ def model(name: str, network: str, shape: tuple[int, int, int] = (1, 8, 8)):
 @pytest.mark.parametrize(("name", "network"), EVERY)
 def test_it_infers_k_draws_for_each_image(name, network, shape):
     x = torch.rand(B, *shape)
-    seen = model(name, network, shape).infer(x, K)
-    assert (seen.likelihood.batch_shape, seen.likelihood.event_shape) == ((K, B), shape)
-    for layer in seen.layers:
+    result = model(name, network, shape).infer(x, K)
+    assert (result.likelihood.batch_shape, result.likelihood.event_shape) == ((K, B), shape)
+    for layer in result.layers:
         assert layer.sample.shape == (K, B, *layer.posterior.event_shape)
         assert layer.posterior.batch_shape in ((B,), (K, B))
-    assert seen.distortion(x).shape == (K, B)
-    assert seen.log_weights(x).shape == (K, B)
-    assert len(seen.kl_terms()) == B
+    assert result.distortion(x).shape == (K, B)
+    assert result.log_weights(x).shape == (K, B)
+    assert len(result.kl_terms()) == B
 
 
 @pytest.mark.parametrize("name", list(MODELS))
@@ -38,14 +38,14 @@ def test_it_asks_for_the_same_noise_each_time_and_draws_from_that_alone(name):
     x = shown_to(built, B)
     state, (first, second) = torch.get_rng_state(), (RecordedNoise(), RecordedNoise())
     before = {key: value.clone() for key, value in built.state_dict().items()}
-    seen = built.infer(x, K, noise=first)
+    result = built.infer(x, K, noise=first)
     built.load_state_dict(before)
     again = built.infer(x, K, noise=second)
     assert torch.equal(torch.get_rng_state(), state)
     assert first.shapes == second.shapes
     assert all(shape[:2] in ((K, B), (1, B)) for shape in first.shapes)
-    for layer, other in zip(seen.layers, again.layers, strict=True):
-        assert torch.equal(layer.sample, other.sample)
+    for layer, repeated in zip(result.layers, again.layers, strict=True):
+        assert torch.equal(layer.sample, repeated.sample)
 
 
 @pytest.mark.parametrize("name", list(MODELS))
@@ -84,7 +84,9 @@ def test_the_loss_reaches_every_parameter(name, network):
 
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize(("name", "network"), EVERY)
-def test_in_eval_mode_a_seed_fixes_what_it_infers_whatever_the_rest_of_the_batch(name, network, batch_norm):
+def test_in_eval_mode_inference_depends_on_the_seed_and_not_on_the_rest_of_the_batch(
+    name, network, batch_norm
+):
     built = vae(model={"name": name}, network={"name": network, "batch_norm": batch_norm}).eval()
     x = shown_to(built, B)
     first, second = (_seeded(built, x) for _ in range(2))
@@ -95,9 +97,9 @@ def test_in_eval_mode_a_seed_fixes_what_it_infers_whatever_the_rest_of_the_batch
     assert all(torch.equal(before[key], value) for key, value in built.state_dict().items())
 
 
-def _of_images_alone(seen):
-    """Returns the layer whose posterior hangs on the image, and on nothing that was drawn."""
-    return next(layer for layer in seen.layers if len(layer.posterior.batch_shape) == 1)
+def _of_images_alone(result):
+    """Returns the layer whose posterior depends on the image and on no draw."""
+    return next(layer for layer in result.layers if len(layer.posterior.batch_shape) == 1)
 
 
 def _seeded(built, x: torch.Tensor) -> torch.Tensor:
@@ -106,16 +108,16 @@ def _seeded(built, x: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("name", "network"), EVERY)
-def test_its_images_draws_and_examples_are_not_mixed_up(name, network):
-    """p(x|z) of draw k and example b is what decoding that z alone gives: the layers that x hangs on."""
+def test_its_likelihood_keeps_draws_and_examples_apart(name, network):
+    """p(x|z) of draw k and example b is what decoding that z alone gives."""
     built = model(name, network).eval()
     x = shown_to(built, B)
-    seen = built.infer(x, K)
-    z = torch.cat([layer.sample for layer in seen.layers], -1)[..., : built.latent_dim]
+    result = built.infer(x, K)
+    z = torch.cat([layer.sample for layer in result.layers], -1)[..., : built.latent_dim]
     for k in range(K):
         for b in range(B):
             alone = built.conditioned(x[b : b + 1]).decode(z[k, b : b + 1]).mean[0]
-            torch.testing.assert_close(alone, seen.likelihood.mean[k, b], rtol=1e-4, atol=1e-6)
+            torch.testing.assert_close(alone, result.likelihood.mean[k, b], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", list(MODELS))
@@ -123,16 +125,16 @@ def test_its_images_draws_and_examples_are_not_mixed_up(name, network):
 def test_its_joint_density_is_that_of_the_layers_it_infers(name):
     built = model(name, "mlp").eval()
     x = shown_to(built, B)
-    seen = built.infer(x, K)
-    z = torch.cat([layer.sample for layer in seen.layers], -1)
+    result = built.infer(x, K)
+    z = torch.cat([layer.sample for layer in result.layers], -1)
     log_prior, likelihood = built.conditioned(x).joint(z)
     assert built.prior_sample((K, B)).shape == z.shape
-    torch.testing.assert_close(log_prior, sum(layer.prior.log_prob(layer.sample) for layer in seen.layers))
-    torch.testing.assert_close(likelihood.mean, seen.likelihood.mean)
+    torch.testing.assert_close(log_prior, sum(layer.prior.log_prob(layer.sample) for layer in result.layers))
+    torch.testing.assert_close(likelihood.mean, result.likelihood.mean)
 
 
 @pytest.mark.parametrize("name", CONTINUOUS)
-def test_what_it_draws_from_the_prior_has_the_density_that_it_says(name):
+def test_draws_from_its_prior_have_its_density(name):
     """Stein's identity: under p(z), E[∇ log p(z)] = 0 and E[z · ∇ log p(z)] = −1 in each dimension."""
     torch.manual_seed(0)
     built = model(name, "mlp").eval()
@@ -145,7 +147,7 @@ def test_what_it_draws_from_the_prior_has_the_density_that_it_says(name):
 
 @pytest.mark.parametrize(("name", "network"), EVERY)
 @pytest.mark.parametrize("output_bias", ["zero", "data_mean"])
-def test_its_decoder_starts_where_it_is_told_to(name, network, output_bias):
+def test_its_decoder_starts_at_the_mean_image_if_output_bias_is_data_mean(name, network, output_bias):
     """At the mean image, where its weights add nothing; clipped, since no logit makes a pixel 0 or 1."""
     built = vae(model={"name": name}, network={"name": network, "output_bias": output_bias}).eval()
     image = torch.full((1, 8, 8), 51) if network != "mlp" else torch.linspace(0, 255, 64).reshape(1, 8, 8)
@@ -160,13 +162,13 @@ def test_its_decoder_starts_where_it_is_told_to(name, network, output_bias):
 
 
 @pytest.mark.parametrize("name", list(MODELS))
-def test_its_active_units_are_told_layer_by_layer(name):
+def test_its_active_units_are_counted_layer_by_layer(name):
     built = model(name, "mlp").eval()
     images = evaluation_set(built, split(30))
-    seen = measure_latents(built, images)
-    assert seen.sizes == tuple(layer.sample.shape[-1] for layer in built.infer(shown_to(built, 2)).layers)
-    assert seen.mean.shape == (30, sum(seen.sizes))
-    told = activity(built, images)
-    by_layer = [int(units) for units in told["train_active_units_by_layer"].split("+")]
-    assert len(by_layer) == len(seen.sizes)
-    assert sum(by_layer) == told["train_active_units"]
+    measured = measure_latents(built, images)
+    assert measured.sizes == tuple(layer.sample.shape[-1] for layer in built.infer(shown_to(built, 2)).layers)
+    assert measured.mean.shape == (30, sum(measured.sizes))
+    active = activity(built, images)
+    by_layer = [int(units) for units in active["train_active_units_by_layer"].split("+")]
+    assert len(by_layer) == len(measured.sizes)
+    assert sum(by_layer) == active["train_active_units"]

@@ -35,7 +35,7 @@ def trained(posterior: str, prior: str):
 
 
 @pytest.mark.parametrize(("posterior", "prior"), COMBINED)
-def test_it_learns_and_its_bounds_are_in_order(posterior, prior):
+def test_each_combination_learns_and_its_bounds_are_in_order(posterior, prior):
     model, losses = trained(posterior, prior)
     assert losses[-1] < losses[0] - 1
     images = model.likelihood.evaluation_set(digits(100))

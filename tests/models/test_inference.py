@@ -19,31 +19,31 @@ def inference() -> Inference:
     return Inference(layers, Independent(Bernoulli(logits=torch.randn(K, B, 1, 2, 2)), 3))
 
 
-def test_the_kl_terms_of_all_layers_stand_side_by_side_averaged_over_draws():
-    seen = inference()
-    one, two = seen.layers
-    terms = seen.kl_terms()
+def test_kl_terms_of_all_layers_are_side_by_side_and_averaged_over_draws():
+    result = inference()
+    first, second = result.layers
+    terms = result.kl_terms()
     assert terms.shape == (B, 2 + 1)
-    torch.testing.assert_close(terms[:, :2].sum(1), kl_divergence(one.posterior, one.prior))
-    drawn = (two.posterior.log_prob(two.sample) - two.prior.log_prob(two.sample)).mean(0)
+    torch.testing.assert_close(terms[:, :2].sum(1), kl_divergence(first.posterior, first.prior))
+    drawn = (second.posterior.log_prob(second.sample) - second.prior.log_prob(second.sample)).mean(0)
     torch.testing.assert_close(terms[:, 2], drawn)
 
 
-def test_a_log_weight_is_the_joint_over_the_posterior():
-    seen = inference()
+def test_a_log_weight_is_the_log_ratio_of_joint_and_posterior():
+    result = inference()
     expected = torch.zeros(K, B, dtype=torch.float64)
     for k in range(K):
         for b in range(B):
-            joint = seen.likelihood.log_prob(X)[k, b].double()
-            for layer in seen.layers:
+            joint = result.likelihood.log_prob(X)[k, b].double()
+            for layer in result.layers:
                 joint += layer.prior.log_prob(layer.sample[k, b])
                 joint -= layer.posterior.log_prob(layer.sample)[k, b]
             expected[k, b] = joint
-    torch.testing.assert_close(seen.log_weights(X).double(), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(result.log_weights(X).double(), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_the_distortion_is_minus_log_likelihood():
-    seen = inference()
-    p = seen.likelihood.base_dist.probs
+def test_distortion_is_minus_the_log_likelihood():
+    result = inference()
+    p = result.likelihood.base_dist.probs
     expected = -torch.where(X.bool(), p, 1 - p).log().sum((-3, -2, -1))
-    torch.testing.assert_close(seen.distortion(X), expected)
+    torch.testing.assert_close(result.distortion(X), expected)

@@ -30,65 +30,67 @@ def test_each_next_layer_has_half_the_dimensions():
 def test_its_kl_terms_add_up_to_the_elbo(skip):
     torch.manual_seed(0)
     x = shown(1)
-    seen = model(skip).infer(x, DRAWS)
-    parts = [layer.kl_terms().expand(DRAWS, 1, -1).sum(-1) for layer in seen.layers]
-    difference = (-seen.distortion(x) - sum(parts) - seen.log_weights(x)).double().flatten()
+    result = model(skip).infer(x, DRAWS)
+    parts = [layer.kl_terms().expand(DRAWS, 1, -1).sum(-1) for layer in result.layers]
+    difference = (-result.distortion(x) - sum(parts) - result.log_weights(x)).double().flatten()
     assert difference.std() > 0.1  # else the closed forms would not differ from the draws
     assert abs(difference.mean()) < 4 * difference.std() / DRAWS**0.5
 
 
 @torch.no_grad()
-def test_a_layer_of_q_is_the_product_of_what_was_seen_and_of_p():
-    """log q − log (seen · p) is the same everywhere: its constant of normalisation."""
+def test_a_layer_of_q_is_the_product_of_evidence_and_p():
+    """log q − log (evidence · p) is the same everywhere: the constant of normalisation."""
     built, x = model(), shown(2)
     inference = built.infer(x)
     for level in (0, 1):
         layer = inference.layers[level]
-        seen = built.seen[level](built._upwards(x)[level])
+        evidence = built.seen[level](built.features(x)[level])
         z = 2 * torch.randn(50, *layer.sample.shape)
-        ratio = layer.posterior.log_prob(z) - seen.log_prob(z) - layer.prior.log_prob(z)
+        ratio = layer.posterior.log_prob(z) - evidence.log_prob(z) - layer.prior.log_prob(z)
         assert ratio.std(0).max() < 1e-3
 
 
-def moved(built, level: int, told: int) -> bool:
-    """Returns whether p(z_l|·) moves with z_told where all others stay; level 0 is the image."""
+def depends(built, level: int, above: int) -> bool:
+    """Returns whether p(z_level|·) depends on z_above, all others fixed; level 0 is the image."""
     z = torch.randn(built.sizes[0] + built.sizes[1] + built.sizes[2])
     parts = list(z.split(built.sizes))
-    seen = []
+    means = []
     for _ in range(2):
         whole = torch.cat(parts)
         if level == 0:
-            seen.append(built.joint(whole)[1].mean)
+            means.append(built.joint(whole)[1].mean)
         else:
-            found = {}
-            built._down(parts[-1], lambda i, p: found.update({i + 1: p.mean}) or parts[i])  # noqa: B023
-            seen.append(found[level])
-        parts[told - 1] = parts[told - 1] + 1
-    return not torch.equal(*seen)
+            of_level = {}
+            built.descend(parts[-1], lambda i, p: of_level.update({i + 1: p.mean}) or parts[i])  # noqa: B023
+            means.append(of_level[level])
+        parts[above - 1] = parts[above - 1] + 1
+    return not torch.equal(*means)
 
 
 @torch.no_grad()
 @SKIP
-def test_with_skips_every_layer_and_the_image_hang_on_all_above_and_else_on_the_next(skip):
+def test_with_skips_each_layer_depends_on_all_above_it_and_without_on_the_next(skip):
     built = model(skip)
-    hang = {(level, told) for level in range(3) for told in range(level + 1, 4) if moved(built, level, told)}
-    assert hang == {(0, 1), (1, 2), (2, 3)} | ({(0, 2), (0, 3), (1, 3)} if skip else set())
+    pairs = {(level, above) for level in range(3) for above in range(level + 1, 4)}
+    assert {pair for pair in pairs if depends(built, *pair)} == {(0, 1), (1, 2), (2, 3)} | (
+        {(0, 2), (0, 3), (1, 3)} if skip else set()
+    )
 
 
 @torch.no_grad()
 @SKIP
-def test_what_it_infers_is_what_its_joint_density_says_at_the_same_draws(skip):
+def test_its_joint_density_at_inferred_draws_is_that_of_its_layers(skip):
     built = model(skip)
-    seen = built.infer(shown(4), 3)
-    z = torch.cat([layer.sample for layer in seen.layers], dim=-1)
+    result = built.infer(shown(4), 3)
+    z = torch.cat([layer.sample for layer in result.layers], dim=-1)
     log_p, likelihood = built.joint(z)
-    torch.testing.assert_close(log_p, sum(layer.prior.log_prob(layer.sample) for layer in seen.layers))
-    torch.testing.assert_close(likelihood.mean, seen.likelihood.mean)
-    torch.testing.assert_close(built.decode(z[..., : built.latent_dim]).mean, seen.likelihood.mean)
+    torch.testing.assert_close(log_p, sum(layer.prior.log_prob(layer.sample) for layer in result.layers))
+    torch.testing.assert_close(likelihood.mean, result.likelihood.mean)
+    torch.testing.assert_close(built.decode(z[..., : built.latent_dim]).mean, result.likelihood.mean)
 
 
 @SKIP
-def test_what_it_draws_has_the_density_that_it_says(skip):
+def test_draws_from_its_prior_have_its_density(skip):
     """Stein's identity: under p(z), E[∇ log p(z)] = 0 and E[z · ∇ log p(z)] = −1 in each dimension."""
     built = model(skip)
     z = built.prior_sample((DRAWS,)).requires_grad_()
@@ -115,15 +117,15 @@ def test_the_loss_reaches_all_its_parameters(skip):
 
 
 @SKIP
-def test_its_traversals_are_of_the_layers_that_the_decoder_sees(skip):
-    """`latent_dim` counts what `decode` takes: z_1 … z_3 side by side with skips, else z_1."""
+def test_its_latent_dim_is_that_of_the_layers_that_the_decoder_takes(skip):
+    """z_1 … z_3 side by side with skips, else z_1."""
     built = model(skip)
     assert built.latent_dim == (10 if skip else 6)
     assert built.decode(torch.zeros(2, built.latent_dim)).mean.shape == (2, 1, 8, 8)
 
 
 @torch.no_grad()
-def test_where_the_image_says_nothing_q_is_p():
+def test_without_evidence_from_the_image_q_is_p():
     built = blinded(model())
     lower = built.infer(shown(3)).layers[:2]
     for layer in lower:
@@ -137,7 +139,7 @@ def test_where_the_image_says_nothing_q_is_p():
 
 
 def blinded(built):
-    """Returns the model with lower layers that say nothing of the image: q(z_l|·) is p(z_l|z_{l+1})."""
+    """Returns the model with lower layers that get no evidence from the image: q(z_l|·) is p(z_l|z_{l+1})."""
     for head in built.seen:
         torch.nn.init.zeros_(head.fc_log_var.weight)
         torch.nn.init.constant_(head.fc_log_var.bias, 20.0)
@@ -145,7 +147,7 @@ def blinded(built):
 
 
 def collapsed(built):
-    """Returns the model with a posterior that is the prior at every layer, wherever the layers above are."""
+    """Returns the model with a posterior that is the prior at every layer, whatever the layers above are."""
     for head in (built.posterior.fc_mu, built.posterior.fc_log_var):
         torch.nn.init.zeros_(head.weight)
         torch.nn.init.zeros_(head.bias)
@@ -153,28 +155,28 @@ def collapsed(built):
 
 
 def test_a_collapsed_ladder_has_no_active_unit():
-    """Though p(z_l|z_{l+1}) hangs on a draw, which at one draw looks active."""
+    """Though p(z_l|z_{l+1}) depends on a draw, which for one draw looks active."""
     built = collapsed(model())
-    seen = measure_latents(built, digits(300))
-    one = built.infer(shown(300)).layers[0].posterior.mean
-    assert (one.var((0, 1)) > 0.01).all()
-    assert seen.active_units_by_layer == (0, 0, 0)
-    assert seen.kl.abs().max() < 1e-3
+    latents = measure_latents(built, digits(300))
+    means = built.infer(shown(300)).layers[0].posterior.mean
+    assert (means.var((0, 1)) > 0.01).all()
+    assert latents.active_units_by_layer == (0, 0, 0)
+    assert latents.kl.abs().max() < 1e-3
 
 
-def test_what_a_layer_says_of_the_image_is_counted_at_its_layer():
-    """Four dimensions of z_1 are told by the image, and the other two by the layers above alone."""
+def test_units_that_depend_on_the_image_are_counted_at_their_layer():
+    """Four dimensions of z_1 depend on the image, and the other two on the layers above only."""
     built = collapsed(model())
     with torch.no_grad():
         torch.nn.init.normal_(built.seen[0].fc_mu.weight)
         built.seen[0].fc_log_var.bias[:4] = -10.0
-    seen = measure_latents(built, digits(300))
-    assert seen.active_units.tolist() == [True] * 4 + [False] * 6
-    assert seen.active_units_by_layer == (4, 0, 0)
+    latents = measure_latents(built, digits(300))
+    assert latents.active_units.tolist() == [True] * 4 + [False] * 6
+    assert latents.active_units_by_layer == (4, 0, 0)
 
 
-def test_what_the_top_says_is_seen_in_the_layers_below_it():
-    """The image reaches z_3 alone: the means of z_2 and z_1 follow it through p, less those of no weight."""
+def test_activity_of_the_top_layer_reaches_the_layers_below_it():
+    """The image reaches z_3 only: the means of z_2 and z_1 follow it through p, except those of no weight."""
     built = collapsed(model())
     with torch.no_grad():
         torch.nn.init.normal_(built.posterior.fc_mu.weight, std=5.0)

@@ -24,11 +24,11 @@ def gap(closed_form: bool) -> tuple[float, float]:
     """The ELBO by its terms less the mean log weight, and the standard error of that difference."""
     torch.manual_seed(0)
     x = shown(1)
-    seen = model().infer(x, DRAWS)
-    first = replace(seen.layers[0], closed_form=closed_form)
-    parts = [layer.kl_terms().expand(DRAWS, 1, -1).sum(-1) for layer in (first, seen.layers[1])]
-    by_terms = -seen.distortion(x) - sum(parts)
-    difference = (by_terms - seen.log_weights(x)).double().flatten()
+    result = model().infer(x, DRAWS)
+    first = replace(result.layers[0], closed_form=closed_form)
+    parts = [layer.kl_terms().expand(DRAWS, 1, -1).sum(-1) for layer in (first, result.layers[1])]
+    by_terms = -result.distortion(x) - sum(parts)
+    difference = (by_terms - result.log_weights(x)).double().flatten()
     return difference.mean().item(), difference.std().item() / DRAWS**0.5
 
 
@@ -37,21 +37,21 @@ def test_its_kl_terms_add_up_to_the_elbo():
     assert abs(difference) < 4 * error
 
 
-def test_a_closed_form_for_the_first_layer_would_not():
+def test_a_closed_form_for_the_first_layer_does_not_add_up_to_the_elbo():
     """z₂ was drawn from z₁: E[log q(z₁|x) − log p(z₁|z₂)] is not the mean of KL(q(z₁|x) ‖ p(z₁|z₂))."""
     difference, error = gap(closed_form=True)
     assert abs(difference) > 8 * error
 
 
-def test_its_layers_are_those_of_the_joint():
+def test_its_layers_have_the_densities_of_its_networks():
     built = model()
-    seen = built.infer(shown(2), 3)
-    assert isinstance(seen, Inference)
-    z1, z2 = (layer.sample for layer in seen.layers)
+    result = built.infer(shown(2), 3)
+    assert isinstance(result, Inference)
+    z1, z2 = (layer.sample for layer in result.layers)
     assert (z1.shape, z2.shape) == ((3, 2, built.latent_dim), (3, 2, 2))
     again = built.conditional(built.downwards(z2[1, 1][None])).log_prob(z1[1, 1])
-    torch.testing.assert_close(seen.layers[0].prior.log_prob(z1)[1, 1], again[0])
-    torch.testing.assert_close(seen.layers[1].prior.log_prob(z2), built.prior().log_prob(z2))
+    torch.testing.assert_close(result.layers[0].prior.log_prob(z1)[1, 1], again[0])
+    torch.testing.assert_close(result.layers[1].prior.log_prob(z2), built.prior().log_prob(z2))
 
 
 def test_its_samples_go_through_both_layers():
@@ -65,14 +65,14 @@ def test_its_samples_go_through_both_layers():
         assert sample == pytest.approx(expected.detach(), abs=1e-3)
 
 
-@pytest.mark.parametrize(("told", "active"), [([], (0, 0)), ([0], (1, 2)), ([0, 1, 2], (3, 2))])
-def test_its_second_layer_is_active_where_it_hangs_on_what_the_first_says(told, active):
-    """z₂ follows z₁ in every case, and so at one draw moves even where z₁ is noise."""
+@pytest.mark.parametrize(("informed", "active"), [([], (0, 0)), ([0], (1, 2)), ([0, 1, 2], (3, 2))])
+def test_its_second_layer_is_active_only_where_z1_depends_on_the_image(informed, active):
+    """z₂ follows z₁ in every case, so that for one draw it varies even where z₁ is noise."""
     built = model()
     for head in (built.posterior.fc_mu, built.posterior.fc_log_var):
         torch.nn.init.zeros_(head.weight)
         torch.nn.init.zeros_(head.bias)
     with torch.no_grad():
-        built.posterior.fc_mu.weight[told] = torch.randn(len(told), built.posterior.fc_mu.in_features)
+        built.posterior.fc_mu.weight[informed] = torch.randn(len(informed), built.posterior.fc_mu.in_features)
     assert (built.infer(shown(300)).layers[1].posterior.mean.var((0, 1)) > 0.1).all()
     assert measure_latents(built, digits(300)).active_units_by_layer == active

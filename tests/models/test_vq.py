@@ -36,13 +36,13 @@ def objective(**section):
 
 
 def every(built) -> torch.Tensor:
-    """The z of all codes, [codes^positions, latent_dim]."""
+    """Returns the z of all combinations of codes, [codes^positions, latent_dim]."""
     table = built.prior().table
     positions = built.prior().positions
     return table[torch.cartesian_prod(*[torch.arange(len(table))] * positions)].flatten(1)
 
 
-def test_the_bound_is_below_the_evidence_which_is_a_sum_over_all_codes():
+def test_the_bound_is_below_the_evidence_summed_over_all_codes():
     built, _ = trained(epochs=10, learning_rate=1e-2, **TINY)
     images = digits(40) // 128 * 255
     with torch.no_grad():
@@ -57,7 +57,7 @@ def compare(built, images):
     evidence = joint.logsumexp(0)
     bound = elbo_terms(built, images).elbo
     assert (bound < evidence).all()
-    # What is lost is the share of all codes but the encoder's.
+    # The difference is the probability of all codes but the encoder's.
     own = built.infer(x).layers[0].sample[0]
     chosen = (z.unsqueeze(1) == own).all(-1).int().argmax(0)
     torch.testing.assert_close(bound, joint.gather(0, chosen[None])[0], rtol=1e-4, atol=1e-4)
@@ -66,7 +66,7 @@ def compare(built, images):
 
 
 @torch.no_grad()
-def test_a_prior_that_has_learned_nothing_costs_the_logarithm_of_the_codes():
+def test_the_rate_under_a_uniform_prior_is_the_logarithm_of_the_number_of_codes():
     built, images = model(codes=5).eval(), digits(20)
     torch.nn.init.zeros_(built.prior.network.head[-1].weight)
     rate = elbo_terms(built, images).rate
@@ -74,7 +74,7 @@ def test_a_prior_that_has_learned_nothing_costs_the_logarithm_of_the_codes():
 
 
 @torch.no_grad()
-def test_a_code_hangs_on_all_codes_before_it_and_on_no_other():
+def test_a_code_depends_on_all_codes_before_it_and_on_no_other():
     for side, layers in ((2, 3), (4, 3), (5, 1)):
         prior = model(side=side, prior_layers=layers).eval().prior
         torch.manual_seed(1)
@@ -87,47 +87,47 @@ def test_a_code_hangs_on_all_codes_before_it_and_on_no_other():
             assert moved.tolist() == [j > i for j in range(side**2)]
 
 
-def test_training_is_by_the_gradient_of_the_papers_loss():
-    """−log p(x|z) straight through, the commitment loss, and −log p(c) for the prior alone."""
+def test_its_gradient_is_that_of_the_loss_in_the_paper():
+    """−log p(x|z) straight through, the commitment loss, and −log p(c) for the prior only."""
     built, x, beta = model(commitment=0.4), shown(20), 0.7
     with torch.no_grad():
         table = built.prior().table.clone()
-    seen = built.vectors(x)
-    codes, _ = nearest_codes(seen, table)
-    straight = seen + (table[codes] - seen).detach()
+    encoded = built.vectors(x)
+    codes, _ = nearest_codes(encoded, table)
+    straight = encoded + (table[codes] - encoded).detach()
     loss = -built.decode(straight.flatten(1)).log_prob(x).mean()
-    loss = loss + beta * 0.4 * (seen - table[codes]).square().sum((1, 2)).mean()
+    loss = loss + beta * 0.4 * (encoded - table[codes]).square().sum((1, 2)).mean()
     log_p = built.prior.logits(codes.flatten(1)).log_softmax(-1).gather(-1, codes.flatten(1).unsqueeze(-1))
     loss = loss - beta * log_p.sum() / len(x)
     expected = torch.autograd.grad(loss, list(built.parameters()))
-    found = torch.autograd.grad(objective()(built, x, beta).loss, list(built.parameters()))
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    gradients = torch.autograd.grad(objective()(built, x, beta).loss, list(built.parameters()))
+    torch.testing.assert_close(gradients, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_neither_commitment_nor_mode_changes_what_is_reported():
-    x, seen = shown(20), []
+def test_commitment_changes_no_reported_value():
+    x, losses = shown(20), []
     for commitment in (0.0, 5.0):
         built = model(commitment=commitment)
-        seen.append(objective()(built, x, 1.0))
-    assert torch.equal(seen[0].kl, seen[1].kl)
-    assert torch.equal(seen[0].loss, seen[1].loss)
-    torch.testing.assert_close(seen[0].loss, (seen[0].distortion + seen[0].kl.sum(1)).mean())
+        losses.append(objective()(built, x, 1.0))
+    assert torch.equal(losses[0].kl, losses[1].kl)
+    assert torch.equal(losses[0].loss, losses[1].loss)
+    torch.testing.assert_close(losses[0].loss, (losses[0].distortion + losses[0].kl.sum(1)).mean())
 
 
-def test_the_codebook_follows_in_training_alone_after_the_batch_was_coded():
+def test_the_codebook_follows_in_training_only_after_the_batch_was_coded():
     built, x = model(), shown(30)
     before = built.prior().table.clone()
-    seen, codes = built.vectors(x), nearest_codes(built.vectors(x), before)[0]
+    encoded, codes = built.vectors(x), nearest_codes(built.vectors(x), before)[0]
     built.eval().infer(x)
     assert torch.equal(built.prior().table, before)
     z = built.train().infer(x).layers[0].sample[0]
     assert torch.equal(z, before[codes].flatten(1))
     share = 0.99 / 3 + 0.01 * (codes == 1).float().mean()
-    total = 0.99 * before[1] / 3 + 0.01 * seen[codes == 1].sum(0) / codes.numel()
+    total = 0.99 * before[1] / 3 + 0.01 * encoded[codes == 1].sum(0) / codes.numel()
     torch.testing.assert_close(built.prior().table[1], total / share)
 
 
-def test_a_skipped_update_leaves_the_codebook():
+def test_a_skipped_update_leaves_the_codebook_unchanged():
     params = config(model={"name": "vq"})
     built = vae(**params.to_dict())
     gradients = Gradients(built, failing(0), params)
@@ -138,33 +138,33 @@ def test_a_skipped_update_leaves_the_codebook():
         assert all(same) == failed
 
 
-def test_it_starts_at_what_the_encoder_says_of_training_images():
+def test_its_codebook_starts_at_vectors_of_training_images():
     built = model(codes=8)
     start_from(built, split(50))
-    seen = built.vectors(torch.from_numpy(split(50).evenly_spaced(50))).flatten(0, 1)
-    assert nearest_codes(built.prior().table, seen)[1].max() < 1e-5
+    encoded = built.vectors(torch.from_numpy(split(50).evenly_spaced(50))).flatten(0, 1)
+    assert nearest_codes(built.prior().table, encoded)[1].max() < 1e-5
 
 
-def test_the_prior_learns_which_codes_there_are_and_their_use_is_told():
+def test_its_prior_learns_the_codes_and_their_use_is_measured():
     built, records = trained(epochs=20, learning_rate=3e-3)
     rates = [record.valid_kl for record in records]
     assert rates[-1] < 0.8 * 16 * math.log(64)
     assert records[-1].valid_elbo > records[0].valid_elbo + 10
-    seen = measure_latents(built, digits(200))
-    told = built.measures(seen.mean)
-    codes = nearest_codes(seen.mean.unflatten(1, (16, 8)), built.prior().table)[0]
-    assert told["codes"] == 64
-    assert told["codes_used"] == pytest.approx(len(codes.unique()) / 64)
-    assert 10 < told["code_perplexity"] <= len(codes.unique())
+    means = measure_latents(built, digits(200)).mean
+    measures = built.measures(means)
+    codes = nearest_codes(means.unflatten(1, (16, 8)), built.prior().table)[0]
+    assert measures["codes"] == 64
+    assert measures["codes_used"] == pytest.approx(len(codes.unique()) / 64)
+    assert 10 < measures["code_perplexity"] <= len(codes.unique())
 
 
-def test_in_bfloat16_codes_are_those_of_the_vectors_in_full():
+def test_in_bfloat16_codes_are_those_of_float32_vectors():
     built, x = model(codes=40).eval(), shown(30)
     with torch.autocast("cpu", torch.bfloat16):
         loss = objective()(built, x, 1.0).loss
-        seen, (layer,) = built.vectors(x), built.infer(x).layers
+        encoded, (layer,) = built.vectors(x), built.infer(x).layers
     assert torch.isfinite(loss)
-    codes = nearest_codes(seen, built.prior().table)[0]
+    codes = nearest_codes(encoded, built.prior().table)[0]
     assert torch.equal(layer.sample[0], built.prior().table[codes].flatten(1))
     vectors = torch.randn(200, 2)  # away from any encoder
     with torch.autocast("cpu", torch.bfloat16):
@@ -203,12 +203,12 @@ def test_objectives_that_need_no_density_train_it(section):
         ({"name": "iwae", "iwae": {"estimator": "dreg"}}, "need a Gaussian posterior"),
     ],
 )
-def test_objectives_that_need_gaussians_refuse_it_in_one_line(section, reason):
+def test_objectives_that_need_gaussians_reject_it(section, reason):
     with pytest.raises(VaelineError, match=reason):
         objective(**section)(model(), shown(6), 1.0)
 
 
-def test_what_has_no_meaning_for_codes_is_refused_in_one_line():
+def test_params_that_have_no_meaning_for_codes_are_rejected():
     with pytest.raises(VaelineError, match="ais_images: 0"):
         annealed_importance_sampling(model().eval(), digits(3), 2)
     for section in ("posterior", "prior"):

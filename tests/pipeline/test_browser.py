@@ -1,4 +1,4 @@
-"""What a person sees: the report's page and the MLflow UI, in a Chromium without a window."""
+"""The report's page and the MLflow UI in headless Chromium."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.browser import MISSING, QUIET, Visit, chromium, installed, ui, visit
 from vaeline.core.files import read_json
-from vaeline.reporting import summary as report
+from vaeline.reporting.summary import numeric_metrics, stage_pictures
 from vaeline.tracking.completion import complete_run
 from vaeline.tracking.runs.content import RunContent
 from vaeline.tracking.runs.naming import part_tags
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.pipeline, pytest.mark.browser]
 
 LAPTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 3, "is_mobile": True}
-# `decode` fails for a picture that is broken, and fetches one that would be loaded when it is scrolled to.
+# `decode` fails for a broken picture, and loads one that is not in view yet.
 WIDTHS = """Promise.all([...document.images].map(
     (image) => { image.loading = "eager"; return image.decode().then(() => image.naturalWidth) }
 ))"""
@@ -32,15 +32,15 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("screen", [LAPTOP, PHONE], ids=["laptop", "phone"])
-def test_the_report_shows_all_its_pictures_and_asks_for_nothing(reproduced, browser, screen):
+def test_report_shows_its_pictures_and_requests_nothing(reproduced, browser, screen):
     path = reproduced.root / "outputs/report/report.html"
-    with visit(browser, path.as_uri(), **screen) as seen:
-        widths = seen.page.evaluate(WIDTHS)
-        wide, page = seen.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-    assert len(widths) >= len(report.stage_pictures(reproduced.root / "outputs"))
+    with visit(browser, path.as_uri(), **screen) as visited:
+        widths = visited.page.evaluate(WIDTHS)
+        wide, page = visited.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert len(widths) >= len(stage_pictures(reproduced.root / "outputs"))
     assert min(widths) > 0
-    assert seen.errors == []
-    assert [url for url in seen.requests if not url.startswith("data:")] == [path.as_uri()]
+    assert visited.errors == []
+    assert [url for url in visited.requests if not url.startswith("data:")] == [path.as_uri()]
     assert wide <= page == screen["viewport"]["width"]
 
 
@@ -50,7 +50,7 @@ OTHERS = ("vae_digits", "vae_sprites")
 
 @pytest.fixture(scope="module")
 def addresses(browser, reproduced, tmp_path_factory) -> Iterator[dict[str, str]]:
-    """The UI on a store of three experiments, the last of which has runs of three experiments of DVC."""
+    """The UI on a store of three MLflow experiments, one with the runs of three DVC experiments."""
     root = tmp_path_factory.mktemp("store")
     summary = read_json(reproduced.root / "outputs/report/summary.json")
     tags = part_tags(summary["params"])
@@ -60,37 +60,38 @@ def addresses(browser, reproduced, tmp_path_factory) -> Iterator[dict[str, str]]
         for experiment in OTHERS:
             assert complete_run(experiment, "0" * 32, RunContent("baseline", {}, {}))
         for i, (name, changes) in enumerate(RUNS.items()):
-            row = RunContent(
+            content = RunContent(
                 name,
                 summary["params"] | changes,
                 tags | {"dvc.experiment": f"experiment-{i}"},
-                metrics={key: value - i for key, value in report.numbers(summary["metrics"]).items()},
-                pictures=report.stage_pictures(reproduced.root / "outputs"),
+                metrics={key: value - i for key, value in numeric_metrics(summary["metrics"]).items()},
+                pictures=stage_pictures(reproduced.root / "outputs"),
             )
-            assert complete_run("vae_mnist", f"{i}" * 32, row)
+            assert complete_run("vae_mnist", f"{i}" * 32, content)
     with ui(root) as printed:
         yield printed
 
 
-def test_the_ui_shows_runs_by_what_differs_in_its_table(browser, addresses):
-    with visit(browser, addresses["Runs"], QUIET, **LAPTOP) as seen:
+def test_table_shows_runs_by_their_changes(browser, addresses):
+    with visit(browser, addresses["Runs"], QUIET, **LAPTOP) as visited:
         for name in RUNS:
-            seen.page.get_by_role("link", name=name, exact=True).wait_for()
-        assert seen.page.get_by_text("3 matching runs").count()
-        seen.page.get_by_role("link", name="Experiments").first.click()
+            visited.page.get_by_role("link", name=name, exact=True).wait_for()
+        assert visited.page.get_by_text("3 matching runs").count()
+        visited.page.get_by_role("link", name="Experiments").first.click()
         for name in (*OTHERS, "vae_mnist"):
-            seen.page.get_by_role("link", name=name, exact=True).first.wait_for()
-    only_here(seen, addresses["Runs"])
+            visited.page.get_by_role("link", name=name, exact=True).first.wait_for()
+    requests_only(visited, addresses["Runs"])
 
 
-def test_the_ui_shows_runs_side_by_side(browser, addresses):
-    with visit(browser, addresses["Compare"], QUIET, **LAPTOP) as seen:
-        seen.page.get_by_text("Comparing 3 Runs from 1 Experiment").wait_for()
-        for shown in (*RUNS, "prior.name", "diagnose/active_dims"):
-            seen.page.get_by_text(shown, exact=True).last.wait_for()
-    only_here(seen, addresses["Compare"])
+def test_comparison_shows_runs_side_by_side(browser, addresses):
+    with visit(browser, addresses["Compare"], QUIET, **LAPTOP) as visited:
+        visited.page.get_by_text("Comparing 3 Runs from 1 Experiment").wait_for()
+        for text in (*RUNS, "prior.name", "diagnose/active_dims"):
+            visited.page.get_by_text(text, exact=True).last.wait_for()
+    requests_only(visited, addresses["Compare"])
 
 
-def only_here(seen: Visit, address: str) -> None:
-    asked = {urlparse(url).netloc for url in seen.requests if not url.startswith(("data:", "blob:"))}
-    assert asked == {urlparse(address).netloc}
+def requests_only(visited: Visit, address: str) -> None:
+    """Checks that the page requested nothing but its own server."""
+    hosts = {urlparse(url).netloc for url in visited.requests if not url.startswith(("data:", "blob:"))}
+    assert hosts == {urlparse(address).netloc}

@@ -128,27 +128,26 @@ def test_a_bad_value_is_one_line_and_harms_nothing(reproduced):
 
 @pytest.fixture(scope="module")
 def swept(reproduced):
-    """β = 1 is what is committed, β = 4 runs in a copy of the repository, and 1e38 breaks its check."""
+    """β = 1 is committed, β = 4 runs in a copy of the repository, and 1e38 fails its check."""
     before = {run.info.run_id: run.data.to_dictionary() for run in reproduced.runs()}
-    done = reproduced.run(
-        sys.executable,
-        "-m",
-        "vaeline.experiments.studies.frontier",
-        ok=False,
-        PYTHONPATH="src",
-        BETA="4 1 1e38",
-    )
+    done = reproduced.run("vaeline", "frontier", "--beta", "4,1,1e38", ok=False, PYTHONPATH="src")
     yield SimpleNamespace(before=before, done=done)
-    shutil.rmtree(reproduced.root / "docs")
+    for folder in ("results", "pictures"):
+        shutil.rmtree(reproduced.root / "docs" / folder)
 
 
-def test_a_frontier_runs_what_is_missing_and_tabulates_what_is_there(reproduced, swept, monkeypatch):
+def test_frontier_runs_the_missing_experiments_and_tabulates_all(reproduced, swept, monkeypatch):
     assert swept.done.returncode == 1
     assert "Traceback" not in swept.done.stderr
-    assert swept.done.stderr.splitlines()[-1] == "frontier: 1 failed, see above; the table has the others"
+    assert swept.done.stderr.splitlines()[-1] == (
+        "vaeline frontier: 1 failed, see above; the table has the others"
+    )
     assert "beta=4: done" in swept.done.stderr
     assert "- beta = 1e+38: beta=1e38 failed: " in swept.done.stdout
-    assert reproduced.run("git", "status", "--porcelain").stdout.split() == ["??", "docs/"]
+    assert reproduced.run("git", "status", "--porcelain").stdout.splitlines() == [
+        "?? docs/pictures/",
+        "?? docs/results/",
+    ]
 
     table = pd.read_csv(reproduced.root / "docs/results/frontier.csv").set_index("beta")
     assert table["experiment"].to_dict() == {1.0: "HEAD", 4.0: "beta=4"}
@@ -159,8 +158,8 @@ def test_a_frontier_runs_what_is_missing_and_tabulates_what_is_there(reproduced,
     assert (reproduced.root / "docs/pictures/frontier.png").is_file()
 
     monkeypatch.chdir(reproduced.root)
-    monkeypatch.setattr(sweep, "started", None)  # nothing is left to run
-    again = sweep.sweep("beta", ["1", "4"], [], "make frontier").table
+    monkeypatch.setattr(sweep, "running_experiment", None)  # nothing is left to run
+    again = sweep.sweep({"beta": ["1", "4"]}, [], "vaeline frontier").table
     pd.testing.assert_frame_equal(again.set_index("beta"), table)
 
 

@@ -1,17 +1,16 @@
-"""A preset as a person runs it: `python -m vaeline.experiments.presets NAME`, on real digits."""
+"""A preset as a person runs it: `vaeline preset NAME`, on real digits."""
 
 import json
-import sys
 
 import pytest
 
 from vaeline.core.errors import VaelineError
 from vaeline.evaluation.estimators.estimate import estimate_text
-from vaeline.experiments import presets
+from vaeline.experiments.preset_runs import run_preset
 
 pytestmark = pytest.mark.pipeline
 
-# Its training is the one that is there.
+# Its training is the one that has run.
 TINY = """\
 data: {name: digits}
 shuffle: true
@@ -27,9 +26,9 @@ def with_preset(reproduced):
     return reproduced
 
 
-def test_a_preset_leaves_its_verdict_in_a_record_and_in_mlflow(with_preset):
+def test_preset_leaves_its_verdict_in_a_record_and_in_mlflow(with_preset):
     params = (with_preset.root / "params.yaml").read_bytes()
-    done = with_preset.run(sys.executable, "-m", "vaeline.experiments.presets", "tiny", PYTHONPATH="src")
+    done = with_preset.run("vaeline", "preset", "tiny", PYTHONPATH="src")
     log = (with_preset.root / ".scratch/experiments/tiny.log").read_text()
     assert with_preset.stages_run(log) == ["evaluate", "report", "gate"]
     record = json.loads((with_preset.root / "docs/results/records/tiny.json").read_text())
@@ -49,11 +48,11 @@ def test_a_preset_leaves_its_verdict_in_a_record_and_in_mlflow(with_preset):
     assert (with_preset.root / "params.yaml").read_bytes() == params
 
 
-def test_a_preset_needs_committed_code(with_preset, monkeypatch):
+def test_preset_needs_committed_code(with_preset, monkeypatch):
     path = with_preset.root / "stages" / "evaluate.py"
     text = path.read_text()
     path.write_text(text + "\n")
     monkeypatch.chdir(with_preset.root)
     with pytest.raises(VaelineError, match=r"^commit stages/evaluate\.py first"):
-        presets.run_preset("tiny")
+        run_preset("tiny")
     path.write_text(text)

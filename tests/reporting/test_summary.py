@@ -11,7 +11,7 @@ METRICS = {
     "diagnose/latent_dims": 20,
 }  # fmt: skip
 
-FOUND = [
+FINDINGS = [
     Finding(
         "holes",
         "Holes in the latent space",
@@ -26,29 +26,29 @@ FOUND = [
 ]
 
 
-def test_every_stages_metrics_are_gathered_under_its_name(tmp_path):
+def test_metrics_are_gathered_under_the_name_of_their_stage(tmp_path):
     for i, stage in enumerate(MEASURED_STAGES):
         write_json(tmp_path / stage / "metrics.json", {"value": i, "word": stage})
-    metrics = summary.gather(tmp_path)
+    metrics = summary.gather_metrics(tmp_path)
     assert metrics["train/value"] == MEASURED_STAGES.index("train")
     assert metrics["fid/word"] == "fid"
     assert len(metrics) == 2 * len(MEASURED_STAGES)
 
 
-def test_numbers_and_words_part_the_metrics():
-    assert summary.words(METRICS) == {"fid/fid_skipped": "no weights here"}
-    assert summary.numbers(METRICS) | summary.words(METRICS) == METRICS
+def test_metrics_are_numbers_or_text():
+    assert summary.text_metrics(METRICS) == {"fid/fid_skipped": "no weights here"}
+    assert summary.numeric_metrics(METRICS) | summary.text_metrics(METRICS) == METRICS
 
 
-def test_a_verdict_stands_beside_the_published_number():
+def test_verdict_is_beside_the_published_number():
     metrics = {"evaluate/nll_minus_target": -0.123, "evaluate/target_nll": 86.76, "evaluate/verdict": "pass"}
-    assert summary.headline_rows(metrics) == ["| NLL less the published 86.76: pass | -0.123 |"]
+    assert summary.headline_table(metrics)[2:] == ["| NLL minus the published 86.76: pass | -0.123 |"]
 
 
-def test_the_summary_shows_headlines_and_every_metric():
+def test_summary_has_headlines_and_every_metric():
     params = {"beta": 4.0, "prior": {"name": "flow"}}
     lines = summary.summary_markdown(
-        METRICS, params, "beta=4", FOUND, ["plots/samples.png"], "epoch 1: fine\n"
+        METRICS, params, "beta=4", FINDINGS, ["plots/samples.png"], "epoch 1: fine\n"
     ).splitlines()
     assert "Params that differ from the committed ones: beta=4" in lines
     assert "| ELBO, test (nats) | -98.77 ± 0.46 |" in lines
@@ -59,25 +59,25 @@ def test_the_summary_shows_headlines_and_every_metric():
     assert not [line for line in lines if line.startswith("| Fréchet distance, Inception")]
     for name, value in METRICS.items():
         assert f"| {name} | {value} |" in lines
-    nothing = summary.summary_markdown({}, {}, "", [], [], "").splitlines()
-    assert "Params that differ from the committed ones: none" in nothing
+    empty = summary.summary_markdown({}, {}, "", [], [], "").splitlines()
+    assert "Params that differ from the committed ones: none" in empty
 
 
-def test_the_summary_has_the_findings_above_the_figures():
-    text = summary.summary_markdown(METRICS, {}, "", FOUND, [], "")
-    said = [
+def test_findings_are_above_the_figures():
+    text = summary.summary_markdown(METRICS, {}, "", FINDINGS, [], "")
+    parts = [
         "Holes in the latent space (98% sure)",
         "- Holes in the latent space: few are covered",
         "likely cause: the KL weighs too little",
         "dvc exp run -S beta=1",
         "| Active units of 20 | 17 |",
     ]
-    places = [text.index(part) for part in said]
+    places = [text.index(part) for part in parts]
     assert places == sorted(places)
 
 
-def test_the_files_of_a_run_have_their_folders(tmp_path):
-    made = {
+def test_artifacts_have_their_folders(tmp_path):
+    folders = {
         "train/checkpoints/best.pt": "checkpoints",
         "train/checkpoints/last.pt": "checkpoints",
         "train/history.csv": "tables/train",
@@ -86,17 +86,15 @@ def test_the_files_of_a_run_have_their_folders(tmp_path):
         "report/summary.md": "report",
     }
     for name in (
-        *made,
+        *folders,
         "train/checkpoints/epoch_0010.pt",
         "train/metrics.json",
         "fid_reference/features/x.npy",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
-    found = {
-        str(Path(path).relative_to(tmp_path)): folder for path, folder in summary.artifacts(tmp_path).items()
-    }
-    assert found == made
+    artifacts = summary.run_artifacts(tmp_path)
+    assert {str(Path(path).relative_to(tmp_path)): folder for path, folder in artifacts.items()} == folders
 
 
 def test_pictures_are_named_by_stage_and_file(tmp_path):
@@ -107,7 +105,7 @@ def test_pictures_are_named_by_stage_and_file(tmp_path):
     }
 
 
-def test_the_pictures_of_all_stages_are_copied_and_a_second_time_the_same(tmp_path):
+def test_pictures_of_all_stages_are_copied_once(tmp_path):
     for name in ("evaluate/plots/b.png", "diagnose/plots/z.png", "diagnose/plots/a.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)

@@ -8,10 +8,10 @@ from vaeline.diagnosis.finding import Finding, save_findings
 
 
 def finding(name, level, command=""):
-    return Finding(name, name.title(), level, 0.99, f"{name} is seen", (), command=command)
+    return Finding(name, name.title(), level, 0.99, f"{name} is measured", (), command=command)
 
 
-FOUND = [
+FINDINGS = [
     finding("holes", "problem", "dvc exp run -S beta=1"),
     finding("overfitting", "problem", "dvc exp run -S augment_shift=1"),
     finding("underfitting", "information"),
@@ -20,19 +20,19 @@ FOUND = [
 
 
 @pytest.fixture
-def found(tmp_path, monkeypatch):
+def findings(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    save_findings(gate.FINDINGS, FOUND)
+    save_findings(gate.FINDINGS, FINDINGS)
 
 
 @pytest.mark.parametrize("named", [[], ["underfitting"], ["unstable_training", "blurry_reconstructions"]])
-def test_what_is_not_named_or_no_problem_passes(found, capsys, named):
+def test_finding_that_is_not_gated_or_no_problem_passes(findings, capsys, named):
     gate.main(StageParams({"gate": named}))
-    assert capsys.readouterr().out.strip() == f"passed: {', '.join(named) or 'nothing is gated'}"
+    assert capsys.readouterr().out.strip() == f"passed: {', '.join(named) or 'no finding is gated'}"
 
 
 @pytest.mark.parametrize(
-    ("named", "held"),
+    ("named", "failed"),
     [
         (["holes"], ["holes"]),
         (["underfitting", "overfitting"], ["overfitting"]),
@@ -40,17 +40,17 @@ def test_what_is_not_named_or_no_problem_passes(found, capsys, named):
         (["all", "holes"], ["holes", "overfitting"]),
     ],
 )
-def test_a_problem_that_is_named_fails_in_one_line_with_its_cure(found, named, held):
+def test_gated_problem_fails_in_one_line_with_its_remedy(findings, named, failed):
     with pytest.raises(VaelineError) as caught:
         gate.main(StageParams({"gate": named}))
     said = str(caught.value)
     assert "\n" not in said
-    for one in FOUND:
-        assert (f"{one.name} ({one.says}), try `{one.command}`" in said) == (one.name in held)
-    assert said.endswith("All of it: outputs/report")
+    for f in FINDINGS:
+        assert (f"{f.name} ({f.says}), try `{f.command}`" in said) == (f.name in failed)
+    assert said.endswith("See outputs/report")
 
 
-def test_a_healthy_training_passes_whatever_is_gated(tmp_path, monkeypatch, capsys):
+def test_healthy_training_passes_whatever_is_gated(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     save_findings(gate.FINDINGS, [finding(d.name, "healthy") for d in DETECTORS])
     gate.main(StageParams({"gate": ["all"]}))

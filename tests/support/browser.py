@@ -1,4 +1,4 @@
-"""A Chromium without a window, and the MLflow UI as `make ui` starts it."""
+"""Headless Chromium, and the MLflow UI as `vaeline ui` starts it."""
 
 import os
 import shutil
@@ -18,9 +18,9 @@ from typing import Any
 from tests.conftest import ROOT
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-MISSING = "no browser is here: `apt-get install chromium` (as root) installs one"
-SECONDS = 300  # that a page, or the server, may take on a busy machine
-# As after its first visit: the assistant, which opens by itself, is closed.
+MISSING = "no browser: `apt-get install chromium` (as root) installs one"
+SECONDS = 300  # allowed for a page or the server, on a busy machine
+# Closes the assistant, which otherwise opens at the first visit.
 QUIET = """
 localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
 localStorage.setItem("mlflow.assistant.panelOpen_v1", "false");
@@ -28,13 +28,13 @@ localStorage.setItem("mlflow.assistant.panelOpen_v1", "false");
 
 
 def installed() -> str:
-    """Returns the path of a Chromium, `` where there is none."""
+    """Returns the path of a Chromium, or "" if there is none."""
     return next(filter(None, map(shutil.which, NAMES)), "")
 
 
 @contextmanager
 def chromium() -> Iterator[Any]:
-    """Yields the installed browser, driven by playwright."""
+    """Yields the installed browser, controlled by playwright."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -45,7 +45,7 @@ def chromium() -> Iterator[Any]:
 
 @dataclass
 class Visit:
-    """A page, the errors in its console, and the addresses that it asked for."""
+    """A page, the errors in its console, and the addresses that it requested."""
 
     page: Any
     errors: list[str] = field(default_factory=list)
@@ -54,31 +54,31 @@ class Visit:
 
 @contextmanager
 def visit(browser: Any, address: str, first: str = "", **screen: Any) -> Iterator[Visit]:
-    """Opens `address` in a fresh profile, with the script `first` run before the page's own."""
+    """Opens `address` in a new profile; the script `first` runs before the page's own."""
     context = browser.new_context(**screen)
     context.add_init_script(first)
     page = context.new_page()
     page.set_default_timeout(1000 * SECONDS)
-    seen = Visit(page)
-    page.on("console", lambda said: seen.errors.append(said.text) if said.type == "error" else None)
-    page.on("pageerror", lambda error: seen.errors.append(str(error)))
-    page.on("request", lambda request: seen.requests.append(request.url))
+    visited = Visit(page)
+    page.on("console", lambda line: visited.errors.append(line.text) if line.type == "error" else None)
+    page.on("pageerror", lambda error: visited.errors.append(str(error)))
+    page.on("request", lambda request: visited.requests.append(request.url))
     page.goto(address)
-    yield seen
-    context.close()  # or it would go on asking for news
+    yield visited
+    context.close()  # or it would keep polling the server
 
 
 @contextmanager
 def ui(root: Path) -> Iterator[dict[str, str]]:
-    """Yields the addresses that `make ui` prints for the store in `root`, once its server answers."""
+    """Yields the addresses that are printed for the store in `root`, once its server answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_"))}
     server = subprocess.Popen(
-        [sys.executable, "-m", "vaeline.tracking.ui"],
+        [sys.executable, "-c", "from vaeline.cli import main; main()", "ui", "--port", str(port)],
         cwd=root,
-        env=environment | {"PORT": str(port), "PYTHONPATH": str(ROOT / "src")},
+        env=environment | {"PYTHONPATH": str(ROOT / "src")},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -89,7 +89,7 @@ def ui(root: Path) -> Iterator[dict[str, str]]:
         _await(server, f"http://127.0.0.1:{port}/health")
         yield printed
     finally:
-        os.killpg(server.pid, signal.SIGKILL)  # it only reads; asked to end, it waits for its visitors
+        os.killpg(server.pid, signal.SIGKILL)  # it only reads; a milder signal would wait for its visitors
         server.wait()
 
 

@@ -9,9 +9,11 @@ from ruamel.yaml import YAML
 
 from vaeline.config import ExperimentConfig
 from vaeline.experiments.find import Experiment
+from vaeline.provenance.dependencies import dependency_hash
 from vaeline.runtime.stage import MEASURED_STAGES
 
 CODE = "src/vaeline/model.py"
+FOLDER = "src/vaeline/data"  # of code, on which the pipeline depends as a whole
 DEFAULT = ExperimentConfig().to_dict()
 
 
@@ -44,9 +46,12 @@ def ran(params: dict, elbo: float) -> None:
     for stage in MEASURED_STAGES:
         Path(f"outputs/{stage}").mkdir(parents=True, exist_ok=True)
         Path(f"outputs/{stage}/metrics.json").write_text(json.dumps({"elbo": elbo}))
-    md5 = hashlib.md5(Path(CODE).read_bytes()).hexdigest()
+    deps = [
+        {"path": CODE, "md5": hashlib.md5(Path(CODE).read_bytes()).hexdigest()},
+        {"path": FOLDER, "md5": dependency_hash(FOLDER)},
+    ]
     recorded = {"params.yaml": {"beta": params["beta"], "data": params["data"]}}
-    entry = {"cmd": "run me", "deps": [{"path": CODE, "md5": md5}], "params": recorded}
+    entry = {"cmd": "run me", "deps": deps, "params": recorded}
     dump("dvc.lock", {"stages": {"train": entry}})
 
 
@@ -63,9 +68,11 @@ def keep(name: str) -> Experiment:
 def results() -> None:
     """Makes a repository in the current folder with the results of a first run committed."""
     start_repository()
-    Path(CODE).parent.mkdir(parents=True)
+    Path(FOLDER).mkdir(parents=True)
+    Path(FOLDER, "digits.py").write_text("two = 2\n")
     Path(CODE).write_text("one = 1\n")
-    stage = {"cmd": "run me", "deps": [CODE, "data"], "params": ["beta", "data"]}
+    Path(".dvcignore").write_text("__pycache__/\n")
+    stage = {"cmd": "run me", "deps": [CODE, FOLDER, "data"], "params": ["beta", "data"]}
     dump("dvc.yaml", {"stages": {"train": stage}})
     ran(DEFAULT, -1.0)
     git("add", "-A")

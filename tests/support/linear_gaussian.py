@@ -4,26 +4,29 @@ z ~ N(0, I), x = W z + m + σ ε. Then log p(x) = log N(x; m, W Wᵀ + σ² I), 
 precision P = I + WᵀW / σ² and mean P⁻¹ Wᵀ(x − m) / σ².
 """
 
+from types import SimpleNamespace
+
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
+from vaeline.models.contracts import Model
 from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.distributions.noise import Noise, draw, global_noise
-from vaeline.models.inference import Inference, Layer
+from vaeline.models.inference import Layer
 
 D, LATENT = 6, 2
 NOISE = 0.2
 
 
-class LinearGaussian(nn.Module):
+class LinearGaussian(Model):
     """`diagonal`: W has orthogonal columns, so that the posterior is diagonal; else it is not.
 
     q is the exact posterior, its mean moved by `shift` and its covariance multiplied by `stretch`.
     """
 
     def __init__(self, diagonal: bool, shift: float = 0.0, stretch: float = 1.0) -> None:
-        super().__init__()
+        super().__init__((1, 1, D))
         generator = torch.Generator().manual_seed(1)
         w = torch.randn(D, LATENT, generator=generator, dtype=torch.float64) / 2
         if diagonal:
@@ -31,6 +34,8 @@ class LinearGaussian(nn.Module):
         self.w = nn.Parameter(w)
         self.m = nn.Parameter(torch.full((D,), 0.5, dtype=torch.float64))
         self.diagonal, self.shift, self.stretch = diagonal, shift, stretch
+        self.latent_dim = LATENT
+        self.likelihood = SimpleNamespace(evaluation_set=lambda images: images)
 
     def evidence(self, images: Tensor) -> Tensor:
         """Returns log p(x) in nats for uint8 images, [N]."""
@@ -56,17 +61,17 @@ class LinearGaussian(nn.Module):
     def joint(self, z: Tensor) -> tuple[Tensor, Distribution]:
         return self.prior().log_prob(z), self.decode(z)
 
-    def conditioned(self, x: Tensor) -> "LinearGaussian":
-        return self
+    def sample(self, n: int) -> Tensor:
+        return self.decode(self.prior_sample((n,))).mean
 
-    def infer(self, x: Tensor, k: int = 1, noise: Noise = global_noise) -> Inference:
+    def layers(self, x: Tensor, k: int = 1, noise: Noise = global_noise) -> tuple[Layer, ...]:
         posterior = self.q(x)
         if self.diagonal:
             z = draw(posterior, (k,), noise)
         else:
             eps = noise(torch.Size((k, *posterior.loc.shape)), posterior.loc)
             z = posterior.loc + (posterior.scale_tril @ eps.unsqueeze(-1)).squeeze(-1)
-        return Inference((Layer(posterior, self.prior(), z),), self.decode(z))
+        return (Layer(posterior, self.prior(), z),)
 
     def q(self, x: Tensor) -> Distribution:
         full = self._posterior(_flat(x), stretched=True)

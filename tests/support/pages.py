@@ -1,4 +1,4 @@
-"""Runs for pages, made up by hand, and what a reader without a network finds in a page."""
+"""Made-up runs for pages, and a parser of what a page contains."""
 
 import io
 from html.parser import HTMLParser
@@ -20,7 +20,7 @@ METRICS = {
     "fid/fid_samples": 2048, "fid/fid_skipped": "no <weights> here", "diagnose/active_units": 19,
     "diagnose/latent_dims": 20,
 }  # fmt: skip
-MADE = {"git.commit": "c" * 40, "git.dirty": "false", "version.torch": "2.0", "hardware.cpu": "a processor"}
+ORIGIN = {"git.commit": "c" * 40, "git.dirty": "false", "version.torch": "2.0", "hardware.cpu": "a processor"}
 
 
 def png(width: int = 30, height: int = 20) -> bytes:
@@ -35,7 +35,7 @@ def finding(name: str, level: str, **more: Any) -> Finding:
     return Finding(name, title, level, 0.97, f"says {name}", [evidence], **more)
 
 
-ILL = [
+PROBLEMS = [
     finding(
         "collapse", "problem", cause="β = 100", command="dvc exp run -S beta=1 -S notes=''\"'\"'a <b> & c'"
     ),
@@ -43,23 +43,23 @@ ILL = [
     finding("dead", "information"),
     finding("holes", "healthy"),
 ]
-WELL = [finding(name, "healthy") for name in ("collapse", "blur", "dead", "holes")]
+HEALTHY = [finding(name, "healthy") for name in ("collapse", "blur", "dead", "holes")]
 
 
 def run(name: str = "baseline", params: dict[str, Any] | None = None, **changes: Any) -> RunResults:
-    """Returns a healthy run with the default params, with `changes` of its parts."""
+    """Returns a healthy run with the default params, except for `params` and the fields in `changes`."""
     parts = {
         "metrics": METRICS,
-        "training": MADE | {"seconds": 125.4, "run_id": "r"},
-        "evaluation": MADE,
-        "findings": WELL,
+        "training": ORIGIN | {"seconds": 125.4, "run_id": "r"},
+        "evaluation": ORIGIN,
+        "findings": HEALTHY,
         "pictures": {"samples": png(), "training": png(90, 30), "mine": png()},
     }
     return RunResults(name, params=merged(DEFAULT, params or {}), **(parts | changes))
 
 
-class Read(HTMLParser):
-    """What stands in a page: every tag with its attributes, and the text in those that are asked for."""
+class ParsedPage(HTMLParser):
+    """The tags of a page with their attributes, and the texts inside each kind of tag."""
 
     VOID = ("meta", "link", "img", "path", "circle", "rect", "br")
 
@@ -90,8 +90,10 @@ class Read(HTMLParser):
         for tag in set(self._open):
             self.texts[tag][-1] += data
 
-    def all(self, tag: str) -> list[dict[str, str]]:
+    def attributes(self, tag: str) -> list[dict[str, str]]:
+        """Returns the attributes of each tag of a kind."""
         return [attributes for name, attributes in self.tags if name == tag]
 
-    def said(self, tag: str) -> list[str]:
+    def lines(self, tag: str) -> list[str]:
+        """Returns the text inside each tag of a kind, with single spaces."""
         return [" ".join(text.split()) for text in self.texts.get(tag, [])]

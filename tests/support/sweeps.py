@@ -1,10 +1,26 @@
 """Made-up experiments, whose means and deviations are known by hand."""
 
+from pathlib import Path
+
 import pandas as pd
+import pytest
+
+from vaeline.experiments import sweep_page
+from vaeline.experiments.sweep import Sweep
+from vaeline.experiments.sweep_page import SweepPage
 
 
-def rows(key: str, values: list[float], elbo: list[float], **columns: list[float]) -> pd.DataFrame:
-    """Returns the table of a sweep: rate 25, distortion what is left of the ELBO, no Inception."""
+def written(page: SweepPage, swept: Sweep, patch: pytest.MonkeyPatch, root: Path) -> list[str]:
+    """Writes a page below `root`, and returns its text and then the lines of its CSV file."""
+    patch.setattr(sweep_page, "RESULTS", root / "results")
+    patch.setattr(sweep_page, "PICTURES", root / "pictures")
+    paths = page.write(swept)
+    assert all(path.is_file() for path in paths)
+    return [paths[0].read_text(), *paths[1].read_text().splitlines()]
+
+
+def table(key: str, values: list[float], elbo: list[float], **columns: list[float]) -> pd.DataFrame:
+    """Returns the table of a sweep: rates from 25 on, distortions that complete the ELBO, no Inception."""
     n = len(values)
     return pd.DataFrame(
         {

@@ -11,6 +11,7 @@ from tests.support import small
 from tests.support.small import config, digits, vae
 from vaeline.core.params import StageParams
 from vaeline.models.contracts import Model
+from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.training.fit import fit
 from vaeline.training.objectives.objective import Objective
 from vaeline.training.objectives.terms import Terms
@@ -57,9 +58,9 @@ class Watching(Objective):
         self.change, self.step = change, -1
         self.real = small.objective(config(**changes), N)
 
-    def forward(self, model: Model, x: torch.Tensor, beta: float) -> Terms:
+    def forward(self, model: Model, x: torch.Tensor, beta: float, noise: Noise = global_noise) -> Terms:
         self.step += 1
-        terms = self.real(model, x, beta)
+        terms = self.real(model, x, beta, noise)
         return self.change(self.step, x, beta, terms) or terms
 
 
@@ -72,9 +73,9 @@ class Guessing(Objective):
         self.guess = nn.Parameter(torch.tensor([20.0]))
         self.frozen = nn.Parameter(torch.zeros(2), requires_grad=False)
 
-    def forward(self, model: Model, x: torch.Tensor, beta: float) -> Terms:
+    def forward(self, model: Model, x: torch.Tensor, beta: float, noise: Noise = global_noise) -> Terms:
         self.step += 1
-        terms = self.real(model, x, beta)
+        terms = self.real(model, x, beta, noise)
         error = (self.guess - terms.distortion.detach().mean()).square().sum()
         loss = terms.loss + error * (math.nan if self.step == self.spoilt else 1)
         return Terms(loss, terms.distortion, terms.kl, terms.max_variance)

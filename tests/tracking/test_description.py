@@ -29,33 +29,33 @@ def _repository(tmp_path, monkeypatch):
     commit_params(COMMITTED)
 
 
-def test_the_verdict_names_the_problems():
+def test_verdict_names_the_problems():
     assert verdict_tag([COLLAPSED, HEALTHY, HOLES, GAP]) == "posterior_collapse holes"
     assert verdict_tag([HEALTHY, GAP]) == "healthy"
     assert verdict_tag([]) == ""
 
 
-def test_the_description_has_notes_verdicts_figures_and_the_commands():
+def test_description_has_notes_verdict_figures_and_commands():
     params = COMMITTED | {"notes": "A first try.", "beta": 4.0}
-    figures = ["| ELBO, test (nats) | -98.77 ± 0.46 |"]
-    made = {"git.commit": "0123456789abcdef", "dvc.baseline": "fedcba9876543210"}
-    said = run_description("A first try.", params, [COLLAPSED, HOLES, HEALTHY], figures, made)
-    assert said.splitlines() == [
+    table = ["| | mean ± standard error |", "|---|---|", "| ELBO, test (nats) | -98.77 ± 0.46 |"]
+    origin = {"git.commit": "0123456789abcdef", "dvc.baseline": "fedcba9876543210"}
+    description = run_description("A first try.", params, [COLLAPSED, HOLES, HEALTHY], table, origin)
+    assert description.splitlines() == [
         "A first try.", "", OWN_HEADING, "",
         "**Posterior collapse** (99% sure): z says nothing.", "", "Likely cause: a large beta", "",
         "Remedy:", "", "```", "dvc exp run -S beta=1", "```", "",
         "**Holes in the latent space** (96% sure): samples miss.", "",
-        "| | mean ± standard error |", "|---|---|", *figures, "",
+        *table, "",
         "Reproduce (from commit fedcba9876):", "", "```", "dvc exp run -S beta=4", "```",
     ]  # fmt: skip
     assert "**Healthy: no sign of blurry reconstructions.**" in run_description("", {}, [HEALTHY], [], {})
 
 
-def test_a_description_is_within_what_mlflow_keeps():
+def test_description_fits_into_mlflow():
     assert len(run_description("x" * 20_000, COMMITTED, [COLLAPSED] * 8, ["| a | b |"] * 20, {})) < 8000
 
 
-def test_what_a_person_wrote_above_our_part_stays():
+def test_edited_notes_stay_above_the_generated_part():
     assert (
         renewed_description(f"mine\n{OWN_HEADING}\nold", f"notes\n{OWN_HEADING}\nnew")
         == f"mine\n{OWN_HEADING}\nnew"

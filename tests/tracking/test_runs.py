@@ -25,7 +25,7 @@ CURVES = [{"epoch": epoch, "valid_elbo": -100.0 + epoch, "train_loss": 100.0 - e
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory):
-    """A database with its tables, which take seconds to make."""
+    """A database with its tables, which takes seconds to make."""
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     MlflowClient(f"sqlite:///{path}").search_experiments()
     return path
@@ -40,7 +40,7 @@ def client(tmp_path, monkeypatch, empty):
 
 
 def trained():
-    """What `train` knows: its own params, and no metrics of other stages."""
+    """The content that train logs: its own params, and no metrics of other stages."""
     return RunContent("beta=4", {"beta": 4.0, "prior": {"name": "flow"}}, {"git.commit": "abc"})
 
 
@@ -54,7 +54,7 @@ def reported(**params):
     )
 
 
-def steps(client, run_id, metric="valid_elbo"):
+def logged_steps(client, run_id, metric="valid_elbo"):
     return [point.step for point in client.get_metric_history(run_id, metric)]
 
 
@@ -75,7 +75,7 @@ def test_report_completes_the_run_of_its_training(client):
     assert run.info.status == "FINISHED"
     assert run.data.params == {"beta": "4", "prior.name": "flow", "iwae_k": "50"}
     assert run.data.metrics["evaluate/elbo"] == -99.5
-    assert steps(client, run_id) == [1, 2, 3]
+    assert logged_steps(client, run_id) == [1, 2, 3]
 
 
 def test_completing_twice_changes_nothing(client):
@@ -84,7 +84,7 @@ def test_completing_twice_changes_nothing(client):
     once = client.get_run(run_id).data.to_dictionary()
     assert complete_run("e", run_id, reported()) == run_id
     assert client.get_run(run_id).data.to_dictionary() == once
-    assert steps(client, run_id) == [1, 2, 3]
+    assert logged_steps(client, run_id) == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_completing_twice_changes_nothing(client):
     ],
     ids=["params", "metrics", "experiment"],
 )
-def test_another_experiment_gets_a_run_of_its_own(client, other):
+def test_another_experiment_gets_a_child_run(client, other):
     run_id = train()
     complete_run("e", run_id, reported())
     before = client.get_run(run_id).data.to_dictionary()
@@ -107,36 +107,38 @@ def test_another_experiment_gets_a_run_of_its_own(client, other):
     assert child.info.status == "FINISHED"
     assert child.data.params.keys() == {"beta", "prior.name", "iwae_k"}
     assert child.data.tags[TRAINING_RUN] == child.data.tags["mlflow.parentRunId"] == run_id
-    assert steps(client, child_id) == [1, 2, 3]
+    assert logged_steps(client, child_id) == [1, 2, 3]
     assert complete_run("e", run_id, other) == child_id
 
 
-def test_a_training_that_this_store_does_not_know_is_logged_whole(client):
+def test_run_of_a_training_that_the_store_lacks_is_logged_whole(client):
     run_id = complete_run("e", "0" * 32, reported())
     run = client.get_run(run_id)
     assert run.data.tags[TRAINING_RUN] == "0" * 32
     assert "mlflow.parentRunId" not in run.data.tags
-    assert steps(client, run_id) == [1, 2, 3]
+    assert logged_steps(client, run_id) == [1, 2, 3]
     assert complete_run("e", "0" * 32, reported()) == run_id
 
 
-def test_a_resumed_training_goes_on_in_its_run_and_logs_no_epoch_twice(client):
+def test_resumed_training_continues_its_run_and_logs_no_epoch_twice(client):
     first = train(epochs=2)
     client.update_run(first, status="RUNNING")  # as a killed process leaves it
     assert train(resume=first) == first
-    assert steps(client, first) == [1, 2, 3]
+    assert logged_steps(client, first) == [1, 2, 3]
     assert client.get_run(first).info.status == "FINISHED"
 
 
-def test_a_training_that_fails_leaves_a_failed_run(client):
+def test_failed_training_leaves_a_failed_run(client):
     with pytest.raises(ValueError, match="diverged"):
         with TrainingRun.open("e", trained()) as run:
             raise ValueError("diverged")
     assert client.get_run(run.id).info.status == "FAILED"
 
 
-def test_without_a_server_nothing_fails_and_one_line_says_so(client, monkeypatch, capsys):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")  # the discard port: nobody listens
+def test_without_a_server_nothing_fails_and_a_warning_is_printed(client, monkeypatch, capsys):
+    monkeypatch.setenv(
+        "MLFLOW_TRACKING_URI", "http://127.0.0.1:9"
+    )  # the discard port, on which nothing listens
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with TrainingRun.open("e", trained()) as run:
         run.curves(CURVES)
@@ -150,7 +152,7 @@ def test_without_a_server_nothing_fails_and_one_line_says_so(client, monkeypatch
     assert complete_run("e", run.id, reported()) == later
 
 
-def test_runs_and_files_lie_at_the_repositorys_root_wherever_the_stage_runs(client, tmp_path, monkeypatch):
+def test_runs_and_files_are_at_the_repositorys_root_wherever_the_stage_runs(client, tmp_path, monkeypatch):
     elsewhere = tmp_path / "copy"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
@@ -161,7 +163,7 @@ def test_runs_and_files_lie_at_the_repositorys_root_wherever_the_stage_runs(clie
     assert list(elsewhere.iterdir()) == []
 
 
-def test_what_a_report_says_is_renewed_and_a_persons_words_above_it_stay(client):
+def test_report_renews_its_part_of_the_description_and_keeps_edited_notes(client):
     run_id = train()
     complete_run("e", run_id, replace(reported(), verdict="blur", note=f"mine\n{OWN_HEADING}\nblurred"))
     client.set_tag(run_id, NOTE, f"edited by hand\n{OWN_HEADING}\nblurred")
@@ -175,17 +177,17 @@ def test_what_a_report_says_is_renewed_and_a_persons_words_above_it_stay(client)
 TRAIN = RunInput("d train", "training", "ab" * 18, "local", '{"uri": "here"}', "{}", '{"num_rows": 3}')
 
 
-def test_a_run_has_its_data_sets_once(client):
-    report = replace(reported(), inputs=[TRAIN])
+def test_run_has_its_data_sets_once(client):
+    content = replace(reported(), inputs=[TRAIN])
     run_id = train()
     for _ in range(2):
-        complete_run("e", run_id, report)
-    (found,) = client.get_run(run_id).inputs.dataset_inputs
-    assert (found.dataset.name, found.dataset.digest) == (TRAIN.name, TRAIN.digest)
-    assert {tag.key: tag.value for tag in found.tags} == {"mlflow.data.context": "training"}
+        complete_run("e", run_id, content)
+    (split,) = client.get_run(run_id).inputs.dataset_inputs
+    assert (split.dataset.name, split.dataset.digest) == (TRAIN.name, TRAIN.digest)
+    assert {tag.key: tag.value for tag in split.tags} == {"mlflow.data.context": "training"}
 
 
-def test_pictures_stand_once_in_the_grid_at_the_last_epoch(client, tmp_path):
+def test_pictures_are_in_the_grid_once_at_the_last_epoch(client, tmp_path):
     Image.new("RGB", (40, 30), "red").save(tmp_path / "a.png")
     run_id = train()
     for _ in range(2):
@@ -197,7 +199,7 @@ def test_pictures_stand_once_in_the_grid_at_the_last_epoch(client, tmp_path):
 
 @pytest.fixture
 def trained_model(tmp_path):
-    """A model, and the checkpoint that a training leaves of it."""
+    """A model and its checkpoint."""
     model, path = vae(), tmp_path / "best.pt"
     facts = {"config": config().to_dict(), "shape": [1, 8, 8], "classes": 10}
     checkpoints.save_checkpoint(
@@ -206,7 +208,7 @@ def trained_model(tmp_path):
     return model.eval(), path
 
 
-def test_the_readmes_three_lines_load_the_final_model_in_a_fresh_process(client, tmp_path, trained_model):
+def test_lines_of_the_guide_load_the_final_model_in_a_new_process(client, tmp_path, trained_model):
     model, path = trained_model
     run_id = train()
     for _ in range(2):
@@ -219,28 +221,27 @@ def test_the_readmes_three_lines_load_the_final_model_in_a_fresh_process(client,
 
     x = shown(5).numpy()
     np.save(tmp_path / "x.npy", x)
-    said = subprocess.run(
-        [sys.executable, "-c", readme_lines().replace("RUN_ID", run_id) + USE.replace("RUN_ID", run_id)],
+    done = subprocess.run(
+        [sys.executable, "-c", guide_lines().replace("RUN_ID", run_id) + USE.replace("RUN_ID", run_id)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert said.returncode == 0, said.stderr
-    found = {key: torch.tensor(values) for key, values in json.loads(said.stdout.splitlines()[-1]).items()}
+    assert done.returncode == 0, done.stderr
+    results = {key: torch.tensor(values) for key, values in json.loads(done.stdout.splitlines()[-1]).items()}
     mean = model.encode(torch.from_numpy(x)).mean.detach()
-    torch.testing.assert_close(found["encoded"], mean)
-    torch.testing.assert_close(found["by_predict"], mean)
-    assert found["reconstructed"].shape == (5, 1, 8, 8)
-    assert found["sampled"].shape == (4, 1, 8, 8)
-    assert 0 <= found["sampled"].min() < found["sampled"].max() <= 1
+    torch.testing.assert_close(results["encoded"], mean)
+    torch.testing.assert_close(results["by_predict"], mean)
+    assert results["reconstructed"].shape == (5, 1, 8, 8)
+    assert results["sampled"].shape == (4, 1, 8, 8)
+    assert 0 <= results["sampled"].min() < results["sampled"].max() <= 1
 
 
-def readme_lines():
-    """The three lines of the README that load a model."""
-    block = (ROOT / "README.md").read_text().partition("```python\nimport mlflow\n")[2].partition("```")[0]
-    assert len(block.strip().splitlines()) == 2
-    return f"import mlflow\n{block}"
+def guide_lines():
+    """The lines of the guide that load a model from MLflow."""
+    guide = (ROOT / "docs/guides/trained_model.md").read_text()
+    return "import mlflow\n" + guide.partition("```python\nimport mlflow\n")[2].partition("```")[0]
 
 
 USE = """
@@ -257,25 +258,25 @@ print(json.dumps({
 """
 
 
-def test_the_machines_use_is_logged_while_it_trains_and_goes_on_after_a_kill(client, monkeypatch):
+def test_use_of_the_machine_is_logged_and_continues_after_a_kill(client, monkeypatch):
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
-    cpu, run_id, seen = "system/cpu_utilization_percentage", "", 0
+    cpu, run_id, before = "system/cpu_utilization_percentage", "", 0
     for _ in range(2):
         with TrainingRun.open("e", trained(), run_id) as run:
             for _ in range(5000):  # of some milliseconds
-                if len(steps(client, run.id, cpu)) > seen:
+                if len(logged_steps(client, run.id, cpu)) > before:
                     break
-        logged, run_id = steps(client, run.id, cpu), run.id
+        logged, run_id = logged_steps(client, run.id, cpu), run.id
         assert logged == list(range(len(logged)))
-        assert len(logged) > seen
-        seen = len(logged)
+        assert len(logged) > before
+        before = len(logged)
 
 
-def test_without_psutil_the_run_is_logged_all_the_same(client, monkeypatch, capsys):
+def test_without_psutil_the_run_is_logged_without_use_of_the_machine(client, monkeypatch, capsys):
     for module in [name for name in sys.modules if name.startswith("mlflow.system_metrics")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "psutil", None)
     run_id = train()
-    assert steps(client, run_id) == [1, 2, 3]
+    assert logged_steps(client, run_id) == [1, 2, 3]
     assert system_metrics(client, run_id) == []
     assert "not logged" not in capsys.readouterr().err

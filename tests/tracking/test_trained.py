@@ -1,4 +1,4 @@
-"""The model as MLflow hands it out; through MLflow itself it goes in test_runs.py."""
+"""The model that MLflow loads; test_runs.py loads it through MLflow itself."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_every_model_encodes_reconstructs_and_samples(name, tmp_path):
         assert images.max() <= 1
 
 
-def test_what_it_encodes_is_the_posteriors_mean_and_what_it_draws_hangs_on_the_seed(tmp_path):
+def test_encoding_is_the_posterior_mean_and_draws_depend_on_the_seed(tmp_path):
     trained = loaded(tmp_path)
     x = shown(6)
     np.testing.assert_array_equal(trained.encode(x), trained.model.encode(x).mean.detach().numpy())
@@ -41,19 +41,24 @@ def test_what_it_encodes_is_the_posteriors_mean_and_what_it_draws_hangs_on_the_s
     assert not np.array_equal(drawn[0], trained.reconstruct(x.numpy()))
 
 
-def test_a_model_that_is_told_labels_takes_them(tmp_path):
+def test_conditional_model_takes_labels(tmp_path):
     trained = loaded(tmp_path, model={"name": "conditional"})
     x, y = shown(6).numpy(), labels()[:6]
     with torch.no_grad():
         trained.model.plane.weight.normal_()
     assert not np.allclose(trained.encode(x, y), trained.encode(x))
     torch.manual_seed(0)
-    one = trained.sample(3, [1, 1, 1])
+    ones = trained.sample(3, [1, 1, 1])
     torch.manual_seed(0)
-    assert not np.allclose(one, trained.sample(3, [2, 2, 2]))
+    assert not np.allclose(ones, trained.sample(3, [2, 2, 2]))
     assert trained.reconstruct(x, y).shape == x.shape
 
 
-def test_what_cannot_be_predicted_is_refused(tmp_path):
+def test_unknown_method_is_rejected(tmp_path):
     with pytest.raises(ValueError, match="'dream' is not one of 'encode', 'reconstruct'"):
         loaded(tmp_path).predict(shown(1).numpy(), {"method": "dream"})
+
+
+def test_model_without_labels_rejects_them(tmp_path):
+    with pytest.raises(ValueError, match="not conditioned on labels"):
+        loaded(tmp_path).sample(3, [1, 1, 1])

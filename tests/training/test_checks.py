@@ -160,7 +160,7 @@ def test_learning_fails_where_nothing_is_learnt():
     class Still(type(vae())):
         """Infers with its weights scaled by nothing: a gradient arrives, and changes no output."""
 
-        def infer(self, x: torch.Tensor, k: int = 1) -> Inference:
+        def infer(self, x: torch.Tensor, k: int = 1, noise=None) -> Inference:
             with torch.no_grad():
                 for parameter, start in zip(self.parameters(), START, strict=True):
                     parameter.copy_(start)

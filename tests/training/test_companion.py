@@ -14,8 +14,8 @@ from vaeline.diagnosis.finding import load_findings
 from vaeline.provenance.closure import stage_code
 from vaeline.training import companion
 from vaeline.training.companion import FINDINGS, MODULE, Companion
-from vaeline.training.epoch import TrainingDivergedError
 from vaeline.training.fit import fit
+from vaeline.training.tally import TrainingDivergedError
 
 
 @pytest.fixture

@@ -77,8 +77,8 @@ def test_a_compiled_training_is_the_plain_one_to_rounding_and_itself_bit_for_bit
 
 def test_what_cannot_be_compiled_runs_uncompiled_and_says_so(capsys):
     def branching(real):
-        def objective(model, x, beta) -> Terms:
-            terms = real(model, x, beta)
+        def objective(model, x, beta, noise) -> Terms:
+            terms = real(model, x, beta, noise)
             return terms if terms.loss.item() > 0 else None
 
         return objective
@@ -123,7 +123,7 @@ def test_in_bfloat16_the_objectives_own_products_are_not_coarse():
     model, x = vae(), shown(BATCH)
     info = objective(config(objective={"name": "info"}))
     inference = model.infer(x)
-    model.infer = lambda _x, _k=1: inference
+    model.infer = lambda _x, _k=1, _noise=None: inference
     losses = []
     for half in (False, True):
         torch.manual_seed(0)

@@ -11,10 +11,10 @@ from torch import nn
 from tests.support.small import config, digits
 from tests.support.trainings import VALID, N, equal, failing, started, trained, weights
 from vaeline.core.errors import VaelineError
-from vaeline.training.epoch import TrainingDivergedError
 from vaeline.training.fit import fit
 from vaeline.training.objectives.terms import Terms
 from vaeline.training.optimizers.catalog import OPTIMIZERS
+from vaeline.training.tally import TrainingDivergedError
 
 
 @pytest.mark.parametrize("kind", [math.nan, math.inf])

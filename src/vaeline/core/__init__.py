@@ -1,1 +1,1 @@
-"""Words that every room uses: errors, params, tables of parts, files, numbers, progress."""
+"""What every other package uses: errors, params, tables of parts, files, numerics, progress bars."""

@@ -1,5 +1,5 @@
-"""The one exception that a person is meant to read."""
+"""The exception whose message is for the user."""
 
 
 class VaelineError(Exception):
-    """Something that a person can mend: one line that names the thing and says what to do."""
+    """An error that the user can fix: its message is one line, which says what is wrong and what to do."""

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one, and a full disk harms nothing that was good."""
+"""Atomic writing of files: a reader never sees half of one, and a full disk leaves the old one intact."""
 
 import contextlib
 import errno
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from vaeline.core.errors import VaelineError
 
-if TYPE_CHECKING:  # half a second that stages without tables or pictures do not spend
+if TYPE_CHECKING:  # importing them takes half a second, which stages without tables or pictures save
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
 
 @contextlib.contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Yields a temporary path beside `path`, moved onto it only if the block ends well."""
+    """Yields a temporary path beside `path`, which replaces it if the block ends without an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
@@ -40,18 +40,18 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Writes `text` whole or not at all."""
+    """Writes `text` atomically."""
     with replacing(path) as temporary:
         temporary.write_text(text)
 
 
 def write_json(path: Path | str, values: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Writes `values` as sorted JSON; raises ValueError on NaN or infinity, which JSON cannot hold."""
+    """Writes `values` as sorted JSON; raises ValueError for NaN and infinity, which JSON cannot hold."""
     write_text(path, json.dumps(values, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
 def read_json(path: Path | str) -> dict[str, Any]:
-    """Returns the mapping in a JSON file; raises VaelineError if it holds none."""
+    """Returns the mapping in a JSON file; raises VaelineError for anything else."""
     try:
         values = json.loads(Path(path).read_text())
     except ValueError as error:
@@ -66,9 +66,9 @@ def read_json(path: Path | str) -> dict[str, Any]:
 
 
 def write_tensors(path: Path | str, content: Mapping[str, Any]) -> None:
-    """Writes what torch saves: equal contents are equal bytes, and a full disk is an OSError."""
-    # Given a path, torch would write its (temporary) name into the file; given a file, it would turn a full
-    # disk into an error of its own.
+    """Writes `content` as torch.save does, atomically; equal contents give equal bytes."""
+    # Given a path, torch would write the temporary name into the file; given an open file, it would raise an
+    # error of its own, not OSError, on a full disk.
     import torch
 
     buffer = io.BytesIO()
@@ -78,7 +78,7 @@ def write_tensors(path: Path | str, content: Mapping[str, Any]) -> None:
 
 
 def write_csv(path: Path | str, table: "DataFrame") -> None:
-    """Writes a table's columns, without its index."""
+    """Writes the columns of a table, without its index."""
     write_text(path, table.to_csv(index=False))
 
 

@@ -1,4 +1,4 @@
-"""Small numerical pieces that stay finite where the naive form does not."""
+"""Numerical functions that stay finite where the naive form does not."""
 
 import math
 
@@ -17,12 +17,12 @@ def softly_above(values: Tensor, floor: float) -> Tensor:
 
 
 def rises_to(value: float, floor: float) -> float:
-    """Returns what `softly_above` raises to `value`, which is above `floor`: its inverse."""
+    """Returns the argument for which `softly_above` gives `value`, which is above `floor`: its inverse."""
     return value + math.log(-math.expm1(floor - value))
 
 
 def in_full(values: Tensor) -> Tensor:
-    """Returns `values` of half precision as float32, and others as they are."""
+    """Returns `values` of half precision as float32, and others unchanged."""
     return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
 
 
@@ -34,7 +34,7 @@ def log_mean_exp(values: Tensor, dim: int = 0) -> Tensor:
 def sum_of_logs(values: Tensor) -> Tensor:
     """Returns Σ log v over the last axis, for v in [½, 1].
 
-    The logarithm, by far the dearest step, is taken of products of up to 64, which stay above 2^-64.
+    The logarithm, by far the most expensive step, is taken of products of up to 64, which are at least 2^-64.
     """
     for _ in range(6):
         half, odd = divmod(values.shape[-1], 2)

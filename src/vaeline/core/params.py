@@ -1,7 +1,7 @@
-"""The hyperparameters of params.yaml: typed, frozen, and refused in one line where they are wrong.
+"""The hyperparameters of params.yaml: typed, frozen, and rejected with a one-line error where they are wrong.
 
-The flat keys live here. A section (`prior:`, `data:` …) belongs to its room's table, see `registry`;
-`config.ExperimentConfig` joins both into the typed form of the whole file.
+The flat keys are defined here. A section (`prior:`, `data:` …) belongs to the table of its parts, see
+`registry`; `config.ExperimentConfig` joins both into the typed form of the whole file.
 """
 
 import difflib
@@ -43,11 +43,11 @@ FindingName = Literal[
     "holes",
     "low_diversity",
 ]
-"""What a gate may hold back, see `findings.detectors`."""
+"""The findings on which a gate may fail; see `diagnosis.detectors`."""
 
 
 class Hyperparameters(BaseOptions):
-    """The keys that stand at the top level of params.yaml, so that `dvc exp run -S beta=4` works."""
+    """The keys at the top level of params.yaml, so that `dvc exp run -S beta=4` works."""
 
     experiment_name: str = Field("vae_mnist", min_length=1)
     notes: str = ""
@@ -108,7 +108,17 @@ OptionsT = TypeVar("OptionsT", bound=BaseOptions)
 
 
 def validated(model: type[OptionsT], values: Any, where: str = "params.yaml", section: str = "") -> OptionsT:
-    """Returns `model` filled with `values`; raises VaelineError naming key, value and what is allowed."""
+    """Returns an instance of `model` with `values`.
+
+    Args:
+        model: the typed form.
+        values: a mapping, or anything else, which is rejected.
+        where: the file to name in an error.
+        section: the section that `values` are, to name keys as in the file.
+
+    Raises:
+        VaelineError: for the first value that is wrong, with the key, the value and what is allowed.
+    """
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -136,7 +146,7 @@ def _nearest(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
 
 
 def parse_yaml(text: str) -> Any:
-    """Returns what YAML 1.2 says, as DVC reads it: `off` is a word, and 1e-4 a number."""
+    """Returns the values in YAML 1.2, as DVC reads it: `off` is a word, and 1e-4 a number."""
     return YAML(typ="safe", pure=True).load(text)
 
 
@@ -145,7 +155,7 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
     try:
         values = parse_yaml(Path(path).read_text())
     except FileNotFoundError:
-        raise VaelineError(f"{path}: no such file; run from the repository's root") from None
+        raise VaelineError(f"{path}: no such file; run from the root of the repository") from None
     except (YAMLError, UnicodeDecodeError) as error:
         raise VaelineError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
@@ -154,7 +164,7 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
 
 
 def flatten_params(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns nested params with dotted keys, as `dvc exp run -S` takes them."""
+    """Returns nested params with dotted keys, as in `dvc exp run -S`: the inverse of `nest_params`."""
     result: dict[str, Any] = {}
     for key, value in values.items():
         result |= (
@@ -172,7 +182,7 @@ def param_text(value: Any) -> str:
 
 
 def nest_params(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns values with dotted keys as nested ones: the opposite of `flat`."""
+    """Returns params with dotted keys as nested ones: the inverse of `flatten_params`."""
     result: dict[str, Any] = {}
     for key, value in values.items():
         *path, last = key.split(".")
@@ -184,10 +194,10 @@ def nest_params(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class StageParams:
-    """The params that one stage may read: those that its dvc.yaml entry names, and nothing else.
+    """The params that one stage may read: those that its entry in dvc.yaml lists, as attributes.
 
-    What is handed is also what a checkpoint carries (`to_dict`), so that a model is rebuilt from the
-    values that it was trained with.
+    A stage declares those that it reads as a Protocol. They are also saved in a checkpoint (`to_dict`), so
+    that a model is rebuilt from the values that it was trained with.
     """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
@@ -195,7 +205,7 @@ class StageParams:
 
     def __getattr__(self, key: str) -> Any:
         if key.startswith("_") or key not in self._values:
-            raise AttributeError(f"'{key}' was not handed to this stage: name it under params: in dvc.yaml")
+            raise AttributeError(f"'{key}' is not a param of this stage: list it under params: in dvc.yaml")
         return self._values[key]
 
     def to_dict(self) -> dict[str, Any]:
@@ -206,14 +216,17 @@ class StageParams:
     def load(cls, stage: str, params: Path | str = "params.yaml", pipeline: Path | str = "dvc.yaml") -> Self:
         """Reads params.yaml, checks its flat keys, and keeps what dvc.yaml lists for `stage`.
 
-        A section that no stage names is refused here; what is inside one is checked by its room's table.
+        The values inside a section are checked by the table of its parts.
+
+        Raises:
+            VaelineError: for a wrong value of a flat key, a section that no stage lists, and a missing one.
         """
         values = read_yaml(params)
-        handed = {name: entry.get("params", []) for name, entry in read_yaml(pipeline)["stages"].items()}
-        sections = set().union(*handed.values()) - set(Hyperparameters.model_fields)
-        blocks = {key: value for key, value in values.items() if key in sections}
-        flat = validated(Hyperparameters, {k: v for k, v in values.items() if k not in blocks}, str(params))
-        known = flat.model_dump() | blocks
-        if absent := [key for key in handed[stage] if key not in known]:
-            raise VaelineError(f"{params}: the section '{absent[0]}' is missing")
-        return cls({key: known[key] for key in handed[stage]})
+        listed = {name: entry.get("params", []) for name, entry in read_yaml(pipeline)["stages"].items()}
+        section_names = set().union(*listed.values()) - set(Hyperparameters.model_fields)
+        sections = {key: value for key, value in values.items() if key in section_names}
+        flat = {key: value for key, value in values.items() if key not in sections}
+        checked = validated(Hyperparameters, flat, str(params)).model_dump() | sections
+        if missing := [key for key in listed[stage] if key not in checked]:
+            raise VaelineError(f"{params}: the section '{missing[0]}' is missing")
+        return cls({key: checked[key] for key in listed[stage]})

@@ -1,4 +1,4 @@
-"""Progress bars, with an estimate of the time that is left."""
+"""Progress bars with an estimate of the remaining time."""
 
 import sys
 from collections.abc import Iterable
@@ -6,10 +6,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-LOGGED_SECONDS = 15  # between two lines, where the output is a file that nobody watches
+LOGGED_SECONDS = 15  # between two updates, where the output is a file
 
 
-def bar(items: Iterable[Any] | None = None, **options: Any) -> tqdm:
-    """Returns tqdm's bar over `items`, or one to be updated by hand; sparing where it is not a terminal."""
-    watched = sys.stderr.isatty()
-    return tqdm(items, mininterval=0.2 if watched else LOGGED_SECONDS, dynamic_ncols=watched, **options)
+def bar(items: Iterable[Any] | None = None, **options: Any) -> "tqdm[Any]":
+    """Returns tqdm's bar over `items`, or one to be updated by hand; with few updates outside a terminal."""
+    terminal = sys.stderr.isatty()
+    return tqdm(items, mininterval=0.2 if terminal else LOGGED_SECONDS, dynamic_ncols=terminal, **options)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vaeline.core.errors import VaelineError
+from vaeline.data.draws import Draws
 from vaeline.data.observations import Observations, pixels, with_pixels
 
 
@@ -41,31 +42,31 @@ class Augmentation:
     def __init__(self, params: AugmentationParams) -> None:
         self.flip, self.shift, self.crop = params.augment_flip, params.augment_shift, params.augment_crop
 
-    def __call__(self, batch: Observations, generator: torch.Generator) -> Observations:
-        """Returns the changed batch on the generator's device, or `batch` itself if nothing is to be changed.
+    def __call__(self, batch: Observations, draws: Draws) -> Observations:
+        """Returns the changed batch on the device of `draws`, or `batch` itself if nothing is to be changed.
 
         Args:
             batch: images [B, C, H, W] of any type, with or without labels.
-            generator: source of all randomness.
+            draws: source of all randomness.
 
         Raises:
             VaelineError: if an image could be shifted out of its frame.
         """
         if not (self.flip or self.shift or self.crop):
             return batch
-        return with_pixels(batch.to(generator.device), self._changed(pixels(batch), generator))
+        return with_pixels(batch.to(draws.device), self._changed(pixels(batch), draws))
 
-    def _changed(self, images: Tensor, generator: torch.Generator) -> Tensor:
+    def _changed(self, images: Tensor, draws: Draws) -> Tensor:
         _check_within_frame(images, augment_shift=self.shift, augment_crop=self.crop)
-        images = images.to(generator.device)
+        images = images.to(draws.device)
         if self.flip:
-            images = flipped(images, _random_subset(len(images), self.flip, generator))
+            images = flipped(images, draws.uniform((len(images),)) < self.flip)
         if self.shift:
             padded = functional.pad(images, (self.shift,) * 4)
-            images = cropped(padded, _random_corners(len(images), self.shift, generator), images.shape[-2:])
+            images = cropped(padded, _random_corners(len(images), self.shift, draws), images.shape[-2:])
         if self.crop:
             padded = pad_edges(images, self.crop)
-            images = cropped(padded, _random_corners(len(images), self.crop, generator), images.shape[-2:])
+            images = cropped(padded, _random_corners(len(images), self.crop, draws), images.shape[-2:])
         return images
 
 
@@ -96,12 +97,9 @@ def pad_edges(images: Tensor, by: int) -> Tensor:
     return torch.cat([left, images, right], dim=3)
 
 
-def _random_subset(count: int, share: float, generator: torch.Generator) -> Tensor:
-    return torch.rand(count, generator=generator, device=generator.device) < share
-
-
-def _random_corners(count: int, padding: int, generator: torch.Generator) -> Tensor:
-    return torch.randint(2 * padding + 1, (2, count), generator=generator, device=generator.device)
+def _random_corners(count: int, padding: int, draws: Draws) -> Tensor:
+    """Returns the first row and the first column of each window, [2, count]."""
+    return draws.integers(2 * padding + 1, (count, 2)).T
 
 
 def _check_within_frame(images: Tensor, **shifts: int) -> None:

@@ -1,7 +1,7 @@
 """The table of data sets. To add one, write a file with a `DataSet` and add a row here."""
 
 from vaeline.core.registry import Table
-from vaeline.data.reading.dataset import DataOptions
+from vaeline.data.reading.dataset import DataOptions, DataSet
 from vaeline.data.sets.celeba import CelebA
 from vaeline.data.sets.cifar10 import Cifar10
 from vaeline.data.sets.digits import Digits
@@ -15,7 +15,7 @@ from vaeline.data.sets.sprites import Sprites
 from vaeline.data.sets.svhn import Svhn
 
 DATASETS = (
-    Table("data", shared=DataOptions)
+    Table[DataSet]("data", shared=DataOptions)
     .add("mnist", Mnist)
     .add("fashion_mnist", FashionMnist)
     .add("kmnist", KMnist)

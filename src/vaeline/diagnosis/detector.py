@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vaeline.diagnosis.finding import SURE, Evidence, Finding, Remedy
-from vaeline.diagnosis.params import Measures, RemedyParams
+from vaeline.diagnosis.params import Measurements, RemedyParams
 from vaeline.diagnosis.thresholds import Threshold
 
 
@@ -30,11 +30,11 @@ class Detector:
     signs: tuple[tuple[Threshold, ...], ...]
     if_problem: str
     if_healthy: str
-    remedy: Callable[[RemedyParams, Measures], Remedy]
-    note: Callable[[Measures], str] = lambda _: ""
+    remedy: Callable[[RemedyParams, Measurements], Remedy]
+    note: Callable[[Measurements], str] = lambda _: ""
     follows_from: tuple[str, ...] = ()
 
-    def detect(self, metrics: Measures, params: RemedyParams) -> Finding | None:
+    def detect(self, metrics: Measurements, params: RemedyParams) -> Finding | None:
         """Returns the finding, or None if a group of signs has no measure among `metrics`."""
         groups = [
             [_evidence(sign, metrics) for sign in group if _is_measured(metrics, sign.measure)]
@@ -63,11 +63,11 @@ class Detector:
         )
 
 
-def _is_measured(metrics: Measures, measure: str) -> bool:
+def _is_measured(metrics: Measurements, measure: str) -> bool:
     return measure in metrics and math.isfinite(metrics[measure])
 
 
-def _evidence(sign: Threshold, metrics: Measures) -> Evidence:
+def _evidence(sign: Threshold, metrics: Measurements) -> Evidence:
     return Evidence(
         name=sign.measure,
         value=metrics[sign.measure],

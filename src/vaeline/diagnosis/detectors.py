@@ -2,22 +2,22 @@
 
 from vaeline.diagnosis import remedies, thresholds
 from vaeline.diagnosis.detector import Detector
-from vaeline.diagnosis.params import Measures
+from vaeline.diagnosis.params import Measurements
 
 
-def _unused(metrics: Measures) -> str:
+def _unused(metrics: Measurements) -> str:
     if metrics["unused_units"] == 0:
         return ""
     return "{unused_units} of {latent_dims} units are unused, and the others carry {crowding:.2f} nats each"
 
 
-def _small_gain(metrics: Measures) -> str:
+def _small_gain(metrics: Measurements) -> str:
     if metrics["late_gain"] > 0.5 * thresholds.LATE_GAIN.value:
         return "still improving a little: the last quarter gained {late_gain:.4f} bits per dimension"
     return ""
 
 
-def _gap(metrics: Measures) -> str:
+def _gap(metrics: Measurements) -> str:
     if metrics.get("generalisation_gap", 0) > thresholds.GAP.value:
         return (
             "the ELBO of training images is better by {generalisation_gap:.4f} bits per dimension; that of "

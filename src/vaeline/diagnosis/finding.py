@@ -7,10 +7,10 @@ from statistics import NormalDist
 from typing import Any, Literal
 
 from vaeline.core.files import read_json, write_json
-from vaeline.diagnosis.thresholds import Side
 
 SURE = 0.95  # probability of a problem; below it, what was measured may be noise of the estimate
 
+Side = Literal["above", "below"]
 Level = Literal["problem", "information", "healthy"]
 FINDING_LEVELS = ("problem", "information", "healthy")
 
@@ -68,6 +68,8 @@ class Finding:
         cause: Likely cause of a problem, or "".
         changes: Params that cure it, with dotted keys.
         command: The remedy as a command that can be pasted, or "" if there is none.
+        follows_from: Title of the problem of which this failure is a consequence, or "". The level is then
+            information, and `sure` the probability of the failure.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Finding:
     cause: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
     command: str = ""
+    follows_from: str = ""
 
 
 def save_findings(path: Path | str, findings: Sequence[Finding]) -> None:

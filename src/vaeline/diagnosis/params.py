@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TypedDict
 
-Measures = Mapping[str, float]
+Measurements = Mapping[str, float]
 """Measures by name; the standard error of a measure, if it has one, is under `<name>_se`."""
 
 

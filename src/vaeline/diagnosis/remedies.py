@@ -8,10 +8,10 @@ import math
 from collections.abc import Callable
 
 from vaeline.diagnosis.finding import Remedy
-from vaeline.diagnosis.params import Measures, RemedyParams
+from vaeline.diagnosis.params import Measurements, RemedyParams
 from vaeline.diagnosis.thresholds import LATE_GAIN
 
-Rule = Callable[[RemedyParams, Measures], Remedy | None]
+Rule = Callable[[RemedyParams, Measurements], Remedy | None]
 
 SAFE_LEARNING_RATE = 0.001  # Adam trains every network of this package at it
 FAST, SLOW = 3 * SAFE_LEARNING_RATE, SAFE_LEARNING_RATE / 3
@@ -26,16 +26,16 @@ TAKE_FREE_BITS = ("elbo", "perceptual")  # objectives that have the option free_
 TAKE_GAUSSIANS = ("beta_tc", "dip")  # objectives that require diagonal Gaussian posteriors and priors
 
 
-def first(*rules: Rule) -> Callable[[RemedyParams, Measures], Remedy]:
+def first(*rules: Rule) -> Callable[[RemedyParams, Measurements], Remedy]:
     """Returns the remedy of the first rule that applies; the last rule must apply."""
 
-    def first_remedy(params: RemedyParams, metrics: Measures) -> Remedy:
+    def first_remedy(params: RemedyParams, metrics: Measurements) -> Remedy:
         return next(remedy for rule in rules if (remedy := rule(params, metrics)))
 
     return first_remedy
 
 
-def lighter_kl(params: RemedyParams, _: Measures) -> Remedy | None:
+def lighter_kl(params: RemedyParams, _: Measurements) -> Remedy | None:
     """β above 1."""
     if params["beta"] > 1:
         return Remedy(
@@ -44,7 +44,7 @@ def lighter_kl(params: RemedyParams, _: Measures) -> Remedy | None:
     return None
 
 
-def heavier_kl(params: RemedyParams, _: Measures) -> Remedy | None:
+def heavier_kl(params: RemedyParams, _: Measurements) -> Remedy | None:
     """β below 1."""
     if params["beta"] < 1:
         cause = f"the KL has the weight {params['beta']:g}: q(z) is hardly drawn to the prior"
@@ -52,7 +52,7 @@ def heavier_kl(params: RemedyParams, _: Measures) -> Remedy | None:
     return None
 
 
-def learned_variance(params: RemedyParams, _: Measures) -> Remedy | None:
+def learned_variance(params: RemedyParams, _: Measurements) -> Remedy | None:
     """A Gaussian likelihood whose σ is fixed, and not that of its errors."""
     likelihood = params["likelihood"]
     if likelihood["name"] == "gaussian" and likelihood["gaussian"]["variance"] == "fixed":
@@ -63,7 +63,7 @@ def learned_variance(params: RemedyParams, _: Measures) -> Remedy | None:
     return None
 
 
-def binary_pixels(params: RemedyParams, metrics: Measures) -> Remedy | None:
+def binary_pixels(params: RemedyParams, metrics: Measurements) -> Remedy | None:
     """A Gaussian likelihood for pixels that are nearly all black or white."""
     share = metrics["binary_share"]
     if params["likelihood"]["name"] == "gaussian" and share > BINARY_SHARE:
@@ -74,7 +74,7 @@ def binary_pixels(params: RemedyParams, metrics: Measures) -> Remedy | None:
     return None
 
 
-def slower(params: RemedyParams, _: Measures) -> Remedy | None:
+def slower(params: RemedyParams, _: Measurements) -> Remedy | None:
     """A learning rate above the range of Adam."""
     if params["learning_rate"] > FAST:
         cause = f"learning_rate = {params['learning_rate']:g}: steps overshoot, and units die"
@@ -82,13 +82,13 @@ def slower(params: RemedyParams, _: Measures) -> Remedy | None:
     return None
 
 
-def slower_still(params: RemedyParams, _: Measures) -> Remedy:
+def slower_still(params: RemedyParams, _: Measurements) -> Remedy:
     """Steps that are too large, whatever the learning rate is."""
     cause = f"steps overshoot at learning_rate = {params['learning_rate']:g}"
     return Remedy(cause, {"learning_rate": params["learning_rate"] / 10} | _bounds(params))
 
 
-def shallower(params: RemedyParams, _: Measures) -> Remedy | None:
+def shallower(params: RemedyParams, _: Measurements) -> Remedy | None:
     """A stack of plain layers: the clinic shows that warm-up and free bits do not cure it."""
     network = params["network"]
     if network["name"] == "mlp" and network["mlp"]["depth"] > DEEP:
@@ -97,7 +97,7 @@ def shallower(params: RemedyParams, _: Measures) -> Remedy | None:
     return None
 
 
-def warm_up(params: RemedyParams, _: Measures) -> Remedy:
+def warm_up(params: RemedyParams, _: Measurements) -> Remedy:
     """The full KL before the decoder has learned to use z."""
     cause = "the KL has its full weight before the decoder has learned to use z"
     epochs = max(1, params["epochs"] // 3)
@@ -108,7 +108,7 @@ def warm_up(params: RemedyParams, _: Measures) -> Remedy:
     return Remedy(cause, linear | {"kl_warmup_epochs": max(epochs, 2 * params["kl_warmup_epochs"])})
 
 
-def without_free_bits(params: RemedyParams, _: Measures) -> Remedy | None:
+def without_free_bits(params: RemedyParams, _: Measurements) -> Remedy | None:
     """Free bits, which every dimension spends."""
     if params["free_bits"] > 0:
         cause = (
@@ -119,7 +119,7 @@ def without_free_bits(params: RemedyParams, _: Measures) -> Remedy | None:
     return None
 
 
-def more_latents(params: RemedyParams, metrics: Measures) -> Remedy | None:
+def more_latents(params: RemedyParams, metrics: Measurements) -> Remedy | None:
     """Dimensions that are all in use."""
     takes = params["model"]["name"] != "vq"  # the codes of vq have dimensions of their own
     if takes and params["latent_dim"] < LATENT_DIM and metrics["unused_units"] == 0:
@@ -129,7 +129,7 @@ def more_latents(params: RemedyParams, metrics: Measures) -> Remedy | None:
     return None
 
 
-def better_prior(params: RemedyParams, _: Measures) -> Remedy | None:
+def better_prior(params: RemedyParams, _: Measurements) -> Remedy | None:
     """A prior that cannot match q(z)."""
     bound = params["model"]["name"] == "vq" or params["objective"]["name"] in TAKE_GAUSSIANS
     if params["prior"]["name"] == "standard_normal" and not bound:
@@ -138,7 +138,7 @@ def better_prior(params: RemedyParams, _: Measures) -> Remedy | None:
     return None
 
 
-def fresh_binarization(params: RemedyParams, _: Measures) -> Remedy | None:
+def fresh_binarization(params: RemedyParams, _: Measurements) -> Remedy | None:
     """Pixels that are the same in every epoch."""
     likelihood = params["likelihood"]
     binary = likelihood["name"] in ("bernoulli", "pixelcnn")
@@ -148,7 +148,7 @@ def fresh_binarization(params: RemedyParams, _: Measures) -> Remedy | None:
     return None
 
 
-def moved_images(params: RemedyParams, _: Measures) -> Remedy | None:
+def moved_images(params: RemedyParams, _: Measurements) -> Remedy | None:
     """The same images in every epoch."""
     if not params["augment_shift"]:
         cause = f"{params['epochs']} epochs over the same images, and enough weights to memorise them"
@@ -156,7 +156,7 @@ def moved_images(params: RemedyParams, _: Measures) -> Remedy | None:
     return None
 
 
-def shorter(params: RemedyParams, metrics: Measures) -> Remedy:
+def shorter(params: RemedyParams, metrics: Measurements) -> Remedy:
     """Training past the best epoch."""
     cause = f"training continued past its best epoch, {metrics['best_epoch']} of {params['epochs']}"
     epochs = max(1, min(int(metrics["best_epoch"]), params["epochs"] - 1))
@@ -166,7 +166,7 @@ def shorter(params: RemedyParams, metrics: Measures) -> Remedy:
     return Remedy(cause, {"epochs": epochs, "kl_warmup_epochs": cycle})
 
 
-def faster(params: RemedyParams, _: Measures) -> Remedy | None:
+def faster(params: RemedyParams, _: Measurements) -> Remedy | None:
     """A learning rate that needs many times the epochs."""
     if params["learning_rate"] < SLOW:
         cause = f"learning_rate = {params['learning_rate']:g} needs many times these epochs"
@@ -174,7 +174,7 @@ def faster(params: RemedyParams, _: Measures) -> Remedy | None:
     return None
 
 
-def longer(params: RemedyParams, metrics: Measures) -> Remedy:
+def longer(params: RemedyParams, metrics: Measurements) -> Remedy:
     """Too few epochs. The gain of the last quarter falls more slowly than one over their number."""
     least, most = LONGER
     times = min(most, math.ceil(least * metrics["late_gain"] / LATE_GAIN.value))
@@ -182,7 +182,7 @@ def longer(params: RemedyParams, metrics: Measures) -> Remedy:
     return Remedy(cause, {"epochs": times * params["epochs"]})
 
 
-def larger_networks(params: RemedyParams, _: Measures) -> Remedy:
+def larger_networks(params: RemedyParams, _: Measurements) -> Remedy:
     """Networks that are too small, or trained too briefly, for what z carries."""
     cause = f"networks of {params['hidden_dim']} units, {params['epochs']} epochs: too few for the decoder"
     return Remedy(cause, {"hidden_dim": 2 * params["hidden_dim"], "epochs": 2 * params["epochs"]})

@@ -1,9 +1,8 @@
 """The thresholds of the detectors, with their reasons, for measures of diagnose and of the history."""
 
 from dataclasses import dataclass
-from typing import Literal
 
-Side = Literal["above", "below"]
+from vaeline.diagnosis.finding import Side
 
 
 @dataclass(frozen=True)

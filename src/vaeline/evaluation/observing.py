@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from vaeline.data.draws import Draws
 from vaeline.data.observations import Labelled, Observations, pixels, with_pixels
 from vaeline.data.prepared import Split
 from vaeline.evaluation.chunks import device_of
@@ -36,12 +37,12 @@ def evaluation_set(model: Model, split: Split) -> Observations:
     return _labelled(model, model.likelihood.evaluation_set(torch.from_numpy(split.images.copy())), split)
 
 
-def observe(model: Model, examples: Observations, generator: torch.Generator) -> Observations:
+def observe(model: Model, examples: Observations, draws: Draws) -> Observations:
     """Returns what `model` observes of a minibatch of its training set: float32 in [0, 1].
 
     Noise, such as that of binarization, is drawn again at each call.
     """
-    return with_pixels(examples, model.likelihood.observe(pixels(examples), generator))
+    return with_pixels(examples, model.likelihood.observe(pixels(examples), draws))
 
 
 def _labelled(model: Model, images: Tensor, split: Split) -> Observations:

@@ -15,18 +15,18 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_text
 from vaeline.experiments.find import experiments
 from vaeline.provenance.git import git
-from vaeline.reporting.page.comparison import comparison_page
+from vaeline.reporting.comparison.page import comparison_page
 from vaeline.reporting.page.run import RunResults
 
 COMMITTED, WORKSPACE = "HEAD", "workspace"
 REPORT_FOLDER = Path("outputs/report")
-COMPARISON = Path("reports/compare.html")
+COMPARISON_PAGE = Path("reports/compare.html")
 
 
 def write_comparison(names: Sequence[str]) -> Path:
     """Writes the page of the runs that are named, see `runs_to_compare`, and returns its path."""
-    write_text(COMPARISON, comparison_page([read_run(name) for name in runs_to_compare(names)]))
-    return COMPARISON
+    write_text(COMPARISON_PAGE, comparison_page([read_run(name) for name in runs_to_compare(names)]))
+    return COMPARISON_PAGE
 
 
 def runs_to_compare(names: Sequence[str]) -> list[str]:

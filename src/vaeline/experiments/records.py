@@ -7,7 +7,7 @@ from typing import Any
 from vaeline.core.files import read_json
 from vaeline.experiments.results import RECORDS
 
-Record = dict[str, Any]
+PresetRecord = dict[str, Any]
 
 SCORES = (
     *("mig", "sap", "dci_disentanglement", "dci_completeness", "dci_informativeness"),
@@ -29,7 +29,7 @@ RECORDED_METRICS = {
 """The metrics of each stage that a record holds, where the run has them."""
 
 
-def preset_record(name: str, changes: Mapping[str, Any], summary: Mapping[str, Any]) -> Record:
+def preset_record(name: str, changes: Mapping[str, Any], summary: Mapping[str, Any]) -> PresetRecord:
     """Returns the record of a run: its params, data, commit, versions and results.
 
     Args:
@@ -62,6 +62,6 @@ def record_path(name: str) -> Path:
     return RECORDS / f"{name}.json"
 
 
-def load_records(directory: Path = RECORDS) -> dict[str, Record]:
+def load_records(directory: Path = RECORDS) -> dict[str, PresetRecord]:
     """Returns the records in `directory`, by preset."""
     return {path.stem: read_json(path) for path in sorted(directory.glob("*.json"))}

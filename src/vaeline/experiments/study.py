@@ -8,7 +8,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json, write_text
 from vaeline.experiments.preset_runs import run_presets
 from vaeline.experiments.presets import preset_names, preset_overrides
-from vaeline.experiments.records import Record, load_records, record_path
+from vaeline.experiments.records import PresetRecord, load_records, record_path
 from vaeline.experiments.results import RESULTS
 
 Row = dict[str, Any]
@@ -42,7 +42,7 @@ class Study(ABC):
         """Returns what a row says of a preset, whether or not it has run."""
 
     @abstractmethod
-    def outcome(self, record: Record | None) -> Row:
+    def outcome(self, record: PresetRecord | None) -> Row:
         """Returns what a row says of a preset's record, or of a preset without one."""
 
     @abstractmethod
@@ -53,7 +53,7 @@ class Study(ABC):
         """Returns the command that runs a member again."""
         return f"vaeline {self.command} {member}"
 
-    def row(self, member: str, record: Record | None) -> Row:
+    def row(self, member: str, record: PresetRecord | None) -> Row:
         """Returns the row of a member.
 
         Raises:

@@ -72,7 +72,7 @@ def parse_grid(settings: Sequence[str]) -> dict[str, list[str]]:
     grid: dict[str, list[str]] = {}
     for setting in settings:
         key, equals, values = setting.partition("=")
-        if not (key and equals and values):
+        if not (key and equals and split_values(values)):
             raise VaelineError(f"'{setting}' is no range: expected key=value,value,… as in beta=0.5,1,2")
         if key in grid:
             raise VaelineError(f"'{key}' is swept twice: give all of its values in one {key}=value,value,…")

@@ -1,1 +1,1 @@
-"""Models, and the parts that they are made of."""
+"""Models, and the parts that they are made of: networks, posteriors, priors and likelihoods."""

@@ -21,15 +21,15 @@ class LatentVariableModel(Model):
     decoder: nn.Module
     prior: Prior
 
-    def below(self, x: Tensor) -> Tensor:
-        """Returns what the posterior of the uppermost layer is recognised from: x itself."""
+    def prior_inputs(self, x: Tensor) -> Tensor:
+        """Returns the inputs of the uppermost posterior for x [B, *event_shape]: here x itself."""
         return x
 
     @torch.no_grad()
     def start_at(self, start: StartingPoint) -> None:
         """Starts the decoder at the mean of the training data, and the prior at some of them."""
         self.network.start_at(self.decoder, self.likelihood.start(start.mean))
-        self.prior.start_at(lambda count: self.below(start.examples(count)))
+        self.prior.start_at(lambda count: self.prior_inputs(start.examples(count)))
 
     def decode(self, z: Tensor) -> Distribution:
         """Returns p(x|z) for z [..., latent_dim]: batch [...], event `event_shape`."""

@@ -6,13 +6,14 @@ set's labels tell apart.
 
 from vaeline.core.registry import Table
 from vaeline.models.conditional import ConditionalVAE
+from vaeline.models.contracts import Model
 from vaeline.models.ladder import LadderVAE
 from vaeline.models.two_layer import TwoLayerVAE
 from vaeline.models.vae import VAE
 from vaeline.models.vq import VQVAE
 
 MODELS = (
-    Table("model")
+    Table[Model]("model")
     .add("vae", VAE)
     .add("two_layer", TwoLayerVAE)
     .add("ladder", LadderVAE)

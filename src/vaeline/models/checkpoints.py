@@ -1,8 +1,15 @@
-"""Checkpoints: written whole or not at all, read without running code, and rebuilt from their own config."""
+"""Checkpoints: written whole or not at all, read without running code, and rebuilt from their own params.
+
+Example:
+    >>> from vaeline.models import checkpoints
+    >>> model = checkpoints.load("outputs/train/checkpoints/best.pt")  # doctest: +SKIP
+    >>> model.sample(16).shape  # doctest: +SKIP
+    torch.Size([16, 1, 28, 28])
+"""
 
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -18,21 +25,32 @@ DIRECTORY = Path("outputs/train/checkpoints")
 
 
 class CheckpointError(VaelineError):
-    """A checkpoint that is missing, damaged or not one of ours."""
+    """A checkpoint that is missing, damaged or not one of vaeline's."""
 
 
-def made_of(config: StageParams, data: Prepared) -> dict[str, Any]:
-    """Returns what a checkpoint needs beside the weights: the model's config, and facts of the data."""
-    return {"config": config.to_dict(), "shape": list(data.shape), "classes": len(data.classes)}
+class PlainParams(Protocol):
+    """Params that can be saved."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns them as plain values."""
+
+
+def model_facts(params: PlainParams, data: Prepared) -> dict[str, Any]:
+    """Returns what a checkpoint needs besides the weights: the params, an image's shape, and the classes."""
+    return {"config": params.to_dict(), "shape": list(data.shape), "classes": len(data.classes)}
 
 
 def save_checkpoint(path: Path | str, content: dict[str, Any]) -> None:
-    """Writes `content` (`made_of`, training …) atomically."""
+    """Writes `content` atomically: `model_facts`, and under `training` the state of a training."""
     write_tensors(path, {"format": FORMAT, **content})
 
 
 def read_checkpoint(path: Path | str) -> dict[str, Any]:
-    """Returns a checkpoint's content on the CPU; raises CheckpointError, which names the file."""
+    """Returns a checkpoint's content on the CPU.
+
+    Raises:
+        CheckpointError: where the file is missing, damaged or not a checkpoint.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
@@ -55,8 +73,11 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
 def load(path: Path | str) -> Model:
     """Returns the model in a checkpoint, in eval mode on the CPU: ready for `infer(x)` and `sample(n)`.
 
-    It is built from the configuration that it was trained with, whatever params.yaml says today, and has
-    that as its `config`.
+    It is built from the params that it was trained with, whatever params.yaml says now, and has them as its
+    `config`.
+
+    Raises:
+        CheckpointError: where the file is missing or damaged, or does not fit this version.
     """
     content = read_checkpoint(path)
     try:
@@ -76,7 +97,7 @@ def load(path: Path | str) -> Model:
     return model.eval()
 
 
-def write_model_alone(path: Path | str, target: Path | str) -> tuple[int, int, int]:
+def write_model_only(path: Path | str, target: Path | str) -> tuple[int, int, int]:
     """Writes to `target` what `load` needs of a checkpoint, a third of it; returns an image's (C, H, W)."""
     content = read_checkpoint(path)
     kept = {key: content[key] for key in ("config", "shape", "classes")}
@@ -85,6 +106,6 @@ def write_model_alone(path: Path | str, target: Path | str) -> tuple[int, int, i
     return channels, height, width
 
 
-def selected(select: str, directory: Path | str = DIRECTORY) -> Model:
+def load_selected(select: str, directory: Path | str = DIRECTORY) -> Model:
     """Returns the trained model that `select` names: `best` by the validation ELBO, or `last`."""
     return load(Path(directory) / f"{select}.pt")

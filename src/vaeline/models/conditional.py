@@ -1,8 +1,7 @@
-"""The conditional VAE: encoder and decoder are told the image's label."""
+"""The conditional VAE: encoder and decoder are given the image's label."""
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +12,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.numerics import in_full
 from vaeline.data.observations import Labelled, Observations, pixels
 from vaeline.models.base import LatentVariableModel, over_rows
-from vaeline.models.contracts import EventShape, Generative, StartingPoint
+from vaeline.models.contracts import EventShape, Generative, ModelParams, StartingPoint
 from vaeline.models.distributions.noise import Noise, draw, global_noise
 from vaeline.models.inference import Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
@@ -26,12 +25,14 @@ class ConditionalVAE(LatentVariableModel):
     """p(z) p(x|z, y) with q(z|x, y), for labels y that the data set has: bounds are on log p(x|y).
 
     The conditional model of Sohn, Lee & Yan (2015) with a prior that does not depend on y, so that z is left
-    with what the label does not say (Kingma et al. 2014, their M2 with y observed). The encoder sees y as one
-    more channel, the decoder beside z. An image without a label is encoded with that channel blank, and a z
-    without one is decoded with a label that is drawn as often as training images have it.
+    with what the label does not say (Kingma et al. 2014, their M2 with y observed). The encoder takes y as
+    one more channel, the decoder beside z. An image without a label is encoded with that channel blank, and a
+    z without one is decoded with a label drawn as often as training images have it.
     """
 
-    def __init__(self, *, config: Any, event_shape: EventShape, classes: int) -> None:
+    shares: Tensor
+
+    def __init__(self, *, config: ModelParams, event_shape: EventShape, classes: int) -> None:
         super().__init__(event_shape)
         if classes < 2:
             raise VaelineError("model.name = 'conditional' needs a data set with labels: use model.name=vae")
@@ -43,7 +44,7 @@ class ConditionalVAE(LatentVariableModel):
         self.prior = PRIORS.build(
             config.prior, latent_dim=config.latent_dim, recognise=self.encode, event_shape=event_shape
         )
-        self.plane = nn.Embedding(classes, size[0] * size[1])
+        self.plane = nn.Embedding(classes, math.prod(size))
         nn.init.zeros_(self.plane.weight)  # N(0, 1), its default, is noise that drowns the image
         self.encoder, features = self.network.encoder((channels + 1, *size))
         self.posterior = POSTERIORS.build(config.posterior, features=features, latent_dim=config.latent_dim)
@@ -57,27 +58,27 @@ class ConditionalVAE(LatentVariableModel):
         self.shares.copy_(torch.bincount(start.labels, minlength=self.classes) / len(start.labels))
 
     def encode(self, x: Observations) -> Distribution:
-        """Returns q(z|x, y) for x [B, C, H, W] with its labels: batch [B], event [latent_dim]."""
+        """Returns q(z|x, y) for x [B, *event_shape] with its labels: batch [B], event [latent_dim]."""
         images = pixels(x)
         plane = self.plane(x.labels) if isinstance(x, Labelled) else images.new_zeros(len(x), *self.size)
         return self.posterior(self.encoder(torch.cat([images, plane.reshape(-1, 1, *self.size)], 1)))
 
     def layers(self, x: Observations, k: int = 1, noise: Noise = global_noise) -> tuple[Layer, ...]:
-        """Returns the layer: q(z|x, y), p(z) and k draws z ~ q(z|x, y), for x [B, C, H, W] in [0, 1]."""
+        """Returns q(z|x, y), p(z) and k draws z ~ q(z|x, y), for x [B, *event_shape] in [0, 1]."""
         posterior = self.encode(x)
         return (Layer(posterior, self.prior(), draw(posterior, (k,), noise)),)
 
     def conditioned(self, x: Observations) -> Generative:
-        """Returns the model of images with the labels of x."""
+        """Returns p(x, z|y) for the labels y of x."""
         return Conditioned(self, x.labels) if isinstance(x, Labelled) else self
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Distribution:
         """Returns p(x|z, y) for z [..., latent_dim] and labels [...], or drawn ones."""
-        y = self._labels(z.shape[:-1]) if y is None else y.expand(z.shape[:-1])
+        y = self.draw_labels(z.shape[:-1]) if y is None else y.expand(z.shape[:-1])
         # As long as z is under the prior: beside a mere 1 among many coordinates, z would go on telling what
-        # the label says (samples of the class asked for: 29 % instead of 80 %, in the zoo's budget).
-        told = one_hot(y, self.classes).to(z.dtype) * math.sqrt(self.latent_dim)
-        return self.likelihood(in_full(over_rows(self.decoder, torch.cat([z, told], -1))))
+        # the label says (29 % of samples were of the class asked for instead of 80 %, in the zoo's budget).
+        label = one_hot(y, self.classes).to(z.dtype) * math.sqrt(self.latent_dim)
+        return self.likelihood(in_full(over_rows(self.decoder, torch.cat([z, label], -1))))
 
     def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
         """Returns z ~ p(z), [*shape, latent_dim], without a gradient."""
@@ -89,10 +90,14 @@ class ConditionalVAE(LatentVariableModel):
 
     @torch.no_grad()
     def sample(self, n: int, y: Tensor | int | None = None) -> Tensor:
-        """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z, y) at z ~ p(z).
+        """Returns n images [n, *event_shape] in [0, 1]: the mean of p(x|z, y) at z ~ p(z).
 
-        `y` is a label, or one for each image, [n]; without it, labels are drawn. Raises VaelineError for a
-        label that there is not.
+        Args:
+            n: how many.
+            y: a label, or one for each image, [n]; without it, labels are drawn.
+
+        Raises:
+            VaelineError: for a label that the data set does not have.
         """
         z = self.prior_sample((n,))
         if y is not None:
@@ -101,13 +106,14 @@ class ConditionalVAE(LatentVariableModel):
                 raise VaelineError(f"labels are 0 to {self.classes - 1}, not {y.tolist()}")
         return self.decode(z, y).mean.clamp(0, 1)
 
-    def _labels(self, shape: torch.Size) -> Tensor:
+    def draw_labels(self, shape: torch.Size) -> Tensor:
+        """Returns labels of that shape, each drawn as often as training images have it."""
         return torch.multinomial(self.shares, shape.numel(), replacement=True).reshape(shape)
 
 
 @dataclass(frozen=True)
 class Conditioned:
-    """A conditional model with its labels held, [B]: those of the last batch axis of any z."""
+    """A conditional model with fixed labels [B]: those of the last batch axis of any z."""
 
     model: ConditionalVAE
     labels: Tensor

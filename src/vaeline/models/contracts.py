@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from vaeline.core.registry import SectionValues
+from vaeline.data.draws import Draws
 from vaeline.data.observations import Observations
 from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.models.inference import Inference, Layer
@@ -113,7 +114,7 @@ class Likelihood(nn.Module, ABC):
         """Returns the decoder's output [*parameter_shape] at which E[x|z] is `mean` [*event_shape]."""
 
     @abstractmethod
-    def observe(self, values: Tensor, generator: torch.Generator) -> Tensor:
+    def observe(self, values: Tensor, draws: Draws) -> Tensor:
         """Returns what the model observes of a minibatch: uint8 [B, *event_shape] → float32 in [0, 1]."""
 
     def training_set(self, values: Tensor) -> Tensor:
@@ -134,11 +135,37 @@ class Generative(Protocol):
 
     def decode(self, z: Tensor) -> Distribution:
         """Returns p(x|z) for z [..., latent_dim]: batch [...], event `event_shape`."""
-        ...
 
     def joint(self, z: Tensor) -> tuple[Tensor, Distribution]:
         """Returns log p(z) [...], and p(x|z), for z as `prior_sample` gives it: all layers side by side."""
-        ...
+
+
+class ModelParams(Protocol):
+    """What a model reads of the params: two sizes, and the sections of its parts."""
+
+    @property
+    def hidden_dim(self) -> int:
+        """Units of the first hidden layer of fully connected networks."""
+
+    @property
+    def latent_dim(self) -> int:
+        """Dimensions of z."""
+
+    @property
+    def network(self) -> SectionValues:
+        """The section `network`."""
+
+    @property
+    def posterior(self) -> SectionValues:
+        """The section `posterior`."""
+
+    @property
+    def prior(self) -> SectionValues:
+        """The section `prior`."""
+
+    @property
+    def likelihood(self) -> SectionValues:
+        """The section `likelihood`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,8 +187,8 @@ class StartingPoint:
 class Model(nn.Module, ABC):
     """A latent-variable model p(x, z) with an amortised posterior q(z|x).
 
-    Context: `config`, the params of the training; the `event_shape` of an observation; `classes`, how many
-    labels the data set has.
+    Context: `config`, the params; the `event_shape` of an observation; `classes`, how many labels the data
+    set has.
 
     Attributes:
         event_shape: shape of one observation.

@@ -1,4 +1,4 @@
-"""What a model says of a batch: for each stochastic layer its posterior, prior and sample, and p(x|z)."""
+"""The result of inference on a batch: posterior, prior and draws of each stochastic layer, and p(x|z)."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,21 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vaeline.data.observations import Observations, pixels
-from vaeline.models.distributions.gaussians import detached, drawn_terms, is_diagonal_gaussian, kl_terms
-from vaeline.models.distributions.moments import stated
+from vaeline.models.distributions.divergences import drawn_terms, kl_terms
+from vaeline.models.distributions.gaussians import detached, is_diagonal_gaussian
+from vaeline.models.distributions.moments import knows_moments
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One stochastic layer: q(z|·), p(z|·) and the z that was drawn from q, [K, B, d].
+    """One stochastic layer.
 
-    `closed_form` is off where p depends on what was drawn after z, so that E[log q − log p] is not their KL.
+    Attributes:
+        posterior: q(z|·).
+        prior: p(z|·).
+        sample: the z that were drawn from q, [K, B, d].
+        closed_form: False where p depends on what was drawn after z, so that E[log q − log p] is not their
+            KL.
     """
 
     posterior: Distribution
@@ -25,24 +31,27 @@ class Layer:
 
     @property
     def factorised(self) -> bool:
-        """Returns whether q and p are diagonal Gaussians, and p is not drawn after z."""
+        """Whether q and p are diagonal Gaussians with a KL in closed form."""
         return self.closed_form and is_diagonal_gaussian(self.posterior) and is_diagonal_gaussian(self.prior)
 
     def kl_terms(self, drawn: bool = False) -> Tensor:
-        """Returns E[log q − log p] in nats, split into dimensions where it splits, see `divergences`."""
+        """Returns E[log q − log p] in nats, [B, terms] or [K, B, terms]; see `divergences.kl_terms`.
+
+        With `drawn`, from the drawn z also where a closed form is known.
+        """
         terms = kl_terms if self.closed_form and not drawn else drawn_terms
         return terms(self.posterior, self.prior, self.sample)
 
     def variance(self) -> Tensor:
-        """Returns the variances of q, or where it does not know them, those of all that was drawn."""
+        """Returns the variances of q, or of all draws of the batch where q does not know its variances."""
         return (
             self.posterior.variance
-            if stated(self.posterior)
+            if knows_moments(self.posterior)
             else self.sample.flatten(0, -2).var(0, correction=0)
         )
 
     def log_ratio(self, path_only: bool = False) -> Tensor:
-        """Returns log p(z) − log q(z) of the drawn z in nats, [K, B], see `Inference.log_weights`."""
+        """Returns log p(z) − log q(z) of the drawn z in nats, [K, B]; see `Inference.log_weights`."""
         posterior = detached(self.posterior) if path_only else self.posterior
         return self.prior.log_prob(self.sample) - posterior.log_prob(self.sample)
 
@@ -55,7 +64,7 @@ class Inference:
     likelihood: Distribution
 
     def distortion(self, x: Observations) -> Tensor:
-        """Returns −log p(x|z) in nats, [K, B], for x [B, C, H, W]."""
+        """Returns −log p(x|z) in nats, [K, B], for x [B, *event_shape]."""
         return -self.likelihood.log_prob(pixels(x))
 
     def kl_terms(self, drawn: bool = False) -> Tensor:
@@ -78,6 +87,6 @@ class Inference:
     def max_variance(self) -> Tensor:
         """Returns the largest posterior variance of the batch, a scalar without a gradient.
 
-        Of a posterior that does not know it, that of all z drawn for the batch, which on average is more.
+        For a posterior that does not know it, that of all z drawn for the batch, which is larger on average.
         """
         return torch.stack([layer.variance().max() for layer in self.layers]).max().detach()

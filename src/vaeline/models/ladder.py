@@ -2,17 +2,17 @@
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Protocol
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Independent, Normal
 
 from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations, pixels
 from vaeline.models.base import LatentVariableModel, over_rows
-from vaeline.models.contracts import EventShape
+from vaeline.models.contracts import EventShape, ModelParams
 from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.distributions.noise import Noise, draw, global_noise
 from vaeline.models.inference import Inference, Layer
@@ -24,16 +24,24 @@ from vaeline.models.posteriors.diagonal import DiagonalGaussian
 from vaeline.models.priors.catalog import PRIORS
 
 
+class LadderSection(Protocol):
+    """What a LadderVAE reads of the section `model`."""
+
+    @property
+    def ladder(self) -> "LadderVAE.Options":
+        """Its own options."""
+
+
 class LadderVAE(LatentVariableModel):
     """p(z_L) p(z_{L-1}|z_L) … p(z_1|z_2) p(x|z_1); z_1 has `latent_dim` dimensions, each next layer half.
 
-    A deterministic pass upwards leaves at each layer what the image says of z_l. On the way down, q(z_l|·) is
-    the product of that and of p(z_l|z_{l+1}): their precision-weighted combination. The uppermost layer has
-    the posterior and the prior of the sections of these names; between layers all are diagonal Gaussians,
-    with the options of `posterior.diagonal`.
+    A deterministic pass upwards gives at each layer the evidence of the image about z_l. On the way down,
+    q(z_l|·) is the product of that and of p(z_l|z_{l+1}): their precision-weighted combination. The uppermost
+    layer has the posterior and the prior of the sections of these names; between layers all are diagonal
+    Gaussians, with the options of `posterior.diagonal`.
 
-    With `skip`, the features that lead down to z_l pass it by as well: p(z_l|z_{l+1} … z_L) and p(x|z_1 …
-    z_L), as in BIVA (Maaløe et al. 2019) and NVAE (Vahdat & Kautz 2020). The decoder then sees all layers,
+    With `skip`, the features that lead down to z_l bypass it as well: p(z_l|z_{l+1} … z_L) and p(x|z_1 …
+    z_L), as in BIVA (Maaløe et al. 2019) and NVAE (Vahdat & Kautz 2020). The decoder then takes all layers,
     and the model's own `latent_dim` is the number of dimensions of all.
     """
 
@@ -44,7 +52,7 @@ class LadderVAE(LatentVariableModel):
         hidden_dim: int = Field(100, ge=1)
         skip: bool = False
 
-    def __init__(self, section: Any, *, config: Any, event_shape: EventShape) -> None:
+    def __init__(self, section: LadderSection, *, config: ModelParams, event_shape: EventShape) -> None:
         super().__init__(event_shape)
         options, heads = NETWORKS.parse(config.network), POSTERIORS.parse(config.posterior)
         between = MLP(options, hidden_dim=section.ladder.hidden_dim)
@@ -65,34 +73,38 @@ class LadderVAE(LatentVariableModel):
             config.prior, latent_dim=top, recognise=self.encode, event_shape=event_shape
         )
         self.downwards, self.conditionals = nn.ModuleList(), nn.ModuleList()
-        passing = 0  # features that pass a layer by
+        bypassing = 0  # features that bypass a layer
         for above, below in pairwise(self.sizes[::-1]):
-            step, features = between.encoder((above + passing,))
+            step, features = between.encoder((above + bypassing,))
             self.downwards.insert(0, step)
             self.conditionals.insert(0, DiagonalGaussian(heads, features=features, latent_dim=below))
-            passing = features if self.skip else 0
-        self.decoder = self.network.decoder(self.sizes[0] + passing, self.likelihood.parameter_shape)
+            bypassing = features if self.skip else 0
+        self.decoder = self.network.decoder(self.sizes[0] + bypassing, self.likelihood.parameter_shape)
 
     def encode(self, x: Tensor) -> Distribution:
-        """Returns q(z_L|x) for x [B, C, H, W]: batch [B], event [d_L]."""
-        return self.posterior(self._upwards(x)[-1])
+        """Returns q(z_L|x) for x [B, *event_shape]: batch [B], event [d_L]."""
+        return self.posterior(self.features(x)[-1])
 
     def layers(self, x: Observations, k: int = 1, noise: Noise = global_noise) -> tuple[Layer, ...]:
-        """Returns all layers, z_1 first, with k draws of each, for x [B, C, H, W] in [0, 1]."""
-        *features, top = self._upwards(pixels(x))
+        """Returns all layers, z_1 first, with k draws of each, for x [B, *event_shape] in [0, 1].
+
+        The noise of z_L is asked for first, that of z_1 last.
+        """
+        *features, top = self.features(pixels(x))
         posterior = self.posterior(top)
         layers = [Layer(posterior, self.prior(), draw(posterior, (k,), noise))]
 
-        def infer(level: int, prior: Distribution) -> Tensor:
+        # Its annotation is text, since the compiler, which reads it here, knows no subscripted classes.
+        def infer(level: int, prior: "Independent[Normal]") -> Tensor:
             posterior = _product(self.seen[level](features[level]), prior)
             layers.insert(0, Layer(posterior, prior, draw(posterior, (), noise)))
             return layers[0].sample
 
-        self._down(layers[0].sample, infer)
+        self.descend(layers[0].sample, infer)
         return tuple(layers)
 
     def infer(self, x: Observations, k: int = 1, noise: Noise = global_noise) -> Inference:
-        """Returns all layers with k draws of each, and p(x|z), for x [B, C, H, W] in [0, 1]."""
+        """Returns all layers with k draws of each, and p(x|z), for x [B, *event_shape] in [0, 1]."""
         layers = self.layers(x, k, noise)
         z = torch.cat([layer.sample for layer in layers], dim=-1)
         return Inference(layers, self.decode(z[..., : self.latent_dim]))
@@ -102,42 +114,43 @@ class LadderVAE(LatentVariableModel):
         if not self.skip:
             return super().decode(z)
         layers = z.split(self.sizes, dim=-1)
-        _, features = self._down(layers[-1], lambda level, _: layers[level])
+        _, features = self.descend(layers[-1], lambda level, _: layers[level])
         return super().decode(torch.cat([layers[0], features], dim=-1))
 
     @torch.no_grad()
     def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
         """Returns z_1 … z_L drawn from the top down, side by side, [*shape, d_1 + … + d_L]."""
-        drawn, _ = self._down(self.prior().sample(shape), lambda _, prior: prior.sample())
-        return torch.cat(drawn, dim=-1)
+        layers, _ = self.descend(self.prior().sample(shape), lambda _, prior: prior.sample())
+        return torch.cat(layers, dim=-1)
 
     def joint(self, z: Tensor) -> tuple[Tensor, Distribution]:
-        """Returns log p(z_1 … z_L) in nats [...], and p(x|z), for z side by side as they are drawn."""
+        """Returns log p(z_1 … z_L) in nats [...], and p(x|z), for all z side by side."""
         layers = z.split(self.sizes, dim=-1)
-        terms = [self.prior().log_prob(layers[-1])]
+        log_p = self.prior().log_prob(layers[-1])
 
-        def given(level: int, prior: Distribution) -> Tensor:
-            terms.append(prior.log_prob(layers[level]))
+        def given(level: int, prior: "Independent[Normal]") -> Tensor:
+            nonlocal log_p
+            log_p = log_p + prior.log_prob(layers[level])
             return layers[level]
 
-        self._down(layers[-1], given)
-        return sum(terms), self.decode(z[..., : self.latent_dim])
+        self.descend(layers[-1], given)
+        return log_p, self.decode(z[..., : self.latent_dim])
 
-    def _down(
-        self, top: Tensor, choose: Callable[[int, Distribution], Tensor]
+    def descend(
+        self, top: Tensor, choose: Callable[[int, Independent[Normal]], Tensor]
     ) -> tuple[list[Tensor], Tensor]:
-        """Goes down from z_L [..., d_L]: z_l is `choose(l − 1, p(z_l|·))`, which is told what stands above.
+        """Goes down from z_L [..., d_L], taking z_l = `choose(l − 1, p(z_l|·))` at each further layer.
 
         Returns all z, z_1 first, and the features [..., ·] that led to z_1.
         """
-        z, features = [top], None
+        z, above = [top], top
         for level in reversed(range(len(self.conditionals))):
-            above = torch.cat([z[0], features], dim=-1) if self.skip and features is not None else z[0]
             features = over_rows(self.downwards[level], above)
             z.insert(0, choose(level, self.conditionals[level](features)))
+            above = torch.cat([z[0], features], dim=-1) if self.skip else z[0]
         return z, features
 
-    def _upwards(self, x: Tensor) -> list[Tensor]:
+    def features(self, x: Tensor) -> list[Tensor]:
         """Returns the features [B, ·] of each layer, that of z_1 first."""
         features = [self.encoder(x)]
         for step in self.upwards:
@@ -145,9 +158,9 @@ class LadderVAE(LatentVariableModel):
         return features
 
 
-def _product(seen: Distribution, prior: Distribution) -> Distribution:
+def _product(evidence: Independent[Normal], prior: Independent[Normal]) -> Independent[Normal]:
     """Returns the normalised product of two diagonal Gaussians."""
-    a, b = (of.base_dist for of in (seen, prior))
+    a, b = evidence.base_dist, prior.base_dist
     weights = a.scale.square().reciprocal(), b.scale.square().reciprocal()
     variance = (weights[0] + weights[1]).reciprocal()
     return diagonal_gaussian(variance * (a.loc * weights[0] + b.loc * weights[1]), variance.sqrt())

@@ -1,6 +1,6 @@
 """Two stochastic layers, inferred from the image upwards: the second model of Burda et al. (2016)."""
 
-from typing import Any
+from typing import Protocol
 
 import torch
 from pydantic import Field
@@ -10,7 +10,7 @@ from torch.distributions import Distribution
 from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations, pixels
 from vaeline.models.base import LatentVariableModel, over_rows
-from vaeline.models.contracts import EventShape
+from vaeline.models.contracts import EventShape, ModelParams
 from vaeline.models.distributions.moments import moments
 from vaeline.models.distributions.noise import Noise, draw, global_noise
 from vaeline.models.inference import Layer
@@ -22,10 +22,18 @@ from vaeline.models.posteriors.diagonal import DiagonalGaussian
 from vaeline.models.priors.catalog import PRIORS
 
 
+class TwoLayerSection(Protocol):
+    """What a TwoLayerVAE reads of the section `model`."""
+
+    @property
+    def two_layer(self) -> "TwoLayerVAE.Options":
+        """Its own options."""
+
+
 class TwoLayerVAE(LatentVariableModel):
     """p(z₂) p(z₁|z₂) p(x|z₁), with q(z₁|x) q(z₂|z₁); z₁ has `latent_dim` dimensions.
 
-    Between z₁ and z₂ stand fully connected networks of `model.two_layer.hidden_dim` units, and p(z₁|z₂) is a
+    Between z₁ and z₂ are fully connected networks of `model.two_layer.hidden_dim` units, and p(z₁|z₂) is a
     diagonal Gaussian. With hidden_dim 200, latent_dim 100 and network.mlp.taper 1 it is the paper's.
     """
 
@@ -35,7 +43,7 @@ class TwoLayerVAE(LatentVariableModel):
         latent_dim: int = Field(50, ge=1)
         hidden_dim: int = Field(100, ge=1)
 
-    def __init__(self, section: Any, *, config: Any, event_shape: EventShape) -> None:
+    def __init__(self, section: TwoLayerSection, *, config: ModelParams, event_shape: EventShape) -> None:
         super().__init__(event_shape)
         first, second = config.latent_dim, section.two_layer.latent_dim
         options = NETWORKS.parse(config.network)
@@ -57,19 +65,18 @@ class TwoLayerVAE(LatentVariableModel):
         self.decoder = self.network.decoder(first, self.likelihood.parameter_shape)
 
     def layers(self, x: Observations, k: int = 1, noise: Noise = global_noise) -> tuple[Layer, ...]:
-        """Returns both layers with k draws of (z₁, z₂), for x [B, C, H, W] in [0, 1]."""
+        """Returns both layers with k draws of (z₁, z₂), for x [B, *event_shape] in [0, 1]."""
         posterior = self.posterior(self.encoder(pixels(x)))
         z1 = draw(posterior, (k,), noise)
         posterior2 = self.encode2(z1)
         z2 = draw(posterior2, (), noise)
-        prior = self.prior1(z2)
-        # z₂ was drawn from z₁, so that under q the one does not stay while the other varies: the KL of the
-        # first layer has no closed form.
-        first = Layer(posterior, prior, z1, closed_form=False)
+        # z₂ was drawn given z₁, so that under q neither is fixed while the other varies: the KL of the first
+        # layer has no closed form.
+        first = Layer(posterior, self.prior1(z2), z1, closed_form=False)
         return first, Layer(posterior2, self.prior(), z2)
 
-    def below(self, x: Tensor) -> Tensor:
-        """Returns E[z₁|x], [B, latent_dim], for x [B, C, H, W]."""
+    def prior_inputs(self, x: Tensor) -> Tensor:
+        """Returns E[z₁|x], [B, latent_dim], for x [B, *event_shape]."""
         return moments(self.posterior(self.encoder(x)))[0]
 
     def encode2(self, z1: Tensor) -> Distribution:
@@ -87,6 +94,6 @@ class TwoLayerVAE(LatentVariableModel):
         return torch.cat([self.prior1(z2).sample(), z2], dim=-1)
 
     def joint(self, z: Tensor) -> tuple[Tensor, Distribution]:
-        """Returns log p(z₁, z₂) in nats [...], and p(x|z₁), for z₁ and z₂ side by side as they are drawn."""
+        """Returns log p(z₁, z₂) in nats [...], and p(x|z₁), for z₁ and z₂ side by side."""
         z1, z2 = z.tensor_split([self.latent_dim], dim=-1)
         return self.prior().log_prob(z2) + self.prior1(z2).log_prob(z1), self.decode(z1)

@@ -1,13 +1,11 @@
 """The variational autoencoder of Kingma & Welling (2014): one stochastic layer."""
 
-from typing import Any
-
 from torch import Tensor
 from torch.distributions import Distribution
 
 from vaeline.data.observations import Observations, pixels
 from vaeline.models.base import LatentVariableModel
-from vaeline.models.contracts import EventShape
+from vaeline.models.contracts import EventShape, ModelParams
 from vaeline.models.distributions.noise import Noise, draw, global_noise
 from vaeline.models.inference import Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
@@ -17,12 +15,9 @@ from vaeline.models.priors.catalog import PRIORS
 
 
 class VAE(LatentVariableModel):
-    """p(z) p(x|z) with an amortised posterior q(z|x).
+    """p(z) p(x|z) with an amortised posterior q(z|x)."""
 
-    `config` has hidden_dim, latent_dim and the sections network, posterior, prior and likelihood.
-    """
-
-    def __init__(self, *, config: Any, event_shape: EventShape) -> None:
+    def __init__(self, *, config: ModelParams, event_shape: EventShape) -> None:
         super().__init__(event_shape)
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
         self.latent_dim = config.latent_dim
@@ -35,11 +30,11 @@ class VAE(LatentVariableModel):
         self.decoder = self.network.decoder(config.latent_dim, self.likelihood.parameter_shape)
 
     def encode(self, x: Tensor) -> Distribution:
-        """Returns q(z|x) for x [B, C, H, W]: batch [B], event [latent_dim]."""
+        """Returns q(z|x) for x [B, *event_shape]: batch [B], event [latent_dim]."""
         return self.posterior(self.encoder(x))
 
     def layers(self, x: Observations, k: int = 1, noise: Noise = global_noise) -> tuple[Layer, ...]:
-        """Returns q(z|x), p(z) and k draws z ~ q(z|x), for x [B, C, H, W] in [0, 1]."""
+        """Returns q(z|x), p(z) and k draws z ~ q(z|x), for x [B, *event_shape] in [0, 1]."""
         posterior = self.encode(pixels(x))
         return (Layer(posterior, self.prior(), draw(posterior, (k,), noise)),)
 

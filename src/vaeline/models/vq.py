@@ -1,6 +1,6 @@
 """The VQ-VAE of van den Oord, Vinyals & Kavukcuoglu (2017): codes, and a learned prior over them."""
 
-from typing import Any
+from typing import Protocol
 
 import torch
 from pydantic import Field
@@ -12,7 +12,7 @@ from vaeline.core.numerics import in_full
 from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations, pixels
 from vaeline.models.base import LatentVariableModel
-from vaeline.models.contracts import EventShape, StartingPoint
+from vaeline.models.contracts import EventShape, ModelParams, StartingPoint
 from vaeline.models.distributions.codebook import nearest_codes, usage
 from vaeline.models.distributions.codes import Assigned
 from vaeline.models.distributions.noise import Noise, global_noise
@@ -24,22 +24,30 @@ from vaeline.models.posteriors.catalog import POSTERIORS
 from vaeline.models.priors.catalog import PRIORS
 from vaeline.models.priors.codes import CodePrior
 
-STARTED_FROM = 1000  # training images, whose vectors the codebook starts at
+CODEBOOK_IMAGES = 1000  # training images at whose vectors the codebook starts
+
+
+class VQSection(Protocol):
+    """What a VQVAE reads of the section `model`."""
+
+    @property
+    def vq(self) -> "VQVAE.Options":
+        """Its own options."""
 
 
 class VQVAE(LatentVariableModel):
     """p(c) p(x|z(c)): an image is `side` × `side` codes, and z their vectors side by side.
 
-    What the network says of x is taken to a vector for each position, and that to the nearest of the codebook
-    (section 3.1 of the paper). With one code a position, q(z|x) = 1, the rate is −log p(c), and the ELBO a
-    bound of log p(x) as any other model's. p(c) = Π_i p(c_i|c_1 … c_{i−1}) is a gated PixelCNN, here learned
-    at the same time as all else: its gradient ends at the codes. (The paper fits it afterwards, and has a
-    uniform one until then: a constant, `side`² · log `codes`.)
+    The encoder's output for x is mapped to a vector for each position, and that to the nearest of the
+    codebook (section 3.1 of the paper). With one code at each position, q(z|x) = 1, the rate is −log p(c),
+    and the ELBO a bound of log p(x) as any other model's. p(c) = Π_i p(c_i|c_1 … c_{i−1}) is a gated
+    PixelCNN, here learned at the same time as all else: its gradient ends at the codes. (The paper fits it
+    afterwards, and has a uniform one until then: a constant, `side`² · log `codes`.)
 
-    So nothing pulls the encoder towards cheap codes, and β weighs, in the gradient, how fast p(c) is
-    learned, and the commitment loss. Free bits are of a position; where they cover its rate, they let go of
-    both. The unit of z is the encoder's own: what is judged by its size, as Burda's active units, says little
-    here. The sections posterior and prior, and latent_dim, play no part.
+    So nothing pulls the encoder towards cheap codes, and β weighs, in the gradient, how fast p(c) is learned,
+    and the commitment loss. Free bits are of a position; where they cover its rate, both have no gradient.
+    The unit of z is the encoder's own: what is judged by its size, as Burda's active units, means little
+    here. The sections posterior and prior, and latent_dim, are not used.
     """
 
     class Options(BaseOptions):
@@ -53,9 +61,11 @@ class VQVAE(LatentVariableModel):
         prior_channels: int = Field(32, ge=1)
         prior_layers: int = Field(3, ge=1)
 
-    def __init__(self, section: Any, *, config: Any, event_shape: EventShape) -> None:
+    prior: CodePrior
+
+    def __init__(self, section: VQSection, *, config: ModelParams, event_shape: EventShape) -> None:
         super().__init__(event_shape)
-        _only_its_own(config)
+        _reject_other_parts(config)
         options = section.vq
         self.cells = options.side**2, options.embedding_dim
         self.latent_dim = options.side**2 * options.embedding_dim
@@ -69,27 +79,27 @@ class VQVAE(LatentVariableModel):
         self.decoder = self.network.decoder(self.latent_dim, self.likelihood.parameter_shape)
 
     def vectors(self, x: Tensor) -> Tensor:
-        """Returns what the encoder says of x [B, C, H, W], to be quantised: [B, positions, embedding_dim]."""
+        """Returns the vectors of x [B, *event_shape], to be quantised: [B, positions, embedding_dim]."""
         return in_full(self.fc_vectors(self.encoder(x))).unflatten(-1, self.cells)
 
     @torch.no_grad()
     def start_at(self, start: StartingPoint) -> None:
         """Starts the decoder as all models do, and the codebook at vectors of training images."""
         super().start_at(start)
-        images = start.examples(min(len(start.labels), STARTED_FROM))
+        images = start.examples(min(len(start.labels), CODEBOOK_IMAGES))
         self.prior.codebook.start_at(self.vectors(images).flatten(0, 1))
 
     def layers(self, x: Observations, k: int = 1, noise: Noise = global_noise) -> tuple[Layer, ...]:
-        """Returns q(z|x), p(z) and the one z k times, for x [B, C, H, W] in [0, 1].
+        """Returns q(z|x), p(z) and the one z k times, for x [B, *event_shape] in [0, 1].
 
-        In training the codebook then moves towards x; what is returned is by the codes as they were.
+        In training the codebook then moves towards x, but what is returned is by the codes before that.
+        `noise` is asked for [1, B, positions], in training only, to choose where dead codes start again.
         """
-        prior = self.prior()
-        seen = self.vectors(pixels(x))
-        codes, _ = nearest_codes(seen, prior.table)
-        posterior = Assigned(seen, prior.table[codes], self.commitment)
+        prior, vectors = self.prior(), self.vectors(pixels(x))
+        codes, _ = nearest_codes(vectors, prior.table)
+        posterior = Assigned(vectors, prior.table[codes], self.commitment)
         if self.training:
-            self.prior.codebook.follow(seen.detach(), codes, noise)
+            self.prior.codebook.follow(vectors.detach(), codes, noise)
         return (Layer(posterior, prior, posterior.rsample((k,))),)
 
     def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
@@ -99,22 +109,24 @@ class VQVAE(LatentVariableModel):
     def joint(self, z: Tensor) -> tuple[Tensor, Distribution]:
         """Returns log p(z) in nats [...], and p(x|z), for z [..., latent_dim].
 
-        log p(z) is −∞ where z is not made of codes; p(x|z) is then what the decoder makes of z all the same.
+        log p(z) is −∞ where z is not made of codes; p(x|z) is still the decoder's output for z.
         """
         return self.prior().log_prob(z), self.decode(z)
 
     def measures(self, means: Tensor) -> dict[str, float]:
-        """Returns how many codes there are, and for latent `means` [N, latent_dim] how those are used."""
+        """Returns how many codes there are, and how those are used in latent `means` [N, latent_dim]."""
         table = self.prior().table.to(means.device)
         perplexity, used = usage(nearest_codes(means.unflatten(-1, self.cells), table)[0], len(table))
         return {"codes": len(table), "code_perplexity": perplexity, "codes_used": used}
 
 
-def _only_its_own(config: Any) -> None:
-    for table, section in ((POSTERIORS, config.posterior), (PRIORS, config.prior)):
-        name, default = table.parse(section).name, next(iter(table))
-        if name != default:
+def _reject_other_parts(config: ModelParams) -> None:
+    for section, parsed, default in (
+        ("posterior", POSTERIORS.parse(config.posterior), next(iter(POSTERIORS))),
+        ("prior", PRIORS.parse(config.prior), next(iter(PRIORS))),
+    ):
+        if parsed.name != default:
             raise VaelineError(
-                f"{table.section}.name = '{name}' has no meaning with model.name = 'vq', whose posterior and "
-                f"prior are over codes: leave it at '{default}'"
+                f"{section}.name = '{parsed.name}' has no meaning with model.name = 'vq', whose posterior "
+                f"and prior are over codes: leave it at '{default}'"
             )

@@ -1,1 +1,1 @@
-"""What people look at: pictures, the summary, and the pages."""
+"""Reports of runs: pictures, the summary, HTML pages, and the README's figures."""

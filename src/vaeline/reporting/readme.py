@@ -1,30 +1,40 @@
-"""Shows the last run in the README: its pictures and its headline figures."""
+"""The figures and pictures of the last run in the README."""
 
 import shutil
 from pathlib import Path
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import read_json, write_text
-from vaeline.reporting.summary import headline_rows
+from vaeline.reporting.summary import headline_table
 
 START, END = "<!-- figures of the last run: vaeline readme -->\n", "<!-- end of figures -->"
-OUTPUTS = Path("outputs")
 
 
-def update_readme(readme: Path = Path("README.md"), pictures: Path = Path("docs/pictures")) -> None:
-    """Copies the pictures of the report to `pictures`, and writes the figures between the README's marks.
+def update_readme(
+    outputs: Path = Path("outputs"),
+    readme: Path = Path("README.md"),
+    pictures: Path = Path("docs/pictures"),
+) -> None:
+    """Copies the report's pictures, and writes its headline figures between the markers of the README.
+
+    Args:
+        outputs: Folder with the outputs of the stages.
+        readme: File with the markers.
+        pictures: Folder that the pictures are copied to.
 
     Raises:
-        VaelineError: If there is no report.
+        VaelineError: There is no report, or the README has no markers.
     """
     try:
-        metrics = read_json(OUTPUTS / "report" / "summary.json")["metrics"]
+        metrics = read_json(outputs / "report" / "summary.json")["metrics"]
     except FileNotFoundError as error:
         raise VaelineError(f"{error.filename}: no such file; `make repro` writes it") from None
+    before, start, rest = readme.read_text().partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise VaelineError(f"{readme}: needs the lines `{START.strip()}` and `{END}`")
     pictures.mkdir(parents=True, exist_ok=True)
-    for picture in sorted(OUTPUTS.glob("report/plots/*.png")):
+    for picture in sorted(outputs.glob("report/plots/*.png")):
         shutil.copyfile(picture, pictures / picture.name)
-    before, rest = readme.read_text().split(START)
-    after = rest.split(END)[1]
-    table = "\n".join(["| | mean ± standard error |", "|---|---|", *headline_rows(metrics)])
+    table = "\n".join(headline_table(metrics))
     write_text(readme, f"{before}{START}{table}\n{END}{after}")

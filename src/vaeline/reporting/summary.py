@@ -1,4 +1,4 @@
-"""One summary of everything that the stages wrote."""
+"""The summary of a run: the metrics and pictures of all stages."""
 
 import re
 import shutil
@@ -17,26 +17,31 @@ HEADLINES = (
     ("IWAE-{evaluate/iwae_k}, test (nats)", "evaluate/iwae"),
     ("… its effective sample size", "evaluate/ess"),
     ("… in bits per dimension", "evaluate/bits_per_dim"),
-    ("NLL less the published {evaluate/target_nll}: {evaluate/verdict}", "evaluate/nll_minus_target"),
+    ("NLL minus the published {evaluate/target_nll}: {evaluate/verdict}", "evaluate/nll_minus_target"),
     ("Annealed importance sampling on {evaluate/ais_images} images, test (nats)", "evaluate/ais"),
-    ("… less IWAE-{evaluate/iwae_k} on the same images", "evaluate/ais_minus_iwae"),
+    ("… minus IWAE-{evaluate/iwae_k} on the same images", "evaluate/ais_minus_iwae"),
     ("Rate, KL (nats)", "evaluate/rate"),
     ("Distortion (nats)", "evaluate/distortion"),
-    ("Squared error a pixel", "evaluate/mse"),
+    ("Squared error per pixel", "evaluate/mse"),
     ("Fréchet distance, Inception", "fid/fid"),
     ("Fréchet distance, classifier", "fid/fid_classifier"),
-    ("… of z from a mixture fitted to q(z)", "fid/fid_classifier_ex_post"),
+    ("… with z from a mixture fitted to q(z)", "fid/fid_classifier_ex_post"),
     ("… real against real", "fid/fid_classifier_floor"),
-    ("Samples of a class that the classifier takes for it", "fid/conditional_accuracy"),
+    ("Share of class samples that the classifier recognises", "fid/conditional_accuracy"),
     ("Active units of {diagnose/latent_dims}", "diagnose/active_units"),
     ("Perplexity of the {diagnose/codes} codes", "diagnose/code_perplexity"),
 )
+"""Labels and names of the headline figures.
+
+`{name}` in a label is the value of a metric; a label that begins with … belongs to the figure above it.
+"""
 
 MetricValues = Mapping[str, float | str]
+"""Metrics of all stages, as `<stage>/<name>`."""
 
 
-def gather(outputs: Path) -> dict[str, float | str]:
-    """Returns every stage's metrics as `<stage>/<name>`."""
+def gather_metrics(outputs: Path) -> dict[str, float | str]:
+    """Returns the metrics of every stage in the folder `outputs`."""
     return {
         f"{stage}/{name}": value
         for stage in MEASURED_STAGES
@@ -44,27 +49,27 @@ def gather(outputs: Path) -> dict[str, float | str]:
     }
 
 
-def numbers(metrics: MetricValues) -> dict[str, float]:
+def numeric_metrics(metrics: MetricValues) -> dict[str, float]:
     """Returns the metrics that are numbers."""
     return {name: value for name, value in metrics.items() if not isinstance(value, str)}
 
 
-def words(metrics: MetricValues) -> dict[str, str]:
-    """Returns those that are words, such as why a distance was not computed."""
+def text_metrics(metrics: MetricValues) -> dict[str, str]:
+    """Returns the metrics that are text, such as why a distance was not computed."""
     return {name: value for name, value in metrics.items() if isinstance(value, str)}
 
 
-def artifacts(outputs: Path) -> dict[str, str]:
-    """Returns the files that belong to a run, each with its folder in it."""
-    found = {"checkpoints": outputs.glob("train/checkpoints/[bl]*.pt"), "report": outputs.glob("report/*.*")}
-    found |= {f"plots/{stage}": outputs.glob(f"{stage}/plots/*.png") for stage in MEASURED_STAGES}
-    found |= {f"tables/{stage}": outputs.glob(f"{stage}/*.csv") for stage in MEASURED_STAGES}
-    found["logs"] = outputs.glob("train/training.log")
-    return {str(path): folder for folder, paths in found.items() for path in sorted(paths)}
+def run_artifacts(outputs: Path) -> dict[str, str]:
+    """Returns the files that are kept with a run: the folder in the run, by path."""
+    files = {"checkpoints": outputs.glob("train/checkpoints/[bl]*.pt"), "report": outputs.glob("report/*.*")}
+    files |= {f"plots/{stage}": outputs.glob(f"{stage}/plots/*.png") for stage in MEASURED_STAGES}
+    files |= {f"tables/{stage}": outputs.glob(f"{stage}/*.csv") for stage in MEASURED_STAGES}
+    files["logs"] = outputs.glob("train/training.log")
+    return {str(path): folder for folder, paths in files.items() for path in sorted(paths)}
 
 
 def stage_pictures(outputs: Path) -> dict[str, str]:
-    """Returns every stage's pictures, each under `<stage>/<name>`."""
+    """Returns the paths of all stages' pictures, by `<stage>/<name>`."""
     return {
         f"{stage}/{path.stem}": str(path)
         for stage in MEASURED_STAGES
@@ -73,7 +78,7 @@ def stage_pictures(outputs: Path) -> dict[str, str]:
 
 
 def copy_pictures(outputs: Path) -> list[str]:
-    """Copies every stage's pictures beside the summary, and returns their paths from there."""
+    """Copies all stages' pictures into the report, and returns their paths relative to it."""
     (outputs / "report" / "plots").mkdir(parents=True, exist_ok=True)
     pictures = [
         path for stage in sorted(MEASURED_STAGES) for path in sorted(outputs.glob(f"{stage}/plots/*.png"))
@@ -86,25 +91,32 @@ def copy_pictures(outputs: Path) -> list[str]:
 def summary_markdown(
     metrics: MetricValues,
     params: Mapping[str, Any],
-    changed: str,
+    changes: str,
     findings: Sequence[Finding],
     pictures: Sequence[str],
     log: str,
 ) -> str:
-    """Returns the summary as Markdown: what was varied, findings, figures, pictures, training, numbers."""
+    """Returns the summary as Markdown.
+
+    Args:
+        metrics: Metrics of all stages.
+        params: Params of the run, nested.
+        changes: How they differ from the committed params, in one line, or "".
+        findings: What the detectors say.
+        pictures: Paths of pictures, relative to the summary.
+        log: The log of the training.
+    """
     return "\n".join(
         [
             "# Summary",
             "",
-            f"Params that differ from the committed ones: {changed or 'none'}",
+            f"Params that differ from the committed ones: {changes or 'none'}",
             "",
             "```",
             findings_text(findings),
             "```",
             "",
-            "| | mean ± standard error |",
-            "|---|---|",
-            *headline_rows(metrics),
+            *headline_table(metrics),
             "",
             *(f"![{Path(picture).stem}]({picture})" for picture in pictures),
             "",
@@ -125,25 +137,26 @@ def _table(title: str, values: Mapping[str, Any]) -> list[str]:
     return [f"## {title}", "", "| | |", "|---|---|", *rows, ""]
 
 
-def headline_rows(metrics: MetricValues) -> list[str]:
-    """Returns a Markdown row for each headline figure that there is."""
-    return [f"| {label} | {value} |" for label, value in _shown(metrics)]
+def headline_table(metrics: MetricValues) -> list[str]:
+    """Returns the lines of a Markdown table of the headline figures among `metrics`."""
+    rows = [f"| {label} | {value} |" for label, value in _headline_texts(metrics)]
+    return ["| | mean ± standard error |", "|---|---|", *rows]
 
 
 def headline_text(metrics: MetricValues) -> str:
-    """Returns the headline figures, a line each."""
-    shown = _shown(metrics)
-    width = max(len(label) for label, _ in shown)
-    return "\n".join(f"{label:{width}}  {value}" for label, value in shown)
+    """Returns the headline figures among `metrics`, one a line."""
+    texts = _headline_texts(metrics)
+    width = max(len(label) for label, _ in texts)
+    return "\n".join(f"{label:{width}}  {value}" for label, value in texts)
 
 
-def known_headlines(metrics: MetricValues) -> list[tuple[str, str]]:
-    """Returns the headline figures that there are: each one's label, and the metric that it is."""
+def headline_labels(metrics: MetricValues) -> list[tuple[str, str]]:
+    """Returns label and metric name of each headline figure among `metrics`."""
     return [(_filled(label, metrics), name) for label, name in HEADLINES if name in metrics]
 
 
-def _shown(metrics: MetricValues) -> list[tuple[str, str]]:
-    return [(label, estimate_text(metrics, name)) for label, name in known_headlines(metrics)]
+def _headline_texts(metrics: MetricValues) -> list[tuple[str, str]]:
+    return [(label, estimate_text(metrics, name)) for label, name in headline_labels(metrics)]
 
 
 def _filled(label: str, metrics: MetricValues) -> str:

@@ -17,7 +17,8 @@ from typing import Any, NoReturn, TypeVar
 from vaeline.core.errors import VaelineError
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def wanted() -> int:

@@ -20,7 +20,7 @@ def set_seed(seed: int) -> None:
     # As torch.use_deterministic_algorithms(True), which would first import a compiler for a second or more.
     torch.set_deterministic_debug_mode("error")
     # What torch.empty returns is overwritten before it is read; filling it with NaN first costs a pass.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # set by its class
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.allow_tf32 = False  # float32 is float32 in convolutions too
 
@@ -35,10 +35,17 @@ def own_noise(seed: int) -> Iterator[None]:
 
 def rng_state() -> dict[str, Any]:
     """Returns the state of every global generator, in types that `torch.load(weights_only=True)` reads."""
-    _, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
+    numpy_state = np.random.get_state(legacy=False)
+    assert isinstance(numpy_state, dict)
+    keys, position = numpy_state["state"]["key"], numpy_state["state"]["pos"]
     return {
         "python": random.getstate(),
-        "numpy": (torch.from_numpy(keys.astype(np.int64)), position, has_gauss, gauss),
+        "numpy": (
+            torch.from_numpy(keys.astype(np.int64)),
+            position,
+            numpy_state["has_gauss"],
+            numpy_state["gauss"],
+        ),
         "torch": torch.get_rng_state(),
         # Of the one device that this process draws on: each of several has its own.
         "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,

@@ -21,7 +21,7 @@ def run_description(
     notes: str,
     params: Mapping[str, Any],
     findings: Sequence[Finding],
-    figures: Sequence[str],
+    figure_table: Sequence[str],
     origin: Mapping[str, str],
 ) -> str:
     """Returns the description of a run, in Markdown.
@@ -30,12 +30,12 @@ def run_description(
         notes: What the user says of the run.
         params: The params of the run, nested.
         findings: What the detectors say of it.
-        figures: Rows of a Markdown table of two columns.
+        figure_table: Lines of a Markdown table, or none.
         origin: Tags that identify the code, see `provenance.origin`.
     """
     changes = {key: value for key, value in changed_params(params).items() if key != "notes"}
     commit = origin.get("dvc.baseline") or origin.get("git.commit", "")
-    table = ["| | mean ± standard error |", "|---|---|", *figures, ""] if figures else []
+    table = [*figure_table, ""] if figure_table else []
     at = f" (from commit {commit[:10]})" if commit else ""
     lines = [*_verdict(findings), *table, f"Reproduce{at}:", "", *_code(exp_run_command(changes))]
     return "\n".join([notes[:LONGEST_NOTES], "", OWN_HEADING, "", *lines]).lstrip("\n")

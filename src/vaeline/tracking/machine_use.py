@@ -5,14 +5,14 @@ import logging
 from typing import Protocol
 
 
-class Monitor(Protocol):
+class MachineMonitor(Protocol):
     """A thread that logs until it is told to finish."""
 
     def finish(self) -> None:
         """Logs what is left, and ends."""
 
 
-def log_machine_use(run_id: str, tracking_uri: str) -> Monitor | None:
+def log_machine_use(run_id: str, tracking_uri: str) -> MachineMonitor | None:
     """Starts to log the machine's use into a run every 10 s.
 
     Returns:

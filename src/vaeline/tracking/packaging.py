@@ -66,7 +66,7 @@ def _package(folder: Path, model: Model, content: RunContent) -> None:
     """Writes the model of a checkpoint, without the state that only training needs."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "model.pt"
-        shape = checkpoints.write_model_alone(content.checkpoint, path)
+        shape = checkpoints.write_model_only(content.checkpoint, path)
         images = Schema([TensorSpec(np.dtype("float32"), (-1, *shape))])
         with warnings.catch_warnings(action="ignore", category=UserWarning):  # asks for an input example
             pyfunc.save_model(

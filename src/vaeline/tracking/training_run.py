@@ -4,7 +4,7 @@ import contextlib
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 
-from vaeline.tracking.machine_use import Monitor, log_machine_use
+from vaeline.tracking.machine_use import MachineMonitor, log_machine_use
 from vaeline.tracking.runs.content import RunContent
 from vaeline.tracking.runs.store import Store, milliseconds_now, warn_not_logged
 
@@ -18,7 +18,7 @@ class TrainingRun:
     def __init__(self, resume: str) -> None:
         self.id = resume or uuid.uuid4().hex
         self._store: Store | None = None
-        self._monitor: Monitor | None = None
+        self._monitor: MachineMonitor | None = None
 
     @classmethod
     @contextlib.contextmanager

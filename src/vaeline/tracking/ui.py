@@ -1,4 +1,4 @@
-"""The MLflow UI on the project's runs."""
+"""The MLflow UI on the recorded runs."""
 
 import json
 import os
@@ -7,19 +7,21 @@ from typing import NoReturn
 from urllib.parse import quote
 
 from vaeline.core.errors import VaelineError
-from vaeline.runtime.stage import workspace
+from vaeline.tracking.runs.mlflow_api import MlflowClient
+from vaeline.tracking.runs.store import database
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-
-from mlflow import MlflowClient
-
-RUNS_COMPARED = 5  # runs, at most, that the link to the comparison sets side by side
-# The front page shows traces, of which there are none.
+RUNS_COMPARED = 5  # runs, at most, in the link to the comparison
+# Selects the runs. MLflow's front page shows traces, of which there are none.
 TRAINING_VIEW = "workflowType=machine_learning"
 
 
 def ui_links(store: str, port: int) -> dict[str, str]:
-    """Returns the addresses of the table with the newest run, and of its newest runs side by side."""
+    """Returns the addresses of the newest experiment's table of runs, and of its newest runs side by side.
+
+    Args:
+        store: URI of the store of runs.
+        port: Port of the UI.
+    """
     client, ui = MlflowClient(store), f"http://127.0.0.1:{port}/#"
     ids = [experiment.experiment_id for experiment in client.search_experiments()]
     newest = client.search_runs(ids, order_by=["attributes.start_time DESC"], max_results=1)
@@ -27,30 +29,28 @@ def ui_links(store: str, port: int) -> dict[str, str]:
     runs = client.search_runs(
         [experiment], order_by=["attributes.start_time DESC"], max_results=RUNS_COMPARED
     )
-    found = {"Runs": f"{ui}/experiments/{experiment}/runs?{TRAINING_VIEW}"}
+    links = {"Runs": f"{ui}/experiments/{experiment}/runs?{TRAINING_VIEW}"}
     if len(runs) > 1:
-        chosen, where = json.dumps([run.info.run_id for run in runs]), json.dumps([experiment])
-        found["Compare"] = (
-            f"{ui}/compare-runs?runs={quote(chosen)}&experiments={quote(where)}&{TRAINING_VIEW}"
-        )
-    return found
+        chosen = quote(json.dumps([run.info.run_id for run in runs]))
+        experiments = quote(json.dumps([experiment]))
+        links["Compare"] = f"{ui}/compare-runs?runs={chosen}&experiments={experiments}&{TRAINING_VIEW}"
+    return links
 
 
 def serve_ui(port: int) -> NoReturn:
-    """Prints the addresses of the UI, and becomes its server.
+    """Prints the links, and becomes the server of the UI.
 
     Raises:
-        VaelineError: If no run is recorded here, or if MLFLOW_TRACKING_URI names another server.
+        VaelineError: The runs are in a tracking server, which has a UI of its own, or no run is recorded.
     """
     if server := os.environ.get("MLFLOW_TRACKING_URI"):
         raise VaelineError(f"the runs are at MLFLOW_TRACKING_URI = {server}: open that address in a browser")
-    database = workspace() / "mlflow.db"
-    if not database.is_file():
-        raise VaelineError("no run is recorded here yet: `make repro` records the first")
-    store = f"sqlite:///{database}"
+    if not database().is_file():
+        raise VaelineError("no run is recorded yet: `make repro` records the first")
+    store = f"sqlite:///{database()}"
     for name, address in ui_links(store, port).items():
         print(f"{name}: {address}")
-    print("(ready in about 15 s; Ctrl-C ends it)", flush=True)
+    print("(ready in about 15 s; Ctrl-C stops it)", flush=True)
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # halves the time to start
     serve = ["-m", "mlflow", "ui", "--backend-store-uri", store, "--workers", "1", "--port", str(port)]
     os.execv(sys.executable, [sys.executable, *serve])

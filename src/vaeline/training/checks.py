@@ -4,14 +4,14 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import nn
 
 from vaeline.data.observations import Observations, pixels
+from vaeline.models.contracts import Model
 from vaeline.models.distributions.moments import moments
 from vaeline.runtime.seeding import own_noise, rng_state, set_rng_state
+from vaeline.training.objectives.objective import Objective
 
 LEARNING_STEPS = 20  # updates on one batch, after which the loss must be lower than before
 
@@ -26,7 +26,7 @@ class Check:
 
 
 def pre_training_checks(
-    model: nn.Module, objective: Any, x: Observations, beta: float, learning_rate: float
+    model: Model, objective: Objective, x: Observations, beta: float, learning_rate: float
 ) -> list[Check]:
     """Returns the verdicts on `model` and `objective` for one real batch x [B, C, H, W] in [0, 1].
 
@@ -58,7 +58,7 @@ class _Trial:
     """A copy of the model on trial; each check leaves what the next one needs."""
 
     def __init__(
-        self, model: nn.Module, objective: Any, x: Observations, beta: float, learning_rate: float
+        self, model: Model, objective: Objective, x: Observations, beta: float, learning_rate: float
     ) -> None:
         self.model, self.x, self.beta = model, x, beta
         self.objective = objective.to(next(model.parameters()).device)

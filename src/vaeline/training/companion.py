@@ -18,9 +18,9 @@ from typing import Any, Self
 from tqdm import tqdm
 
 import vaeline
-from vaeline.training.epoch import TrainingDivergedError
 from vaeline.training.record import Record
 from vaeline.training.state import Training
+from vaeline.training.tally import TrainingDivergedError
 
 MODULE = "vaeline.experiments.watching"
 FINDINGS = Path("outputs/train/findings.json")
@@ -115,12 +115,14 @@ class Companion:
             tqdm.write(text, file=sys.stderr)
 
     def _send(self, message: Mapping[str, Any]) -> None:
-        assert self._process is not None and self._process.stdin is not None
+        assert self._process is not None
+        assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(message) + "\n")
         self._process.stdin.flush()
 
     def _answer(self) -> str:
-        assert self._process is not None and self._process.stdout is not None
+        assert self._process is not None
+        assert self._process.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             if not selector.select(PATIENCE):

@@ -54,11 +54,18 @@ def training_metrics(records: Sequence[Record]) -> dict[str, float]:
 
 def epoch_curves(table: pd.DataFrame) -> list[dict[str, float]]:
     """Returns the rows of a history as mappings, which MLflow shows as curves over epochs."""
-    return table.drop(columns="step").to_dict("records")
+    columns = table.drop(columns="step")
+    rows = columns.itertuples(index=False, name=None)
+    return [dict(zip(columns.columns, row, strict=True)) for row in rows]
 
 
 def write_history(directory: Path, records: Sequence[Record]) -> None:
-    """Writes history.csv, kl_per_dim.csv, training.log and metrics.json into `directory`."""
+    """Writes history.csv, kl_per_dim.csv, training.log and metrics.json; nothing before the first epoch.
+
+    A reader never finds half a file, so that they can be shown while the training runs.
+    """
+    if not records:
+        return
     write_csv(directory / "history.csv", history_table(records))
     write_csv(directory / "kl_per_dim.csv", kl_table(records))
     write_text(directory / "training.log", training_log(records))

@@ -1,19 +1,35 @@
 """What changes with the step: the weight of the KL term, and the learning rate."""
 
 from collections.abc import Callable
+from typing import Literal
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, OneCycleLR
+
+from vaeline.training.params import BetaParams
 
 
 def kl_weight(step: int, warmup_steps: float, total_steps: int, cycles: int = 1) -> float:
     """Returns the factor on β at `step` (from 0): min(1, step / warmup_steps), 1 without a warm-up.
 
-    `cycles` > 1 starts the ramp anew in each of that many equal parts of the training (cyclical
-    annealing, Fu et al. 2019, equation 6).
+    `cycles` > 1 starts the ramp again in each of that many equal parts of the training (cyclical annealing,
+    Fu et al. 2019, equation 6).
     """
     cycle_steps = total_steps / cycles
     return min(1.0, (step % cycle_steps) / warmup_steps) if warmup_steps > 0 else 1.0
+
+
+class BetaSchedule:
+    """The weight of the KL at each step of a training of `steps` an epoch."""
+
+    def __init__(self, params: BetaParams, steps: int) -> None:
+        self.beta = params.beta
+        self.warmup_steps, self.total_steps = params.kl_warmup_epochs * steps, params.epochs * steps
+        self.cycles = params.kl_cycles if params.kl_schedule == "cyclical" else 1
+
+    def __call__(self, step: int) -> float:
+        """Returns the weight at `step`, from 0."""
+        return self.beta * kl_weight(step, self.warmup_steps, self.total_steps, self.cycles)
 
 
 BURDA_FACTORS = (1.0, 0.72, 0.52, 0.37, 0.27, 0.19, 0.14, 0.1)  # 10^(−i/7), as the authors rounded it
@@ -28,7 +44,9 @@ def burda_factor(epoch: float) -> float:
     return BURDA_FACTORS[sum(epoch >= end for end in ends)]
 
 
-def _rise_and_fall(optimizer: Optimizer, steps: int, rising: float, strategy: str) -> LRScheduler:
+def _rise_and_fall(
+    optimizer: Optimizer, steps: int, rising: float, strategy: Literal["cos", "linear"]
+) -> LRScheduler:
     """Returns a schedule that rises over a share of the steps, and then falls to nearly nothing."""
     (rate,) = {group["lr"] for group in optimizer.param_groups}
     return OneCycleLR(

@@ -2,15 +2,18 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import torch
-from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from vaeline.core.errors import VaelineError
+from vaeline.models.contracts import Model
 from vaeline.training.monitor import Monitor
+from vaeline.training.objectives.objective import Objective
 from vaeline.training.optimizers.catalog import OPTIMIZERS
+from vaeline.training.optimizers.skipping import SkippingOptimizer
+from vaeline.training.params import OptimizerParams
 from vaeline.training.schedules import LR_SCHEDULES
 
 POSITION = ("epoch", "step", "skipped")
@@ -18,15 +21,15 @@ POSITION = ("epoch", "step", "skipped")
 
 @dataclass
 class Training:
-    """Everything that changes while a model trains; `state_dict`, with the state of the generators, is
-    enough to go on bit for bit. `seconds`, the time spent in epochs, is not part of it: no two are equal.
+    """Everything that changes while a model trains; `state_dict` is enough to resume bit for bit.
+
+    `seconds`, the time spent in epochs, is not part of it: no two trainings have the same.
     """
 
-    model: nn.Module
-    objective: Any
-    optimizer: torch.optim.Optimizer
+    model: Model
+    objective: Objective
+    optimizer: SkippingOptimizer
     scheduler: torch.optim.lr_scheduler.LRScheduler
-    generator: torch.Generator
     monitor: Monitor = field(default_factory=Monitor)
     epoch: int = 0
     step: int = 0
@@ -34,29 +37,29 @@ class Training:
     seconds: float = 0.0
 
     @classmethod
-    def start(cls, model: nn.Module, objective: Any, config: Any, n_images: int) -> "Training":
-        """Returns a training at its first step; `config` is that of the train stage.
+    def start(cls, model: Model, objective: Objective, params: OptimizerParams, n_images: int) -> Self:
+        """Returns a training on that many images, at its first step.
 
-        Raises VaelineError for a batch size with which BatchNorm would meet a single image.
+        Raises:
+            VaelineError: for a batch size with which BatchNorm would meet a single image.
         """
-        if n_images % config.batch_size == 1 and any(isinstance(m, _BatchNorm) for m in model.modules()):
+        if n_images % params.batch_size == 1 and any(isinstance(m, _BatchNorm) for m in model.modules()):
             raise VaelineError(
-                f"batch_size = {config.batch_size} leaves one of {n_images} training images as the last "
+                f"batch_size = {params.batch_size} leaves one of {n_images} training images as the last "
                 "batch, which BatchNorm cannot normalise: use another batch_size"
             )
-        device = next(model.parameters()).device
-        objective.to(device)  # first: an optimizer's state is loaded to where its weights are
+        # First of all, since an optimizer's state is loaded to where its weights are.
+        objective.to(next(model.parameters()).device)
         of_both = list(model.parameters()), list(objective.learned().values())
         optimizer = OPTIMIZERS.build(
-            config.optimizer,
+            params.optimizer,
             parameters=[{"params": parameters} for parameters in of_both if parameters],
-            learning_rate=config.learning_rate,
-            weight_decay=config.weight_decay,
+            learning_rate=params.learning_rate,
+            weight_decay=params.weight_decay,
         )
-        steps = math.ceil(n_images / config.batch_size)
-        scheduler = LR_SCHEDULES[config.lr_schedule](optimizer, config.epochs, steps)
-        generator = torch.Generator(device).manual_seed(config.seed)
-        return cls(model, objective, optimizer, scheduler, generator)
+        steps = math.ceil(n_images / params.batch_size)
+        scheduler = LR_SCHEDULES[params.lr_schedule](optimizer, params.epochs, steps)
+        return cls(model, objective, optimizer, scheduler)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the state, in types that `torch.load(weights_only=True)` reads."""
@@ -65,7 +68,6 @@ class Training:
             "objective": self.objective.learned_state(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
-            "generator": self.generator.get_state(),
             "monitor": self.monitor.state_dict(),
             "position": {name: getattr(self, name) for name in POSITION},
         }
@@ -76,7 +78,6 @@ class Training:
         self.objective.load_learned_state(state["objective"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
-        self.generator.set_state(state["generator"])
         self.monitor.load_state_dict(state["monitor"])
         for name in POSITION:
             setattr(self, name, state["position"][name])

@@ -1,4 +1,4 @@
-"""The clinic in small: on real digits each failure is found, and what its remedy changes cures it."""
+"""A small clinic: on real digits each failure is found, and the changes of its remedy cure it."""
 
 import math
 from functools import cache
@@ -45,7 +45,7 @@ def judge() -> classifier.Classifier:
 
 
 def run(**changes: object) -> tuple[list, float]:
-    """Returns the findings of a training, as the stages make them, and its best ELBO of valid, in nats."""
+    """Returns the findings of a training, as the stages make them, and its best validation ELBO in nats."""
     return _run(tuple(sorted(changes.items())))
 
 
@@ -67,10 +67,10 @@ def _run(changes: tuple) -> tuple[list, float]:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_sound_training_is_healthy(seed):
-    found, _ = run(seed=seed)
-    assert [one.name for one in problems(found)] == []
-    assert len(found) == len(DETECTORS)
+def test_sound_training_is_healthy(seed):
+    findings, _ = run(seed=seed)
+    assert [problem.name for problem in problems(findings)] == []
+    assert len(findings) == len(DETECTORS)
 
 
 CASES = {
@@ -82,9 +82,9 @@ CASES = {
 
 
 @pytest.mark.parametrize("mode", CASES)
-def test_a_failure_is_found_and_its_remedy_cures_it(mode):
-    found, before = run(**CASES[mode])
-    (failure,) = (one for one in problems(found) if one.name == mode)
+def test_failure_is_found_and_its_remedy_cures_it(mode):
+    findings, before = run(**CASES[mode])
+    (failure,) = (problem for problem in problems(findings) if problem.name == mode)
     cured, after = run(**CASES[mode] | failure.changes)
-    assert mode not in [one.name for one in problems(cured)]
+    assert mode not in [problem.name for problem in problems(cured)]
     assert after > before + 0.5

@@ -30,7 +30,7 @@ def prior() -> Coded:
 
 
 def every() -> torch.Tensor:
-    """All codes [CODES^POSITIONS, POSITIONS]."""
+    """Returns all combinations of codes, [CODES^POSITIONS, POSITIONS]."""
     return torch.cartesian_prod(*[torch.arange(CODES)] * POSITIONS)
 
 
@@ -40,58 +40,58 @@ def assigned(commitment: float = 0.25) -> Assigned:
     return Assigned(seen, TABLE[nearest_codes(seen, TABLE)[0]], commitment)
 
 
-def test_draws_are_the_codes_vectors_and_their_gradient_goes_straight_through():
+def test_draws_are_the_vectors_of_codes_with_a_straight_through_gradient():
     q, weight = assigned(), torch.randn(K, B, POSITIONS * DIM)
     z = q.rsample((K,))
     assert torch.equal(z, q.at.flatten(1).expand(K, -1, -1))
     (z * weight).sum().backward()
-    torch.testing.assert_close(q.seen.grad, weight.sum(0).reshape(q.seen.shape))
+    torch.testing.assert_close(q.vectors.grad, weight.sum(0).reshape(q.vectors.shape))
     assert torch.equal(q.sample((2,))[1], q.mean)
     assert not q.variance.any()
 
 
-def test_its_probability_is_one_at_its_codes_and_zero_elsewhere():
+def test_the_probability_is_one_at_the_codes_and_zero_elsewhere():
     q = assigned()
     z = q.sample((K,))
     assert torch.equal(q.log_prob(z), torch.zeros(K, B))
     z = z.clone()
     z[1, 2, 0] += 1e-6
-    z[3, 4] = TABLE[(nearest_codes(q.seen[4], TABLE)[0] + 1) % CODES].flatten()
+    z[3, 4] = TABLE[(nearest_codes(q.vectors[4], TABLE)[0] + 1) % CODES].flatten()
     assert (q.log_prob(z) == -math.inf).nonzero().tolist() == [[1, 2], [3, 4]]
 
 
-def test_the_gradient_of_its_logarithm_is_that_of_the_commitment_loss():
+def test_the_gradient_of_log_q_is_that_of_the_commitment_loss():
     q = assigned(0.7)
-    (found,) = torch.autograd.grad(q.log_prob(q.sample()).mean(), q.seen)
-    loss = 0.7 * (q.seen - q.at).square().sum((1, 2)).mean()
-    torch.testing.assert_close(found, torch.autograd.grad(loss, q.seen)[0])
+    (gradient,) = torch.autograd.grad(q.log_prob(q.sample()).mean(), q.vectors)
+    loss = 0.7 * (q.vectors - q.at).square().sum((1, 2)).mean()
+    torch.testing.assert_close(gradient, torch.autograd.grad(loss, q.vectors)[0])
 
 
-def test_the_probabilities_of_all_codes_add_up_to_one():
+def test_the_probabilities_of_all_codes_sum_to_one():
     z = TABLE[every()].flatten(1)
     assert z.shape == (CODES**POSITIONS, POSITIONS * DIM)
     torch.testing.assert_close(prior().log_prob(z).exp().sum(), torch.tensor(1.0))
 
 
-def test_its_terms_are_of_each_code_given_those_before():
+def test_a_term_is_of_a_code_given_those_before_it():
     codes = torch.tensor([[0, 2, 2, 1]])
     by_hand = [STEPS[before].log_softmax(-1)[after] for before, after in ((CODES, 0), (0, 2), (2, 2), (2, 1))]
     torch.testing.assert_close(prior().terms(TABLE[codes].flatten(1))[0], torch.stack(by_hand))
 
 
-def test_what_is_not_made_of_codes_has_no_probability():
+def test_a_z_that_is_not_made_of_codes_has_probability_zero():
     z = TABLE[every()[:3]].flatten(1)
     z[1, 3] += 1e-6
     assert prior().log_prob(z).isinf().tolist() == [False, True, False]
 
 
-def test_one_draw_many_times_is_looked_up_as_any_other():
+def test_an_expanded_draw_has_the_same_terms_as_a_copied_one():
     z = TABLE[every()[:B]].flatten(1)
     expanded = z.expand(K, -1, -1)
     torch.testing.assert_close(prior().terms(expanded), prior().terms(expanded.clone()))
 
 
-def test_draws_come_as_often_as_their_probability_says():
+def test_draws_have_the_frequencies_of_their_probabilities():
     torch.manual_seed(0)
     n = 20_000
     z = prior().sample((n // 4, 4))
@@ -105,7 +105,7 @@ def test_draws_come_as_often_as_their_probability_says():
 
 
 @pytest.mark.parametrize("codes", [2, 7])
-def test_without_logits_all_codes_are_alike(codes):
+def test_with_equal_logits_all_codes_are_equally_likely(codes):
     table = torch.randn(codes, DIM)
     uniform = Coded(table, POSITIONS, lambda c: torch.zeros(*c.shape, codes), lambda n: None)
     rate = -uniform.log_prob(table[torch.zeros(1, POSITIONS, dtype=torch.int64)].flatten(1))

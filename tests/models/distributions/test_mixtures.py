@@ -15,7 +15,7 @@ def both(scale: float = 1.0):
     return GaussianMixture(loc, scale, log_weights), peer
 
 
-def test_its_density_and_moments_are_those_of_torchs_mixture():
+def test_density_and_moments_agree_with_the_mixture_of_torch():
     ours, peer = both()
     z = 3 * torch.randn(5, 6, DIM)
     torch.testing.assert_close(ours.log_prob(z), peer.log_prob(z))
@@ -23,8 +23,8 @@ def test_its_density_and_moments_are_those_of_torchs_mixture():
     torch.testing.assert_close(ours.variance, peer.variance)
 
 
-def test_narrow_components_keep_their_digits():
-    """Near a mean of 1 and with σ = 0.001, the squares subtracted are a million times what remains."""
+def test_the_density_of_narrow_components_is_accurate():
+    """Near a mean of 1 with σ = 0.001, the squares subtracted are a million times the difference."""
     ours, peer = both(scale=1e-3)
     z = peer.sample((50,))
     exact = MixtureSameFamily(
@@ -34,7 +34,7 @@ def test_narrow_components_keep_their_digits():
     torch.testing.assert_close(ours.log_prob(z).double(), exact, rtol=0, atol=1e-3)
 
 
-def test_its_draws_have_its_moments_and_the_shares_of_its_components():
+def test_draws_have_the_moments_and_the_shares_of_the_components():
     torch.manual_seed(0)
     ours, _ = both(scale=1e-3)
     z = ours.sample((DRAWS,))

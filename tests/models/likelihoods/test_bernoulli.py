@@ -5,6 +5,7 @@ import torch
 
 from tests.support.small import config, digits
 from vaeline.core.errors import VaelineError
+from vaeline.data.draws import Draws
 from vaeline.models.likelihoods.bernoulli import brighter
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 
@@ -45,7 +46,7 @@ def test_log_p_is_finite_where_a_sigmoid_would_be_0_or_1():
 
 def test_dynamic_binarization_has_the_frequencies_of_the_grey_values():
     images = GREYS.expand(256, 1, 1, COPIES)
-    drawn = bernoulli().observe(images, torch.Generator().manual_seed(0))
+    drawn = bernoulli().observe(images, Draws.of_seed(0, len(images)))
     assert drawn.unique().tolist() == [0.0, 1.0]
     assert not drawn[0].any()
     assert drawn[255].all()
@@ -81,7 +82,7 @@ def test_share_of_words_that_turn_a_pixel_white_is_its_grey_value():
 def test_neighbouring_words_are_uniform_and_independent():
     """Four words come from one random number: no bit of it may be constant or repeat another."""
     grey = torch.full((4096, 1, 8, 8), 128, dtype=torch.uint8)
-    drawn = bernoulli().observe(grey, torch.Generator().manual_seed(0)).reshape(-1, 4)
+    drawn = bernoulli().observe(grey, Draws.of_seed(0, len(grey))).reshape(-1, 4)
     n = len(drawn)
     assert (drawn.mean(0) - 128 / 255).abs().max() < 4.5 * 0.5 / n**0.5
     off_diagonal = drawn.T.corrcoef() - torch.eye(4)
@@ -95,26 +96,26 @@ def test_gradient_passes_gradcheck():
 
 
 def test_dynamic_draws_again_at_each_use():
-    likelihood, images, generator = bernoulli(), digits(20), torch.Generator().manual_seed(0)
+    likelihood, images, draws = bernoulli(), digits(20), Draws.of_seed(0, 20)
     assert torch.equal(likelihood.training_set(images), images)
-    uses = [likelihood.observe(images, generator) for _ in range(3)]
+    uses = [likelihood.observe(images, draws) for _ in range(3)]
     assert not torch.equal(uses[0], uses[1])
     assert not torch.equal(uses[1], uses[2])
 
 
 def test_static_is_the_one_draw_that_bounds_are_evaluated_on():
-    likelihood, images, generator = bernoulli(binarization="static"), digits(20), torch.Generator()
+    likelihood, images, draws = bernoulli(binarization="static"), digits(20), Draws.of_seed(0, 20)
     binary = likelihood.training_set(images)
     assert torch.equal(binary, likelihood.evaluation_set(images))
     assert torch.equal(binary, bernoulli().evaluation_set(images))
     for _ in range(2):
-        assert torch.equal(likelihood.observe(binary, generator), binary / 255)
+        assert torch.equal(likelihood.observe(binary, draws), binary / 255)
 
 
 def test_grey_trains_on_grey_values_and_is_evaluated_on_binary_ones():
     likelihood = bernoulli(binarization="grey")
     assert torch.equal(likelihood.training_set(GREYS), GREYS)
-    assert torch.equal(likelihood.observe(GREYS, torch.Generator()), GREYS / 255)
+    assert torch.equal(likelihood.observe(GREYS, Draws.of_seed(0, len(GREYS))), GREYS / 255)
     assert torch.equal(likelihood.evaluation_set(digits(20)), bernoulli().evaluation_set(digits(20)))
 
 

@@ -10,6 +10,7 @@ from scipy.stats import logistic
 
 from tests.support.small import config, digits, objective, vae
 from vaeline.core.errors import VaelineError
+from vaeline.data.draws import Draws
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.likelihoods.discretized_logistic import LevelMixture
 from vaeline.training.gradients import CompiledGradients, Gradients
@@ -175,7 +176,7 @@ def test_compiled_gradients_are_the_same():
         params = config(batch_size=16, likelihood=section)
         torch.manual_seed(0)
         model = vae(likelihood=section)
-        x = model.likelihood.observe(digits(16), torch.Generator())
+        x = model.likelihood.observe(digits(16), Draws.of_seed(0, 16))
         step = kind(model, objective(params), params)
         torch.manual_seed(1)
         gradients.append(step(x, 1.0).gradients)

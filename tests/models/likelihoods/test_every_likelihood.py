@@ -3,6 +3,7 @@ import torch
 from torch.distributions import constraints
 
 from tests.support.small import config, digits, objective, vae
+from vaeline.data.draws import Draws
 from vaeline.evaluation.estimators.bounds import importance_bounds
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 
@@ -23,7 +24,7 @@ def test_call_returns_one_distribution_for_each_draw_and_example(name):
     module = likelihood(name)
     p = module(parameters(module, 3, 4))
     assert (p.batch_shape, p.event_shape) == ((3, 4), SHAPE)
-    x = module.observe(digits(4), torch.Generator())
+    x = module.observe(digits(4), Draws.of_seed(0, 4))
     assert p.log_prob(x).shape == (3, 4)
     assert p.mean.shape == (3, 4, *SHAPE)
     if p.support.base_constraint is not constraints.real:
@@ -49,7 +50,7 @@ def test_observations_are_in_0_to_1_and_use_only_the_given_generator(name):
     images = module.training_set(digits(50))
     assert images.dtype == torch.uint8
     state = torch.get_rng_state()
-    x, again = (module.observe(images, torch.Generator().manual_seed(1)) for _ in range(2))
+    x, again = (module.observe(images, Draws.of_seed(1, len(images))) for _ in range(2))
     assert (x.dtype, x.shape) == (torch.float32, images.shape)
     assert x.min() >= 0
     assert x.max() <= 1
@@ -86,7 +87,7 @@ def test_mean_is_that_of_draws(name):
 def test_gradient_reaches_every_parameter_of_every_pixel(name):
     module = likelihood(name)
     decoded = (0.1 * parameters(module, 1, 4)).requires_grad_()  # small, so that every component counts
-    module(decoded).log_prob(module.observe(digits(4), torch.Generator())).sum().backward()
+    module(decoded).log_prob(module.observe(digits(4), Draws.of_seed(0, 4))).sum().backward()
     assert torch.isfinite(decoded.grad).all()
     assert (decoded.grad != 0).all()
 
@@ -96,7 +97,7 @@ def test_model_with_it_learns_and_its_samples_are_images(name):
     torch.manual_seed(0)
     model, loss = vae(likelihood={"name": name}), objective()
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    x = model.likelihood.observe(digits(200), torch.Generator().manual_seed(0))
+    x = model.likelihood.observe(digits(200), Draws.of_seed(0, 200))
     losses = []
     for _ in range(30):
         optimizer.zero_grad()

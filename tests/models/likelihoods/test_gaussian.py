@@ -6,6 +6,7 @@ from torch.distributions import Normal
 
 from tests.support.small import config, digits, objective, vae
 from vaeline.core.errors import VaelineError
+from vaeline.data.draws import Draws
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.training.gradients import CompiledGradients, Gradients
 
@@ -85,7 +86,7 @@ def test_bits_per_dimension_of_a_flat_density_are_8():
 
 def test_dequantized_values_lie_in_the_interval_of_their_level():
     module, images = gaussian("fixed"), torch.arange(256, dtype=torch.uint8).reshape(256, 1, 1, 1)
-    observed = module.observe(images.expand(-1, 1, 8, 8), torch.Generator().manual_seed(0))
+    observed = module.observe(images.expand(-1, 1, 8, 8), Draws.of_seed(0, len(images)))
     scored = module.evaluation_set(images.expand(-1, 1, 8, 8).contiguous()) / 255
     for x in (observed, scored):
         assert (
@@ -102,7 +103,7 @@ def test_compiled_gradients_and_buffers_are_the_same(variance):
         params = config(batch_size=16, likelihood=section)
         torch.manual_seed(0)
         model = vae(likelihood=section)
-        x = model.likelihood.observe(digits(16), torch.Generator().manual_seed(0))
+        x = model.likelihood.observe(digits(16), Draws.of_seed(0, 16))
         step = kind(model, objective(params), params)
         torch.manual_seed(1)
         results.append((step(x, 1.0).gradients, model.state_dict()))

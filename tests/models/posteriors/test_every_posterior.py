@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tests.support.small import config
-from vaeline.models.distributions.moments import MOMENT_DRAWS, moments, stated
+from vaeline.models.distributions.moments import MOMENT_DRAWS, knows_moments, moments
 from vaeline.models.posteriors.catalog import POSTERIORS
 
 FEATURES, BATCH = 5, 4
@@ -51,7 +51,7 @@ def test_mean_and_variance_are_those_of_draws(name):
     q = posterior(name)(torch.randn(BATCH, FEATURES))
     z = q.rsample((DRAWS,))
     mean, variance = moments(q)
-    draws = DRAWS if stated(q) else 1 / (1 / DRAWS + 1 / MOMENT_DRAWS)
+    draws = DRAWS if knows_moments(q) else 1 / (1 / DRAWS + 1 / MOMENT_DRAWS)
     assert ((z.mean(0) - mean) / (z.var(0) / draws).sqrt()).abs().max() < 4.5
     assert (z.var(0) / variance - 1).abs().max() < 0.1 + 4.5 * (2 / draws) ** 0.5
 

@@ -2,7 +2,8 @@ import torch
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from tests.support.small import config
-from vaeline.models.distributions.gaussians import FullGaussian, detached, diagonal_gaussian, kl_terms
+from vaeline.models.distributions.divergences import kl_terms
+from vaeline.models.distributions.gaussians import FullGaussian, detached, diagonal_gaussian
 from vaeline.models.posteriors.catalog import POSTERIORS
 
 B, D, DRAWS = 4, 3, 100_000

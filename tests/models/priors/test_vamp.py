@@ -36,7 +36,7 @@ def test_pseudo_inputs_start_at_training_images():
 
 
 def test_too_few_training_images_are_rejected():
-    with pytest.raises(VaelineError, match=r"prior\.vamp\.components = 20 is too many: .* there are 5"):
+    with pytest.raises(VaelineError, match=r"prior\.vamp\.components = 20 is too many: .* data set has 5"):
         start_from(model(), train(5))
 
 

@@ -7,8 +7,8 @@ from vaeline.reporting.plots.images import grid, reconstruction_rows, tiled
 PADDING = 2
 
 
-def pasted(figure) -> np.ndarray:
-    """Returns the sheet of pixels that the figure shows, [H, W, 3]."""
+def sheet_of(figure) -> np.ndarray:
+    """Returns the pixels of the figure's image, [H, W, 3]."""
     return np.asarray(figure.axes[0].images[0].get_array())
 
 
@@ -18,9 +18,9 @@ def tile(sheet: np.ndarray, row: int, column: int, side: int = 8) -> np.ndarray:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_each_image_stands_at_its_place(channels):
+def test_each_image_is_at_its_place(channels):
     images = torch.rand(7, channels, 8, 8)
-    sheet = pasted(grid(images, 3, "seven"))
+    sheet = sheet_of(grid(images, 3, "seven"))
     for i, image in enumerate(images):
         expected = image.expand(3, 8, 8).permute(1, 2, 0)
         np.testing.assert_allclose(tile(sheet, *divmod(i, 3)), expected)
@@ -28,7 +28,7 @@ def test_each_image_stands_at_its_place(channels):
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("n", [2, 3, 7])
-def test_the_sheet_is_torchvisions(n, channels):
+def test_sheet_equals_torchvisions(n, channels):
     from torchvision.utils import make_grid
 
     images = torch.rand(n, channels, 8, 6)
@@ -36,23 +36,23 @@ def test_the_sheet_is_torchvisions(n, channels):
     assert torch.equal(tiled(images, 3), peer)
 
 
-def test_what_is_outside_0_to_1_is_cut_and_the_title_stands_above():
+def test_values_are_clipped_and_the_title_is_above():
     figure = grid(torch.tensor([-1.0, 2.0]).reshape(2, 1, 1, 1).expand(2, 1, 8, 8), 2, "two")
-    assert (tile(pasted(figure), 0, 0) == 0).all()
-    assert (tile(pasted(figure), 0, 1) == 1).all()
+    assert (tile(sheet_of(figure), 0, 0) == 0).all()
+    assert (tile(sheet_of(figure), 0, 1) == 1).all()
     assert figure.axes[0].get_title(loc="left") == "two"
 
 
 @pytest.mark.parametrize("n", [10, 20, 13])
-def test_a_reconstruction_stands_below_its_original(n):
-    """Also in a last row that is not full."""
+def test_reconstruction_is_below_its_original(n):
+    """In a last row that is not full, too."""
     originals = torch.rand(n, 1, 8, 8)
     figure = reconstruction_rows(originals, 1 - originals, "both", columns=10)
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert labels == ["shown", "rebuilt"] * (-(-n // 10))
+    assert labels == ["input", "output"] * (-(-n // 10))
     for i in range(n):
         row, column = 2 * (i // 10), i % 10
-        above, below = (tile(pasted(figure), r, column) for r in (row, row + 1))
+        above, below = (tile(sheet_of(figure), r, column) for r in (row, row + 1))
         np.testing.assert_allclose(above, originals[i].expand(3, 8, 8).permute(1, 2, 0))
         assert above.shape == below.shape
         np.testing.assert_allclose(above + below, 1.0, atol=1e-6)

@@ -7,10 +7,10 @@ from vaeline.data.storing import store
 from vaeline.tracking.runs.inputs import PUBLISHED_SOURCES, run_inputs
 
 
-def test_each_split_is_an_input_with_its_digest_and_source(tmp_path):
+def test_each_split_is_an_input_with_digest_and_source(tmp_path):
     prepared = store(DATASETS.build({"name": "digits"}, raw=None), tmp_path)
     train, valid, test = run_inputs(prepared)
-    assert [found.context for found in (train, valid, test)] == ["training", "validation", "testing"]
+    assert [split.context for split in (train, valid, test)] == ["training", "validation", "testing"]
     assert train.name == "digits train"
     assert prepared.hashes["train_images.npy"].startswith(train.digest)
     assert json.loads(test.source)["sha256"] == prepared.hashes["test_images.npy"]
@@ -19,9 +19,9 @@ def test_each_split_is_an_input_with_its_digest_and_source(tmp_path):
     assert (images.type.name, images.shape) == ("uint8", (-1, 1, 8, 8))
 
 
-def test_what_is_published_has_its_address_and_anything_else_its_folder(tmp_path):
+def test_source_is_the_published_address_or_the_folder(tmp_path):
     assert PUBLISHED_SOURCES.keys() == set(DATASETS) - {"sprites", "image_folder"}
     options = {"name": "sprites", "train_size": 100, "valid_size": 20}
-    made = store(DATASETS.build(options, raw=None), tmp_path)
-    assert run_inputs(made)[0].source_type == "local"
-    assert json.loads(run_inputs(made)[0].source)["uri"] == str(tmp_path)
+    unpublished = store(DATASETS.build(options, raw=None), tmp_path)
+    assert run_inputs(unpublished)[0].source_type == "local"
+    assert json.loads(run_inputs(unpublished)[0].source)["uri"] == str(tmp_path)

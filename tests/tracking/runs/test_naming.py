@@ -14,21 +14,21 @@ def _repository(tmp_path, monkeypatch):
     commit_params(COMMITTED)
 
 
-def test_a_name_says_what_differs():
+def test_name_has_the_changes():
     assert run_name(COMMITTED) == "baseline"
     assert run_name(COMMITTED | {"beta": 4.0, "prior": {"name": "vamp"}}) == "beta=4 prior=vamp"
     assert run_name(COMMITTED | {"notes": "why I did it"}) == "baseline"
 
 
-def test_a_long_name_ends_with_whole_changes_and_the_count_of_the_others():
+def test_long_name_ends_with_the_number_of_changes_left_out():
     changed = COMMITTED | {f"option_{i}": i + 1 for i in range(30)}
-    shown, _, others = run_name(changed).partition(" … +")
-    assert len(shown) <= LONGEST_NAME
-    assert len(shown.split()) + int(others) == 30
-    assert shown.split()[-1] == f"option_{len(shown.split()) - 1}={len(shown.split())}"
+    named, _, others = run_name(changed).partition(" … +")
+    assert len(named) <= LONGEST_NAME
+    assert len(named.split()) + int(others) == 30
+    assert named.split()[-1] == f"option_{len(named.split()) - 1}={len(named.split())}"
     assert len(run_name(COMMITTED | {"option_1": "x" * 500})) == LONGEST_NAME
 
 
-def test_the_parts_are_tags_to_filter_on():
+def test_parts_are_tags():
     params = {"beta": 1.0, "model": {"name": "vae", "ladder": {"layers": 3}}, "prior": {"name": "flow"}}
     assert part_tags(params) == {"model": "vae", "prior": "flow"}

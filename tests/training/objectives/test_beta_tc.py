@@ -28,7 +28,7 @@ class Coded(nn.Module):
         super().__init__()
         self.locs, self.scales = nn.Parameter(locs.clone()), nn.Parameter(scales.clone())
 
-    def infer(self, x: torch.Tensor, k: int = 1) -> Inference:
+    def infer(self, x: torch.Tensor, k: int = 1, noise=None) -> Inference:
         codes = x.flatten().long()
         q = diagonal_gaussian(self.locs[codes], self.scales[codes])
         zeros = torch.zeros(self.locs.shape[1], dtype=self.locs.dtype)
@@ -212,14 +212,14 @@ def test_the_total_correlation_of_a_linear_gaussian_model_is_the_closed_form():
 
 
 def test_its_gradient_is_that_of_its_value():
-    noise = torch.randn(2, 4, 3, dtype=torch.float64)
+    eps = torch.randn(2, 4, 3, dtype=torch.float64)
 
     def loss(locs: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
         class Fixed(Coded):
-            def infer(self, x, k=1):
+            def infer(self, x, k=1, noise=None):
                 seen = super().infer(x, k)
                 q = diagonal_gaussian(locs, scales)
-                return Inference((Layer(q, seen.layers[0].prior, locs + scales * noise),), seen.likelihood)
+                return Inference((Layer(q, seen.layers[0].prior, locs + scales * eps),), seen.likelihood)
 
         return objective(50, k=2, alpha=0.5, gamma=2.0)(Fixed(LOCS, SCALES), codes(0, 1, 2, 3), 6.0).loss
 

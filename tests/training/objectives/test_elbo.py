@@ -18,7 +18,7 @@ DISTORTION = -torch.tensor([[0.25 * 0.75], [0.75 * 0.75]]).log().flatten()
 class Known(nn.Module):
     """A model whose terms one can work out by hand."""
 
-    def infer(self, x: torch.Tensor, k: int = 1) -> Inference:
+    def infer(self, x: torch.Tensor, k: int = 1, noise=None) -> Inference:
         q = diagonal_gaussian(MEANS, torch.ones(2, 2))
         p = diagonal_gaussian(torch.zeros(2), torch.ones(2))
         likelihood = Independent(Bernoulli(probs=torch.full((k, 2, 1, 1, 2), 0.25)), 3)

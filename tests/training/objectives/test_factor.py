@@ -55,7 +55,7 @@ def test_at_its_optimum_the_discriminator_knows_the_total_correlation_of_gaussia
 
 def test_each_dimension_is_permuted_on_its_own_and_keeps_its_values():
     z = torch.arange(2 * 500 * 3.0).reshape(2, 500, 3)
-    mixed = permuted(z)
+    mixed = permuted(z, torch.randn_like(z))
     assert torch.equal(mixed.sort(1).values, z)
     rows = (mixed - z[0, 0]).div(3).round() % 500  # the example that each value was of
     for one, other in ((rows[0, :, 0], rows[0, :, 1]), (rows[0, :, 0], rows[1, :, 0])):
@@ -66,7 +66,7 @@ def test_each_dimension_is_permuted_on_its_own_and_keeps_its_values():
 
 def test_a_permutation_takes_away_the_total_correlation_and_leaves_the_marginals():
     z = MultivariateNormal(torch.zeros(2), torch.tensor([[1.0, 0.9], [0.9, 1.0]])).sample((1, 20_000))
-    covariance = permuted(z)[0].T.cov()
+    covariance = permuted(z, torch.randn_like(z))[0].T.cov()
     assert covariance[0, 1].abs() < 5 / 20_000**0.5
     torch.testing.assert_close(covariance.diagonal(), z[0].T.cov().diagonal())
 

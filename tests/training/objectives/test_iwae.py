@@ -134,7 +134,7 @@ def test_what_does_not_apply_is_refused_in_one_line():
         objective("stl")(correlated, shown(2)[1], 1.0)
 
     class TwoLayers(Amortized):
-        def infer(self, x, k=1):
+        def infer(self, x, k=1, noise=None):
             once = super().infer(x, k)
             return Inference((*once.layers, Layer(*vars(once.layers[0]).values())), once.likelihood)
 

@@ -8,7 +8,8 @@ from vaeline.evaluation.chunks import device_of, even_indices, model_input, mode
 from vaeline.evaluation.estimators.estimate import Estimate, means_with_errors
 from vaeline.evaluation.estimators.factorised import FactorisedLayer, factorised_layer
 from vaeline.models.contracts import Model
-from vaeline.models.distributions.gaussians import diagonal_gaussian, kl_terms
+from vaeline.models.distributions.divergences import kl_terms
+from vaeline.models.distributions.gaussians import diagonal_gaussian
 
 GAIN_IMAGES = 2000
 EXCHANGE_DRAWS = 4  # of z for each image, for the exchange rate, which is a ratio of small differences

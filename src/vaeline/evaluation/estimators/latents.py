@@ -9,7 +9,7 @@ from torch import Tensor
 from vaeline.data.observations import Observations
 from vaeline.evaluation.chunks import model_input_chunks
 from vaeline.models.contracts import Model
-from vaeline.models.distributions.moments import stated
+from vaeline.models.distributions.moments import knows_moments
 from vaeline.models.inference import Inference, Layer
 
 ACTIVE_UNIT_VARIANCE = 0.01  # Burda et al. 2016, section 5.2
@@ -100,7 +100,7 @@ def _moments_of_all(layers: Sequence[Layer]) -> tuple[Tensor, Tensor, Tensor]:
 
 def _exact(layer: Layer) -> bool:
     """Returns whether the moments of q(z|x) are known: q depends on x alone, and states them."""
-    return len(layer.posterior.batch_shape) == 1 and stated(layer.posterior)
+    return len(layer.posterior.batch_shape) == 1 and knows_moments(layer.posterior)
 
 
 def _moments(layer: Layer) -> tuple[Tensor, Tensor, Tensor]:
@@ -111,9 +111,9 @@ def _moments(layer: Layer) -> tuple[Tensor, Tensor, Tensor]:
     q = layer.posterior
     if _exact(layer):
         return q.mean, q.variance, torch.zeros_like(q.mean)
-    means = q.mean if stated(q) else layer.sample
+    means = q.mean if knows_moments(q) else layer.sample
     between = means.var(0)
-    within = q.variance.mean(0) if stated(q) else torch.zeros_like(between)
+    within = q.variance.mean(0) if knows_moments(q) else torch.zeros_like(between)
     return means.mean(0), within + between, between / len(means)
 
 

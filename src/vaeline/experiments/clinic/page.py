@@ -57,11 +57,12 @@ def rate_bound(alarms: int, runs: int) -> float:
 
 def clinic_page(rows: Sequence[CaseRow], sound: Sequence[Trial]) -> str:
     """Returns the page of all cases and of the sound trainings."""
-    budget = preset_config(SOUND)
+    budget = preset_config(SOUND).to_dict()
+    data = budget["data"]
     return "".join([
-        CLINIC_TEXT.format(train=budget.data.train_size, valid=budget.data.valid_size),
+        CLINIC_TEXT.format(train=data["train_size"], valid=data["valid_size"]),
         markdown_table([CLINIC_HEADINGS, *map(_cells, rows)]) + "\n",
-        _false_alarms(sound, budget.epochs),
+        _false_alarms(sound, budget["epochs"]),
         *map(_evidence, rows),
         _end(rows, sound),
     ])  # fmt: skip

@@ -10,7 +10,7 @@ import dvc.api
 from vaeline.core.files import replacing
 from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.experiments.presets import preset_config
-from vaeline.experiments.records import Record
+from vaeline.experiments.records import PresetRecord
 from vaeline.experiments.results import PICTURES, PICTURES_LINK
 from vaeline.experiments.study import Row, Study
 from vaeline.experiments.tables import markdown_table
@@ -57,7 +57,7 @@ typed.
 """
 
 
-class Sprites(Study):
+class SpritesStudy(Study):
     """The presets sprites-KIND-SEED: the plain VAE first."""
 
     command = "sprites"
@@ -72,7 +72,7 @@ class Sprites(Study):
         """Returns β and the paper that it comes from."""
         return {"name": member, "beta": preset_config(self.prefix + member).beta, "source": changes["notes"]}
 
-    def outcome(self, record: Record | None) -> Row:
+    def outcome(self, record: PresetRecord | None) -> Row:
         """Returns the figures with their standard errors over images, and the time."""
         if record is None:
             return {"run": False}
@@ -116,12 +116,13 @@ def over_seeds(rows: Sequence[Row], figure: str) -> tuple[float, float]:
 
 
 def _introduction(kinds: Mapping[str, Row]) -> str:
-    budget = preset_config(SPRITES)
+    budget = preset_config(SPRITES).to_dict()
+    data = budget["data"]
     betas = ", ".join(f"{name} has β = {row['beta']:g} ({row['source']})" for name, row in kinds.items())
-    grid = {"shape": 3} | budget.data.sprites.model_dump()
+    grid = {"shape": 3} | data["sprites"]
     factors = ", ".join(f"{name} with {count} values" for name, count in grid.items() if count > 1)
     return SPRITES_TEXT.format(
-        epochs=budget.epochs, train=f"{budget.data.train_size:,}", valid=f"{budget.data.valid_size:,}",
+        epochs=budget["epochs"], train=f"{data['train_size']:,}", valid=f"{data['valid_size']:,}",
         factors=factors, kinds=betas,
     )  # fmt: skip
 

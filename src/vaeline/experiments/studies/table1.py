@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vaeline.experiments.presets import preset_names
-from vaeline.experiments.records import Record
+from vaeline.experiments.records import PresetRecord
 from vaeline.experiments.study import Row, Study
 from vaeline.experiments.tables import markdown_table
 
@@ -37,7 +37,7 @@ typed.
 """
 
 
-class Table1(Study):
+class Table1Study(Study):
     """The presets that are cells of the table: by family, layers, k and bound."""
 
     command = "table1"
@@ -57,7 +57,7 @@ class Table1(Study):
         """Returns the preset's name and the published NLL."""
         return {"preset": member, "published": changes.get("target_nll")}
 
-    def outcome(self, record: Record | None) -> Row:
+    def outcome(self, record: PresetRecord | None) -> Row:
         """Returns the NLL, what it took, and the verdict."""
         if record is None:
             empty = dict.fromkeys(("nll", "nll_se", "active_units", "epochs", "seconds"))

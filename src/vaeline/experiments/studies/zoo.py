@@ -5,7 +5,7 @@ from typing import Any
 
 from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.experiments.presets import preset_overrides
-from vaeline.experiments.records import Record
+from vaeline.experiments.records import PresetRecord
 from vaeline.experiments.study import Row, Study
 from vaeline.experiments.tables import markdown_table
 
@@ -34,7 +34,7 @@ whether a training takes seconds or minutes.
 """
 
 
-class Zoo(Study):
+class ZooStudy(Study):
     """The presets zoo-NAME: the plain VAE first, the others by name."""
 
     command = "zoo"
@@ -52,7 +52,7 @@ class Zoo(Study):
         flags = " ".join(f"-S {key}={value}" for key, value in chosen.items())
         return {"name": member, "chosen_by": flags, "source": changes["notes"]}
 
-    def outcome(self, record: Record | None) -> Row:
+    def outcome(self, record: PresetRecord | None) -> Row:
         """Returns bounds, distance, accuracy, active units and time."""
         if record is None:
             return {"run": False}

@@ -1,4 +1,4 @@
-"""Distributions over codes, by the vectors that stand for them: d = positions · dim numbers side by side."""
+"""Distributions over codes, given by their vectors: d = positions · dim numbers side by side."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,27 +6,32 @@ import torch
 from torch import Tensor
 
 from vaeline.models.distributions.codebook import nearest_codes
-from vaeline.models.distributions.gaussians import Termwise
+from vaeline.models.distributions.divergences import Termwise
 from vaeline.models.distributions.noise import Noise, NoiseDriven
 
 
 class Assigned(Termwise):
-    """q(z|x) with one code a position: all of it at `at` [B, positions, dim], the vectors nearest to `seen`.
+    """q(z|x) with one code at each position, of probability 1.
 
-    Draws are `at`, and their gradient goes straight through to `seen`. log q is 0 there, a probability and no
-    density. Its gradient is that of the commitment loss, `commitment` · ‖seen − at‖² (van den Oord et al.
-    2017, equation 3): it enters wherever log q does, and changes no value.
+    Draws are `at`, and their gradient goes straight through to `vectors`. log q is 0 there, a probability and
+    not a density. Its gradient is that of the commitment loss, `commitment` · ‖vectors − at‖² (van den Oord
+    et al. 2017, equation 3): it enters wherever log q does, and changes no value.
+
+    Args:
+        vectors: the encoder's, [B, positions, dim].
+        at: the codes' vectors that are nearest to those, [B, positions, dim].
+        commitment: weight of the commitment loss.
     """
 
     has_rsample = True
 
-    def __init__(self, seen: Tensor, at: Tensor, commitment: float) -> None:
-        self.seen, self.at, self.commitment = seen, at.detach(), commitment
-        super().__init__(seen.shape[:1], seen.flatten(1).shape[1:], validate_args=False)
+    def __init__(self, vectors: Tensor, at: Tensor, commitment: float) -> None:
+        self.vectors, self.at, self.commitment = vectors, at.detach(), commitment
+        super().__init__(vectors.shape[:1], vectors.flatten(1).shape[1:], validate_args=False)
 
     @property
     def mean(self) -> Tensor:
-        """The vectors, [B, d]."""
+        """The codes' vectors, [B, d]."""
         return self.at.flatten(1)
 
     @property
@@ -35,23 +40,26 @@ class Assigned(Termwise):
         return torch.zeros_like(self.mean)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        """Returns the vectors for each of `sample_shape`, one memory for all, with a gradient to `seen`."""
-        through = self.at + (self.seen - self.seen.detach())
+        """Returns the codes' vectors for each of `sample_shape`, one memory for all, with a gradient."""
+        through = self.at + (self.vectors - self.vectors.detach())
         return through.flatten(1).expand(*sample_shape, *self.batch_shape, *self.event_shape)
 
     def terms(self, value: Tensor) -> Tensor:
         """Returns log q of each position's vector, 0 or −∞, [..., B, positions]."""
-        cost = self.commitment * (self.seen - self.at).square().sum(-1)
-        there = (value.unflatten(-1, self.at.shape[1:]) == self.at).all(-1)
-        return torch.where(there, cost - cost.detach(), -torch.inf)
+        cost = self.commitment * (self.vectors - self.at).square().sum(-1)
+        equal = (value.unflatten(-1, self.at.shape[1:]) == self.at).all(-1)
+        return torch.where(equal, cost - cost.detach(), -torch.inf)
 
 
 class Coded(NoiseDriven, Termwise):
-    """p(z) = Π_i p(c_i | c_1 … c_{i−1}), where the vectors of z are rows c_i of `table` [codes, dim].
+    """p(z) = Π_i p(c_i | c_1 … c_{i−1}), where the vectors of z are rows c_i of `table`.
 
-    `logits` takes codes [N, positions] to the unnormalised log-probabilities of each, [N, positions, codes],
-    of which those of position i depend on the codes before it alone. `choose` takes uniform numbers in [0, 1]
-    to the codes that they draw, [N, positions] both.
+    Args:
+        table: the codes' vectors, [codes, dim].
+        positions: how many codes z is made of.
+        logits: takes codes [N, positions] to the unnormalised log-probabilities of each, [N, positions,
+            codes], of which those of position i depend on the codes before it only.
+        choose: takes uniform numbers in [0, 1] to the codes that they draw, [N, positions] both.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from vaeline.models.distributions.noise import Noise, NoiseDriven
 class GaussianMixture(NoiseDriven):
     """Σ_m π_m N(loc_m, diag scale_m²) over R^d, for loc and scale [M, d] and log-weights [M].
 
-    Its density takes two matrix products, where torch's MixtureSameFamily forms an array of z by components
+    Its density takes two matrix products, where torch's MixtureSameFamily needs an array of z by components
     by dimensions. They are in double precision: z²/σ² − 2zμ/σ² + μ²/σ² is a difference of large numbers.
     """
 

@@ -1,4 +1,4 @@
-"""Mean and variance of any distribution: as it states them, or from draws."""
+"""Mean and variance of any distribution: exact where it knows them, else from draws."""
 
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal
@@ -8,14 +8,14 @@ from vaeline.models.distributions.codes import Assigned
 MOMENT_DRAWS = 256
 
 
-def stated(distribution: Distribution) -> bool:
+def knows_moments(distribution: Distribution) -> bool:
     """Returns whether `distribution` knows its mean and variance, which a flow does not."""
     return isinstance(distribution, Independent | MultivariateNormal | Assigned)
 
 
 def moments(distribution: Distribution) -> tuple[Tensor, Tensor]:
-    """Returns mean and variance, [*batch, *event] both: exact where they are known, else of `DRAWS` draws."""
-    if stated(distribution):
+    """Returns mean and variance, [*batch, *event] both: exact, or those of `MOMENT_DRAWS` draws."""
+    if knows_moments(distribution):
         return distribution.mean, distribution.variance
-    drawn = distribution.sample((MOMENT_DRAWS,))
-    return drawn.mean(0), drawn.var(0)
+    z = distribution.sample((MOMENT_DRAWS,))
+    return z.mean(0), z.var(0)

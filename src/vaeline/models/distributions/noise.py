@@ -6,7 +6,7 @@ of observations and draws, so that a training can prepare the noise of a step be
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -21,7 +21,6 @@ class Noise(Protocol):
 
         A model asks for [K, B, …]: for each of K draws, for each of B observations.
         """
-        ...
 
 
 def global_noise(shape: torch.Size, like: Tensor) -> Tensor:
@@ -50,6 +49,13 @@ class NoiseDriven(Distribution):
         """Returns draws without a gradient, [*sample_shape, *batch, *event]."""
         with torch.no_grad():
             return self.draw(sample_shape, global_noise)
+
+
+class LastDraw(NamedTuple):
+    """What a distribution drew last, and its log-density [...], where that is cheaper known than computed."""
+
+    z: Tensor
+    log_prob: Tensor
 
 
 def draw(distribution: Distribution, sample_shape: Sequence[int], noise: Noise) -> Tensor:

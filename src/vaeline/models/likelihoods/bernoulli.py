@@ -10,6 +10,7 @@ from torch.distributions import Distribution, Independent
 
 from vaeline.core.numerics import sum_of_logs
 from vaeline.core.params import BaseOptions
+from vaeline.data.draws import Draws
 from vaeline.models.contracts import EventShape, Likelihood
 
 BINARIZATION_CHUNK = 4096
@@ -65,11 +66,11 @@ class Bernoulli(Likelihood):
             target.copy_(_binarized(chunk, generator) * 255)
         return binary
 
-    def observe(self, values: Tensor, generator: torch.Generator) -> Tensor:
+    def observe(self, values: Tensor, draws: Draws) -> Tensor:
         """Returns what the model observes of a minibatch: uint8 [B, *event_shape] → float32 in [0, 1]."""
-        return (
-            _binarized_by_words(values, generator) if self.binarization == "dynamic" else values.float() / 255
-        )
+        if self.binarization != "dynamic":
+            return values.float() / 255
+        return brighter(values.to(draws.device), draws.words(values.shape))
 
 
 class Coins(Independent[Coin]):
@@ -97,17 +98,6 @@ class _LogProbability(torch.autograd.Function):
         logits, x = ctx.saved_tensors
         gradient = gradient.reshape(*gradient.shape, *[1] * ctx.dims)
         return (x - logits.sigmoid()) * gradient, None, None
-
-
-def _binarized_by_words(values: Tensor, generator: torch.Generator) -> Tensor:
-    """Binarizes each grey value with a random word of 16 bits.
-
-    Four words come from one random number of 64 bits, at a fraction of the cost of floating-point numbers.
-    """
-    words = torch.empty(-(-values.numel() // 4), dtype=torch.int64, device=generator.device)
-    words.random_(-(2**63), None, generator=generator)  # without these bounds the sign bit would stay 0
-    words = words.view(torch.int16)[: values.numel()].view(values.shape)
-    return brighter(values.to(generator.device), words)
 
 
 def brighter(values: Tensor, words: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from vaeline.data.draws import Draws
 from vaeline.models.contracts import Likelihood
 
 GREY_LEVELS = 256
@@ -17,9 +18,9 @@ class EightBit(Likelihood):
 
     unit = 1.0  # width of the interval that log p(x) is a density over, relative to one grey level
 
-    def observe(self, values: Tensor, generator: torch.Generator) -> Tensor:
+    def observe(self, values: Tensor, draws: Draws) -> Tensor:
         """Returns g/255 of a minibatch: uint8 [B, *event_shape] → float32 in [0, 1]."""
-        return values.to(generator.device).float() / (GREY_LEVELS - 1)
+        return values.to(draws.device).float() / (GREY_LEVELS - 1)
 
     def measures(self, log_likelihood: Tensor, dimensions: int) -> dict[str, Tensor]:
         """Returns `bits_per_dim` [N]: −log₂ P(g) / `dimensions`, from log p(x) [N] in nats."""
@@ -37,17 +38,13 @@ class Dequantized(EightBit):
 
     unit = float(GREY_LEVELS)
 
-    def observe(self, values: Tensor, generator: torch.Generator) -> Tensor:
+    def observe(self, values: Tensor, draws: Draws) -> Tensor:
         """Returns (g + u)/256 of a minibatch, with a new u: uint8 [B, *event_shape] → float32 in [0, 1]."""
-        return _dequantized(values.to(generator.device), generator) / GREY_LEVELS
+        return draws.uniform(values.shape).add_(values.to(draws.device)) / GREY_LEVELS
 
     def evaluation_set(self, values: Tensor) -> Tensor:
         """Returns what bounds are evaluated on: one draw of 255 (g + u)/256, float32 [N, *event_shape]."""
         generator = torch.Generator().manual_seed(DEQUANTIZATION_SEED)
-        chunks = [_dequantized(chunk, generator) for chunk in values.split(DEQUANTIZATION_CHUNK)]
-        return torch.cat(chunks).mul_((GREY_LEVELS - 1) / GREY_LEVELS)
-
-
-def _dequantized(values: Tensor, generator: torch.Generator) -> Tensor:
-    uniform = torch.rand(values.shape, generator=generator, device=generator.device)
-    return uniform.add_(values)
+        chunks = values.split(DEQUANTIZATION_CHUNK)
+        dequantized = [torch.rand(chunk.shape, generator=generator).add_(chunk) for chunk in chunks]
+        return torch.cat(dequantized).mul_((GREY_LEVELS - 1) / GREY_LEVELS)

@@ -12,6 +12,7 @@ from vaeline.core.numerics import rises_to, softly_above
 from vaeline.core.params import BaseOptions
 from vaeline.models.contracts import EventShape
 from vaeline.models.likelihoods.eight_bit import Dequantized
+from vaeline.models.running import KeepsStatistics
 
 LOG_SIGMA_MIN = -6.0  # soft floor of log σ, as in the code of Rybkin et al.; half a level of 256
 MEMORY = 100  # batches that the running variance averages over
@@ -115,9 +116,7 @@ class _PerPixel(_Spread):
         return self.normal(mean, softly_above(self.start + log_scale, LOG_SIGMA_MIN).exp())
 
 
-class _Optimal(_Spread):
-    """The buffers are named as BatchNorm's, and like those keep their values where an update is skipped."""
-
+class _Optimal(_Spread, KeepsStatistics):
     running_variance: Tensor
     running_batches: Tensor
 
@@ -129,6 +128,9 @@ class _Optimal(_Spread):
     def forward(self, mean: Tensor) -> Distribution:
         scale = self.running_variance.sqrt()
         return _FittedNormal(mean, scale, self) if self.training else self.normal(mean, scale)
+
+    def running_statistics(self) -> tuple[Tensor, ...]:
+        return self.running_variance, self.running_batches
 
     @torch.no_grad()
     def fitted(self, error: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from typing import Protocol, Self
 
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Independent, Normal
 
 from vaeline.core.numerics import in_full, safe_log_var
 from vaeline.core.params import BaseOptions
@@ -48,7 +48,7 @@ class DiagonalGaussian(Posterior):
         init_weights(self)
         nn.init.constant_(self.fc_log_var.bias, section.diagonal.log_var_bias)
 
-    def forward(self, features: Tensor) -> Distribution:
+    def forward(self, features: Tensor) -> Independent[Normal]:
         """Returns q(z|x) for features [..., features]: batch [...], event [latent_dim]."""
         return diagonal_gaussian(*self.mean_and_scale(features))
 

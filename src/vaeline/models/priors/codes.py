@@ -1,11 +1,11 @@
 """The prior of discrete latents: autoregressive over a grid of codes."""
 
 import math
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from vaeline.core.numerics import in_full
 from vaeline.models.contracts import Prior
@@ -49,6 +49,8 @@ class CodePrior(Prior):
     Each code depends on all codes before it: the kernels are as wide as that takes.
     """
 
+    __call__: Callable[..., Coded]
+
     def __init__(self, options: CodeOptions) -> None:
         super().__init__()
         self.codebook = Codebook(options.codes, options.embedding_dim, options.decay)
@@ -62,7 +64,7 @@ class CodePrior(Prior):
             kernel=2 * radius + 1,
         )
 
-    def forward(self) -> Distribution:
+    def forward(self) -> Coded:
         """Returns p(z): batch [], event [side² · embedding_dim]."""
         return Coded(self.codebook.table, self.side**2, self.logits, self.choose)
 
@@ -78,7 +80,8 @@ class CodePrior(Prior):
         def step(logits: Tensor) -> Tensor:
             cumulative = logits.softmax(-1).cumsum(-1)
             codes = torch.searchsorted(cumulative, next(numbers).unsqueeze(-1)).squeeze(-1)
-            return self._one_hot(codes.clamp(max=self.codes - 1))  # rounding may leave the last sum below 1
+            # Rounding may leave the last sum below 1.
+            return self._one_hot(codes.clamp(max=self.codes - 1))
 
         grid = self.network.sample(step, (len(uniform), self.side, self.side))
         return grid.argmax(1).flatten(1)

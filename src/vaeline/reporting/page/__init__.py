@@ -1,1 +1,1 @@
-"""Pages: one self-contained HTML file of a run, or of several side by side."""
+"""Self-contained HTML pages, and the page of one run."""

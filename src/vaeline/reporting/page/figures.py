@@ -1,63 +1,67 @@
-"""Metrics as a page shows them: each mean with its error."""
+"""Metrics as pages display them: a mean with its standard error."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 from vaeline.diagnosis.finding import Evidence
 from vaeline.evaluation.estimators.estimate import estimate_text
-from vaeline.reporting.summary import MetricValues, known_headlines
+from vaeline.reporting.summary import MetricValues, headline_labels
 
 ERROR = "_se"
+"""Suffix of the standard error of a metric."""
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A metric: its full `value`, and as it is `shown`."""
+class MetricFigure:
+    """A metric with its label: its full `value`, and the rounded `text`."""
 
     label: str
     value: float | str
-    shown: str
+    text: str
 
     @property
     def part(self) -> bool:
-        """Returns whether it belongs to the figure above it."""
+        """Whether it belongs to the figure above it."""
         return self.label.startswith("…")
 
 
-def headline_figures(metrics: MetricValues) -> list[Figure]:
-    """Returns the headline figures that there are."""
+def headline_figures(metrics: MetricValues) -> list[MetricFigure]:
+    """Returns the headline figures among `metrics`."""
     return [
-        Figure(label, metrics[name], metric_text(metrics, name)) for label, name in known_headlines(metrics)
+        MetricFigure(label, metrics[name], metric_text(metrics, name))
+        for label, name in headline_labels(metrics)
     ]
 
 
 def metric_names(metrics: Iterable[str]) -> list[str]:
-    """Returns the metrics that are not the error of another."""
-    known = set(metrics)
-    return [name for name in metrics if not (name.endswith(ERROR) and name.removesuffix(ERROR) in known)]
+    """Returns the names that are not of the standard error of another metric."""
+    names = list(metrics)
+    return [name for name in names if not (name.endswith(ERROR) and name.removesuffix(ERROR) in names)]
 
 
-def by_stage(metrics: MetricValues) -> list[tuple[str, list[Figure]]]:
-    """Returns every metric under its stage, in the order that they have."""
+def figures_by_stage(metrics: MetricValues) -> list[tuple[str, list[MetricFigure]]]:
+    """Returns every metric under its stage, in the order of `metrics`."""
     return [
         (
             stage,
-            [Figure(name.partition("/")[2], metrics[name], metric_text(metrics, name)) for name in of_stage],
+            [
+                MetricFigure(name.partition("/")[2], metrics[name], metric_text(metrics, name))
+                for name in names
+            ],
         )
-        for stage, of_stage in groupby(metric_names(metrics), key=lambda name: name.partition("/")[0])
+        for stage, names in groupby(metric_names(metrics), key=lambda name: name.partition("/")[0])
     ]
 
 
-def metric_text(metrics: Mapping[str, Any], name: str) -> str:
-    """Returns words and counts as they are, and a mean with its error."""
+def metric_text(metrics: MetricValues, name: str) -> str:
+    """Returns text and counts as they are, and any other metric rounded, with its standard error."""
     value = metrics[name]
-    whole = isinstance(value, str | int) and f"{name}{ERROR}" not in metrics
-    return str(value) if whole else estimate_text(metrics, name)
+    exact = isinstance(value, str | int) and f"{name}{ERROR}" not in metrics
+    return str(value) if exact else estimate_text(metrics, name)
 
 
-def measured(evidence: Evidence) -> str:
-    """Returns the measure of a detector with its error, where it has one."""
+def evidence_text(evidence: Evidence) -> str:
+    """Returns a detector's measure, with its standard error if it has one."""
     error = {f"x{ERROR}": evidence.se} if evidence.se else {}
-    return metric_text({"x": evidence.value} | error, "x")
+    return metric_text({"x": evidence.value, **error}, "x")

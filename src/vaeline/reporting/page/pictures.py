@@ -1,4 +1,4 @@
-"""Which pictures a page shows, where, and what each one is: for those who see it and those who do not."""
+"""The pictures of a page: sections, order, and captions, which are their alternative texts too."""
 
 import struct
 from collections.abc import Iterable, Mapping
@@ -15,24 +15,26 @@ PICTURE_SECTIONS = {
     "Samples": {
         "samples": "Samples of the model, decoded from z drawn from the prior",
         "samples_by_class": "Samples of each class, decoded from z drawn from the prior",
-        "samples_ex_post": "Samples decoded from z drawn from a mixture fitted to training images' z",
-        "neighbours": "Samples, each above the training image nearest to it, pixel by pixel",
+        "samples_ex_post": "Samples decoded from z drawn from a mixture fitted to the training images' z",
+        "neighbours": "Samples, each above its nearest training image by pixel distance",
     },
     "Latent space": {
-        "traversals": "One latent a row, from −3 to 3 standard deviations of q(z), the others fixed",
-        "interpolations": "Ways between the latents of two images, along the line and along the arc",
-        "latent_map": "Map of the latent means, coloured by class, each class named at its median",
+        "traversals": "One latent per row, from −3 to 3 standard deviations of q(z), the others fixed",
+        "interpolations": "Interpolations between the latents of two images, along a line and along an arc",
+        "latent_map": "Map of the latent means, coloured by class, with each class's name at its median",
         "kl_per_dimension": "KL of each latent dimension in nats, and the threshold of activity",
-        "factors": "What each latent dimension says of each factor of the data, as a share of its entropy",
+        "factors": "Information that each latent dimension has on each factor of the data, as a share of the "
+        "factor's entropy",
     },
 }
-"""Pictures by section, each with its caption, in the order of a page."""
-OTHERS = "Other pictures"
+"""Captions by section and name of the picture, in the order of a page."""
+OTHER_PICTURES = "Other pictures"
+"""The section of all other pictures, at the end."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG with its caption, which is also its alternative text."""
+    """A PNG with its caption."""
 
     name: str
     caption: str
@@ -40,35 +42,32 @@ class Picture:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Returns width and height in pixels, which stand at a fixed place in every PNG (its header)."""
-        return struct.unpack(">II", self.png[16:24])
+        """Width and height in pixels, from the PNG's header."""
+        width, height = struct.unpack(">II", self.png[16:24])
+        return width, height
 
     @property
     def broad(self) -> bool:
-        """Returns whether it needs the whole width of a page."""
+        """Whether it needs the whole width of a page."""
         width, height = self.size
         return width > 2.5 * height
 
 
-def sections(pictures: Mapping[str, bytes]) -> dict[str, list[Picture]]:
-    """Returns the pictures that there are by section; those that no section knows come last."""
-    found = {title: captioned(captions, pictures) for title, captions in PICTURE_SECTIONS.items()}
-    known = {name for captions in PICTURE_SECTIONS.values() for name in captions}
-    found[OTHERS] = captioned({name: spoken(name) for name in pictures if name not in known}, pictures)
-    return {title: shown for title, shown in found.items() if shown}
+def picture_sections(pictures: Mapping[str, bytes]) -> dict[str, list[Picture]]:
+    """Returns the pictures by section, without empty sections."""
+    sections = {title: _captioned(captions, pictures) for title, captions in PICTURE_SECTIONS.items()}
+    placed = {name for captions in PICTURE_SECTIONS.values() for name in captions}
+    others = {name: name.replace("_", " ").capitalize() for name in pictures if name not in placed}
+    sections[OTHER_PICTURES] = _captioned(others, pictures)
+    return {title: section for title, section in sections.items() if section}
 
 
-def captioned(captions: Mapping[str, str], pictures: Mapping[str, bytes]) -> list[Picture]:
-    """Returns those of `captions` that there are."""
-    return [Picture(name, caption, pictures[name]) for name, caption in captions.items() if name in pictures]
-
-
-def kinds(pictures: Iterable[Mapping[str, bytes]]) -> dict[str, str]:
+def picture_captions(pictures: Iterable[Mapping[str, bytes]]) -> dict[str, str]:
     """Returns the caption of every picture that any of several runs has, in the order of a page."""
     every = {name: png for of_run in pictures for name, png in of_run.items()}
-    return {picture.name: picture.caption for shown in sections(every).values() for picture in shown}
+    sections = picture_sections(every).values()
+    return {picture.name: picture.caption for section in sections for picture in section}
 
 
-def spoken(name: str) -> str:
-    """Returns a file's name as words."""
-    return name.replace("_", " ").capitalize()
+def _captioned(captions: Mapping[str, str], pictures: Mapping[str, bytes]) -> list[Picture]:
+    return [Picture(name, caption, pictures[name]) for name, caption in captions.items() if name in pictures]

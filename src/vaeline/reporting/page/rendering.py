@@ -1,4 +1,4 @@
-"""Templates into pages that need nothing but themselves: style, script and pictures lie inside."""
+"""Renders templates into self-contained pages: style, script and pictures are inside."""
 
 import base64
 import hashlib
@@ -10,13 +10,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from vaeline.reporting.plots.palette import PALETTE
 
 TEMPLATES = Path(__file__).parent / "templates"
+COMPARISON = Path(__file__).parents[1] / "comparison"
 SCRIPT = "copy.js"
 
 
 def render(template: str, **content: Any) -> str:
-    """Returns a page. What `content` holds is text, whatever it looks like: none of it becomes markup.
+    """Returns a page. Values in `content` are escaped: none of them can become markup.
 
-    The page's own policy lets the browser run the one script, by its hash, and load nothing.
+    The page's Content-Security-Policy allows its one script, by hash, and loads nothing.
     """
     script = ENVIRONMENT.get_template(SCRIPT).render()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -26,14 +27,14 @@ def render(template: str, **content: Any) -> str:
 
 
 def data_uri(png: bytes) -> str:
-    """Returns a picture as an address that holds it."""
+    """Returns a PNG as a data URI."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def _environment() -> Environment:
     environment = Environment(
         autoescape=True,
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([TEMPLATES, COMPARISON]),
         lstrip_blocks=True,
         trim_blocks=True,
         undefined=StrictUndefined,

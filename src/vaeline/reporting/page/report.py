@@ -6,18 +6,19 @@ from typing import Any
 
 from vaeline.core.params import flatten_params, param_text
 from vaeline.provenance.commands import exp_run_command, override_value
-from vaeline.reporting.page import figures
-from vaeline.reporting.page.pictures import sections
+from vaeline.reporting.page.figures import evidence_text, figures_by_stage, headline_figures
+from vaeline.reporting.page.pictures import picture_sections
 from vaeline.reporting.page.rendering import render
 from vaeline.reporting.page.run import RunResults
+from vaeline.reporting.summary import MetricValues
 
 ORIGINS = {
     "git.commit": "Commit",
-    "git.dirty": "Code changed since that commit",
+    "git.dirty": "Code differs from the commit",
     "dvc.baseline": "Baseline of the experiment",
     "dvc.experiment": "Experiment",
     "hardware.cpu": "Processor",
-    "hardware.cores": "Cores that it could use",
+    "hardware.cores": "Cores available",
     "hardware.memory": "Memory",
     "hardware.gpu": "GPU",
 }
@@ -25,66 +26,77 @@ YES_NO = {"true": "yes", "false": "no"}
 
 
 def run_page(run: RunResults, committed: Mapping[str, Any], experiment: str = "") -> str:
-    """Returns the HTML of a run. `committed` are the params that it is set off against, with dotted keys."""
+    """Returns the HTML page of a run.
+
+    Args:
+        run: Its results.
+        committed: The committed params, with dotted keys, that its own are compared with; may be empty.
+        experiment: Name of the DVC experiment, or "".
+    """
     params = flatten_params(run.params)
-    changed = {
-        k: v for k, v in params.items() if k in committed and param_text(committed[k]) != param_text(v)
+    changes = {
+        key: value
+        for key, value in params.items()
+        if key in committed and param_text(committed[key]) != param_text(value)
     }
     return render(
         "report.html",
         run=run,
-        figures=figures,
+        evidence_text=evidence_text,
         changed={
-            key: (override_value(value), override_value(committed[key])) for key, value in changed.items()
+            key: (override_value(value), override_value(committed[key])) for key, value in changes.items()
         },
         committed=bool(committed),
         params={key: override_value(value) for key, value in params.items()},
-        headlines=figures.headline_figures(run.metrics),
-        stages=figures.by_stage(run.metrics),
-        pictures=sections(run.pictures),
-        origins=origins(run.training, run.evaluation),
-        data=data(run.metrics),
+        headlines=headline_figures(run.metrics),
+        stages=figures_by_stage(run.metrics),
+        pictures=picture_sections(run.pictures),
+        origins=origin_rows(run.training, run.evaluation),
+        splits=split_rows(run.metrics),
         experiment=experiment,
         apply=shlex.join(["dvc", "exp", "apply", experiment]),
-        reproduce=reproduce(run.evaluation, changed),
-        compare=compare(experiment),
+        reproduce=reproduce_command(run.evaluation, changes),
+        compare=compare_commands(experiment),
         dirty="true" in (run.training.get("git.dirty"), run.evaluation.get("git.dirty")),
     )
 
 
-def origins(training: Mapping[str, Any], report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Returns what is known of the training and of the report: commit, machine and versions, by name."""
-    names = [*ORIGINS, *sorted(key for key in training | report if key.startswith("version."))]
-    rows = [(name, training.get(name, "–"), report.get(name, "–")) for name in names]
+def origin_rows(training: Mapping[str, Any], report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Returns commit, machine and versions: title, value of the training, value of the report."""
+    versions = sorted(key for key in {*training, *report} if key.startswith("version."))
+    rows = [(name, training.get(name, "–"), report.get(name, "–")) for name in [*ORIGINS, *versions]]
     return [
-        (ORIGINS.get(name, name.removeprefix("version.")), YES_NO.get(one, one), YES_NO.get(other, other))
-        for name, one, other in rows
-        if (one, other) != ("–", "–")
+        (
+            ORIGINS.get(name, name.removeprefix("version.")),
+            *(YES_NO.get(value, value) for value in (of_training, of_report)),
+        )
+        for name, of_training, of_report in rows
+        if (of_training, of_report) != ("–", "–")
     ]
 
 
-def data(metrics: Mapping[str, Any]) -> list[tuple[str, Any, str]]:
-    """Returns each split's name, number of images and SHA-256."""
-    splits = [(split, f"prepare/{split}_sha256") for split in ("train", "valid", "test")]
+def split_rows(metrics: MetricValues) -> list[tuple[str, str, str]]:
+    """Returns name, number of images and SHA-256 of each split."""
+    digests = {split: f"prepare/{split}_sha256" for split in ("train", "valid", "test")}
     return [
-        (split, metrics.get(f"prepare/{split}_size", "–"), metrics[name])
-        for split, name in splits
-        if name in metrics
+        (split, str(metrics.get(f"prepare/{split}_size", "–")), str(metrics[digest]))
+        for split, digest in digests.items()
+        if digest in metrics
     ]
 
 
-def reproduce(made: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
-    """Returns the command that runs it again, from the commit that its params are a change of."""
-    commit = made.get("dvc.baseline") or made.get("git.commit")
-    return f"git checkout {commit} && {exp_run_command(changed)}" if commit else exp_run_command(changed)
+def reproduce_command(origin: Mapping[str, Any], changes: Mapping[str, Any]) -> str:
+    """Returns the command that repeats the run from the commit that its params are changed from."""
+    commit = origin.get("dvc.baseline") or origin.get("git.commit")
+    return f"git checkout {commit} && {exp_run_command(changes)}" if commit else exp_run_command(changes)
 
 
-def compare(experiment: str) -> Sequence[tuple[str, str]]:
-    """Returns commands that set it beside others, each with what it does."""
+def compare_commands(experiment: str) -> Sequence[tuple[str, str]]:
+    """Returns commands that compare the run with others, each after a description."""
     return (
         (
-            "This run beside the committed one, in one page",
-            f'make report RUNS="HEAD {experiment or "workspace"}"',
+            "This run beside the committed run, on one page",
+            shlex.join(["vaeline", "compare", "HEAD", experiment or "workspace"]),
         ),
         ("Params and metrics of every experiment", "dvc exp show --only-changed"),
         ("Every recorded run, in MLflow", "make ui"),

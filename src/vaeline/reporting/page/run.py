@@ -1,9 +1,9 @@
-"""A run as its report stage left it: what both pages are made of."""
+"""The results of a run, as pages display them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from vaeline.core.files import read_json
 from vaeline.diagnosis.finding import Finding, load_findings, problems, verdict_line
@@ -12,7 +12,17 @@ from vaeline.reporting.summary import MetricValues
 
 @dataclass(frozen=True)
 class RunResults:
-    """The results of a run. `findings` is None for a run that was made before there were any."""
+    """The results of a run, as the report stage wrote them.
+
+    Attributes:
+        name: Displayed name.
+        metrics: Metrics of all stages.
+        params: Params, nested.
+        training: Origin of the training: commit, machine, versions, duration.
+        evaluation: Origin of the report.
+        findings: What the detectors say, or None if the code of the run had no detectors.
+        pictures: PNG files, by name.
+    """
 
     name: str
     metrics: MetricValues
@@ -24,7 +34,7 @@ class RunResults:
 
     @classmethod
     def read(cls, folder: Path, name: str) -> "RunResults":
-        """Returns the run whose report lies in `folder`; raises FileNotFoundError without its summary."""
+        """Returns the run whose report is in `folder`; raises FileNotFoundError if it has no summary."""
         summary = read_json(folder / "summary.json")
         findings = folder / "findings.json"
         return cls(
@@ -35,15 +45,15 @@ class RunResults:
         )
 
     @property
-    def level(self) -> str:
-        """Returns `problem`, `healthy`, or `unknown` where nobody looked."""
+    def level(self) -> Literal["problem", "healthy", "unknown"]:
+        """Whether there is a problem; `unknown` without findings."""
         if self.findings is None:
             return "unknown"
         return "problem" if problems(self.findings) else "healthy"
 
     @property
     def verdict(self) -> str:
-        """Returns what is wrong, or that nothing is, in one line."""
+        """The problems, or that there is none, in one line."""
         if self.findings is None:
-            return "No findings: this run was made before there were any"
+            return "No findings: the code of this run had no detectors"
         return verdict_line(self.findings)

@@ -1,1 +1,1 @@
-"""Pictures: each function returns a matplotlib figure."""
+"""Pictures, as matplotlib figures."""

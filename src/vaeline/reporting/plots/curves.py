@@ -1,4 +1,4 @@
-"""Pictures with axes: training curves, KL per dimension, bounds over K, maps of latents."""
+"""Pictures with axes: curves of training, KL per dimension, bounds over K, maps of latents."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from vaeline.reporting.plots.style import PALETTE, figure, styled
+from vaeline.reporting.plots.palette import PALETTE
+from vaeline.reporting.plots.style import figure, styled
 
 
 @styled
 def training_curves(history: pd.DataFrame) -> Figure:
-    """Returns loss, reconstruction and KL over epochs, training beside validation, in nats an image."""
+    """Returns loss, reconstruction and KL over epochs, for training and validation, in nats per image."""
     fig = figure(9.0, 3.2)
     for axes, name in zip(fig.subplots(1, 3), ("loss", "recon", "kl"), strict=True):
         for split, colour in zip(("train", "valid"), PALETTE, strict=False):
@@ -32,7 +33,7 @@ def training_curves(history: pd.DataFrame) -> Figure:
 
 @styled
 def kl_per_dimension(table: pd.DataFrame, threshold: float) -> Figure:
-    """Returns a bar for the KL of each dimension in nats, with the threshold of activity."""
+    """Returns the KL of each dimension in nats as bars, with the threshold of activity."""
     fig = figure(7.0, 3.2)
     axes = fig.add_subplot()
     positions = np.arange(len(table))
@@ -42,11 +43,12 @@ def kl_per_dimension(table: pd.DataFrame, threshold: float) -> Figure:
     every = max(1, len(table) // 25)
     axes.set_xticks(positions[::every], labels=table["dimension"][::every])
     axes.margins(x=0.01)
-    busy = int((table["kl"] > threshold).sum())
-    known = f"{busy} of {len(table)} latent dimensions carry more than {threshold:g} nats"
-    title = known if table["kl"].notna().any() else "This KL does not split into dimensions"
+    active = int((table["kl"] > threshold).sum())
+    title = f"{active} of {len(table)} latent dimensions carry more than {threshold:g} nats"
+    if table["kl"].isna().all():
+        title = "This KL is not a sum over dimensions"
     axes.set_title(title, fontsize=11, loc="left")
-    axes.set_xlabel("latent dimension, the busiest first")
+    axes.set_xlabel("latent dimension, largest KL first")
     axes.set_ylabel("KL, nats")
     axes.legend()
     return fig
@@ -54,7 +56,7 @@ def kl_per_dimension(table: pd.DataFrame, threshold: float) -> Figure:
 
 @styled
 def bounds_over_k(curve: pd.DataFrame) -> Figure:
-    """Returns IWAE-K over K with a band of two standard errors over images, in nats."""
+    """Returns IWAE-K over K in nats, with a band of two standard errors over images."""
     fig = figure()
     axes = fig.add_subplot()
     axes.plot(curve["k"], curve["iwae"], marker="o", markersize=4)
@@ -72,18 +74,18 @@ def bounds_over_k(curve: pd.DataFrame) -> Figure:
 def latent_map(
     points: np.ndarray, labels: np.ndarray, classes: Sequence[str], axis_names: Sequence[str]
 ) -> Figure:
-    """Returns points [N, 2] coloured by label [N], each class named at its median."""
+    """Returns points [N, 2] coloured by label [N], with each class's name at its median."""
     fig = figure(6.5, 6.0)
     axes = fig.add_subplot()
     size = float(np.clip(20_000 / len(points), 4, 30))
     for label, name in enumerate(classes):
-        mine = points[labels == label]
-        if len(mine) == 0:
+        of_class = points[labels == label]
+        if len(of_class) == 0:
             continue
         colour = PALETTE[label % len(PALETTE)]
-        axes.scatter(*mine.T, s=size, alpha=0.5, color=colour, linewidths=0)
+        axes.scatter(of_class[:, 0], of_class[:, 1], s=size, alpha=0.5, color=colour, linewidths=0)
         axes.annotate(
-            name, np.median(mine, axis=0), ha="center", va="center", fontweight="bold",
+            name, np.median(of_class, axis=0), ha="center", va="center", fontweight="bold",
             bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": colour, "alpha": 0.85},
         )  # fmt: skip
     axes.set_xlabel(axis_names[0])
@@ -93,12 +95,12 @@ def latent_map(
 
 @styled
 def factor_map(information: np.ndarray, factors: Sequence[str]) -> Figure:
-    """Returns information [d, F], as shares of the factors' entropies: dimensions down, factors across."""
+    """Returns information [d, F] as shares of the factors' entropies: a row a dimension, F columns."""
     fig = figure(1.5 + 0.8 * len(factors), 1.2 + 0.28 * len(information))
     axes = fig.add_subplot()
-    shown = axes.imshow(information, vmin=0, vmax=1, cmap="viridis", aspect="auto")
+    image = axes.imshow(information, vmin=0, vmax=1, cmap="viridis", aspect="auto")
     axes.grid(visible=False)
     axes.set_xticks(range(len(factors)), labels=factors)
     axes.set_yticks(range(len(information)), labels=[f"z{j}" for j in range(len(information))])
-    fig.colorbar(shown, ax=axes, label="I(z; factor) / H(factor)")
+    fig.colorbar(image, ax=axes, label="I(z; factor) / H(factor)")
     return fig

@@ -1,4 +1,4 @@
-"""Pictures made of images: grids, reconstructions, traversals."""
+"""Grids of images, such as samples and reconstructions."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ MARGIN = 2  # pixels between two images
 
 @styled
 def grid(images: Tensor, columns: int, title: str, rows: Sequence[str] = ()) -> Figure:
-    """Returns images [N, C, H, W] in [0, 1] as a grid of `columns`; `rows` names each row at its left."""
+    """Returns images [N, C, H, W] in [0, 1] as a grid of `columns`, with the names of `rows` on the left."""
     sheet = tiled(images.detach().cpu(), columns).numpy()
     names = 0.12 * max((len(row) for row in rows), default=0)  # inches
     fig = figure(7.0, 0.4 + (6.9 - names) * sheet.shape[0] / sheet.shape[1])
@@ -32,9 +32,9 @@ def grid(images: Tensor, columns: int, title: str, rows: Sequence[str] = ()) -> 
 
 
 def tiled(images: Tensor, columns: int) -> Tensor:
-    """Returns images [N, C, H, W] in rows of `columns`, on white, as one RGB sheet [height, width, 3].
+    """Returns images [N, C, H, W] in rows of `columns`, on white, as one RGB image [height, width, 3].
 
-    As torchvision's make_grid, whose import takes two seconds.
+    Equal to torchvision's make_grid, whose import takes two seconds.
     """
     images = images.expand(-1, 3, -1, -1)
     columns = min(columns, len(images))
@@ -50,9 +50,9 @@ def reconstruction_rows(
     reconstructions: Tensor,
     title: str,
     columns: int = 10,
-    names: tuple[str, str] = ("shown", "rebuilt"),
+    names: tuple[str, str] = ("input", "output"),
 ) -> Figure:
-    """Returns rows of originals, each above the row of its reconstructions; both [N, C, H, W] in [0, 1]."""
+    """Returns rows of originals, each above the row of its reconstructions, both [N, C, H, W] in [0, 1]."""
     missing = -len(originals) % columns
     rows = [
         torch.cat([images, torch.ones_like(images[:1]).expand(missing, -1, -1, -1)]).split(columns)

@@ -1,13 +1,17 @@
-"""How every picture looks."""
+"""The style of pictures."""
+
+from typing import Any
 
 import matplotlib as mpl
+from cycler import cycler
 from matplotlib.figure import Figure
+from matplotlib.typing import RcKeyType
 
 from vaeline.reporting.plots.palette import PALETTE
 
-STYLE = {
+STYLE: dict[RcKeyType, Any] = {
     "figure.dpi": 100,
-    "axes.prop_cycle": mpl.cycler(color=PALETTE),
+    "axes.prop_cycle": cycler(color=PALETTE),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -17,11 +21,10 @@ STYLE = {
     "font.size": 10,
 }
 
-
 styled = mpl.rc_context(STYLE)
-"""Decorator: what a function draws looks as above, and nothing outside of it changes."""
+"""Decorator: the function draws in this style, and the style outside of it does not change."""
 
 
 def figure(width: float = 7.0, height: float = 4.0) -> Figure:
-    """Returns an empty figure of `width` × `height` inches, drawn without a display."""
+    """Returns an empty figure of `width` × `height` inches, which needs no display."""
     return Figure(figsize=(width, height), layout="constrained")

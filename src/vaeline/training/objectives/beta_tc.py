@@ -10,6 +10,8 @@ from torch import Tensor
 from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
 from vaeline.models.contracts import Model
+from vaeline.models.distributions.gaussians import is_diagonal_gaussian
+from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.models.inference import Layer
 from vaeline.training.objectives.limits import no_lone_image, only_factorised_layer, reject_free_bits
 from vaeline.training.objectives.objective import Objective
@@ -52,12 +54,14 @@ class BetaTC(Objective):
         self.k, self.images = section.k, images
         self.alpha, self.gamma = section.beta_tc.alpha, section.beta_tc.gamma
 
-    def forward(self, model: Model, x: Observations, beta: float | Tensor) -> Terms:
+    def forward(
+        self, model: Model, x: Observations, beta: float | Tensor, noise: Noise = global_noise
+    ) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the total correlation weighted by `beta`.
 
         Raises VaelineError for models whose posterior and prior are not one layer of diagonal Gaussians.
         """
-        inference = model.infer(x, self.k)
+        inference = model.infer(x, self.k, noise)
         layer = only_factorised_layer("beta_tc", inference)
         distortion, kl = inference.distortion(x).mean(0), inference.kl_terms()
         joint, marginals = aggregate(layer, self.images)
@@ -75,7 +79,9 @@ def aggregate(layer: Layer, images: int) -> tuple[Tensor, Tensor]:
     images without replacement: q(z) is unbiased. Its logarithm is too low by Jensen's inequality, and exact
     where the batch is all images.
     """
-    own = layer.posterior.base_dist.log_prob(layer.sample.unsqueeze(-2))  # log q(z_j|x_n): [K, B, B of n, d]
+    posterior = layer.posterior
+    assert is_diagonal_gaussian(posterior)  # `only_factorised_layer` rejects others
+    own = posterior.base_dist.log_prob(layer.sample.unsqueeze(-2))  # log q(z_j|x_n): [K, B, B of n, d]
     weights = log_weights(len(own[0]), images, dtype=own.dtype, device=own.device)
     joint = (own.sum(-1) + weights).logsumexp(-1)
     marginals = (own + weights.unsqueeze(-1)).logsumexp(-2)

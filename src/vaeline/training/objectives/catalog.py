@@ -12,11 +12,12 @@ from vaeline.training.objectives.elbo import ELBO
 from vaeline.training.objectives.factor import Factor
 from vaeline.training.objectives.info import Info
 from vaeline.training.objectives.iwae import IWAE
+from vaeline.training.objectives.objective import Objective
 from vaeline.training.objectives.options import ObjectiveOptions
 from vaeline.training.objectives.perceptual import Perceptual
 
 OBJECTIVES = (
-    Table("objective", shared=ObjectiveOptions)
+    Table[Objective]("objective", shared=ObjectiveOptions)
     .add("elbo", ELBO)
     .add("iwae", IWAE)
     .add("beta_tc", BetaTC)

@@ -9,6 +9,7 @@ from torch import Tensor
 from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
 from vaeline.models.contracts import Model
+from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.models.inference import Layer
 from vaeline.training.objectives.limits import no_lone_image, only_factorised_layer, reject_free_bits
 from vaeline.training.objectives.objective import Objective
@@ -50,12 +51,14 @@ class DIP(Objective):
         self.k, self.whole = section.k, options.variant == "ii"
         self.off_diagonal, self.diagonal = options.off_diagonal, options.diagonal
 
-    def forward(self, model: Model, x: Observations, beta: float | Tensor) -> Terms:
+    def forward(
+        self, model: Model, x: Observations, beta: float | Tensor, noise: Noise = global_noise
+    ) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`.
 
         Raises VaelineError for models whose posterior and prior are not one layer of diagonal Gaussians.
         """
-        inference = model.infer(x, self.k)
+        inference = model.infer(x, self.k, noise)
         layer = only_factorised_layer("dip", inference)
         distortion, kl = inference.distortion(x).mean(0), inference.kl_terms()
         covariance = aggregate_covariance(layer, self.whole)

@@ -7,11 +7,12 @@ from torch import Tensor
 from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
 from vaeline.models.contracts import Model
+from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.models.inference import Inference
-from vaeline.runtime.shards import batch_mean
 from vaeline.training.objectives.objective import Objective
 from vaeline.training.objectives.options import ObjectiveSection
 from vaeline.training.objectives.terms import Terms
+from vaeline.training.sharing import batch_mean
 
 
 class ELBOSection(ObjectiveSection, Protocol):
@@ -40,9 +41,11 @@ class ELBO(Objective):
         super().__init__()
         self.k, self.free_bits, self.drawn = section.k, free_bits, section.elbo.kl == "drawn"
 
-    def forward(self, model: Model, x: Observations, beta: float | Tensor) -> Terms:
+    def forward(
+        self, model: Model, x: Observations, beta: float | Tensor, noise: Noise = global_noise
+    ) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`."""
-        return self.of(model.infer(x, self.k), x, beta)
+        return self.of(model.infer(x, self.k, noise), x, beta)
 
     def of(self, inference: Inference, x: Observations, beta: float | Tensor) -> Terms:
         """Returns the same of an `inference` for x."""

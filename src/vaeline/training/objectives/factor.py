@@ -3,7 +3,6 @@
 from itertools import pairwise
 from typing import Protocol
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -13,6 +12,7 @@ from vaeline.core.numerics import in_full
 from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
 from vaeline.models.contracts import Model
+from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.training.objectives.limits import no_lone_image, only_layer, reject_free_bits
 from vaeline.training.objectives.objective import Objective
 from vaeline.training.objectives.options import ObjectiveSection
@@ -61,16 +61,18 @@ class Factor(Objective):
         self.k, self.gamma = section.k, options.gamma
         self.discriminator = discriminator(latent_dim, options.hidden_dim, options.depth)
 
-    def forward(self, model: Model, x: Observations, beta: float | Tensor) -> Terms:
+    def forward(
+        self, model: Model, x: Observations, beta: float | Tensor, noise: Noise = global_noise
+    ) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`.
 
         Raises VaelineError for more than one stochastic layer.
         """
-        inference = model.infer(x, self.k)
+        inference = model.infer(x, self.k, noise)
         z = only_layer("factor", inference).sample
         distortion, kl = inference.distortion(x).mean(0), inference.kl_terms()
         loss = distortion.mean() + beta * kl.sum(1).mean() + self.gamma * self.total_correlation(z)
-        own = self.cross_entropy(z.detach())
+        own = self.cross_entropy(z.detach(), noise)
         return Terms(loss + own - own.detach(), distortion, kl, inference.max_variance())
 
     def total_correlation(self, z: Tensor) -> Tensor:
@@ -78,10 +80,12 @@ class Factor(Objective):
         held = {name: value.detach() for name, value in self.discriminator.named_parameters()}
         return in_full(functional_call(self.discriminator, held, z)).mean()
 
-    def cross_entropy(self, z: Tensor) -> Tensor:
+    def cross_entropy(self, z: Tensor, noise: Noise = global_noise) -> Tensor:
         """Returns the discriminator's loss in nats: one half of z [K, B, d] real, the other permuted."""
-        real, other = z.tensor_split(2, dim=1)
-        of_real, of_permuted = (in_full(self.discriminator(rows)) for rows in (real, permuted(other)))
+        real, rest = z.tensor_split(2, dim=1)
+        _, order = noise(z.shape, z).tensor_split(2, dim=1)
+        of_real = in_full(self.discriminator(real))
+        of_permuted = in_full(self.discriminator(permuted(rest, order)))
         return 0.5 * (softplus(-of_real).mean() + softplus(of_permuted).mean())
 
 
@@ -92,6 +96,9 @@ def discriminator(latent_dim: int, hidden_dim: int, depth: int) -> nn.Sequential
     return nn.Sequential(*hidden, nn.Linear(hidden_dim, 1))
 
 
-def permuted(z: Tensor) -> Tensor:
-    """Returns z [K, B, d] with each dimension in an order of its own over the examples, in each draw."""
-    return z.gather(1, torch.rand_like(z).argsort(1))
+def permuted(z: Tensor, order: Tensor) -> Tensor:
+    """Returns z [K, B, d] with each dimension in an order of its own over the examples, in each draw.
+
+    The order is that of random numbers, `order` [K, B, d].
+    """
+    return z.gather(1, order.argsort(1))

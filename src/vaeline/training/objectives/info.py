@@ -10,6 +10,7 @@ from torch import Tensor
 from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
 from vaeline.models.contracts import Model
+from vaeline.models.distributions.noise import Noise, draw, global_noise
 from vaeline.training.objectives.limits import no_lone_image, only_layer, reject_free_bits
 from vaeline.training.objectives.objective import Objective
 from vaeline.training.objectives.options import ObjectiveSection
@@ -66,15 +67,18 @@ class Info(Objective):
         self.k, self.kernel, self.bandwidth = section.k, KERNELS[options.kernel], options.bandwidth
         self.of_kl, self.of_mmd = 1 - options.alpha, options.alpha + options.lambd - 1
 
-    def forward(self, model: Model, x: Observations, beta: float | Tensor) -> Terms:
+    def forward(
+        self, model: Model, x: Observations, beta: float | Tensor, noise: Noise = global_noise
+    ) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with KL and MMD² weighted by `beta`.
 
         The MMD² is averaged over the k draws. Raises VaelineError for more than one stochastic layer.
         """
-        inference = model.infer(x, self.k)
+        inference = model.infer(x, self.k, noise)
         layer = only_layer("info", inference)
         distortion, kl = inference.distortion(x).mean(0), inference.kl_terms()
-        prior = layer.prior.sample(layer.sample.shape[:2])
+        with torch.no_grad():
+            prior = draw(layer.prior, layer.sample.shape[:2], noise)
         discrepancy = squared_mmd(layer.sample, prior, self.kernel, self.bandwidth).mean()
         rate = self.of_kl * kl.sum(1).mean() + self.of_mmd * discrepancy
         return Terms(distortion.mean() + beta * rate, distortion, kl, inference.max_variance())

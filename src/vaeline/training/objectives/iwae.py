@@ -9,6 +9,7 @@ from vaeline.core.numerics import log_mean_exp
 from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
 from vaeline.models.contracts import Model
+from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.models.inference import Inference
 from vaeline.training.objectives.limits import reject_free_bits
 from vaeline.training.objectives.objective import Objective
@@ -43,9 +44,11 @@ class IWAE(Objective):
         reject_free_bits("iwae", free_bits)
         self.k, self.estimator = section.k, section.iwae.estimator
 
-    def forward(self, model: Model, x: Observations, beta: float | Tensor) -> Terms:
+    def forward(
+        self, model: Model, x: Observations, beta: float | Tensor, noise: Noise = global_noise
+    ) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the log-ratio weighted by `beta`."""
-        inference = model.infer(x, self.k)
+        inference = model.infer(x, self.k, noise)
         if self.estimator != "standard" and len(inference.layers) > 1:
             raise VaelineError(
                 f"objective.iwae.estimator = '{self.estimator}' is for one stochastic layer: use 'standard'"

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from vaeline.data.observations import Observations
 from vaeline.models.contracts import Model
+from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.training.objectives.terms import Terms
 
 
@@ -32,13 +33,16 @@ class Objective(nn.Module, ABC):
     __call__: Callable[..., Terms]
 
     @abstractmethod
-    def forward(self, model: Model, x: Observations, beta: float | Tensor) -> Terms:
+    def forward(
+        self, model: Model, x: Observations, beta: float | Tensor, noise: Noise = global_noise
+    ) -> Terms:
         """Returns the loss and its terms.
 
         Args:
             model: the model to train.
             x: what it observes of a batch, [B, *event_shape] in [0, 1].
             beta: the weight of the KL, or of what the objective puts in its place.
+            noise: what all random draws are made of.
         """
 
     def learned(self) -> dict[str, nn.Parameter]:

@@ -11,6 +11,7 @@ from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations, pixels
 from vaeline.evaluation.pretrained import damaged_weights, pretrained_weights
 from vaeline.models.contracts import Model
+from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.training.objectives.elbo import ELBO, ELBOSection
 from vaeline.training.objectives.objective import Objective
 from vaeline.training.objectives.terms import Terms
@@ -42,6 +43,9 @@ class Perceptual(Objective):
 
         weight: float = Field(1.0, ge=0)
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, *, section: PerceptualSection, free_bits: float) -> None:
         super().__init__()
         self.elbo = ELBO(section=section, free_bits=free_bits)
@@ -50,11 +54,13 @@ class Perceptual(Objective):
         self.register_buffer("mean", torch.tensor(MEAN).reshape(3, 1, 1))
         self.register_buffer("std", torch.tensor(STD).reshape(3, 1, 1))
 
-    def forward(self, model: Model, x: Observations, beta: float | Tensor) -> Terms:
+    def forward(
+        self, model: Model, x: Observations, beta: float | Tensor, noise: Noise = global_noise
+    ) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`."""
         if self.mean.device.type != x.device.type:
             self.to(x.device)
-        inference = model.infer(x, self.k)
+        inference = model.infer(x, self.k, noise)
         terms = self.elbo.of(inference, x, beta)
         shown = self.features(pixels(x))
         rebuilt = self.features(inference.likelihood.mean.flatten(0, 1))

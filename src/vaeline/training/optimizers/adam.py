@@ -1,6 +1,6 @@
 """Adam, by PyTorch's fused kernel, without the Python that PyTorch spends on each step."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from pydantic import Field
@@ -8,14 +8,23 @@ from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
 from vaeline.core.params import BaseOptions
+from vaeline.training.optimizers.skipping import SkippingOptimizer
 
 
-class Adam(torch.optim.Optimizer):
+class AdamSection(Protocol):
+    """What `adam` reads of the section `optimizer`."""
+
+    @property
+    def adam(self) -> "Adam.Options":
+        """Options of `adam`."""
+
+
+class Adam(SkippingOptimizer):
     """Adam (Kingma & Ba 2015, algorithm 1): the update of `torch.optim.Adam(fused=True)`, bit for bit.
 
-    That goes over every parameter's state in Python and counts its steps, which for small batches takes
-    longer than the arithmetic; here a group has one count. Where `found_inf` is 1 the kernel leaves all as
-    it is, without anyone waiting for the device.
+    PyTorch's class goes over every parameter's state in Python and counts its steps, which for small batches
+    takes longer than the arithmetic; here a group has one count. Where `found_inf` is 1 the kernel changes
+    nothing, and the host need not wait for the device.
     """
 
     class Options(BaseOptions):
@@ -25,29 +34,29 @@ class Adam(torch.optim.Optimizer):
         beta2: float = Field(0.999, ge=0, lt=1)
         eps: float = Field(1e-8, ge=0)
 
-    found_inf: Tensor | None = None
-
     def __init__(
-        self, section: Any, *, parameters: ParamsT, learning_rate: float, weight_decay: float
+        self, *, section: AdamSection, parameters: ParamsT, learning_rate: float, weight_decay: float
     ) -> None:
         fixed = {**section.adam.model_dump(), "weight_decay": weight_decay, "steps": torch.zeros(())}
         super().__init__(parameters, {"lr": learning_rate, **fixed})
 
     @torch.no_grad()
-    def step(self) -> None:
+    def step(self) -> None:  # type: ignore[override]  # without a closure, which no one passes
         """Moves every parameter that has a gradient."""
         for group in self.param_groups:
-            if parameters := [p for p in group["params"] if p.grad is not None]:
-                self._move(group, parameters)
+            parameters = [p for p in group["params"] if p.grad is not None]
+            if parameters:
+                gradients = [_laid_out(p, p.grad) for p in parameters]
+                self._move(group, parameters, gradients)
 
-    def _move(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
+    def _move(self, group: dict[str, Any], parameters: list[Tensor], gradients: list[Tensor]) -> None:
         states = [self._state(p) for p in parameters]
         taken = 1 if self.found_inf is None else 1 - self.found_inf
         # A new tensor: groups start with one and the same.
         steps = group["steps"] = group["steps"].to(parameters[0].device) + taken
         torch._fused_adam_(
             parameters,
-            [_laid_out(p) for p in parameters],
+            gradients,
             [state["first"] for state in states],
             [state["second"] for state in states],
             [],
@@ -69,8 +78,7 @@ class Adam(torch.optim.Optimizer):
         return state
 
 
-def _laid_out(parameter: Tensor) -> Tensor:
+def _laid_out(parameter: Tensor, gradient: Tensor) -> Tensor:
     """Returns the gradient in the parameter's order in memory, by which the kernel goes."""
-    gradient = parameter.grad
     same = gradient.stride() == parameter.stride()
     return gradient if same else torch.empty_like(parameter).copy_(gradient)

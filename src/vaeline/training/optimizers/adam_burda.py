@@ -1,6 +1,6 @@
 """Adam in the form that Burda, Grosse and Salakhutdinov (2016) trained with."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from pydantic import Field
@@ -9,10 +9,18 @@ from torch.optim.optimizer import ParamsT
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import BaseOptions
-from vaeline.training.optimizers.skipping import skipping
+from vaeline.training.optimizers.skipping import SkippingOptimizer, skipping
 
 
-class AdamBurda(torch.optim.Optimizer):
+class AdamBurdaSection(Protocol):
+    """What `adam_burda` reads of the section `optimizer`."""
+
+    @property
+    def adam_burda(self) -> "AdamBurda.Options":
+        """Options of `adam_burda`."""
+
+
+class AdamBurda(SkippingOptimizer):
     """θ ← θ − α √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m/(√v + ε), with v₀ = 1.
 
     The order of Kingma & Ba (2015), end of section 2, in which ε is not touched by the bias correction. As
@@ -27,7 +35,7 @@ class AdamBurda(torch.optim.Optimizer):
         eps: float = Field(1e-4, gt=0)
 
     def __init__(
-        self, section: Any, *, parameters: ParamsT, learning_rate: float, weight_decay: float
+        self, *, section: AdamBurdaSection, parameters: ParamsT, learning_rate: float, weight_decay: float
     ) -> None:
         if weight_decay > 0:
             raise VaelineError("weight_decay: optimizer.name = 'adam_burda' has none: set it to 0")
@@ -35,7 +43,7 @@ class AdamBurda(torch.optim.Optimizer):
 
     @skipping
     @torch.no_grad()
-    def step(self) -> None:
+    def step(self) -> None:  # type: ignore[override]  # without a closure, which no one passes
         """Moves every parameter that has a gradient."""
         for group in self.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]

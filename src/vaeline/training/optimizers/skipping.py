@@ -2,20 +2,30 @@
 
 import functools
 from collections.abc import Callable
+from typing import TypeVar
 
-from torch.optim import Optimizer
+import torch
+from torch import Tensor
 
 
-def skipping(step: Callable[[Optimizer], None]) -> Callable[[Optimizer], None]:
-    """Lets `step` do nothing where `found_inf` is set, as PyTorch's fused optimizers do by themselves.
+class SkippingOptimizer(torch.optim.Optimizer):
+    """An optimizer whose `step` does nothing where `found_inf` is 1, as PyTorch's fused optimizers do."""
 
-    Those look at it on the device; here the host does, and so waits for the device at each step.
+    found_inf: Tensor | None = None
+
+
+OptimizerT = TypeVar("OptimizerT", bound=SkippingOptimizer)
+
+
+def skipping(step: Callable[[OptimizerT], None]) -> Callable[[OptimizerT], None]:
+    """Lets `step` do nothing where `found_inf` is 1.
+
+    The fused optimizers read it on the device; here the host does, and so waits for the device at each step.
     """
 
     @functools.wraps(step)
-    def checked(self: Optimizer) -> None:
-        found_inf = getattr(self, "found_inf", None)
-        if found_inf is None or not found_inf.item():
+    def checked(self: OptimizerT) -> None:
+        if self.found_inf is None or not self.found_inf.item():
             step(self)
 
     return checked

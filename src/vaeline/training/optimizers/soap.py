@@ -1,16 +1,23 @@
 """SOAP: Adam in the eigenbasis of Shampoo's preconditioner."""
 
-from typing import Any
+from typing import Protocol
 
-import torch
 from pydantic import Field
 from torch.optim.optimizer import ParamsT
 
 from vaeline.core.params import BaseOptions
-from vaeline.training.optimizers.skipping import skipping
+from vaeline.training.optimizers.skipping import SkippingOptimizer, skipping
 
 
-class Soap(torch.optim.Optimizer):
+class SoapSection(Protocol):
+    """What `soap` reads of the section `optimizer`."""
+
+    @property
+    def soap(self) -> "Soap.Options":
+        """Options of `soap`."""
+
+
+class Soap(SkippingOptimizer):
     """SOAP (Vyas et al. 2025, algorithm 3), as pytorch-optimizer has it.
 
     Adam sees each matrix in a basis in which its gradients are nearly uncorrelated. Sides longer than
@@ -26,7 +33,7 @@ class Soap(torch.optim.Optimizer):
         max_side: int = Field(512, ge=1)
 
     def __init__(
-        self, section: Any, *, parameters: ParamsT, learning_rate: float, weight_decay: float
+        self, *, section: SoapSection, parameters: ParamsT, learning_rate: float, weight_decay: float
     ) -> None:
         from pytorch_optimizer.optimizer.soap import SOAP  # a second or two: only where it is needed
 
@@ -42,7 +49,7 @@ class Soap(torch.optim.Optimizer):
         super().__init__(self._soap.param_groups, {})
 
     @skipping
-    def step(self) -> None:
+    def step(self) -> None:  # type: ignore[override]  # without a closure, which no one passes
         """Moves every parameter that has a gradient; the first call only finds the bases."""
         # What a scheduler sets and a checkpoint holds are this optimizer's own groups and state.
         self._soap.param_groups, self._soap.state = self.param_groups, self.state

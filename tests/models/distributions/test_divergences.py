@@ -1,7 +1,8 @@
 import torch
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
-from vaeline.models.distributions.gaussians import diagonal_gaussian, is_diagonal_gaussian, kl_terms
+from vaeline.models.distributions.divergences import kl_terms
+from vaeline.models.distributions.gaussians import diagonal_gaussian, is_diagonal_gaussian
 
 DRAWS = 200_000
 
@@ -11,7 +12,7 @@ def gaussian(*batch: int) -> Independent:
     return diagonal_gaussian(loc, (log_scale / 2).exp())
 
 
-def test_the_closed_form_is_that_of_torch_dimension_by_dimension():
+def test_the_closed_form_agrees_with_torch_in_each_dimension():
     q, p = gaussian(5, 3), gaussian(3)
     terms = kl_terms(q, p, q.rsample((2,)))
     torch.testing.assert_close(terms, kl_divergence(q.base_dist, p.base_dist), rtol=1e-12, atol=1e-14)
@@ -26,13 +27,13 @@ def test_the_closed_form_is_the_mean_of_the_log_ratio_of_draws():
     assert errors.abs().max() < 4
 
 
-def test_it_is_zero_where_q_is_p_and_positive_elsewhere():
+def test_the_kl_is_zero_if_q_is_p_and_positive_otherwise():
     p = gaussian(3)
     assert kl_terms(p, p, p.sample((1,))).abs().max() < 1e-15
     assert (kl_terms(gaussian(50, 3), p, p.sample((1, 50))) > 0).all()
 
 
-def test_without_a_closed_form_the_one_term_is_unbiased():
+def test_without_a_closed_form_the_single_term_is_unbiased():
     q, p = MultivariateNormal(torch.ones(3), torch.diag(torch.tensor([0.5, 1.0, 2.0]))), gaussian(3)
     p = diagonal_gaussian(p.base_dist.loc.float(), p.base_dist.scale.float())
     terms = kl_terms(q.expand((4,)), p, q.rsample((DRAWS, 4)))
@@ -42,7 +43,7 @@ def test_without_a_closed_form_the_one_term_is_unbiased():
     assert errors.abs().max() < 4
 
 
-def test_a_gaussian_of_another_kind_does_not_count_as_diagonal():
+def test_a_full_gaussian_does_not_count_as_diagonal():
     full = MultivariateNormal(torch.zeros(2), torch.eye(2))
     assert is_diagonal_gaussian(gaussian(4, 2))
     assert not is_diagonal_gaussian(full)

@@ -1,28 +1,28 @@
-"""Differences: their errors against simulation, and where there is none to be had."""
+"""Differences: their errors against simulation, and metrics that have none."""
 
 import numpy as np
 import pytest
 
 from tests.support.pages import METRICS, run
-from vaeline.reporting.page.difference import difference, difference_text, unlike
+from vaeline.reporting.comparison.difference import difference_text, incomparability, metric_difference
 
 
-def test_the_error_of_a_difference_is_that_of_independent_estimates():
+def test_error_of_a_difference_is_that_of_independent_estimates():
     """Against a simulation: 20,000 pairs of means, each drawn with its own standard error."""
     first, other = run(), run(metrics=METRICS | {"evaluate/elbo": -95.0, "evaluate/elbo_se": 0.4})
-    value, error = difference("evaluate/elbo", first, other)
+    value, error = metric_difference("evaluate/elbo", first, other)
     assert value == pytest.approx(-95.0 - METRICS["evaluate/elbo"])
     noise = np.random.default_rng(0)
     drawn = noise.normal(-95.0, 0.4, 20_000) - noise.normal(-98.0, METRICS["evaluate/elbo_se"], 20_000)
-    spread = 1 / np.sqrt(2 * 20_000)  # of an estimated standard deviation, as a share of it
-    assert drawn.std() == pytest.approx(error, rel=4 * spread)
+    relative = 1 / np.sqrt(2 * 20_000)  # standard error of an estimated standard deviation
+    assert drawn.std() == pytest.approx(error, rel=4 * relative)
 
 
-def test_counts_have_no_error_and_words_no_difference():
+def test_counts_have_no_error_and_text_no_difference():
     more = run(metrics=METRICS | {"diagnose/active_units": 3})
-    assert difference("diagnose/active_units", run(), more) == (-16, 0)
-    assert difference("fid/fid_skipped", run(), more) is None
-    assert difference("fid/fid", run(), more) is None
+    assert metric_difference("diagnose/active_units", run(), more) == (-16, 0)
+    assert metric_difference("fid/fid_skipped", run(), more) is None
+    assert metric_difference("fid/fid", run(), more) is None
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_counts_have_no_error_and_words_no_difference():
         (0.01234567, 0, False, "+0.01235"),
     ],
 )
-def test_a_difference_has_a_sign(value, error, whole, expected):
+def test_difference_has_a_sign(value, error, whole, expected):
     assert difference_text(value, error, whole) == expected
 
 
@@ -67,5 +67,5 @@ def test_a_difference_has_a_sign(value, error, whole, expected):
         ("evaluate/elbo", {}, {"beta": 4.0, "seed": 1, "latent_dim": 64}, ""),
     ],
 )  # fmt: skip
-def test_what_is_not_on_one_scale_is_not_subtracted(name, metrics, params, reason):
-    assert unlike(name, run(), run(params=params, metrics=METRICS | metrics)) == reason
+def test_metric_of_another_scale_is_not_comparable(name, metrics, params, reason):
+    assert incomparability(name, run(), run(params=params, metrics=METRICS | metrics)) == reason

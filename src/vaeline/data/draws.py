@@ -1,0 +1,65 @@
+"""Random numbers for the rows of a batch, from one generator or from several with some rows each."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Self
+
+import torch
+from torch import Tensor
+
+
+class Draws:
+    """Random numbers for batches of B rows, of which each generator draws for some consecutive ones.
+
+    Each method returns a tensor [B, …] on the generators' device; the order of the calls counts.
+    """
+
+    def __init__(self, generators: Sequence[torch.Generator], rows: Sequence[int]) -> None:
+        """Draws from each of `generators`, at least one, for as many of the B rows as `rows` says."""
+        self._generators, self._rows = generators, rows
+
+    @classmethod
+    def of_seed(cls, seed: int, rows: int, device: torch.device | str = "cpu") -> Self:
+        """Returns draws for that many rows from one generator."""
+        return cls([torch.Generator(device).manual_seed(seed)], [rows])
+
+    @property
+    def device(self) -> torch.device:
+        """Where the numbers are drawn."""
+        return self._generators[0].device
+
+    def uniform(self, shape: Sequence[int]) -> Tensor:
+        """Returns float32 numbers in [0, 1)."""
+        values = torch.empty(shape, device=self.device)
+        for part, generator in self._parts(values):
+            part.uniform_(generator=generator)
+        return values
+
+    def integers(self, bound: int, shape: Sequence[int]) -> Tensor:
+        """Returns int64 numbers in 0 … bound − 1, all equally likely."""
+        values = torch.empty(shape, dtype=torch.int64, device=self.device)
+        for part, generator in self._parts(values):
+            part.random_(bound, generator=generator)
+        return values
+
+    def words(self, shape: Sequence[int]) -> Tensor:
+        """Returns int16 numbers, all 65,536 equally likely.
+
+        Four are cut from one random number of 64 bits, at a fraction of the cost of floating-point ones.
+        """
+        event = math.prod(shape[1:])
+        values = torch.empty(shape[0], -(-event // 4), dtype=torch.int64, device=self.device)
+        for part, generator in self._parts(values):
+            part.random_(-(2**63), None, generator=generator)  # all 64 bits: without bounds the sign is 0
+        return values.view(torch.int16)[:, :event].reshape(tuple(shape))
+
+    def noise(self, shape: Sequence[int], like: Tensor) -> Tensor:
+        """Returns N(0, 1) numbers [K, B, …], for K draws of each row, with the dtype of `like`."""
+        draws, rows, *event = shape
+        values = torch.empty(rows, draws, *event, dtype=like.dtype, device=self.device)
+        for part, generator in self._parts(values):
+            part.normal_(generator=generator)
+        return values.transpose(0, 1).contiguous()
+
+    def _parts(self, values: Tensor) -> Iterator[tuple[Tensor, torch.Generator]]:
+        return zip(values.split(self._rows), self._generators, strict=True)

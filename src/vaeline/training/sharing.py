@@ -1,0 +1,88 @@
+"""A minibatch that several processes share: which of its rows are whose, and means over all of it."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from vaeline.core.errors import VaelineError
+from vaeline.runtime import processes
+
+PARTS = 8
+"""Every minibatch is cut into so many parts, each with noise of its own, whoever computes them."""
+
+
+def first_row(part: int, total: int) -> int:
+    """Returns at which row of a minibatch of `total` a part begins; part PARTS is the end."""
+    return part * total // PARTS
+
+
+@dataclass(frozen=True)
+class Share:
+    """The consecutive parts of a minibatch that one process computes.
+
+    Attributes:
+        parts: their numbers.
+        total: rows of the whole minibatch.
+        weight: what the mean over this share counts in the mean over the minibatch.
+    """
+
+    parts: range
+    total: int
+    weight: float = 1.0
+
+    @classmethod
+    def whole(cls, total: int) -> Self:
+        """Returns a whole minibatch of `total` rows."""
+        return cls(range(PARTS), total)
+
+    @classmethod
+    def of_process(cls, total: int, rank: int, size: int) -> Self:
+        """Returns the share of process `rank` of `size`: as even as the parts allow.
+
+        Where a process would be left without a row, each of them computes the whole minibatch.
+
+        Raises:
+            VaelineError: for more processes than parts.
+        """
+        if size > PARTS:
+            raise VaelineError(
+                f"NPROC = {size}: a minibatch has {PARTS} parts: use at most {PARTS} processes"
+            )
+        ends = [first_row(process * PARTS // size, total) for process in range(size + 1)]
+        if any(start == stop for start, stop in pairwise(ends)):
+            return cls(range(PARTS), total, 1 / size)
+        parts = range(rank * PARTS // size, (rank + 1) * PARTS // size)
+        return cls(parts, total, (ends[rank + 1] - ends[rank]) / total)
+
+    @classmethod
+    def mine(cls, total: int) -> Self:
+        """Returns the share of this process."""
+        return cls.of_process(total, processes.rank(), processes.size())
+
+    @property
+    def rows(self) -> slice:
+        """The rows of the minibatch that it has."""
+        return slice(first_row(self.parts.start, self.total), first_row(self.parts.stop, self.total))
+
+    @property
+    def part_rows(self) -> list[int]:
+        """How many rows each of its parts has."""
+        return [first_row(part + 1, self.total) - first_row(part, self.total) for part in self.parts]
+
+
+def batch_mean(values: Tensor) -> Tensor:
+    """Returns the mean of `values` [B, …] over the minibatch, also where several processes share it.
+
+    It has a gradient to the rows of this process.
+    """
+    mean = values.mean(0)
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return mean
+    with torch.no_grad():
+        summed = torch.cat([values.sum(0).flatten(), values.new_tensor([len(values)])])
+        torch.distributed.all_reduce(summed)
+        whole = (summed[:-1] / summed[-1]).reshape(mean.shape)
+    return mean + (whole - mean.detach())

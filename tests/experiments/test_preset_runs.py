@@ -1,0 +1,75 @@
+"""Running presets, with processes that stand in for DVC's."""
+
+import contextlib
+import subprocess
+import sys
+
+import pytest
+
+from vaeline.core.errors import VaelineError
+from vaeline.experiments import launch, preset_runs
+from vaeline.experiments.preset_runs import run_preset, run_presets
+
+NAME = "fast-1l-vae-k1"
+
+
+@pytest.fixture
+def experiment(monkeypatch, tmp_path, at_the_root):
+    """Puts a process that ends with a status, and a log that it left, in place of DVC."""
+
+    def stand_in(status, log=""):
+        @contextlib.contextmanager
+        def running(overrides, name):
+            launch.log_path(name).write_text(log)
+            yield subprocess.Popen([sys.executable, "-c", f"raise SystemExit({status})"])
+
+        monkeypatch.setattr(preset_runs, "running_experiment", running)
+
+    monkeypatch.setattr(launch, "LOGS", tmp_path)
+    monkeypatch.setattr(preset_runs, "unsaved_sources", lambda *_: [])
+    monkeypatch.setattr(preset_runs.subprocess, "run", lambda *_, **__: None)
+    return stand_in
+
+
+def test_unknown_preset_is_named_with_those_that_exist(experiment):
+    with pytest.raises(VaelineError, match=r"^no preset 'fastest': .*fast-1l-vae-k1"):
+        run_preset("fastest")
+
+
+def test_preset_that_fails_has_its_reason_and_its_log(experiment):
+    experiment(1, log="train: 9 updates were NaN\nERROR: failed to reproduce 'train'\n")
+    with pytest.raises(VaelineError, match=r"failed: train: 9 updates were NaN .*; the same command resumes"):
+        run_preset(NAME)
+
+
+def test_stopping_a_preset_stops_its_process(experiment, monkeypatch):
+    def stopped(process, name, progress):
+        process.wait()
+        raise KeyboardInterrupt
+
+    experiment(0)
+    monkeypatch.setattr(preset_runs, "watch", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run_preset(NAME)
+
+
+def test_uncommitted_code_is_refused_before_anything_runs(experiment, monkeypatch):
+    monkeypatch.setattr(preset_runs, "unsaved_sources", lambda *_: ["stages/train.py"])
+    with pytest.raises(VaelineError, match=r"^commit stages/train\.py first"):
+        run_preset(NAME)
+
+
+def test_presets_after_one_that_fails_run(monkeypatch, capsys):
+    started, succeeded = [], []
+
+    def run(name):
+        started.append(name)
+        if name == "b":
+            raise VaelineError("b failed: out of memory")
+
+    monkeypatch.setattr(preset_runs, "run_preset", run)
+    with pytest.raises(VaelineError, match=r"^1 failed, the first: b failed: out of memory"):
+        run_presets(["a", "b", "c"], succeeded.append)
+    assert started == ["a", "b", "c"]
+    assert succeeded == ["a", "c"]
+    assert capsys.readouterr().err == "b failed: out of memory\n"

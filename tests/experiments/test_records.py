@@ -1,0 +1,42 @@
+"""The record of a run, and that the committed ones are whole."""
+
+import json
+import math
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.support.records import summary
+from vaeline.core.params import flatten_params
+from vaeline.experiments.presets import preset_overrides
+from vaeline.experiments.records import load_records, preset_record
+from vaeline.experiments.results import RECORDS
+
+
+def test_record_holds_params_data_commits_and_results(at_the_root):
+    name = "fast-1l-vae-k1"
+    record = preset_record(name, preset_overrides(name), summary(name))
+    assert json.loads(json.dumps(record)) == record
+    assert (record["data"], record["training"]) == ({"train_sha256": "ab"}, {"git.commit": "c"})
+    assert record["evaluation"] == {"git.commit": "d"}
+    assert (record["epochs"], record["seconds"]) == (500, 5400.0)
+    assert record["results"]["nll"] == 86.5
+    assert "elbo_of_another_stage" not in record["results"]
+
+
+def test_records_are_read_by_preset(tmp_path):
+    (tmp_path / "one.json").write_text('{"epochs": 3}')
+    assert load_records(tmp_path) == {"one": {"epochs": 3}}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / RECORDS).glob("*.json")), ids=lambda path: path.stem)
+def test_committed_record_is_whole(path):
+    record = json.loads(path.read_text())
+    assert record["preset"] == path.stem
+    assert record["training"]["git.dirty"] == "false"
+    assert len(record["training"]["git.commit"]) == 40
+    assert all(len(digest) == 64 for digest in record["data"].values())
+    assert len(record["data"]) == 3
+    assert math.isfinite(record["results"]["nll"])
+    flattened = flatten_params(record["params"])
+    assert {key: flattened[key] for key in record["overrides"]} == record["overrides"]
