@@ -60,7 +60,7 @@ def params(mode="auto"):
 
 
 def metrics_of(model, monkeypatch):
-    monkeypatch.setattr(checkpoints, "selected", lambda _: model)
+    monkeypatch.setattr(checkpoints, "load_selected", lambda _: model)
     fid.main(StageParams({"seed": 0, "device": "cpu", "select": "best"}))
     return read_json("outputs/fid/metrics.json")
 
