@@ -6,11 +6,12 @@ from vaeline.core.params import StageParams
 from vaeline.data.draws import Draws
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation.observing import observe, training_set
+from vaeline.models.checkpoints import model_facts
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import set_seed
 from vaeline.runtime.stage import run_stage
 from vaeline.training.build import build
-from vaeline.training.checks import Check, pre_training_checks
+from vaeline.training.checks import Check, checkpoint_check, pre_training_checks
 
 
 def main(params: StageParams) -> None:
@@ -23,6 +24,7 @@ def main(params: StageParams) -> None:
     checks = pre_training_checks(
         model, objective, x.to(device(params.device)), params.beta, params.learning_rate
     )
+    checks.append(checkpoint_check(model, model_facts(params, data)))
     print_checks(checks)
     parameters = sum(p.numel() for p in model.parameters())
     write_json("outputs/check/metrics.json", {c.name: "passed" for c in checks} | {"parameters": parameters})

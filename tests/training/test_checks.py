@@ -2,15 +2,16 @@
 
 import copy
 import random
+import re
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from tests.support.small import objective, shown, vae
+from tests.support.small import CLASSES, SHAPE, config, objective, shown, vae
 from vaeline.models.inference import Inference
-from vaeline.training.checks import Check, pre_training_checks
+from vaeline.training.checks import Check, checkpoint_check, pre_training_checks
 from vaeline.training.objectives.terms import Terms
 
 NAMES = ["input", "forward", "ranges", "loss", "backward", "gradients", "sampling", "learning"]
@@ -206,3 +207,39 @@ def test_no_trace_is_left(training, fault):
     assert all(torch.equal(p.grad, g) for p, g in zip(model.parameters(), grads, strict=True))
     assert all(module.training is training for module in model.modules())
     assert torch.equal(x, shown(64))
+
+
+FACTS = {"config": config().to_dict(), "shape": list(SHAPE), "classes": CLASSES}
+
+
+def test_a_model_whose_checkpoint_reads_back_passes():
+    check = checkpoint_check(vae(), FACTS)
+    assert (check.name, check.passed) == ("checkpoint", True)
+    assert re.fullmatch(r"\d+\.\d MB, read back", check.seen)
+
+
+def test_weights_that_are_not_read_back_fail_and_are_named():
+    """A configuration that builds another model than the one in training."""
+    other = checkpoint_check(vae(hidden_dim=17), FACTS)
+    assert not other.passed
+    assert "do not fit its configuration" in other.seen
+
+
+class Forgetful(nn.Module):
+    """Reads back without what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(2))
+
+    def load_state_dict(self, state, *_, **__):
+        return None
+
+
+def test_a_part_that_forgets_its_weights_fails(monkeypatch):
+    monkeypatch.setattr("vaeline.models.checkpoints.MODELS.build", lambda *_, **__: Forgetful())
+    trained = Forgetful()
+    trained.weight.data.fill_(3.0)
+    check = checkpoint_check(trained, FACTS)
+    assert not check.passed
+    assert check.seen == "read back with another weight"

@@ -2,12 +2,17 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 
+from vaeline.core.errors import VaelineError
 from vaeline.data.observations import Observations, pixels
+from vaeline.models import checkpoints
 from vaeline.models.contracts import Model
 from vaeline.models.distributions.moments import moments
 from vaeline.runtime.seeding import own_noise, rng_state, set_rng_state
@@ -142,3 +147,28 @@ class _Trial:
             loss.backward()
             self.optimizer.step()
         return loss.item()
+
+
+def checkpoint_check(model: Model, facts: Mapping[str, Any]) -> Check:
+    """Returns whether a checkpoint of `model` can be read back to the same weights: "checkpoint".
+
+    What a part keeps outside of its state dict would be lost after the training was paid for.
+
+    Args:
+        model: the model as it will be trained.
+        facts: what a checkpoint holds beside the weights, see `checkpoints.model_facts`.
+    """
+    weights = model.state_dict()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "check.pt"
+        checkpoints.save_checkpoint(path, {**facts, "training": {"model": weights}})
+        try:
+            read = checkpoints.load(path).state_dict()
+        except VaelineError as error:
+            return Check("checkpoint", False, str(error))
+        size = path.stat().st_size
+    different = [name for name, value in weights.items() if not torch.equal(read[name], value.cpu())]
+    text = (
+        f"read back with another {', '.join(different)}" if different else f"{size / 1e6:.1f} MB, read back"
+    )
+    return Check("checkpoint", not different, text)
