@@ -34,7 +34,7 @@ def test_a_sample_is_the_mean_of_the_likelihood_at_a_draw_of_the_prior():
 
 
 def test_the_default_784_400_200_20_has_the_parameters_counted_by_hand():
-    model = vae(shape=(1, 28, 28), hidden_dim=400, latent_dim=20)
+    model = vae(event_shape=(1, 28, 28), hidden_dim=400, latent_dim=20)
     encoder = 784 * 400 + 400 + 400 * 200 + 200 + 2 * (200 * 20 + 20)
     decoder = 20 * 200 + 200 + 200 * 400 + 400 + 400 * 784 + 784
     assert sum(p.numel() for p in model.parameters()) == encoder + decoder

@@ -87,7 +87,7 @@ class LinearGaussian(Model):
 
 
 class Mixed(LinearGaussian):
-    """The exact posterior, its mean mixed by a matrix that is learnt."""
+    """The exact posterior, its mean mixed by a matrix that is learned."""
 
     def __init__(self) -> None:
         super().__init__(diagonal=True)

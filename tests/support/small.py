@@ -1,4 +1,4 @@
-"""Small models and real images for tests that should take no time."""
+"""Small models and real images, for fast tests."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vaeline.config import ExperimentConfig
 from vaeline.core.params import StageParams
@@ -16,6 +16,7 @@ from vaeline.data.prepared import Split
 from vaeline.evaluation.chunks import model_input
 from vaeline.evaluation.observing import evaluation_set
 from vaeline.models.catalog import MODELS
+from vaeline.models.contracts import EventShape, Model
 from vaeline.training.build import build_objective
 from vaeline.training.objectives.objective import Objective
 
@@ -33,7 +34,7 @@ SMALL = {
 
 
 def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns nested `values` with `changes` put into them at every depth."""
+    """Returns nested `values` updated with `changes` at every depth."""
     both = {k: merged(values[k], v) for k, v in changes.items() if isinstance(v, Mapping) and k in values}
     return {**values, **changes, **both}
 
@@ -43,10 +44,10 @@ def config(**changes: Any) -> StageParams:
     return StageParams(merged(merged(ExperimentConfig().to_dict(), SMALL), changes))
 
 
-def vae(shape: tuple[int, int, int] = SHAPE, **changes: Any) -> nn.Module:
-    """Returns a small untrained model."""
+def vae(event_shape: EventShape = SHAPE, **changes: Any) -> Model:
+    """Returns a small untrained model of observations of that shape."""
     params = config(**changes)
-    return MODELS.build(params.model, config=params, event_shape=shape, classes=CLASSES)
+    return MODELS.build(params.model, config=params, event_shape=event_shape, classes=CLASSES)
 
 
 def objective(params: StageParams | None = None, images: int = 1000) -> Objective:
@@ -66,7 +67,7 @@ def digits(n: int) -> Tensor:
 
 
 def labels() -> np.ndarray:
-    """Returns the digit in each of the images that there are, int64 [N]."""
+    """Returns the digit in each image of the data set, int64 [N]."""
     return DATASETS.build({"name": "digits"}, raw=None).training().labels
 
 
@@ -75,11 +76,11 @@ def split(n: int) -> Split:
     return Split(digits(n).numpy(), labels()[:n])
 
 
-def shown_to(model: nn.Module, n: int) -> Observations:
-    """Returns `n` real digits as that model is shown them: with their labels, where it is told of them."""
+def shown_to(model: Model, n: int) -> Observations:
+    """Returns `n` real digits as the model observes them: with their labels if it is conditioned on them."""
     return model_input(evaluation_set(model, split(n)), torch.device("cpu"))
 
 
 def shown(n: int) -> Tensor:
-    """Returns `n` real digits as a model is shown them: 0 or 1, float32 [n, 1, 8, 8]."""
+    """Returns `n` real digits as a model observes them: 0 or 1, float32 [n, 1, 8, 8]."""
     return (digits(n) > 127).float()

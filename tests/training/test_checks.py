@@ -72,7 +72,7 @@ def test_forward_fails_on_an_output_of_another_shape():
 
 
 def test_forward_fails_with_the_error_of_a_model_that_cannot_be_run():
-    seen = failed("forward", vae(shape=(1, 10, 10)))
+    seen = failed("forward", vae(event_shape=(1, 10, 10)))
     assert seen.startswith("RuntimeError: ")
     assert "(64x64 and 100x16)" in seen
     assert "\n" not in seen

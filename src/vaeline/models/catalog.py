@@ -1,8 +1,4 @@
-"""How parts make a model.
-
-A model is built with `config`, the `shape` of an image, (C, H, W), and the number of `classes` that the data
-set's labels tell apart.
-"""
+"""The table of models, built with the context that `contracts.Model` lists."""
 
 from vaeline.core.registry import Table
 from vaeline.models.conditional import ConditionalVAE

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from vaeline.core.errors import VaelineError
 from vaeline.core.registry import SectionValues
 from vaeline.data.draws import Draws
 from vaeline.data.observations import Observations
@@ -22,6 +23,18 @@ from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.models.inference import Inference, Layer
 
 EventShape = tuple[int, ...]
+
+
+def image_shape(event_shape: EventShape, part: str, instead: str) -> tuple[int, int, int]:
+    """Returns `event_shape` as (C, H, W).
+
+    Raises:
+        VaelineError: where observations are not images, that `part` needs them and what to use `instead`.
+    """
+    if len(event_shape) != 3:
+        raise VaelineError(f"{part} needs images, not observations of shape {event_shape}: use {instead}")
+    channels, height, width = event_shape
+    return channels, height, width
 
 
 class Network(ABC):

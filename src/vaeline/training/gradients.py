@@ -14,6 +14,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.data.observations import Observations
 from vaeline.models.contracts import Model
 from vaeline.models.distributions.noise import Noise, global_noise
+from vaeline.models.running import running_statistics
 from vaeline.runtime import processes
 from vaeline.training.objectives.objective import Objective
 from vaeline.training.objectives.terms import Terms
@@ -72,7 +73,7 @@ class Gradients:
         self.loss = whole = Loss(model, objective, params.precision)
         self.summed, self.clip = params.batch_reduction == "sum", params.grad_clip
         self.parameters = [p for p in whole.parameters() if p.requires_grad]
-        self.running = [b for name, b in whole.named_buffers() if "running_" in name]
+        self.running = running_statistics(whole)
 
     def __call__(
         self,

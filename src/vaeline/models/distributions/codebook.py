@@ -1,4 +1,4 @@
-"""A codebook: vectors that stand for all others, and that follow what they stand for."""
+"""A codebook: vectors that represent all others, each the running mean of those that it represents."""
 
 import torch
 from torch import Tensor

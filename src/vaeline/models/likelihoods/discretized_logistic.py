@@ -12,7 +12,7 @@ from torch.nn.functional import logsigmoid, softplus
 
 from vaeline.core.numerics import rises_to, softly_above
 from vaeline.core.params import BaseOptions
-from vaeline.models.contracts import EventShape
+from vaeline.models.contracts import EventShape, image_shape
 from vaeline.models.likelihoods.eight_bit import GREY_LEVELS, EightBit
 
 TOP = GREY_LEVELS - 1
@@ -49,7 +49,8 @@ class DiscretizedLogistic(EightBit):
         components: int = Field(5, ge=1)
 
     def __init__(self, section: DiscretizedLogisticSection, *, event_shape: EventShape) -> None:
-        super().__init__(event_shape)
+        part = "likelihood.name = 'discretized_logistic'"
+        super().__init__(image_shape(event_shape, part, "gaussian"))
         self.components = section.discretized_logistic.components
         places = (torch.arange(self.components) + 0.5) / self.components
         self.register_buffer("places", places.reshape(-1, 1, 1, 1), persistent=False)

@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from vaeline.core.numerics import in_full
 from vaeline.core.params import BaseOptions
-from vaeline.models.contracts import EventShape
+from vaeline.models.contracts import EventShape, image_shape
 from vaeline.models.likelihoods.bernoulli import Bernoulli, BernoulliSection, Coins
 from vaeline.models.networks.init import output_layer
 from vaeline.models.networks.pixelcnn import GatedPixelCNN
@@ -48,7 +48,8 @@ class PixelCNN(Bernoulli):
 
     def __init__(self, section: PixelCNNSection, *, event_shape: EventShape) -> None:
         super().__init__(section, event_shape=event_shape)
-        options, channels = section.pixelcnn.model_dump(), event_shape[0]
+        channels, *_ = image_shape(event_shape, "likelihood.name = 'pixelcnn'", "bernoulli")
+        options = section.pixelcnn.model_dump()
         self.network = GatedPixelCNN(channels, channels, condition=channels, **options)
         nn.init.zeros_(output_layer(self.network).weight)
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vaeline.models.contracts import EventShape, Network
+from vaeline.models.contracts import EventShape, Network, image_shape
 from vaeline.models.networks.init import output_bias
 from vaeline.models.networks.options import ACTIVATIONS, NetworkSection
 
@@ -38,8 +38,8 @@ class StridedNetwork(Network):
     def smallest(self, event_shape: EventShape) -> tuple[int, int, int]:
         """Returns the shape of the features between encoder and decoder."""
         factor = STRIDE**STRIDED_LAYERS
-        height, width = (math.ceil(side / factor) for side in event_shape[1:])
-        return self.channels[-1], height, width
+        _, height, width = _image_shape(event_shape)
+        return self.channels[-1], math.ceil(height / factor), math.ceil(width / factor)
 
     def activation(self) -> nn.Module:
         """Returns a new layer of the nonlinearity that the section names."""
@@ -78,7 +78,11 @@ class Crop(nn.Module):
         return x[..., self.top : self.top + self.height, self.left : self.left + self.width]
 
 
+def _image_shape(event_shape: EventShape) -> tuple[int, int, int]:
+    return image_shape(event_shape, "a convolutional network", "network.name=mlp")
+
+
 def _margins(event_shape: EventShape) -> tuple[int, int, int, int]:
     """Returns the zeros to add left, right, above and below."""
-    height, width = (-side % STRIDE**STRIDED_LAYERS for side in event_shape[1:])
+    height, width = (-side % STRIDE**STRIDED_LAYERS for side in _image_shape(event_shape)[1:])
     return width // 2, width - width // 2, height // 2, height - height // 2
