@@ -44,7 +44,7 @@ ui: $(READY)  ## open the MLflow UI on every recorded run
 	@vaeline ui
 
 # The peers (pythae, pytorch-fid, torchvision) are pinned in requirements.txt, where tests need them too.
-bench: $(READY)  ## measure speed beside others; a part: WORK="epoch iwae"
+bench: $(READY)  ## measure speed beside others; a part: python -m benchmarks epoch iwae
 	@python -m benchmarks
 
 deps: $(READY)  ## rewrite the code entries of dvc.yaml

@@ -14,20 +14,20 @@ from vaeline.evaluation.latent_use import (
 )
 
 
-def seen(means: torch.Tensor, variances: torch.Tensor) -> Latents:
+def gaussian_latents(means: torch.Tensor, variances: torch.Tensor) -> Latents:
     kl = 0.5 * (means.square() + variances - 1 - variances.log())
     return Latents(means, variances, torch.zeros_like(means), kl, (means.shape[1],))
 
 
 N = 1000
-# A busy dimension, one that ignores the image, and one whose mean moves a little.
+# One dimension that is used, one that ignores the image, and one whose mean varies a little.
 MEANS = torch.stack([torch.randn(N), torch.zeros(N), 0.2 * torch.randn(N)], dim=1)
 VARIANCES = torch.tensor([0.05, 1.0, 0.96]).expand(N, 3)
-HEALTHY = seen(MEANS, VARIANCES)
+HEALTHY = gaussian_latents(MEANS, VARIANCES)
 
 
-def test_what_ignores_the_image_is_called_collapsed_and_what_does_not_is_not():
-    flat = collapse_of(seen(1e-3 * torch.randn(N, 3), torch.ones(N, 3)))
+def test_collapse_is_detected_only_where_all_latents_ignore_the_image():
+    flat = collapse_of(gaussian_latents(1e-3 * torch.randn(N, 3), torch.ones(N, 3)))
     assert flat.collapsed
     assert flat.active_dims == 0
     healthy = collapse_of(HEALTHY)
@@ -35,8 +35,8 @@ def test_what_ignores_the_image_is_called_collapsed_and_what_does_not_is_not():
     assert healthy.active_dims == 1
 
 
-def test_the_threshold_is_of_the_mean_over_examples():
-    """Half of the images at 0.3 nats and half at none are 0.15, above 0.1, however they are batched."""
+def test_the_threshold_applies_to_the_mean_over_examples():
+    """Half of the images at 0.3 nats and half at 0 have a mean of 0.15, which is above 0.1."""
     kl = torch.tensor([[0.3], [0.0]]).repeat(50, 1)
     latents = Latents(torch.zeros(100, 1), torch.ones(100, 1), torch.zeros(100, 1), kl, (1,))
     collapse = collapse_of(latents)
@@ -45,7 +45,7 @@ def test_the_threshold_is_of_the_mean_over_examples():
     assert collapse_of(latents, threshold=0.2).collapsed
 
 
-def test_the_summary_is_that_of_its_formulas():
+def test_statistics_agree_with_their_formulas():
     values = latent_statistics(HEALTHY)
     means, variances = MEANS.double(), VARIANCES.double()
     assert values["mu_mean"] == pytest.approx(means.mean().item(), abs=1e-6)
@@ -57,10 +57,10 @@ def test_the_summary_is_that_of_its_formulas():
     assert (values["active_dims"], values["active_units"], values["latent_dims"]) == (1, 2, 3)
 
 
-def test_a_matched_aggregate_posterior_is_told_from_a_collapsed_one():
-    """The aggregate variance is near 1 in both; σ² and the counts tell them apart."""
-    matched = latent_statistics(seen(0.9 * torch.randn(N, 3), torch.full((N, 3), 0.19)))
-    collapsed = latent_statistics(seen(torch.zeros(N, 3), torch.ones(N, 3)))
+def test_a_matched_aggregate_posterior_is_distinguished_from_a_collapsed_one():
+    """The aggregate variance is near 1 in both; σ² and the counts differ."""
+    matched = latent_statistics(gaussian_latents(0.9 * torch.randn(N, 3), torch.full((N, 3), 0.19)))
+    collapsed = latent_statistics(gaussian_latents(torch.zeros(N, 3), torch.ones(N, 3)))
     for values in (matched, collapsed):
         assert values["aggregate_var_mean"] == pytest.approx(1.0, abs=0.05)
     assert matched["var_mean"] < 0.2 < 0.99 < collapsed["var_mean"]
@@ -68,7 +68,7 @@ def test_a_matched_aggregate_posterior_is_told_from_a_collapsed_one():
     assert (collapsed["active_dims"], collapsed["active_units"]) == (0, 0)
 
 
-def test_the_table_of_dimensions_has_the_busiest_first():
+def test_the_table_of_dimensions_is_ordered_by_kl():
     table = dimension_table(HEALTHY)
     assert table["dimension"].tolist() == [0, 2, 1]
     assert table["kl"].tolist() == sorted(HEALTHY.kl.double().mean(0).tolist(), reverse=True)
@@ -81,14 +81,14 @@ def test_the_table_of_dimensions_has_the_busiest_first():
         assert table[column].tolist() == pytest.approx(values[[0, 2, 1]].tolist())
 
 
-def test_a_posterior_without_a_closed_form_has_its_table_too():
-    """Its KL does not split into dimensions: the other columns do, and a flow must not break the stage."""
+def test_a_posterior_without_closed_form_has_a_table_too():
+    """Its KL does not split into dimensions, but the other columns do."""
     table = dimension_table(replace(HEALTHY, kl=HEALTHY.kl.sum(1, keepdim=True)))
     assert sorted(table["dimension"]) == [0, 1, 2]
     assert table.set_index("dimension")["active_unit"].sort_index().tolist() == [1, 0, 1]
 
 
-def test_a_model_whose_encoder_ignores_the_image_is_found_collapsed():
+def test_a_model_whose_encoder_ignores_the_image_is_collapsed():
     model = vae().eval()
     for head, value in ((model.posterior.fc_mu, 0.0), (model.posterior.fc_log_var, 0.0)):
         torch.nn.init.zeros_(head.weight)
@@ -101,7 +101,7 @@ def test_a_model_whose_encoder_ignores_the_image_is_found_collapsed():
     assert check_posterior_collapse(model, digits(50)).active_dims == 1
 
 
-def test_the_diagnostics_of_a_model_have_what_the_stage_writes():
+def test_the_diagnostics_of_a_model_have_the_metrics_of_the_stage():
     model = vae().eval()
     values = post_training_diagnostics(model, digits(50))
     assert {"mu_mean", "mu_std", "var_mean", "active_dims", "active_units", "mse", "sse"} <= values.keys()

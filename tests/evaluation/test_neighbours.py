@@ -8,50 +8,50 @@ from vaeline.evaluation.estimators.estimate import Estimate
 from vaeline.evaluation.neighbours import NearestNeighbours, copying_scores, nearest_neighbours
 
 
-def test_it_is_what_all_pairs_say_however_many_pieces(monkeypatch):
+def test_nearest_neighbours_are_those_of_all_pairs_for_any_chunk_size(monkeypatch):
     train, images = digits(300), torch.rand(40, 1, 8, 8)
     distances = torch.cdist(images.flatten(1).double(), train.flatten(1).double() / 255)
-    for piece in (7, 300, 4096):
-        monkeypatch.setattr(chunks, "DECODER_ROWS", piece)
-        found = nearest_neighbours(images, train.numpy())
-        assert torch.equal(found.index, distances.argmin(1))
-        torch.testing.assert_close(found.distance.double(), distances.min(1).values, rtol=1e-6, atol=0)
+    for rows in (7, 300, 4096):
+        monkeypatch.setattr(chunks, "DECODER_ROWS", rows)
+        nearest = nearest_neighbours(images, train.numpy())
+        assert torch.equal(nearest.index, distances.argmin(1))
+        torch.testing.assert_close(nearest.distance.double(), distances.min(1).values, rtol=1e-6, atol=0)
 
 
 class Counting(torch.nn.Module):
-    """Samples are noise, and it remembers how many it was asked for."""
+    """A model that samples noise, and records how many samples were requested."""
 
     def __init__(self, *shape: int) -> None:
         super().__init__()
-        self.shape, self.asked = shape, []
+        self.event_shape, self.requests = shape, []
 
     def sample(self, n: int) -> torch.Tensor:
-        self.asked.append(n)
-        return torch.rand(n, *self.shape)
+        self.requests.append(n)
+        return torch.rand(n, *self.event_shape)
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 64, 64)])
-def test_samples_of_large_images_are_made_in_pieces(shape):
+def test_samples_of_large_images_are_drawn_in_chunks(shape):
     model = Counting(*shape)
     torch.manual_seed(0)
-    seen = neighbours.neighbour_samples(model, shape)
-    assert len(seen) == sum(model.asked) == 1000
-    assert max(model.asked) == min(1000, chunks.rows_at_a_time(shape))
+    samples = neighbours.neighbour_samples(model)
+    assert len(samples) == sum(model.requests) == 1000
+    assert max(model.requests) == min(1000, chunks.rows_at_a_time(shape))
     torch.manual_seed(0)
-    assert torch.equal(seen, torch.cat([torch.rand(n, *shape) for n in model.asked]))
+    assert torch.equal(samples, torch.cat([torch.rand(n, *shape) for n in model.requests]))
 
 
-def test_a_copy_is_found_at_no_distance_and_others_are_not():
+def test_copies_are_at_distance_zero_and_other_images_are_not():
     train, held_out = digits(600)[:500], digits(600)[500:]
-    copies, honest = (nearest_neighbours(images / 255, train.numpy()) for images in (train[::5], held_out))
+    copies, originals = (nearest_neighbours(images / 255, train.numpy()) for images in (train[::5], held_out))
     assert torch.equal(copies.distance, torch.zeros(100))
-    assert copying_scores(copies, honest)["neighbour_ratio"] == 0
-    assert copying_scores(honest, honest)["neighbour_ratio"] == 1
+    assert copying_scores(copies, originals)["neighbour_ratio"] == 0
+    assert copying_scores(originals, originals)["neighbour_ratio"] == 1
     noise = nearest_neighbours(torch.rand(100, 1, 8, 8), train.numpy())
-    assert copying_scores(noise, honest)["neighbour_ratio"] > 1.5
+    assert copying_scores(noise, originals)["neighbour_ratio"] > 1.5
 
 
-def test_the_error_of_the_ratio_is_that_of_repeated_draws():
+def test_the_error_of_the_ratio_is_that_over_repeated_draws():
     generator = np.random.default_rng(0)
     draws = [
         copying_scores(
@@ -62,8 +62,8 @@ def test_the_error_of_the_ratio_is_that_of_repeated_draws():
         )
         for _ in range(500)
     ]
-    spread = np.std([draw["neighbour_ratio"] for draw in draws])
-    assert draws[0]["neighbour_ratio_se"] == pytest.approx(spread, rel=5 / 1000**0.5)
+    deviation = np.std([draw["neighbour_ratio"] for draw in draws])
+    assert draws[0]["neighbour_ratio_se"] == pytest.approx(deviation, rel=5 / 1000**0.5)
     assert Estimate.of(torch.tensor([draw["neighbour_ratio"] for draw in draws])).mean == pytest.approx(
-        0.8, abs=5 * spread / 500**0.5
+        0.8, abs=5 * deviation / 500**0.5
     )

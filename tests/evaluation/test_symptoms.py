@@ -1,4 +1,4 @@
-"""What diagnose measures of samples and images, with models of which it is known."""
+"""The measures of samples and images, for models where they are known."""
 
 from types import SimpleNamespace
 
@@ -16,7 +16,7 @@ TRAIN, VALID = split(600)[:400], split(600)[400:]
 
 
 class Copying(nn.Module):
-    """q(z|x) is one point, the image itself; p(x|z) is that through `decoder`; p(z) is uniform."""
+    """q(z|x) is one point, the image itself; p(x|z) is at decoder(z); p(z) is uniform."""
 
     classes = 0
     likelihood = SimpleNamespace(evaluation_set=lambda images: images)
@@ -24,7 +24,7 @@ class Copying(nn.Module):
     def __init__(self, decoder=lambda x: x) -> None:
         super().__init__()
         self.decoder = decoder
-        self.weight = nn.Parameter(torch.zeros(()))  # a model is where its weights are
+        self.weight = nn.Parameter(torch.zeros(()))  # gives the model a device
 
     def infer(self, x):
         return SimpleNamespace(layers=[SimpleNamespace(sample=x.flatten(1)[None])])
@@ -37,35 +37,35 @@ class Copying(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def judge():
+def image_classifier():
     return classifier.train_classifier(TRAIN.images, TRAIN.labels, CLASSES, torch.device("cpu"))
 
 
-def of_samples(model, judge):
+def of_samples(model, image_classifier):
     described = {"name": "digits", "shape": SHAPE, "classes": [str(digit) for digit in range(10)]}
-    return symptoms.sample_symptoms(model, judge, Prepared(None, described, TRAIN, VALID, VALID))
+    return symptoms.sample_symptoms(model, image_classifier, Prepared(None, described, TRAIN, VALID, VALID))
 
 
-def test_at_its_own_z_a_model_that_copies_covers_what_the_images_do(judge):
-    found = of_samples(Copying(), judge)
-    assert found["coverage_aggregate"] == found["coverage_real"] > 0.4
-    assert found["diversity"] == 1
-    assert found["coverage_ratio"] == found["coverage"] / found["coverage_aggregate"] < 0.1
+def test_a_copying_model_has_the_coverage_of_the_images_at_their_own_z(image_classifier):
+    measures = of_samples(Copying(), image_classifier)
+    assert measures["coverage_aggregate"] == measures["coverage_real"] > 0.4
+    assert measures["diversity"] == 1
+    assert measures["coverage_ratio"] == measures["coverage"] / measures["coverage_aggregate"] < 0.1
 
 
-def test_a_decoder_that_makes_one_image_has_no_diversity(judge):
-    found = of_samples(Copying(lambda x: x[:1].expand_as(x)), judge)
-    assert found["diversity"] < 0.1
-    assert found["recall_aggregate"] < 0.1
+def test_a_decoder_with_a_single_output_has_no_diversity(image_classifier):
+    measures = of_samples(Copying(lambda x: x[:1].expand_as(x)), image_classifier)
+    assert measures["diversity"] < 0.1
+    assert measures["recall_aggregate"] < 0.1
 
 
-def test_a_ratio_of_two_coverages_has_the_error_of_both(judge):
-    found = of_samples(Copying(), judge)
-    a, b = found["coverage"], found["coverage_aggregate"]
-    errors = found["coverage_se"] / b, a * found["coverage_aggregate_se"] / b**2
-    assert found["coverage_ratio_se"] == pytest.approx(np.hypot(*errors))
+def test_the_error_of_a_ratio_combines_the_errors_of_both_coverages(image_classifier):
+    measures = of_samples(Copying(), image_classifier)
+    a, b = measures["coverage"], measures["coverage_aggregate"]
+    errors = measures["coverage_se"] / b, a * measures["coverage_aggregate_se"] / b**2
+    assert measures["coverage_ratio_se"] == pytest.approx(np.hypot(*errors))
 
 
-def test_pixels_that_are_all_but_black_or_white_are_counted():
+def test_nearly_black_and_white_pixels_are_counted():
     images = np.array([[[0, 15, 16, 127], [128, 239, 240, 255]]], dtype=np.uint8)
-    assert symptoms._binary(images) == 4 / 8
+    assert symptoms.binary_share(images) == 4 / 8

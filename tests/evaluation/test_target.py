@@ -5,9 +5,9 @@ import pytest
 from vaeline.evaluation.target import target_verdict
 
 
-def judged(nll: float, rule: str, target: float | None = 86.76) -> dict:
-    config = SimpleNamespace(target_nll=target, target_rule=rule, target_tolerance=0.3)
-    return target_verdict({"iwae": -nll, "iwae_se": 0.2}, config)
+def verdict_on(nll: float, rule: str, target: float | None = 86.76) -> dict:
+    params = SimpleNamespace(target_nll=target, target_rule=rule, target_tolerance=0.3)
+    return target_verdict({"iwae": -nll, "iwae_se": 0.2}, params)
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,12 @@ def judged(nll: float, rule: str, target: float | None = 86.76) -> dict:
         ("at_most", 80.0, "pass"),
     ],
 )
-def test_the_rule_decides(rule, nll, expected):
-    values = judged(nll, rule)
+def test_the_rule_decides_whether_a_lower_value_passes(rule, nll, expected):
+    values = verdict_on(nll, rule)
     assert values["verdict"] == expected
     assert values["nll_minus_target"] == pytest.approx(nll - 86.76)
     assert (values["nll"], values["nll_se"]) == (nll, 0.2)
 
 
-def test_without_a_published_number_there_is_no_verdict():
-    assert judged(90.0, "within", target=None) == {"nll": 90.0, "nll_se": 0.2}
+def test_without_a_target_there_is_no_verdict():
+    assert verdict_on(90.0, "within", target=None) == {"nll": 90.0, "nll_se": 0.2}

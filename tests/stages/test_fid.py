@@ -1,4 +1,4 @@
-"""Both stages on real digits, with a model that is known to be perfect, or to copy."""
+"""Both stages on real digits, with models that are perfect, copy, or sample noise."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +9,7 @@ import torch
 
 import vaeline.evaluation.fid.classifier
 from stages import fid, fid_reference
+from tests.support.weights import without_inception
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import read_json
 from vaeline.core.params import StageParams
@@ -21,7 +22,10 @@ from vaeline.models import checkpoints
 
 
 class Replay:
-    """A model whose samples are given images, in their order."""
+    """A model whose samples are given images, in order, and whose z are the pixels of its input."""
+
+    classes = 0
+    likelihood = SimpleNamespace(evaluation_set=lambda images: images)
 
     def __init__(self, images):
         self.images = torch.from_numpy(images).float() / 255
@@ -33,14 +37,10 @@ class Replay:
         first, self.images = self.images[:n], self.images[n:]
         return first
 
-    classes = 0
-    likelihood = SimpleNamespace(evaluation_set=lambda images: images)
-
     def parameters(self):
         return iter([self.images])
 
     def infer(self, x):
-        """Its z are the pixels of what it is shown."""
         return SimpleNamespace(layers=(SimpleNamespace(sample=x.flatten(1)[None]),))
 
     def joint(self, z):
@@ -48,7 +48,8 @@ class Replay:
 
 
 @pytest.fixture
-def prepared(tmp_path, monkeypatch, without_weights):
+def prepared(tmp_path, monkeypatch):
+    without_inception(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(vaeline.evaluation.fid.classifier, "CLASSIFIER_STEPS", 100)
     return store(Digits(DataOptions(), tmp_path), "data/prepared")
@@ -59,28 +60,30 @@ def params(mode="auto"):
 
 
 def metrics_of(model, monkeypatch):
-    monkeypatch.setattr(checkpoints, "selected", lambda _: model)
+    monkeypatch.setattr(checkpoints, "load_selected", lambda _: model)
     fid.main(StageParams({"seed": 0, "device": "cpu", "select": "best"}))
     return read_json("outputs/fid/metrics.json")
 
 
-def test_a_perfect_model_reaches_the_floor_and_a_copier_goes_below(prepared: Prepared, monkeypatch, capsys):
+def test_a_perfect_model_reaches_the_floor_and_a_copying_one_goes_below(
+    prepared: Prepared, monkeypatch, capsys
+):
     fid_reference.main(params())
     reference = read_json("outputs/fid_reference/metrics.json")
-    assert reference["fid_samples"] == 215  # what valid has, not 2,048
+    assert reference["fid_samples"] == 215  # the size of valid, not 2,048
     assert reference["classifier_accuracy"] > 0.8
     assert reference["inception"] == "skipped"
 
     perfect = metrics_of(Replay(random_subset(prepared.valid.images, 215)), monkeypatch)
     assert perfect["fid_samples"] == 215
     assert perfect["fid_classifier"] == pytest.approx(perfect["fid_classifier_floor"], rel=1e-6)
-    copier = metrics_of(Replay(random_subset(prepared.test.images, 215)), monkeypatch)
-    assert abs(copier["fid_classifier"]) < 1e-3 * perfect["fid_classifier"]
-    assert copier["fid_classifier_floor"] == perfect["fid_classifier_floor"]
+    copying = metrics_of(Replay(random_subset(prepared.test.images, 215)), monkeypatch)
+    assert abs(copying["fid_classifier"]) < 1e-3 * perfect["fid_classifier"]
+    assert copying["fid_classifier_floor"] == perfect["fid_classifier_floor"]
     noise = np.random.default_rng(0).integers(0, 256, (215, 1, 8, 8)).astype(np.uint8)
     noisy = metrics_of(Replay(noise), monkeypatch)
     assert noisy["fid_classifier"] > 5 * perfect["fid_classifier"]
-    # The fit is to training images, whatever the prior samples.
+    # The mixture is fitted to training images, whatever is sampled from the prior.
     assert noisy["fid_classifier_ex_post"] < noisy["fid_classifier"] / 3
     assert Path("outputs/fid/plots/samples_ex_post.png").stat().st_size > 1000
     assert "cannot be downloaded" in perfect["fid_skipped"]
@@ -88,17 +91,17 @@ def test_a_perfect_model_reaches_the_floor_and_a_copier_goes_below(prepared: Pre
 
 
 @pytest.mark.usefixtures("prepared")
-def test_required_weights_that_are_missing_stop_the_stage_before_it_writes(tmp_path):
+def test_missing_weights_that_are_required_stop_the_stage_before_it_writes(tmp_path):
     with pytest.raises(VaelineError, match="cannot be downloaded"):
         fid_reference.main(params("require"))
     assert not (tmp_path / "outputs").exists()
 
 
 @pytest.mark.usefixtures("prepared")
-def test_the_reference_is_the_same_bytes_each_time(tmp_path):
-    once = reference_files(tmp_path)
-    assert len(once) == 4
-    assert reference_files(tmp_path) == once
+def test_the_reference_is_reproduced_byte_by_byte(tmp_path):
+    first = reference_files(tmp_path)
+    assert len(first) == 4
+    assert reference_files(tmp_path) == first
 
 
 def reference_files(root):

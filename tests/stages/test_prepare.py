@@ -17,7 +17,7 @@ def digest_of(split: str) -> str:
     return hashlib.sha256(Path(f"data/prepared/{split}_images.npy").read_bytes()).hexdigest()
 
 
-def test_prepares_digits(tmp_path, monkeypatch, capsys):
+def test_digits_are_prepared_with_their_metrics(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     prepare.main(StageParams({"data": {"name": "digits", "valid_size": 100}}))
     prepared = Prepared.open()
@@ -38,7 +38,7 @@ def test_prepares_digits(tmp_path, monkeypatch, capsys):
     assert "digits: 1200 train, 100 valid, 382 test" in capsys.readouterr().out
 
 
-def test_a_temporary_copy_reads_the_repositorys_raw_files_and_writes_its_own_arrays(tmp_path, monkeypatch):
+def test_a_temporary_copy_reads_raw_files_of_the_repository_and_writes_its_own_arrays(tmp_path, monkeypatch):
     contents, arrays = idx_files(training=10, test=4)
     raw = tmp_path / "repository" / "data" / "raw" / "MNIST" / "raw"
     raw.mkdir(parents=True)
@@ -57,7 +57,7 @@ def test_a_temporary_copy_reads_the_repositorys_raw_files_and_writes_its_own_arr
     assert not (tmp_path / "repository" / "data" / "prepared").exists()
 
 
-def test_where_nothing_is_to_be_downloaded_nothing_slow_is_imported():
+def test_slow_libraries_are_not_imported_before_they_are_needed():
     slow = "{'torch', 'torchvision', 'sklearn'}"
     program = f"import sys, stages.prepare; print(sorted({slow} & set(sys.modules)))"
     root = Path(__file__).parents[2]

@@ -50,6 +50,17 @@ def equal(one: Any, other: Any) -> bool:
     return one == other
 
 
+class FromFunction(Objective):
+    """An objective that is what `function` says, given model, x, β and noise."""
+
+    def __init__(self, function: Callable[[Model, torch.Tensor, float, Noise], Terms]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, model: Model, x: torch.Tensor, beta: float, noise: Noise = global_noise) -> Terms:
+        return self.function(model, x, beta, noise)
+
+
 class Watching(Objective):
     """The real objective, which also lets `change` see each step's number, batch, β and terms."""
 

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 from tests.support.small import CLASSES, SHAPE, config, objective, shown, vae
+from tests.support.trainings import FromFunction
+from vaeline.models.distributions.noise import Noise
 from vaeline.models.inference import Inference
 from vaeline.training.checks import Check, checkpoint_check, pre_training_checks
 from vaeline.training.objectives.terms import Terms
@@ -100,12 +102,11 @@ def test_ranges_fail_and_name_the_values():
 def altered(**changes):
     """Returns the objective with some of its terms replaced, each by a function of the term."""
 
-    def objective(model: nn.Module, x: torch.Tensor, beta: float) -> Terms:
-        terms = OBJECTIVE(model, x, beta)
-        names = ("loss", "distortion", "kl", "max_variance")
-        return Terms(**{name: changes.get(name, lambda v: v)(getattr(terms, name)) for name in names})
+    def altered_terms(model: nn.Module, x: torch.Tensor, beta: float, noise: Noise) -> Terms:
+        terms = OBJECTIVE(model, x, beta, noise)
+        return Terms(*(changes.get(name, lambda v: v)(getattr(terms, name)) for name in Terms._fields))
 
-    return objective
+    return FromFunction(altered_terms)
 
 
 @pytest.mark.parametrize("term", ["loss", "distortion", "kl"])
@@ -134,7 +135,9 @@ def test_gradients_fail_where_they_are_no_numbers():
     """√ has an infinite slope at 0: a finite loss with an infinite gradient, as a careless σ gives."""
     model = vae()
     model.shift = nn.Parameter(torch.zeros(()))
-    objective = lambda m, x, beta: altered(loss=lambda loss: loss + m.shift.sqrt())(m, x, beta)  # noqa: E731
+    objective = FromFunction(
+        lambda m, *rest: altered(loss=lambda loss: loss + m.shift.sqrt())(m, *rest),
+    )
     assert failed("gradients", model, objective) == "NaN or infinite in shift"
 
 

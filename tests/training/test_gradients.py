@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.support.small import config, objective, shown, vae
-from tests.support.trainings import equal, trained, weights
+from tests.support.trainings import FromFunction, equal, trained, weights
 from vaeline.core.errors import VaelineError
 from vaeline.training.gradients import (
     COMPILED_FROM,
@@ -45,7 +45,8 @@ def test_it_is_the_gradient_of_the_loss_and_counts_the_batch():
     torch.testing.assert_close(seen.gradients, tuple(p.grad for p in of.loss.model.parameters()))
     counted = torch.stack([torch.tensor(30.0), 30 * terms.loss, terms.distortion.sum()])
     torch.testing.assert_close(seen.sums, torch.cat([counted, terms.kl.sum(0)]).double())
-    torch.testing.assert_close(seen.seen, torch.stack([terms.loss, terms.max_variance, torch.tensor(0.0)]))
+    monitored = torch.stack([terms.loss, terms.max_variance, torch.tensor(0.0)])
+    torch.testing.assert_close(seen.monitored, monitored)
 
 
 def test_compiled_it_is_the_same():
@@ -81,7 +82,7 @@ def test_what_cannot_be_compiled_runs_uncompiled_and_says_so(capsys):
             terms = real(model, x, beta, noise)
             return terms if terms.loss.item() > 0 else None
 
-        return objective
+        return FromFunction(objective)
 
     plain, compiled = (built(kind, branching) for kind in (Gradients, CompiledGradients))
     assert equal(found(plain, BATCH, BATCH), found(compiled, BATCH, BATCH))

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from tests.support.small import config, digits
-from tests.support.trainings import VALID, N, equal, failing, started, trained, weights
+from tests.support.trainings import VALID, FromFunction, N, equal, failing, started, trained, weights
 from vaeline.core.errors import VaelineError
 from vaeline.training.fit import fit
 from vaeline.training.objectives.terms import Terms
@@ -24,12 +24,12 @@ def test_an_update_that_is_no_number_changes_nothing(kind, batch_norm, optimizer
     """Neither the weights nor what the optimizer remembers; the steps around it go on."""
     states = []
 
-    def remember(step: int, _x: torch.Tensor, _beta: float, _terms: Terms) -> None:
+    def remember() -> None:
         states.append(copy.deepcopy((training.model.state_dict(), training.optimizer.state_dict()["state"])))
 
     params = config(network={"batch_norm": batch_norm}, epochs=1, optimizer={"name": optimizer})
     spoilt = failing(1, kind=kind)
-    training = started(params, lambda *given: (remember(0, *given), spoilt(*given))[1])
+    training = started(params, FromFunction(lambda *given: (remember(), spoilt(*given))[1]))
     (record,) = fit(training, digits(N), VALID, params)
     before, after = states[1], states[2]
     trainable = [name for name, _ in training.model.named_parameters()]
@@ -68,13 +68,13 @@ def test_skipped_batches_do_not_enter_the_means():
     kept: list[torch.Tensor] = []
     spoilt = failing(1)
 
-    def objective(model: nn.Module, x: torch.Tensor, beta: float) -> Terms:
-        terms = spoilt(model, x, beta)
+    def objective(*given: object) -> Terms:
+        terms = spoilt(*given)
         if spoilt.step != 1:
             kept.append(terms.distortion.detach())
         return terms
 
-    _, (record,) = trained(objective, epochs=1)
+    _, (record,) = trained(FromFunction(objective), epochs=1)
     assert record.train_recon == pytest.approx(torch.cat(kept).double().mean().item())
     assert record.skipped_updates == 1
 

@@ -1,4 +1,4 @@
-"""What a model is given of a data set: what it starts from, trains on, observes and is scored on."""
+"""What a model is given of a data set: to start from, to train on, to observe, and to be scored on."""
 
 import torch
 from torch import Tensor
@@ -10,12 +10,12 @@ from vaeline.models.contracts import Model, StartingPoint
 
 
 def start_from(model: Model, train: Split) -> None:
-    """Starts `model` where the training images tell: the decoder at their mean, the prior at some of them.
+    """Initialises `model` from the training images: the decoder at their mean, the prior at some of them.
 
-    Each part does as its options say, or nothing.
+    Each part does so only if its options say so.
 
     Raises:
-        VaelineError: where there are too few images.
+        VaelineError: if there are too few images.
     """
     device = next(model.parameters()).device
 
@@ -27,19 +27,19 @@ def start_from(model: Model, train: Split) -> None:
 
 
 def training_set(model: Model, split: Split) -> Observations:
-    """Returns what `model` trains on of a split, uint8 [N, *event_shape]; with labels if it uses them."""
+    """Returns what to train `model` on: uint8 [N, *event_shape], with labels if it is conditioned on them."""
     return _labelled(model, model.likelihood.training_set(torch.from_numpy(split.images.copy())), split)
 
 
 def evaluation_set(model: Model, split: Split) -> Observations:
-    """Returns what bounds are scored on of a split, always the same: 0 … 255, [N, *event_shape]."""
+    """Returns what to compute bounds on, always the same: 0 … 255, [N, *event_shape], maybe with labels."""
     return _labelled(model, model.likelihood.evaluation_set(torch.from_numpy(split.images.copy())), split)
 
 
 def observe(model: Model, examples: Observations, draws: Draws) -> Observations:
     """Returns what `model` observes of a minibatch of its training set: float32 in [0, 1].
 
-    Noise in it, such as a binarization, is drawn again at each call.
+    Noise, such as that of binarization, is drawn again at each call.
     """
     return with_pixels(examples, model.likelihood.observe(pixels(examples), draws))
 

@@ -1,5 +1,6 @@
 """The minibatches of a training, as the model observes them."""
 
+import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -40,12 +41,13 @@ class Batches:
         self.images = resident(images, self.device)
         self.augment = Augmentation(params)
         self.noise = TrainingNoise(params.seed, self.device)
+        self._share = functools.cache(Share.mine)
 
     def epoch(self, step: int) -> Iterator[Minibatch]:
         """Yields this process's rows of every minibatch of the epoch that begins at `step`."""
         order = self._order(step).to(self.images.device)
         for number, index in enumerate(order.split(self.params.batch_size), start=step):
-            share = Share.mine(len(index))
+            share = self._share(len(index))
             draws = self.noise.draws(number, share)
             images = self.images.index_select(0, index[share.rows])
             x = observe(self.model, self.augment(images, draws), draws)

@@ -74,6 +74,7 @@ class Gradients:
         self.summed, self.clip = params.batch_reduction == "sum", params.grad_clip
         self.parameters = [p for p in whole.parameters() if p.requires_grad]
         self.running = running_statistics(whole)
+        self.buffers = list(whole.buffers())
 
     def __call__(
         self,
@@ -182,7 +183,7 @@ class CompiledGradients(Gradients):
 
     def _requests(self, x: Observations, beta: Tensor) -> list[tuple[torch.Size, Tensor]]:
         """Returns what noise a minibatch asks for, and leaves everything as it was."""
-        before = [statistic.clone() for statistic in self.running]
+        before = [buffer.clone() for buffer in self.buffers]
         requests: list[tuple[torch.Size, Tensor]] = []
 
         def recording(shape: torch.Size, like: Tensor) -> Tensor:
@@ -191,8 +192,8 @@ class CompiledGradients(Gradients):
 
         self.loss(x, beta, recording)
         with torch.no_grad():
-            for statistic, value in zip(self.running, before, strict=True):
-                statistic.copy_(value)
+            for buffer, value in zip(self.buffers, before, strict=True):
+                buffer.copy_(value)
         return requests
 
     def _prepared(self, noise: Noise, requests: Sequence[tuple[torch.Size, Tensor]]) -> list[Tensor]:

@@ -1,6 +1,7 @@
 """A minibatch that several processes share: which of its rows are whose, and means over all of it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Self
 
@@ -62,12 +63,12 @@ class Share:
         """Returns the share of this process."""
         return cls.of_process(total, processes.rank(), processes.size())
 
-    @property
+    @cached_property
     def rows(self) -> slice:
         """The rows of the minibatch that it has."""
         return slice(first_row(self.parts.start, self.total), first_row(self.parts.stop, self.total))
 
-    @property
+    @cached_property
     def part_rows(self) -> list[int]:
         """How many rows each of its parts has."""
         return [first_row(part + 1, self.total) - first_row(part, self.total) for part in self.parts]

@@ -1,4 +1,4 @@
-"""The scores where the answer is known: a perfect code, noise, a rotated code, and formulas by hand."""
+"""The scores where they are known: a perfect code, noise, a rotated code, and formulas by hand."""
 
 import math
 
@@ -8,7 +8,7 @@ import pytest
 from vaeline.evaluation.disentanglement.guessing import beta_vae_score, factor_vae_score
 from vaeline.evaluation.disentanglement.information import BINS, entropies, mig, mutual_information
 from vaeline.evaluation.disentanglement.prediction import completeness, dci, disentanglement, sap
-from vaeline.evaluation.disentanglement.scores import disentanglement_scores
+from vaeline.evaluation.disentanglement.scores import disentanglement_scores, score_with_errors
 
 SIZES = (3, 4, 5, 6)
 F = len(SIZES)
@@ -26,24 +26,24 @@ def noise(d: int) -> np.ndarray:
 
 
 def rotated(degrees: float) -> np.ndarray:
-    """Pairs of factors turned; at 45° two dimensions say the same of both."""
+    """Returns pairs of factors rotated; at 45° both dimensions are equally informative about both factors."""
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    turn = np.array([[cosine, sine], [-sine, cosine]])
-    return np.concatenate([STANDARD[:, :2] @ turn, STANDARD[:, 2:] @ turn], axis=1)
+    rotation = np.array([[cosine, sine], [-sine, cosine]])
+    return np.concatenate([STANDARD[:, :2] @ rotation, STANDARD[:, 2:] @ rotation], axis=1)
 
 
 PERFECT = {
     "alone": STANDARD,
     "in_another_order_and_scale": STANDARD[:, [2, 0, 3, 1]] * [3, -1, 0.5, 8],
-    "beside_noise": np.concatenate([noise(3), STANDARD], axis=1),
-    "beside_what_collapsed": np.concatenate([1e-4 * noise(3), STANDARD, np.zeros((N, 1))], axis=1),
+    "with_noise": np.concatenate([noise(3), STANDARD], axis=1),
+    "with_collapsed_dimensions": np.concatenate([1e-4 * noise(3), STANDARD, np.zeros((N, 1))], axis=1),
 }
 
 
 @pytest.mark.parametrize("code", PERFECT)
 def test_a_perfect_code_has_the_maximum_of_every_score(code):
     codes = PERFECT[code]
-    # Noise says a little of every factor in any finite set of images.
+    # In a finite set of images, noise has some information about every factor.
     near = pytest.approx(1, abs=1e-9 if codes.shape[1] == F else (BINS - 1) * 5 / (2 * N) * 2)
     assert mig(codes, FACTORS) == near
     assert sap(codes, FACTORS, rng()) == pytest.approx(np.mean([1 - 1 / n for n in SIZES]), abs=0.05)
@@ -52,21 +52,21 @@ def test_a_perfect_code_has_the_maximum_of_every_score(code):
     assert factor_vae_score(codes, FACTORS, rng()) == 1
 
 
-def test_noise_has_the_level_of_chance():
+def test_noise_scores_at_the_level_of_chance():
     codes = noise(6)
-    seen = disentanglement_scores(codes, FACTORS)
+    scores = disentanglement_scores(codes, FACTORS)
     for name in ("beta_vae_score", "factor_vae_score"):
-        assert abs(seen[name] - 1 / F) < 4 * seen[f"{name}_se"]
-        assert seen[f"{name}_se"] < 0.05
-    assert seen["mig"] < 0.01
-    assert seen["sap"] < 0.05
-    assert seen["dci_disentanglement"] < 0.05
-    assert seen["dci_completeness"] < 0.05
+        assert abs(scores[name] - 1 / F) < 4 * scores[f"{name}_se"]
+        assert scores[f"{name}_se"] < 0.05
+    assert scores["mig"] < 0.01
+    assert scores["sap"] < 0.05
+    assert scores["dci_disentanglement"] < 0.05
+    assert scores["dci_completeness"] < 0.05
     by_chance = np.mean([1 / n for n in SIZES])
-    assert abs(seen["dci_informativeness"] - by_chance) < 4 * seen["dci_informativeness_se"]
+    assert abs(scores["dci_informativeness"] - by_chance) < 4 * scores["dci_informativeness_se"]
 
 
-def test_a_code_turned_in_pairs_is_in_between():
+def test_a_code_rotated_in_pairs_scores_in_between():
     codes = rotated(25)
     assert 0.05 < mig(codes, FACTORS) < 0.7
     assert 0.05 < sap(codes, FACTORS, rng()) < 0.6
@@ -76,35 +76,37 @@ def test_a_code_turned_in_pairs_is_in_between():
     assert informative > 0.9
 
 
-def test_which_of_a_pair_was_fixed_cannot_be_told_at_45_degrees():
-    """Both dimensions hold both factors alike: the guess is right about half of the time, the gap none."""
+def test_the_fixed_factor_of_a_pair_cannot_be_guessed_at_45_degrees():
+    """Both dimensions encode both factors equally: the guess is right half of the time, and the gap is 0."""
     codes = rotated(45)
     assert mig(codes, FACTORS) == pytest.approx(0, abs=1e-9)
     assert 0.4 < factor_vae_score(codes, FACTORS, rng()) < 0.75
     assert 0.4 < beta_vae_score(codes, FACTORS, rng()) < 0.98
 
 
-def test_a_code_of_half_of_the_factors_scores_by_their_share():
-    """MIG is the mean over factors: those that are not in the code add nothing."""
+def test_a_code_of_half_of_the_factors_scores_half():
+    """MIG is a mean over factors, and those that are not encoded add nothing."""
     assert mig(STANDARD[:, :2], FACTORS) == pytest.approx(0.5)
-    assert mig(STANDARD[:, [0, 0, 1, 1]], FACTORS) == pytest.approx(0)  # the gap, not the information
+    assert mig(STANDARD[:, [0, 0, 1, 1]], FACTORS) == pytest.approx(
+        0
+    )  # the information is all there, the gap is 0
 
 
 @pytest.mark.parametrize("codes", [np.zeros((N, 3)), 1e-6 * noise(3)], ids=["constant", "collapsed"])
-def test_a_collapsed_code_is_no_better_than_chance(codes):
+def test_a_collapsed_code_scores_at_the_level_of_chance(codes):
     assert factor_vae_score(codes, FACTORS, rng()) == pytest.approx(1 / F, abs=0.05)
     assert beta_vae_score(codes, FACTORS, rng()) == pytest.approx(1 / F, abs=0.05)
     assert dci(codes, FACTORS, rng())[0] < 0.05
     assert sap(codes, FACTORS, rng()) < 0.05
 
 
-def test_information_of_a_factor_with_itself_is_its_entropy():
+def test_the_information_of_a_factor_about_itself_is_its_entropy():
     np.testing.assert_allclose(entropies(FACTORS), np.log(SIZES))
     expected = np.diag(np.log(SIZES))
     np.testing.assert_allclose(mutual_information(STANDARD, FACTORS), expected, atol=1e-12)
 
 
-def test_information_through_a_noisy_channel_is_that_of_its_formula():
+def test_the_information_through_a_noisy_channel_agrees_with_its_formula():
     """A bit that is flipped one time in four: log 2 − H(1/4) nats."""
     bit = np.repeat([0, 1], 400)
     code = bit ^ np.tile([0, 0, 0, 1], 200)
@@ -112,8 +114,8 @@ def test_information_through_a_noisy_channel_is_that_of_its_formula():
     assert mutual_information(code[:, None].astype(float), bit[:, None])[0, 0] == pytest.approx(expected)
 
 
-def test_disentanglement_and_completeness_of_importances_written_down():
-    mixed = np.array([[1.0, 1.0], [0.0, 0.0]])  # one dimension holds both factors
+def test_disentanglement_and_completeness_of_given_importances():
+    mixed = np.array([[1.0, 1.0], [0.0, 0.0]])  # one dimension is important for both factors
     assert disentanglement(mixed) == pytest.approx(0)
     assert completeness(mixed) == pytest.approx(1)
     assert disentanglement(mixed.T) == pytest.approx(1)
@@ -123,24 +125,21 @@ def test_disentanglement_and_completeness_of_importances_written_down():
     assert disentanglement(skewed) == pytest.approx(0.5 * (1 - quarter) + 0.5)
 
 
-def test_the_error_of_a_mean_is_its_standard_error(monkeypatch):
-    """Where the score is the mean code, the error is known: σ / √n; here within four of its own errors."""
-    module = "vaeline.evaluation.disentanglement.scores"
-    monkeypatch.setattr(f"{module}._scores", lambda codes, *_: {"score": codes.mean()})
-    monkeypatch.setattr(f"{module}.HALVES", 200)
-    seen = disentanglement_scores(3 * noise(1), FACTORS)
-    assert seen["score"] == pytest.approx(3 * noise(1).mean())
-    assert seen["score_se"] == pytest.approx(3 / N**0.5, rel=4 / 20)
+def test_the_error_of_a_mean_is_its_standard_error():
+    """If the score is the mean code, the error is σ / √n; here within four of its own errors."""
+    scores = score_with_errors(lambda codes, *_: {"score": codes.mean()}, 3 * noise(1), FACTORS, halves=200)
+    assert scores["score"] == pytest.approx(3 * noise(1).mean())
+    assert scores["score_se"] == pytest.approx(3 / N**0.5, rel=4 / 20)
 
 
-def test_there_is_nothing_to_score_without_factors_that_vary():
+def test_there_are_no_scores_without_factors_that_vary():
     assert disentanglement_scores(noise(2), None) == {}
     assert disentanglement_scores(noise(2), np.zeros((N, 3), np.int64)) == {}
 
 
-def test_a_factor_that_does_not_vary_has_no_part_and_the_same_codes_score_the_same():
+def test_scores_are_reproducible_and_ignore_constant_factors():
     few = slice(0, 360)
-    still = np.concatenate([FACTORS[few], np.zeros((360, 1), np.int64)], axis=1)
-    assert disentanglement_scores(rotated(25)[few], still) == disentanglement_scores(
+    with_constant = np.concatenate([FACTORS[few], np.zeros((360, 1), np.int64)], axis=1)
+    assert disentanglement_scores(rotated(25)[few], with_constant) == disentanglement_scores(
         rotated(25)[few], FACTORS[few]
     )

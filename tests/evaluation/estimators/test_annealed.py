@@ -1,4 +1,4 @@
-"""Annealed importance sampling where the evidence is known: probabilistic PCA, and by quadrature."""
+"""Annealed importance sampling against known evidence: probabilistic PCA, and quadrature."""
 
 import math
 from itertools import pairwise
@@ -31,7 +31,7 @@ N_QUADRATURE = 24
 
 
 class Hierarchy(LinearGaussian):
-    """z₂ ~ N(0, I) and z₁ ~ N(0.8 z₂, 0.6² I), so that z₁ ~ N(0, I) and the evidence is as without z₂."""
+    """z₂ ~ N(0, I) and z₁ ~ N(0.8 z₂, 0.6² I), so that z₁ ~ N(0, I), and z₂ does not change the evidence."""
 
     def __init__(self) -> None:
         super().__init__(diagonal=False)
@@ -53,13 +53,13 @@ IDS = ["one layer", "two layers"]
 def weights(model: nn.Module, steps: int) -> torch.Tensor:
     """Returns log w − log p(x) of many single chains, [COPIES, N]."""
     x = images(N)
-    seen = annealed_importance_sampling(model, x.repeat(COPIES, 1, 1, 1), steps, chains=1)
-    return seen.log_likelihood.reshape(COPIES, N) - model.evidence(x)
+    estimate = annealed_importance_sampling(model, x.repeat(COPIES, 1, 1, 1), steps, chains=1)
+    return estimate.log_likelihood.reshape(COPIES, N) - model.evidence(x)
 
 
 @pytest.mark.parametrize("model", ORACLES, ids=IDS)
 @pytest.mark.parametrize(("first_step", "gain"), [(0.2, 0.1), (0.2, 2.0), (0.4, 0.0)])
-def test_the_expected_weight_is_the_evidence_whatever_the_step_size(monkeypatch, model, first_step, gain):
+def test_the_expected_weight_is_the_evidence_for_any_step_size(monkeypatch, model, first_step, gain):
     monkeypatch.setattr(module, "FIRST_STEP", first_step)
     monkeypatch.setattr(module, "STEP_SIZE_GAIN", gain)
     ratios = weights(model, steps=24).exp()
@@ -69,7 +69,7 @@ def test_the_expected_weight_is_the_evidence_whatever_the_step_size(monkeypatch,
 
 
 @pytest.mark.parametrize("model", ORACLES, ids=IDS)
-def test_it_is_a_lower_bound_on_average_and_nearer_with_more_steps(model):
+def test_the_estimate_is_a_lower_bound_on_average_and_tighter_with_more_steps(model):
     gaps = [Estimate.of(-weights(model, steps).flatten()) for steps in (2, 6, 24)]
     assert all(gap.mean > 4 * gap.se for gap in gaps)
     for looser, tighter in pairwise(gaps):
@@ -77,41 +77,41 @@ def test_it_is_a_lower_bound_on_average_and_nearer_with_more_steps(model):
 
 
 @pytest.mark.parametrize("model", ORACLES, ids=IDS)
-def test_with_many_steps_each_image_has_its_evidence_and_every_chain_counts(model):
+def test_with_many_steps_the_estimate_is_the_evidence_and_all_chains_count(model):
     x = images(30)
-    seen = annealed_importance_sampling(model, x, steps=300)
-    difference = seen.log_likelihood - model.evidence(x)
+    estimate = annealed_importance_sampling(model, x, steps=300)
+    difference = estimate.log_likelihood - model.evidence(x)
     assert difference.abs().max() < 0.5
     assert abs(difference.mean()) < 4 * difference.std() / 30**0.5
-    assert (seen.ess > 10).all()
-    assert (seen.ess <= module.CHAINS + 1e-9).all()
-    assert seen.acceptance.mean().item() == pytest.approx(module.TARGET, abs=0.05)
+    assert (estimate.ess > 10).all()
+    assert (estimate.ess <= module.CHAINS + 1e-9).all()
+    assert estimate.acceptance.mean().item() == pytest.approx(module.TARGET, abs=0.05)
 
 
-def test_it_does_not_use_q(monkeypatch):
+def test_the_estimate_does_not_depend_on_q(monkeypatch):
     x = images(N)
-    seen = []
+    estimates = []
     for q in ({}, {"shift": 5.0, "stretch": 100.0}):
         torch.manual_seed(3)
-        seen.append(annealed_importance_sampling(LinearGaussian(False, **q), x, 10))
-    assert torch.equal(seen[0].log_likelihood, seen[1].log_likelihood)
+        estimates.append(annealed_importance_sampling(LinearGaussian(False, **q), x, 10))
+    assert torch.equal(estimates[0].log_likelihood, estimates[1].log_likelihood)
     monkeypatch.delattr(LinearGaussian, "infer")
     annealed_importance_sampling(LinearGaussian(False), x, 2)
 
 
-def test_one_step_is_importance_sampling_from_the_prior_without_the_pilots():
+def test_one_step_is_importance_sampling_from_the_prior_without_the_pilot_chains():
     model, x = LinearGaussian(False), images(N)
     torch.manual_seed(2)
-    seen = annealed_importance_sampling(model, x, steps=1, chains=7)
+    estimate = annealed_importance_sampling(model, x, steps=1, chains=7)
     torch.manual_seed(2)
     (z,) = each([1], lambda _: model.prior_sample((PILOTS + 7, N)))
     log_weights = model.decode(z).log_prob(x.float() / 255)[PILOTS:].detach()
-    torch.testing.assert_close(seen.log_likelihood, log_mean_exp(log_weights))
+    torch.testing.assert_close(estimate.log_likelihood, log_mean_exp(log_weights))
     w = (log_weights - log_weights.max(0).values).exp()
-    torch.testing.assert_close(seen.ess, w.sum(0).square() / w.square().sum(0))
+    torch.testing.assert_close(estimate.ess, w.sum(0).square() / w.square().sum(0))
 
 
-def test_trajectories_that_leave_the_numbers_are_refused(monkeypatch):
+def test_trajectories_that_overflow_are_rejected(monkeypatch):
     monkeypatch.setattr(module, "FIRST_STEP", 1e200)
     monkeypatch.setattr(module, "STEP_SIZE_GAIN", 0.0)
     model, x = LinearGaussian(False), images(N)
@@ -126,7 +126,7 @@ def test_trajectories_that_leave_the_numbers_are_refused(monkeypatch):
 
 @torch.no_grad()
 def by_quadrature(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Returns log p(x) of a model with two latent dimensions in all, over a grid, [N]."""
+    """Returns log p(x) of a model with two latent dimensions in total, by summing over a grid, [N]."""
     axis = torch.linspace(-6, 6, 161)
     grid = torch.cartesian_prod(axis, axis)
     log_prior, likelihood = model.conditioned(x).joint(grid[:, None].expand(-1, len(x), -1))
@@ -140,27 +140,27 @@ def test_every_model_agrees_with_quadrature(name):
     model = vae(model=sizes, latent_dim=2 if name in ("vae", "conditional") else 1).eval()
     x = evaluation_set(model, split(N_QUADRATURE))
     exact = by_quadrature(model, shown_to(model, N_QUADRATURE))
-    seen = annealed_importance_sampling(model, x, steps=150)
-    difference = seen.log_likelihood - exact
+    estimate = annealed_importance_sampling(model, x, steps=150)
+    difference = estimate.log_likelihood - exact
     assert difference.abs().max() < 0.5
     assert abs(difference.mean()) < 4 * difference.std() / N_QUADRATURE**0.5
     assert all(p.grad is None for p in model.parameters())
 
 
 @pytest.mark.parametrize("rows", [1, 3 * 20, DECODER_ROWS])
-def test_images_stay_in_order_and_rows_within_bounds_whatever_the_chunks(monkeypatch, rows):
+def test_images_stay_in_order_and_chunks_within_bounds(monkeypatch, rows):
     monkeypatch.setattr("vaeline.evaluation.chunks.DECODER_ROWS", rows)
-    asked = []
+    requests = []
 
     class Counting(LinearGaussian):
         def joint(self, z):
-            asked.append(z.shape[:-1].numel())
+            requests.append(z.shape[:-1].numel())
             return super().joint(z)
 
     model, x = Counting(False), images(7)
-    seen = annealed_importance_sampling(model, x, steps=100)
-    assert (seen.log_likelihood - model.evidence(x)).abs().max() < 0.7
-    assert max(asked) <= max(rows, PILOTS + module.CHAINS)
+    estimate = annealed_importance_sampling(model, x, steps=100)
+    assert (estimate.log_likelihood - model.evidence(x)).abs().max() < 0.7
+    assert max(requests) <= max(rows, PILOTS + module.CHAINS)
 
 
 def test_temperatures_rise_from_the_prior_to_the_posterior():
@@ -170,13 +170,13 @@ def test_temperatures_rise_from_the_prior_to_the_posterior():
     assert (t.diff().diff() > 0).all()
 
 
-def test_beside_a_bound_it_stands_on_the_same_images():
+def test_the_estimate_and_the_bound_are_on_the_same_images():
     model, x = LinearGaussian(False), images(9)
     evidence = model.evidence(x)
     assert ais_against_bound(model, x, evidence, 0, 10) == {}
-    seen = ais_against_bound(model, x, evidence, 3, 200)
-    torch.testing.assert_close(seen["iwae_on_ais_images"], evidence[[0, 4, 8]])
-    torch.testing.assert_close(seen["ais_minus_iwae"], seen["ais"] - evidence[[0, 4, 8]])
-    assert seen["ais_minus_iwae"].abs().max() < 0.5
-    assert all(len(values) == 3 for values in seen.values())
+    estimate = ais_against_bound(model, x, evidence, 3, 200)
+    torch.testing.assert_close(estimate["iwae_on_ais_images"], evidence[[0, 4, 8]])
+    torch.testing.assert_close(estimate["ais_minus_iwae"], estimate["ais"] - evidence[[0, 4, 8]])
+    assert estimate["ais_minus_iwae"].abs().max() < 0.5
+    assert all(len(values) == 3 for values in estimate.values())
     assert len(ais_against_bound(model, x, evidence, 100, 2)["ais"]) == 9

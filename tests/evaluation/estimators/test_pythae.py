@@ -1,8 +1,8 @@
-"""pythae's importance sampling, a peer's code, on the same weights and images as ours.
+"""Importance sampling in pythae, on the same weights and images as ours.
 
-What its `get_nll` returns is the mean log-likelihood, without the minus sign that its name promises. It draws
-whole batches alone: `batch_size` · max(1, n_samples // batch_size) samples an image. For "mse" its density is
-that of unit variance, with the constant that its training loss leaves out.
+Its `get_nll` returns the mean log-likelihood, despite its name without a minus sign. It draws whole batches
+only: `batch_size` · max(1, n_samples // batch_size) samples for each image. For "mse" its density has unit
+variance, and includes the constant that its training loss omits.
 """
 
 from types import ModuleType
@@ -22,16 +22,16 @@ REPEATS = 30
 
 @pytest.fixture(scope="module")
 def pythae() -> ModuleType:
-    import pythae.models  # takes seconds, which only these tests need
+    import pythae.models  # takes seconds, so only for these tests
 
     return pythae
 
 
 @torch.no_grad()
-def test_its_bound_is_ours_on_the_same_weights_and_images(pythae):
-    """Its own networks, one hidden layer of 512 units on each side, filled with our weights."""
+def test_bounds_agree_on_equal_weights_and_images(pythae):
+    """Networks of pythae, one hidden layer of 512 units on each side, with our weights."""
     ours = vae(hidden_dim=512, network={"mlp": {"depth": 1}}).eval()
-    # As built, q is narrower than the exact posterior, and the weights would have no finite variance.
+    # Initially q is narrower than the exact posterior, so that the weights have infinite variance.
     ours.posterior.fc_log_var.bias.fill_(0.5)
     ours.decoder[1].weight.mul_(0.3)
     config = pythae.models.VAEConfig(input_dim=(1, 8, 8), latent_dim=3, reconstruction_loss="bce")
@@ -60,12 +60,14 @@ def test_its_bound_is_ours_on_the_same_weights_and_images(pythae):
     error = np.sqrt(bounds.var(0, ddof=1).sum() / REPEATS)
     assert abs(bounds[:, 0].mean() - bounds[:, 1].mean()) < 4 * error
     assert error < 0.05
-    assert bounds.mean() - compute_elbo(ours, x, 1000).mean > 20 * error  # not what any bound would give
+    assert (
+        bounds.mean() - compute_elbo(ours, x, 1000).mean > 20 * error
+    )  # which not every bound would satisfy
 
 
 @torch.no_grad()
-def test_for_a_gaussian_of_unit_variance_both_are_the_evidence(pythae, monkeypatch):
-    """q is the exact posterior, so that each sample has the evidence for its weight, constants and all."""
+def test_for_a_gaussian_of_unit_variance_both_bounds_are_the_evidence(pythae, monkeypatch):
+    """q is the exact posterior, so that every weight is the evidence, including constants."""
     monkeypatch.setattr(tests.support.linear_gaussian, "NOISE", 1.0)
     ours, x = LinearGaussian(diagonal=True), images(10)
 

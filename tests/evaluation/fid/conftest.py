@@ -1,4 +1,4 @@
-"""Inception's weights in the real file format, random where the real file cannot be had."""
+"""Inception's weights in the published file format, with random values."""
 
 from functools import partial
 
@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from benchmarks import distances
-from vaeline.evaluation.fid.inception import INCEPTION_FILE, Inception
+from tests.support.weights import without_inception
+from vaeline.evaluation.fid.inception import Inception
 
 
 @pytest.fixture(scope="session")
 def random_weights(tmp_path_factory):
-    """A $TORCH_HOME with He-scaled weights, so that features are not rounding noise; returns its path."""
+    """Path of a $TORCH_HOME with He-scaled weights, for which features are more than rounding noise."""
     home = tmp_path_factory.mktemp("torch-home")
     with distances.random_weights(home):
         return home
@@ -25,18 +26,14 @@ def with_weights(random_weights, monkeypatch):
 
 @pytest.fixture
 def few_dims(monkeypatch):
-    """Inception's first 64 features, which take no time, instead of the last 2,048."""
+    """Inception's first 64 features, which take little time, instead of the last 2,048."""
     monkeypatch.setattr("vaeline.evaluation.fid.inception.Inception", partial(Inception, dims=64))
 
 
 @pytest.fixture
 def without_weights(tmp_path, monkeypatch):
-    """An empty $TORCH_HOME and, in place of the network, a URL that leads nowhere; returns the folder."""
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(
-        "vaeline.evaluation.fid.inception.FID_WEIGHTS_URL", (tmp_path / "nowhere" / INCEPTION_FILE).as_uri()
-    )
-    return tmp_path / "home" / "hub" / "checkpoints"
+    """The folder where weights belong, on a machine without them."""
+    return without_inception(tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -24,13 +24,13 @@ def trained(digits):
         return train_classifier(*digits.training()[:2], 10, CPU)
 
 
-def test_tells_digits_of_unseen_hands_apart(trained, digits):
+def test_digits_of_other_writers_are_classified(trained, digits):
     share, error = classifier_accuracy(trained, *digits.test()[:2], 10)
     assert share > 0.9
     assert error == pytest.approx(np.sqrt(share * (1 - share) / len(digits.test().labels)))
 
 
-def test_the_accuracy_counts(digits):
+def test_the_accuracy_is_the_share_of_correct_answers(digits):
     class Threes(Classifier):
         def logits(self, images):
             return torch.nn.functional.one_hot(torch.full((len(images),), 3), 10)
@@ -39,7 +39,7 @@ def test_the_accuracy_counts(digits):
     assert classifier_accuracy(Threes(1, 10), images, labels, 10)[0] == pytest.approx(np.mean(labels == 3))
 
 
-def test_features_have_unit_variance_and_tell_classes_apart(trained, digits):
+def test_features_have_unit_variance_and_separate_classes(trained, digits):
     images, labels, _ = digits.training()
     (features,) = extract_all("classifier", trained, images)
     assert features.std(0) == pytest.approx(np.ones(64), abs=0.15)
@@ -47,7 +47,7 @@ def test_features_have_unit_variance_and_tell_classes_apart(trained, digits):
     assert feature_distance(zeros, ones) > 10 * feature_distance(zeros[::2], zeros[1::2])
 
 
-def test_training_neither_heeds_nor_disturbs_the_seed_of_the_run(digits, monkeypatch):
+def test_training_does_not_depend_on_the_seed_of_the_run_or_change_its_state(digits, monkeypatch):
     monkeypatch.setattr(vaeline.evaluation.fid.classifier, "CLASSIFIER_STEPS", 10)
     weights, draws = [], []
     for _ in range(2):
@@ -60,38 +60,38 @@ def test_training_neither_heeds_nor_disturbs_the_seed_of_the_run(digits, monkeyp
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
-def test_is_stored_as_the_same_bytes_under_any_name_and_read_back(trained, digits, tmp_path):
-    trained.save(tmp_path / "one.pt")
-    Classifier.load(tmp_path / "one.pt").save(tmp_path / "another.pt")
-    assert (tmp_path / "one.pt").read_bytes() == (tmp_path / "another.pt").read_bytes()
+def test_equal_classifiers_are_stored_as_equal_bytes_and_can_be_loaded(trained, digits, tmp_path):
+    trained.save(tmp_path / "first.pt")
+    Classifier.load(tmp_path / "first.pt").save(tmp_path / "second.pt")
+    assert (tmp_path / "first.pt").read_bytes() == (tmp_path / "second.pt").read_bytes()
     images = torch.tensor(digits.test().images[:5])
-    assert torch.equal(Classifier.load(tmp_path / "another.pt")(images), trained(images))
+    assert torch.equal(Classifier.load(tmp_path / "second.pt")(images), trained(images))
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (1, 9, 13)])
-def test_takes_any_image_from_8x8(shape):
+def test_images_of_any_size_from_8x8_are_accepted(shape):
     images = torch.zeros(2, *shape, dtype=torch.uint8)
     assert Classifier(shape[0], 4).eval().logits(images).shape == (2, 4)
 
 
-def test_without_classes_it_learns_to_tell_how_an_image_is_turned(digits, monkeypatch):
+def test_without_classes_the_task_is_to_recognise_rotations(digits, monkeypatch):
     monkeypatch.setattr(vaeline.evaluation.fid.classifier, "CLASSIFIER_STEPS", 200)
     images, _, _ = digits.training()
     classifier = train_classifier(images, np.zeros(len(images), np.int64), 1, CPU)
     held_out, _, _ = digits.test()
     share, error = classifier_accuracy(classifier, held_out, np.zeros(len(held_out), np.int64), 1)
-    assert share - 4 * error > 0.5  # a quarter by chance
+    assert share - 4 * error > 0.5  # chance is a quarter
 
 
-def test_turned_images_are_read_in_pieces():
+def test_rotated_images_can_be_indexed_by_rows():
     images = np.arange(6 * 4, dtype=np.uint8).reshape(6, 1, 2, 2)
-    turned = RotatedImages(images)
-    assert (len(turned), turned.shape) == (6, (6, 1, 2, 2))
-    assert np.array_equal(turned[np.array([5, 2])][0, 0], np.rot90(images[5, 0]))
-    assert np.array_equal(turned[2:3][0, 0], images[2, 0, ::-1, ::-1])
+    rotated = RotatedImages(images)
+    assert (len(rotated), rotated.shape) == (6, (6, 1, 2, 2))
+    assert np.array_equal(rotated[np.array([5, 2])][0, 0], np.rot90(images[5, 0]))
+    assert np.array_equal(rotated[2:3][0, 0], images[2, 0, ::-1, ::-1])
 
 
-def test_a_test_set_of_one_of_several_classes_is_still_told_by_class(trained, digits):
+def test_images_of_one_of_several_classes_are_scored_by_class(trained, digits):
     images, labels, _ = digits.training()
     zeros = labels == 0
     assert classifier_accuracy(trained, images[zeros], labels[zeros], 10)[0] > 0.9

@@ -18,17 +18,17 @@ class Floats(nn.Module):
         return images.float()
 
 
-def test_batches_give_each_image_its_own_features(extractor):
+def test_features_do_not_depend_on_the_other_images_of_a_batch(extractor):
     halves = np.random.default_rng(0).integers(0, 256, (2, 2 * FEATURE_BATCH + 3, 1, 2, 2), dtype=np.uint8)
-    found = extract_all("test", extractor.train(), *halves)  # a BatchNorm left in train mode would mix images
+    extracted = extract_all("test", extractor.train(), *halves)  # in train mode, BatchNorm would mix images
     linear = extractor[2]
-    for half, features in zip(halves, found, strict=True):
+    for half, features in zip(halves, extracted, strict=True):
         pixels = half.reshape(len(half), 4) @ linear.weight.detach().numpy().T + linear.bias.detach().numpy()
         assert features == pytest.approx(pixels / np.sqrt(1 + 1e-5), rel=1e-4)
         assert features.dtype == np.float32
 
 
-def test_says_how_long_it_will_take_before_it_starts(extractor, capsys):
+def test_the_estimated_time_is_printed(extractor, capsys):
     images = np.zeros((10, 1, 2, 2), np.uint8)
     extract_all("test", extractor, images, images)
     assert capsys.readouterr().out.startswith("test: 20 images, about 0:00:00 (")

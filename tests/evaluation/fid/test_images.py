@@ -12,12 +12,12 @@ from vaeline.evaluation.fid.images import (
 )
 
 
-def test_every_grey_value_survives_the_round_trip():
+def test_every_grey_level_is_preserved():
     values = torch.arange(256, dtype=torch.uint8)
     assert torch.equal(to_uint8(values.float() / 255), values)
 
 
-def test_rounds_to_the_nearest_and_keeps_the_range():
+def test_images_are_rounded_to_the_nearest_level_within_the_range():
     assert to_uint8(torch.tensor([0.4, 0.6, 254.4, 254.6, 300, -3]) / 255).tolist() == [
         0,
         1,
@@ -28,38 +28,38 @@ def test_rounds_to_the_nearest_and_keeps_the_range():
     ]
 
 
-def test_nan_is_an_error_and_not_a_black_pixel():
-    with pytest.raises(VaelineError, match="samples NaN"):
+def test_nan_is_an_error():
+    with pytest.raises(VaelineError, match="contain NaN"):
         to_uint8(torch.tensor([0.5, torch.nan]))
 
 
 @pytest.mark.parametrize("n", [3, GENERATION_BATCH, GENERATION_BATCH + 5])
-def test_generates_as_many_as_asked_a_bounded_number_at_a_time(n):
-    asked = []
+def test_images_are_generated_in_batches_of_bounded_size(n):
+    requests = []
 
     def sample(count):
-        asked.append(count)
-        return torch.full((count, 1, 2, 2), len(asked) / 255)
+        requests.append(count)
+        return torch.full((count, 1, 2, 2), len(requests) / 255)
 
     images = generate_images(sample, n)
-    assert sum(asked) == n == len(images)
-    assert max(asked) <= GENERATION_BATCH
+    assert sum(requests) == n == len(images)
+    assert max(requests) <= GENERATION_BATCH
     assert images.dtype == np.uint8
-    assert images[:, 0, 0, 0].tolist() == [i for i, count in enumerate(asked, 1) for _ in range(count)]
+    assert images[:, 0, 0, 0].tolist() == [i for i, count in enumerate(requests, 1) for _ in range(count)]
 
 
-def test_the_size_is_capped_by_what_there_is():
+def test_the_sample_size_is_limited_by_the_available_images():
     assert sample_size(2048, 10_000, 5_000) == 2048
     assert sample_size(2048, 382, 215) == 215
-    with pytest.raises(VaelineError, match="2 images a half are too few"):
+    with pytest.raises(VaelineError, match="2 images in each half are too few"):
         sample_size(2048, 382, 2)
 
 
-def test_draws_the_same_distinct_images_from_the_whole_set():
+def test_a_random_subset_is_always_the_same_and_from_the_whole_set():
     images = np.arange(1000).reshape(-1, 1, 1, 1)
-    once = random_subset(images, 100).ravel()
-    assert len(set(once.tolist())) == 100
-    assert np.array_equal(once, random_subset(images, 100).ravel())
-    # 100 of 1,000 drawn evenly: the mean is 499.5 within four standard errors of 27.4.
-    assert abs(once.mean() - 499.5) < 110
+    subset = random_subset(images, 100).ravel()
+    assert len(set(subset.tolist())) == 100
+    assert np.array_equal(subset, random_subset(images, 100).ravel())
+    # The mean of 100 of 1,000 is 499.5, within four standard errors of 27.4.
+    assert abs(subset.mean() - 499.5) < 110
     assert np.array_equal(random_subset(images, 1000), images)

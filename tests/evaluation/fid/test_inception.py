@@ -1,4 +1,4 @@
-"""Against pytorch-fid itself, through its own loading of random weights in the real file's format."""
+"""Against pytorch-fid itself, which loads random weights in the published file format."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 
 
 def as_png(images, folder):
-    """Writes uint8 [n, C, H, W] as PNG files and returns their paths in the same order."""
+    """Writes uint8 [n, C, H, W] as PNG files; returns their paths in the same order."""
     folder.mkdir()
     paths = [folder / f"{i:04}.png" for i in range(len(images))]
     for image, path in zip(images, paths, strict=True):
@@ -57,16 +57,16 @@ def test_the_2048_features_are_those_of_pytorch_fid(pictures, tmp_path, channels
     peer = get_activations(paths, InceptionV3([3]), dims=2048, num_workers=0)
     (ours,) = extract_all("inception", Inception(CPU), images)
     assert ours.shape == (5, 2048)
-    assert np.ptp(peer, axis=0).max() > 0.01  # else any features would pass
+    assert np.ptp(peer, axis=0).max() > 0.01  # otherwise any features would pass
     assert ours == pytest.approx(peer, rel=1e-4, abs=1e-6)
 
 
-def test_the_weights_are_those_of_pytorch_fid():
+def test_the_url_of_the_weights_is_that_of_pytorch_fid():
     assert vaeline.evaluation.fid.inception.FID_WEIGHTS_URL == FID_WEIGHTS_URL
     assert FID_WEIGHTS_URL.endswith(f"/{INCEPTION_FILE}")
 
 
-def test_missing_weights_are_a_reason_or_an_error_as_asked(without_weights):
+def test_missing_weights_are_a_reason_or_an_error_depending_on_the_mode(without_weights):
     inception, reason = inception_or_reason("auto", CPU)
     assert inception is None
     assert "cannot be downloaded (No such file or directory)" in reason
@@ -89,7 +89,7 @@ def test_missing_weights_are_a_reason_or_an_error_as_asked(without_weights):
         (PermissionError(13, "Permission denied", "/home/somebody/.cache"), "Permission denied"),
     ],
 )
-def test_the_reason_names_the_cause_and_no_path_of_this_machine(without_weights, monkeypatch, error, cause):
+def test_the_reason_has_the_cause_but_no_path_of_this_machine(without_weights, monkeypatch, error, cause):
     def fail(*_, **__):
         raise error
 
@@ -100,25 +100,23 @@ def test_the_reason_names_the_cause_and_no_path_of_this_machine(without_weights,
     assert "somebody" not in reason
 
 
-def test_switched_off_looks_for_nothing(without_weights):
+def test_weights_are_not_looked_for_if_switched_off(without_weights):
     inception, reason = inception_or_reason("skip", CPU)
     assert inception is None
-    assert (
-        reason
-        == "left out as told (fid_inception: skip); to compute it: `dvc exp run -S fid_inception=require`"
-    )
+    command = "dvc exp run -S fid_inception=require"
+    assert reason == f"switched off (fid_inception: skip); to compute it: `{command}`"
     assert not without_weights.exists()
 
 
 @pytest.fixture
 def downloadable(without_weights, random_weights, monkeypatch):
-    """The random weights where the URL leads; returns the folder that they belong into."""
+    """The folder where weights belong, on a machine that can download random ones."""
     source = random_weights / "hub" / "checkpoints" / INCEPTION_FILE
     monkeypatch.setattr(vaeline.evaluation.fid.inception, "FID_WEIGHTS_URL", source.as_uri())
     return without_weights
 
 
-def test_weights_are_downloaded_once_and_verified(downloadable, random_weights, monkeypatch):
+def test_weights_are_verified_and_downloaded_only_once(downloadable, random_weights, monkeypatch):
     content = (random_weights / "hub" / "checkpoints" / INCEPTION_FILE).read_bytes()
     digest = hashlib.sha256(content).hexdigest()[:8]
     monkeypatch.setattr(vaeline.evaluation.fid.inception, "PUBLISHED_HASH", digest)
@@ -130,19 +128,19 @@ def test_weights_are_downloaded_once_and_verified(downloadable, random_weights, 
     assert stored.stat() == before
 
 
-def test_a_download_with_another_digest_is_not_kept(downloadable):
+def test_a_download_with_a_wrong_digest_is_not_kept(downloadable):
     with pytest.raises(WeightsUnavailableError, match=r'invalid hash value \(expected "6726825d"'):
         inception_or_reason("require", CPU)
     assert list(downloadable.iterdir()) == []
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda _: b"", lambda _: b"<html>no</html>"])
-def test_a_damaged_file_is_named_and_left_alone(without_weights, random_weights, damage):
+def test_a_damaged_file_is_named_and_left_in_place(without_weights, random_weights, damage):
     stored = without_weights / INCEPTION_FILE
     stored.parent.mkdir(parents=True)
     damaged = damage((random_weights / "hub" / "checkpoints" / INCEPTION_FILE).read_bytes())
     stored.write_bytes(damaged)
-    with pytest.raises(WeightsUnavailableError, match=f"{INCEPTION_FILE} in .* is damaged .* delete it"):
+    with pytest.raises(WeightsUnavailableError, match=f"{INCEPTION_FILE} in .* is damaged .*`rm "):
         inception_or_reason("require", CPU)
     assert "is damaged" in inception_or_reason("auto", CPU)[1]
     assert stored.read_bytes() == damaged

@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def measured(pictures):
-    """`measured(mode)`: a reference of 6 images, through a random classifier."""
+    """`measured(mode)` is a reference of 6 images, with the features of a random classifier."""
 
     def measure(mode, n=6):
         inception, skipped = inception_or_reason(mode, CPU)
@@ -23,14 +23,14 @@ def measured(pictures):
     return measure
 
 
-def test_images_compared_with_themselves_have_no_distance_and_others_have_the_floor(measured, pictures):
+def test_the_distance_of_images_is_0_to_themselves_and_the_floor_to_the_held_out_ones(measured, pictures):
     reference = measured("skip", n=80)
     floor = reference.floors["fid_classifier_floor"]
-    same, others = (reference.scores({FROM_PRIOR: pictures(80, seed=seed)}, CPU) for seed in (0, 1))
+    same, held_out = (reference.scores({FROM_PRIOR: pictures(80, seed=seed)}, CPU) for seed in (0, 1))
     assert abs(same["fid_classifier"]) < 1e-4 * floor
-    assert others["fid_classifier"] == pytest.approx(floor, rel=1e-9)
-    assert others["fid_classifier_floor"] == floor
-    assert others["kid_classifier"] > 2 * others["kid_classifier_se"] > 0
+    assert held_out["fid_classifier"] == pytest.approx(floor, rel=1e-9)
+    assert held_out["fid_classifier_floor"] == floor
+    assert held_out["kid_classifier"] > 2 * held_out["kid_classifier_se"] > 0
     assert same["fid_samples"] == 80
 
 
@@ -47,7 +47,7 @@ def test_each_source_has_its_own_distances(measured, pictures):
     assert both["fid_classifier"] == reference.scores({FROM_PRIOR: prior}, CPU)["fid_classifier"]
 
 
-def test_the_distance_is_that_of_the_features(measured, pictures):
+def test_the_distance_is_that_between_features(measured, pictures):
     reference = measured("skip")
     images = pictures(6, seed=2)
     with torch.inference_mode():
@@ -58,7 +58,7 @@ def test_the_distance_is_that_of_the_features(measured, pictures):
     assert reference.scores({FROM_PRIOR: images}, CPU)["fid_classifier"] == pytest.approx(expected, rel=1e-6)
 
 
-def test_survives_the_disk(measured, pictures, tmp_path):
+def test_a_reference_can_be_saved_and_loaded(measured, pictures, tmp_path):
     reference = measured("skip")
     reference.save(tmp_path)
     images = pictures(6, seed=2)
@@ -68,7 +68,7 @@ def test_survives_the_disk(measured, pictures, tmp_path):
 
 
 @pytest.mark.usefixtures("without_weights")
-def test_without_inception_the_rest_stands_and_says_so(measured, pictures):
+def test_without_inception_the_other_metrics_are_there_with_a_reason(measured, pictures):
     metrics = measured("auto").scores({FROM_PRIOR: pictures(6)}, CPU)
     assert metrics.keys() == {
         "fid_samples", "fid_classifier", "fid_classifier_se", "fid_classifier_floor",
@@ -78,7 +78,7 @@ def test_without_inception_the_rest_stands_and_says_so(measured, pictures):
 
 
 @pytest.mark.usefixtures("with_weights", "few_dims")
-def test_with_inception_both_are_there_with_what_a_reader_must_know(measured, pictures):
+def test_with_inception_both_distances_are_there_with_their_caveats(measured, pictures):
     reference = measured("require")
     same = reference.scores({FROM_PRIOR: pictures(6)}, CPU)
     assert {"fid", "fid_se", "kid", "kid_se", "fid_floor"} <= same.keys()
@@ -90,7 +90,9 @@ def test_with_inception_both_are_there_with_what_a_reader_must_know(measured, pi
 
 @pytest.mark.usefixtures("without_weights", "few_dims")
 @pytest.mark.parametrize("mode", ["auto", "require"])
-def test_a_reference_with_inception_on_a_machine_without_it(measured, pictures, random_weights, mode):
+def test_a_reference_with_inception_can_be_used_on_a_machine_without_it_unless_required(
+    measured, pictures, random_weights, mode
+):
     with pytest.MonkeyPatch.context() as elsewhere:
         elsewhere.setenv("TORCH_HOME", str(random_weights))
         reference = measured(mode)
@@ -104,7 +106,7 @@ def test_a_reference_with_inception_on_a_machine_without_it(measured, pictures, 
 
 
 @pytest.mark.usefixtures("few_dims")
-def test_other_weights_than_the_reference_had_are_refused(
+def test_weights_other_than_those_of_the_reference_are_rejected(
     measured, pictures, with_weights, tmp_path, monkeypatch
 ):
     reference = measured("auto")
@@ -114,11 +116,11 @@ def test_other_weights_than_the_reference_had_are_refused(
     state["Conv2d_1a_3x3.conv.weight"] += 0.1
     torch.save(state, folder / INCEPTION_FILE)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(VaelineError, match="not those that the reference had"):
+    with pytest.raises(VaelineError, match="not those of the reference"):
         reference.scores({FROM_PRIOR: pictures(6)}, CPU)
 
 
-def test_a_missing_or_damaged_reference_says_what_to_run(measured, tmp_path):
+def test_a_missing_or_damaged_reference_is_an_error_with_the_command_to_run(measured, tmp_path):
     with pytest.raises(VaelineError, match=r"features.npz: missing; run `dvc repro fid_reference`"):
         Reference.load(tmp_path)
     measured("skip").save(tmp_path)
