@@ -5,6 +5,7 @@ import pytest
 from stages import check, prepare, train
 from tests.conftest import ROOT
 from tests.support.small import config
+from tests.support.vgg import write_vgg_weights
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import read_json
 from vaeline.core.params import StageParams
@@ -18,6 +19,8 @@ def prepared(tmp_path_factory):
         (root / name).write_text((ROOT / name).read_text())
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
+        patch.setenv("TORCH_HOME", str(root / "torch"))
+        write_vgg_weights(root / "torch")
         patch.setenv("DVC_ROOT", str(root))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         prepare.main(params())
