@@ -21,7 +21,7 @@ from vaeline.evaluation.fid.scores import feature_distance
 from vaeline.runtime.devices import device
 
 INCEPTION_IMAGES = 64
-TOLERANCE = 1e-3  # relative difference below which two distances count as the same
+SAME_DISTANCE = 1e-3  # relative difference below which two distances count as the same
 PEERS_BATCH = 50  # pytorch-fid's default
 INCEPTION_FEATURES = 2048
 PYTORCH_FID = "pytorch-fid"
@@ -58,7 +58,7 @@ def inception() -> list[Ratio]:
     ratio = times.ratio(
         "inception", PYTORCH_FID, 1.8, images=INCEPTION_IMAGES, distance_difference=difference
     )
-    return [replace(ratio, same=difference <= TOLERANCE)]
+    return [replace(ratio, same=difference <= SAME_DISTANCE)]
 
 
 def frechet() -> list[Ratio]:
@@ -82,7 +82,7 @@ def frechet() -> list[Ratio]:
     times = race("frechet", contestants, rounds=1)
     difference = significant(abs(distances[VAELINE] / distances[PYTORCH_FID] - 1))
     ratio = times.ratio("frechet", PYTORCH_FID, 10.0, distance_difference=difference)
-    return [replace(ratio, same=difference <= TOLERANCE)]
+    return [replace(ratio, same=difference <= SAME_DISTANCE)]
 
 
 @contextlib.contextmanager

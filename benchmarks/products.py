@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-Layer = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
+WeightedLayer = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
 Product = Callable[[], object]
 
 
@@ -14,13 +14,13 @@ def products(model: nn.Module, x: Tensor, backward: bool) -> list[Product]:
 
     With `backward`, also those of the weights' gradients and, except for the first layer, of the inputs'.
     """
-    calls: list[tuple[Layer, Tensor, Tensor]] = []
+    calls: list[tuple[WeightedLayer, Tensor, Tensor]] = []
 
     def note(layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
-        assert isinstance(layer, Layer)
+        assert isinstance(layer, WeightedLayer)
         calls.append((layer, *inputs, output))
 
-    hooks = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, Layer)]
+    hooks = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, WeightedLayer)]
     with torch.no_grad():
         model(x)
     for hook in hooks:
@@ -36,7 +36,7 @@ def replay(runs: list[Product], times: int = 1) -> None:
             run()
 
 
-def _of_layer(layer: Layer, x: Tensor, y: Tensor, backward: bool, first: bool) -> Iterator[Product]:
+def _of_layer(layer: WeightedLayer, x: Tensor, y: Tensor, backward: bool, first: bool) -> Iterator[Product]:
     if isinstance(layer, nn.Linear):
         yield from _of_linear(layer.weight.detach(), x, torch.randn_like(y), backward, first)
     else:

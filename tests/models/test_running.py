@@ -6,8 +6,8 @@ from vaeline.models.running import running_statistics
 
 
 def changed_buffers(model: nn.Module) -> set[int]:
-    """Returns the addresses of floating-point buffers that inference in training mode changes."""
-    buffers = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
+    """Returns the addresses of the buffers that inference in training mode changes."""
+    buffers = list(model.buffers())
     before = [buffer.clone() for buffer in buffers]
     x = shown(20)
     model.train().infer(x).distortion(x)

@@ -209,7 +209,7 @@ def test_objectives_that_need_gaussians_reject_it(section, reason):
 
 
 def test_params_that_have_no_meaning_for_codes_are_rejected():
-    with pytest.raises(VaelineError, match="ais_images: 0"):
+    with pytest.raises(VaelineError, match="ais_images=0"):
         annealed_importance_sampling(model().eval(), digits(3), 2)
     for section in ("posterior", "prior"):
         name = {"posterior": "full", "prior": "vamp"}[section]

@@ -1,4 +1,4 @@
-"""A repository of its own, small enough to run whole: this project's files, set to `digits`."""
+"""A clone of the project that is small enough to run as a whole: its data set is `digits`."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ SMALL = {
     "iwae_k: 100": "iwae_k: 20",
     "fid_inception: auto": "fid_inception: skip",
 }
-# Imports once what DVC's processes import one by one.
+# Imports once what each of DVC's processes would import.
 AT_ONCE = """\
 import importlib, sys
 for name in sys.argv[1:]:
@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Clone:
-    """A clone of the project, and the commands that a person types in it."""
+    """A clone of the project, and the commands that a user types in it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -91,7 +91,7 @@ class Clone:
         self.run("git", "commit", "-qm", message)
 
     def restore(self) -> None:
-        """Puts params, metrics and outputs back to what is committed."""
+        """Restores the committed params, metrics and outputs."""
         self.run("git", "checkout", "-q", "--", ".")
         self.run("dvc", "checkout", "-q")
 

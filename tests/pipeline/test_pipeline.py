@@ -1,4 +1,4 @@
-"""The pipeline as a person uses it, on real digits: `dvc repro`, `dvc exp run`, and MLflow read back."""
+"""The pipeline as a user runs it, on real digits: `dvc repro`, `dvc exp run`, and what MLflow has then."""
 
 import json
 import os
@@ -51,19 +51,19 @@ def read(clone, stage):
     return json.loads(clone.metrics()[stage])
 
 
-@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="one process has all tests")
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="one process runs all tests")
 def test_tests_that_share_a_clone_share_a_worker(reproduced, request):
-    """Or each worker would make a clone of its own, which takes minutes; and nothing would say so."""
+    """Otherwise each worker makes its own clone, which takes minutes, and no test would fail."""
     assert request.node.nodeid.endswith("@reproduced")
 
 
-def test_repro_runs_every_stage_and_writes_what_others_read(reproduced):
+def test_repro_runs_every_stage_and_writes_the_metrics(reproduced):
     assert sorted(reproduced.stages_run(reproduced.first.stdout)) == sorted(STAGES)
     for stage, names in PROMISED.items():
         assert names <= read(reproduced, stage).keys()
 
 
-def test_the_bounds_are_in_order_and_the_model_has_learnt(reproduced):
+def test_bounds_are_in_order_and_the_model_has_learned(reproduced):
     evaluated = read(reproduced, "evaluate")
     assert evaluated["elbo"] < evaluated["iwae"] < 0
     assert evaluated["elbo"] == pytest.approx(-(evaluated["distortion"] + evaluated["rate"]))
@@ -71,14 +71,14 @@ def test_the_bounds_are_in_order_and_the_model_has_learnt(reproduced):
     assert evaluated["elbo"] > -32
 
 
-def test_a_second_repro_does_nothing(reproduced):
+def test_second_repro_does_nothing(reproduced):
     before = reproduced.metrics()
     again = reproduced.run("dvc", "repro")
     assert reproduced.stages_run(again.stdout) == []
     assert reproduced.metrics() == before
 
 
-def test_the_mlflow_run_is_complete(reproduced):
+def test_mlflow_run_is_complete(reproduced):
     (run,) = reproduced.runs()
     config = ExperimentConfig.load(reproduced.root / "params.yaml")
     assert run.info.status == "FINISHED"
@@ -105,8 +105,8 @@ def test_the_mlflow_run_is_complete(reproduced):
     assert reproduced.client.get_logged_model(model.model_id).status == "READY"
 
 
-def test_a_bad_value_is_one_line_and_harms_nothing(reproduced):
-    """A flat key's through DVC; a section's, which its room refuses, in the stage that DVC would run."""
+def test_wrong_value_is_one_line_and_changes_nothing(reproduced):
+    """A flat key's value through DVC; a section's in the stage that DVC would run."""
     before, params = reproduced.metrics(), reproduced.root / "params.yaml"
     *most, last = map(repr, PRIORS)
     known = f"{', '.join(most)} or {last}"
@@ -163,8 +163,8 @@ def test_frontier_runs_the_missing_experiments_and_tabulates_all(reproduced, swe
     pd.testing.assert_frame_equal(again.set_index("beta"), table)
 
 
-def test_experiments_share_what_they_can_and_never_each_others_runs(reproduced, swept):
-    """One that ran in a copy beside the repository, then one in the workspace that shares its training."""
+def test_experiments_share_stages_but_not_runs(reproduced, swept):
+    """One that ran in a copy of the repository, then one in the workspace that shares its training."""
     log = (reproduced.root / ".scratch/experiments/beta=4.log").read_text()
     assert sorted(reproduced.stages_run(log)) == sorted(set(STAGES) - {"prepare", "fid_reference"})
     longer = reproduced.run("dvc", "exp", "run", "-n", "longer", "-S", "beta=4", "-S", "iwae_k=50")
@@ -193,7 +193,7 @@ def test_experiments_share_what_they_can_and_never_each_others_runs(reproduced, 
     reproduced.restore()
 
 
-def test_a_gate_fails_when_all_is_written(reproduced):
+def test_gate_fails_after_the_report_is_written(reproduced):
     params = reproduced.root / "params.yaml"
     params.write_text(params.read_text().replace("gate: []", "gate: [underfitting]"))
     failed = reproduced.run("dvc", "repro", ok=False)
@@ -207,7 +207,7 @@ def test_a_gate_fails_when_all_is_written(reproduced):
     assert written["params"]["gate"] == ["underfitting"]
 
 
-def test_the_same_params_in_another_place_and_process_agree_bit_for_bit(reproduced, clone_of):
+def test_same_params_give_the_same_bits_in_another_clone_and_process(reproduced, clone_of):
     other = clone_of("again")
     other.run_stages(*STAGES)
     assert other.metrics() == reproduced.metrics()

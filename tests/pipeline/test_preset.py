@@ -1,4 +1,4 @@
-"""A preset as a person runs it: `vaeline preset NAME`, on real digits."""
+"""A preset as a user runs it: `vaeline preset NAME`, on real digits."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Two processes at the same training, evaluation and distances as one."""
+"""Two processes train, evaluate and measure distances as one does."""
 
 import csv
 import json
@@ -49,7 +49,7 @@ def test_two_processes_train_and_evaluate_as_one_does(prepared):
         assert both[stage].keys() == metrics[stage].keys()
 
 
-def test_what_cannot_be_shared_is_refused_in_one_line(prepared):
+def test_method_of_a_whole_batch_is_refused_in_one_line(prepared):
     path = prepared.root / "params.yaml"
     params = path.read_text()
     assert "batch_norm: false" in params
@@ -62,6 +62,6 @@ def test_what_cannot_be_shared_is_refused_in_one_line(prepared):
     assert line.startswith("train: NPROC = 2: BatchNorm's statistics are of a whole batch")
 
 
-def test_no_number_of_processes_is_refused(prepared):
+def test_nproc_that_is_no_number_is_refused(prepared):
     failed = prepared.run(sys.executable, "-m", "stages.train", ok=False, NPROC="two")
     assert failed.stderr == "train: NPROC = 'two' is not a number of processes: use 1 or more\n"

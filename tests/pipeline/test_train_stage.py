@@ -15,7 +15,7 @@ from vaeline.diagnosis.finding import load_findings, problems
 
 pytestmark = pytest.mark.pipeline
 
-EPOCHS = 20  # so that it can be killed on the way
+EPOCHS = 20  # long enough to be killed before it ends
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def prepared(clone_of):
 
 @pytest.fixture(scope="module")
 def unlogged(prepared):
-    """What a training leaves that is never killed, and finds no tracking server."""
+    """The results of a training that is never killed and reaches no tracking server."""
     # Port 9 (discard) on this machine: nothing listens there.
     done = prepared.run(sys.executable, "-m", "stages.train", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     made = json.loads((prepared.root / "outputs/train/run.json").read_text())
@@ -43,14 +43,14 @@ def weights(clone):
     return content["training"]["model"]
 
 
-def test_without_a_tracking_server_training_goes_on(unlogged):
+def test_training_continues_without_a_tracking_server(unlogged):
     assert "MLflow: not logged" in unlogged.stderr
     assert "dvc repro --force --single-item report" in unlogged.stderr
     assert len(unlogged.made["run_id"]) == 32
     assert json.loads(unlogged.metrics)["epochs"] == EPOCHS
 
 
-def test_a_killed_training_goes_on_to_the_same_weights_in_the_same_run(prepared, unlogged):
+def test_killed_training_resumes_to_the_same_weights_in_the_same_run(prepared, unlogged):
     assert not list((prepared.root / ".scratch/train").glob("*/state_*"))
     assert not (prepared.root / "mlflow.db").exists()
     process = subprocess.Popen(
@@ -80,7 +80,7 @@ def test_a_killed_training_goes_on_to_the_same_weights_in_the_same_run(prepared,
     assert steps == list(range(1, EPOCHS + 1))
 
 
-def test_a_training_that_diverges_stops_with_advice(prepared):
+def test_diverging_training_stops_with_advice(prepared):
     params = (prepared.root / "params.yaml").read_text()
     # After one such update nothing is finite any more.
     broken = params.replace("learning_rate: 0.001", "learning_rate: 1.0e+30").replace(

@@ -155,7 +155,7 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
     try:
         values = parse_yaml(Path(path).read_text())
     except FileNotFoundError:
-        raise VaelineError(f"{path}: no such file; run from the root of the repository") from None
+        raise VaelineError(f"{path}: no such file; run from the repository's root") from None
     except (YAMLError, UnicodeDecodeError) as error:
         raise VaelineError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):

@@ -6,7 +6,6 @@ from torch import Tensor
 from vaeline.data.draws import Draws
 from vaeline.data.observations import Labelled, Observations, pixels, with_pixels
 from vaeline.data.prepared import Split
-from vaeline.evaluation.chunks import device_of
 from vaeline.models.contracts import Model, StartingPoint
 
 
@@ -18,7 +17,7 @@ def start_from(model: Model, train: Split) -> None:
     Raises:
         VaelineError: if there are too few images.
     """
-    device = device_of(model)
+    device = next(model.parameters()).device
 
     def examples(count: int) -> Tensor:
         return torch.from_numpy(train.evenly_spaced(count)).to(device)

@@ -46,7 +46,7 @@ def damaged_weights(path: Path, error: Exception) -> WeightsUnavailableError:
     """Returns the error to raise if reading weights raised `error`."""
     return WeightsUnavailableError(
         f"{path.name} in {WEIGHTS_FOLDER} is damaged (reading it raised {type(error).__name__}): "
-        f'`rm "{WEIGHTS_FOLDER}/{path.name}"`, then it is downloaded again'
+        f'`rm "${{TORCH_HOME:-$HOME/.cache/torch}}/hub/checkpoints/{path.name}"`, then it is downloaded again'
     )
 
 

@@ -23,5 +23,6 @@ def running_statistics(module: nn.Module) -> list[Tensor]:
         if isinstance(part, KeepsStatistics):
             statistics += part.running_statistics()
         elif isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
-            statistics += [b for b in (part.running_mean, part.running_var) if b is not None]
+            own = part.running_mean, part.running_var, part.num_batches_tracked
+            statistics += [buffer for buffer in own if buffer is not None]
     return statistics

@@ -17,8 +17,8 @@ from typing import Any, NoReturn, TypeVar
 from vaeline.core.errors import VaelineError
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
 
 
 def wanted() -> int:
@@ -104,7 +104,7 @@ def from_first(value: Any) -> Any:
     return box[0]
 
 
-def each(items: Sequence[Item], work: Callable[[Item], Result]) -> list[Result]:
+def each(items: Sequence[ItemT], work: Callable[[ItemT], ResultT]) -> list[ResultT]:
     """Returns work(item) for each of `items`, in their order, in every process; each process does its part.
 
     Each item has noise of its own, so that the results are the same however many processes there are. What

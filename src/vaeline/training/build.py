@@ -30,7 +30,7 @@ class ObjectiveParams(Protocol):
         """Images in a batch."""
 
 
-class ModelParams(ObjectiveParams, Protocol):
+class BuildParams(ObjectiveParams, Protocol):
     """The params that a model and its objective are built from; a model reads further sections itself."""
 
     @property
@@ -58,7 +58,7 @@ class TrainingData(Protocol):
         """The training split."""
 
 
-def build(params: ModelParams, data: TrainingData) -> tuple[Model, Objective]:
+def build(params: BuildParams, data: TrainingData) -> tuple[Model, Objective]:
     """Returns the model and the objective that `params` name, on the device that they name.
 
     The model starts where the training data tell it to, see `start_from`.

@@ -11,15 +11,15 @@ from torch.nn import functional as F
 from vaeline.models.networks.init import init_weights
 
 Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
+ReturnT = TypeVar("ReturnT")
 
 
-def not_compiled(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+def not_compiled(function: Callable[Arguments, ReturnT]) -> Callable[Arguments, ReturnT]:
     """Returns `function`, to be run as it stands within a compiled one.
 
     As torch.compiler.disable, which however imports the compiler at once: two seconds in each stage.
     """
-    return cast("Callable[Arguments, Result]", _disable_dynamo(function))
+    return cast("Callable[Arguments, ReturnT]", _disable_dynamo(function))
 
 
 class GatedPixelCNN(nn.Module):
