@@ -23,7 +23,7 @@ AT_ONCE = """\
 import importlib, sys
 for name in sys.argv[1:]:
     stage = importlib.import_module("stages." + name)
-    stage.run(name, stage.main)
+    stage.run_stage(name, stage.main)
 """
 KEPT = (".py", ".yaml", ".toml", "ignore", ".dvc/config", ".html", ".css", ".js")
 
