@@ -28,8 +28,7 @@ REPORT = OUTPUTS / "report"
 
 
 def main(params: StageParams) -> None:
-    config = validated(ExperimentConfig, params.to_dict())
-    values, origin = config.to_dict(), origin_tags()
+    values, origin = validated(ExperimentConfig, params.to_dict()).to_dict(), origin_tags()
     metrics = summary.gather_metrics(OUTPUTS)
     training = read_json(OUTPUTS / "train" / "run.json")
     written = {"metrics": metrics, "params": values, "training": training, "evaluation": origin}
@@ -52,11 +51,11 @@ def main(params: StageParams) -> None:
         artifacts=summary.run_artifacts(OUTPUTS),
         pictures=summary.stage_pictures(OUTPUTS),
         inputs=run_inputs(Prepared.open()),
-        checkpoint=DIRECTORY / f"{config.select}.pt",
+        checkpoint=DIRECTORY / f"{params.select}.pt",
         verdict=verdict_tag(findings),
-        note=run_description(config.notes, values, findings, summary.headline_table(metrics), origin),
+        note=run_description(params.notes, values, findings, summary.headline_table(metrics), origin),
     )
-    complete_run(config.experiment_name, training["run_id"], content)
+    complete_run(params.experiment_name, training["run_id"], content)
     print(summary.headline_text(metrics))
     print(findings_text(findings))
 
