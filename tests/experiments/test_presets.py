@@ -5,7 +5,7 @@ import torch
 from dvc.utils.hydra import apply_overrides
 
 from tests.support.small import digits, objective
-from tests.support.trainings import VALID
+from tests.support.trainings import VALID, FromFunction
 from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import StageParams, flatten_params, nest_params, read_yaml
@@ -97,12 +97,12 @@ def test_burda_schedule_trains_on_digits(name):
     model = MODELS.build(params.model, config=params, event_shape=(1, 8, 8), classes=10)
     real = objective(params, images=60)
 
-    def watching(model, x, beta):
+    def watching(model, x, beta, noise):
         batches.append(x)
-        return real(model, x, beta)
+        return real(model, x, beta, noise)
 
     images = digits(60)
-    training = Training.start(model, watching, params, len(images))
+    training = Training.start(model, FromFunction(watching), params, len(images))
     assert isinstance(training.optimizer, AdamBurda)
     records = list(fit(training, images, VALID, params))
     rates = [1e-3] + [7.2e-4] * 3 + [5.2e-4] * 9 + [3.7e-4]
