@@ -32,9 +32,9 @@ def main(params: StageParams) -> None:
 
 def print_checks(checks: list[Check]) -> None:
     for check in checks:
-        print(f"{'✓' if check.passed else '✗'} {check.name}: {check.seen}")
+        print(f"{'✓' if check.passed else '✗'} {check.name}: {check.detail}")
     if failed := [check for check in checks if not check.passed]:
-        raise VaelineError(f"the check '{failed[0].name}' failed: {failed[0].seen}")
+        raise VaelineError(f"the check '{failed[0].name}' failed: {failed[0].detail}")
 
 
 if __name__ == "__main__":

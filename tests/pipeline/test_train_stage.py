@@ -69,7 +69,7 @@ def test_killed_training_resumes_to_the_same_weights_in_the_same_run(prepared, u
     assert states, "the state must survive the kill"
 
     resumed = prepared.run(sys.executable, "-m", "stages.train")
-    assert "going on after epoch" in resumed.stderr
+    assert "resuming after epoch" in resumed.stderr
     assert "not logged" not in resumed.stderr
     after = weights(prepared)
     assert all(torch.equal(after[name], value) for name, value in unlogged.weights.items())

@@ -34,7 +34,7 @@ def failed(name: str, *arguments: object, **named: object) -> str:
     assert all(check.passed for check in passed)
     assert last.name == name
     assert not last.passed
-    return last.seen
+    return last.detail
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
@@ -218,14 +218,14 @@ FACTS = {"config": config().to_dict(), "shape": list(SHAPE), "classes": CLASSES}
 def test_a_model_whose_checkpoint_reads_back_passes():
     check = checkpoint_check(vae(), FACTS)
     assert (check.name, check.passed) == ("checkpoint", True)
-    assert re.fullmatch(r"\d+\.\d MB, read back", check.seen)
+    assert re.fullmatch(r"\d+\.\d MB, read back", check.detail)
 
 
 def test_weights_that_are_not_read_back_fail_and_are_named():
     """A configuration that builds another model than the one in training."""
     other = checkpoint_check(vae(hidden_dim=17), FACTS)
     assert not other.passed
-    assert "do not fit its configuration" in other.seen
+    assert "do not fit its configuration" in other.detail
 
 
 class Forgetful(nn.Module):
@@ -245,4 +245,4 @@ def test_a_part_that_forgets_its_weights_fails(monkeypatch):
     trained.weight.data.fill_(3.0)
     check = checkpoint_check(trained, FACTS)
     assert not check.passed
-    assert check.seen == "read back with another weight"
+    assert check.detail == "read back with another weight"

@@ -3,9 +3,11 @@
 import pytest
 import torch
 
-from tests.support.small import config, objective, shown, vae
-from tests.support.trainings import FromFunction, equal, trained, weights
+from tests.support.small import config, digits, objective, shown, vae
+from tests.support.trainings import VALID, FromFunction, N, equal, started, trained
 from vaeline.core.errors import VaelineError
+from vaeline.data.draws import Draws
+from vaeline.training.fit import fit
 from vaeline.training.gradients import (
     COMPILED_FROM,
     CompiledGradients,
@@ -65,15 +67,29 @@ def test_compiled_it_is_the_same():
     assert compiled.compiled is not None
 
 
-def test_a_compiled_training_is_the_plain_one_to_rounding_and_itself_bit_for_bit():
-    (_, plain), (first, records), (second, again) = (
-        trained(compile=kind) for kind in ("never", "always", "always")
-    )
-    assert records == again
-    assert equal(weights(first), weights(second))
+def test_a_compiled_training_is_the_plain_one_to_rounding_and_resumed_it_is_itself_bit_for_bit():
+    (_, plain), (whole, records) = (trained(compile=kind) for kind in ("never", "always"))
+    first, _ = trained(compile="always", epochs=1)
+    params = config(compile="always")
+    resumed = started(params)
+    resumed.load_state_dict(first.state_dict())
+    (again,) = fit(resumed, digits(N), VALID, params)
+    assert again == records[1]
+    assert equal(resumed.state_dict(), whole.state_dict())
     for one, other in zip(plain, records, strict=True):
         assert other.train_loss == pytest.approx(one.train_loss, rel=1e-4)
         assert other.valid_elbo == pytest.approx(one.valid_elbo, rel=1e-4)
+
+
+def test_compiled_it_draws_the_same_noise():
+    """Of a generator of its own, in the order in which the model asks."""
+    results = []
+    for kind in (Gradients, CompiledGradients):
+        of = built(kind, model={"name": "two_layer"}, objective={"k": 2})
+        draws = Draws.of_seed(5, BATCH)
+        results.append([of(shown(BATCH), 1.0, draws.noise) for _ in range(2)])
+        assert getattr(of, "compiled", of) is not None
+    close(*results)
 
 
 def test_what_cannot_be_compiled_runs_uncompiled_and_says_so(capsys):

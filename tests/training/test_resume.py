@@ -102,7 +102,7 @@ def test_after_a_kill_between_epochs_it_ends_with_the_same_bits(tmp_path, uninte
     run_killed(tmp_path, killed_at(epoch))
     torch.manual_seed(12345)
     records = train(tmp_path, params())
-    assert f"train: going on after epoch {epoch}, from state_{epoch:05d}.pt" in capsys.readouterr().err
+    assert f"train: resuming after epoch {epoch}, from state_{epoch:05d}.pt" in capsys.readouterr().err
     assert records == uninterrupted[0]
     assert equal(published(tmp_path), uninterrupted[1])
 
@@ -168,7 +168,7 @@ def test_a_damaged_newest_state_is_named_and_the_one_before_it_serves(
     assert train(tmp_path, params()) == uninterrupted[0]
     err = capsys.readouterr().err
     assert f"{newest}: damaged checkpoint" in err
-    assert "going on after epoch 2, from state_00002.pt" in err
+    assert "resuming after epoch 2, from state_00002.pt" in err
     assert equal(published(tmp_path), uninterrupted[1])
 
 

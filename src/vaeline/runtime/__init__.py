@@ -1,1 +1,1 @@
-"""How a stage runs: processes, devices, seeds, and where a result comes from."""
+"""How a stage runs: processes, devices and seeds."""

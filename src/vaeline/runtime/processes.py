@@ -1,7 +1,7 @@
-"""Several processes at one piece of work: `NPROC=2 dvc repro`, by way of torchrun.
+"""Several processes that share the work of a stage: `NPROC=2 dvc repro`, through torchrun.
 
-Every process runs the same stage; the first leads, which is to write and to speak. Without NPROC there is
-one process, it leads, and nothing here costs anything.
+Every process runs the same stage; the first is the leader, which writes and prints. Without NPROC there is
+one process, the leader, and nothing here takes any time.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ ResultT = TypeVar("ResultT")
 
 
 def wanted() -> int:
-    """Returns NPROC, 1 where it is not set; raises VaelineError for what is no number of processes."""
+    """Returns NPROC, or 1 if it is not set; raises VaelineError if it is not a number of processes."""
     given = os.environ.get("NPROC", "1")
     if not given.isdecimal() or int(given) < 1:
         raise VaelineError(f"NPROC = '{given}' is not a number of processes: use 1 or more")
@@ -40,19 +40,20 @@ def size() -> int:
 
 
 def rank() -> int:
-    """Returns which of them this one is, from 0."""
+    """Returns the number of this process, from 0."""
     return int(os.environ["RANK"]) if launched() else 0
 
 
 def leads() -> bool:
-    """Returns whether this process is the one that writes and speaks."""
+    """Returns whether this process is the leader."""
     return rank() == 0
 
 
 def start(module: str, device: str) -> NoReturn:
-    """Runs as many processes of `module` as are wanted under torchrun, and ends as they do.
+    """Runs NPROC processes of `module` under torchrun, and exits with their status.
 
-    Raises VaelineError where there are more of them than GPUs to work on.
+    Raises:
+        VaelineError: for more processes than GPUs.
     """
     import torch
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -66,20 +67,20 @@ def start(module: str, device: str) -> NoReturn:
     logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
     try:
         run(parse_args(["--standalone", f"--nproc-per-node={wanted()}", "-m", module]))
-    except ChildFailedError:  # the first process has said why
+    except ChildFailedError:  # the leader has printed why
         sys.exit(1)
     sys.exit(0)
 
 
 @contextlib.contextmanager
 def together(device: str) -> Iterator[None]:
-    """Within the block the processes can reach each other, and all but the first are silent."""
+    """Connects the processes within the block, in which all but the leader print nothing."""
     if size() == 1:
         yield
         return
     import torch
 
-    if sys.platform == "linux":  # killed, torchrun would leave its processes behind
+    if sys.platform == "linux":  # if torchrun is killed, its processes must not survive it
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if device != "cpu" and torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
@@ -94,7 +95,7 @@ def together(device: str) -> Iterator[None]:
 
 
 def from_first(value: Any) -> Any:
-    """Returns, in every process, the `value` of the first."""
+    """Returns the leader's `value`, in every process."""
     if size() == 1:
         return value
     import torch

@@ -1,4 +1,4 @@
-"""Seeds: one for everything that draws, and a way to draw without disturbing others."""
+"""Seeds: one for all random generators, and a way to draw without changing their state."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ import torch
 
 
 def set_seed(seed: int) -> None:
-    """Seeds Python, NumPy and torch (every device), and asks torch for deterministic algorithms alone."""
+    """Seeds Python, NumPy and torch (every device), and allows torch only deterministic algorithms."""
     # cuBLAS is deterministic only with a fixed workspace, chosen before CUDA starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     random.seed(seed)
@@ -27,7 +27,7 @@ def set_seed(seed: int) -> None:
 
 @contextlib.contextmanager
 def own_noise(seed: int) -> Iterator[None]:
-    """Within the block torch draws from `seed`; after it the global generators stand where they stood."""
+    """Seeds torch within the block, and restores its global generators after it."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
@@ -47,13 +47,13 @@ def rng_state() -> dict[str, Any]:
             numpy_state["gauss"],
         ),
         "torch": torch.get_rng_state(),
-        # Of the one device that this process draws on: each of several has its own.
+        # Of the device that this process uses: each of several processes has its own.
         "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
     }
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
-    """Puts every global generator back where `rng_state` found it."""
+    """Restores every global generator to a state from `rng_state`."""
     keys, *rest = state["numpy"]
     version, internal, gauss = state["python"]
     random.setstate((version, tuple(internal), gauss))

@@ -1,4 +1,4 @@
-"""How a stage runs: its params in, one clear line out where something is wrong."""
+"""How a stage runs: with its params, and with a one-line error if something is wrong."""
 
 import contextlib
 import errno
@@ -13,19 +13,22 @@ from vaeline.core.params import StageParams
 from vaeline.runtime import processes
 
 MEASURED_STAGES = ("prepare", "check", "train", "evaluate", "fid_reference", "fid", "diagnose")
-"""The stages that leave a metrics.json, in the order in which they run."""
-GRACE = 30  # seconds for the first of several processes to say what is wrong: the first to end, ends all
+"""The stages that write a metrics.json, in the order in which they run."""
+GRACE = 30  # seconds for the first of several processes to print its error: when one ends, all are ended
 
 
 def workspace() -> Path:
-    """Returns the repository's root: also from the temporary copies that `dvc exp run --temp` works in."""
+    """Returns the repository's root, also in the temporary copies that `dvc exp run --temp` makes of it."""
     return Path(os.environ.get("DVC_ROOT", ".")).resolve()
 
 
 def run_stage(name: str, main: Callable[[StageParams], None], shared: bool = False) -> None:
-    """Runs a stage with the params that dvc.yaml hands it; exits with status 1 and one line on an error.
+    """Runs a stage; exits with status 1 and a one-line message on a VaelineError or a full disk.
 
-    A `shared` stage runs as NPROC processes, which `main` must be ready for: all compute, the first writes.
+    Args:
+        name: of the stage in dvc.yaml.
+        main: what the stage does, given the params that dvc.yaml lists for it.
+        shared: whether it runs as NPROC processes, all of which compute and the first of which writes.
     """
     try:
         params = StageParams.load(name)
@@ -40,4 +43,4 @@ def run_stage(name: str, main: Callable[[StageParams], None], shared: bool = Fal
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        sys.exit(f"{name}: no space left on the disk ({error.filename}): free some and run again")
+        sys.exit(f"{name}: no space left on the disk ({error.filename}): free some space and run again")

@@ -1,1 +1,1 @@
-"""How a model is trained: objectives, optimizers, steps, epochs, and resuming."""
+"""Training: objectives, optimizers, steps, epochs, and resuming."""

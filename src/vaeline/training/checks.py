@@ -1,4 +1,4 @@
-"""The checks before training: each has a verdict, and none leaves a trace on what it checked."""
+"""The checks before training; none changes what it checks."""
 
 import copy
 import math
@@ -23,27 +23,33 @@ LEARNING_STEPS = 20  # updates on one batch, after which the loss must be lower 
 
 @dataclass(frozen=True)
 class Check:
-    """A check's name, whether it passed, and what was seen."""
+    """The result of one check.
+
+    Attributes:
+        name: of the check.
+        passed: whether it passed.
+        detail: what it measured, or the error.
+    """
 
     name: str
     passed: bool
-    seen: str
+    detail: str
 
 
 def pre_training_checks(
     model: Model, objective: Objective, x: Observations, beta: float, learning_rate: float
 ) -> list[Check]:
-    """Returns the verdicts on `model` and `objective` for one real batch x [B, C, H, W] in [0, 1].
+    """Checks `model` and `objective` on one real batch x [B, *event_shape] in [0, 1].
 
-    They run in order, each on what the one before it made, and stop at the first that fails. They run on
-    copies: weights, gradients, BatchNorm statistics, mode and random generators are left as found.
+    The checks run in order, each on the result of the one before, and stop at the first that fails. They run
+    on copies: weights, gradients, BatchNorm statistics, mode and random generators stay as they are.
     """
     state = rng_state()
     trial = _Trial(copy.deepcopy(model).train(), copy.deepcopy(objective), x, beta, learning_rate)
     results = []
     try:
         for name, check in trial.checks():
-            results.append(_verdict(name, check))
+            results.append(_result(name, check))
             if not results[-1].passed:
                 break
     finally:
@@ -51,16 +57,16 @@ def pre_training_checks(
     return results
 
 
-def _verdict(name: str, check: Callable[[], tuple[bool, str]]) -> Check:
+def _result(name: str, check: Callable[[], tuple[bool, str]]) -> Check:
     try:
-        passed, seen = check()
+        passed, detail = check()
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        passed, seen = False, f"{type(error).__name__}: {' '.join(str(error).split())}"
-    return Check(name, passed, seen)
+        passed, detail = False, f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return Check(name, passed, detail)
 
 
 class _Trial:
-    """A copy of the model on trial; each check leaves what the next one needs."""
+    """The checks of a copy of the model; each keeps what the next one needs."""
 
     def __init__(
         self, model: Model, objective: Objective, x: Observations, beta: float, learning_rate: float
@@ -103,14 +109,14 @@ class _Trial:
         for i, layer in enumerate(self.inference.layers):
             mean, variance = moments(layer.posterior)
             values |= {f"mean {i}": mean, f"variance {i}": variance}
-        seen = ", ".join(f"{name} in [{v.min():.3g}, {v.max():.3g}]" for name, v in values.items())
-        return all(torch.isfinite(v).all() for v in values.values()), seen
+        detail = ", ".join(f"{name} in [{v.min():.3g}, {v.max():.3g}]" for name, v in values.items())
+        return all(torch.isfinite(v).all() for v in values.values()), detail
 
     def loss(self) -> tuple[bool, str]:
         self.terms = self.objective(self.model, self.x, self.beta)
         parts = self.terms.loss, self.terms.distortion.mean(), self.terms.kl.sum(-1).mean()
-        seen = "loss {:.1f}, distortion {:.1f}, KL {:.2f} nats".format(*(part.item() for part in parts))
-        return all(math.isfinite(part.item()) for part in parts), seen
+        detail = "loss {:.1f}, distortion {:.1f}, KL {:.2f} nats".format(*(part.item() for part in parts))
+        return all(math.isfinite(part.item()) for part in parts), detail
 
     def backward(self) -> tuple[bool, str]:
         self.optimizer.zero_grad()
@@ -122,16 +128,15 @@ class _Trial:
         gradients = {name: p.grad for name, p in self.trained.items()}
         missing = [name for name, gradient in gradients.items() if gradient is None]
         broken = [n for n, g in gradients.items() if g is not None and not torch.isfinite(g).all()]
-        seen = [f"no gradient reaches {', '.join(missing)}"] * bool(missing)
-        seen += [f"NaN or infinite in {', '.join(broken)}"] * bool(broken)
-        return not seen, "; ".join(seen) or f"finite in all {len(gradients)} tensors"
+        detail = [f"no gradient reaches {', '.join(missing)}"] * bool(missing)
+        detail += [f"NaN or infinite in {', '.join(broken)}"] * bool(broken)
+        return not detail, "; ".join(detail) or f"finite in all {len(gradients)} tensors"
 
     def sampling(self) -> tuple[bool, str]:
         samples = self.model.sample(4)
         inside = bool((samples >= 0).all() and (samples <= 1).all())
-        return inside and samples.shape[1:] == self.x.shape[
-            1:
-        ], f"{tuple(samples.shape)}, pixels in [0, 1]: {inside}"
+        shaped = samples.shape[1:] == self.x.shape[1:]
+        return inside and shaped, f"{tuple(samples.shape)}, values in [0, 1]: {inside}"
 
     def learning(self) -> tuple[bool, str]:
         before = self._steps(1)
@@ -140,7 +145,7 @@ class _Trial:
 
     def _steps(self, n: int) -> float:
         for _ in range(n):
-            # The same noise each time, or a careful learning rate would drown in it.
+            # The same noise each time: with new noise, a small decrease could not be told from chance.
             with own_noise(0):
                 loss = self.objective(self.model, self.x, self.beta).loss
             self.optimizer.zero_grad()
@@ -152,7 +157,7 @@ class _Trial:
 def checkpoint_check(model: Model, facts: Mapping[str, Any]) -> Check:
     """Returns whether a checkpoint of `model` can be read back to the same weights: "checkpoint".
 
-    What a part keeps outside of its state dict would be lost after the training was paid for.
+    What a part keeps outside of its state dict would otherwise be found missing only after training.
 
     Args:
         model: the model as it will be trained.

@@ -1,4 +1,4 @@
-"""The records of a training in the forms that people and tools read."""
+"""The records of a training as tables, text and metrics."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -23,7 +23,7 @@ def kl_table(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def training_log(records: Sequence[Record]) -> str:
-    """Returns the training log: a line an epoch, with its alerts below it."""
+    """Returns the training log: one line an epoch, followed by its alerts."""
     lines = []
     for r in records:
         lines.append(
@@ -36,7 +36,7 @@ def training_log(records: Sequence[Record]) -> str:
 
 
 def training_metrics(records: Sequence[Record]) -> dict[str, float]:
-    """Returns the last epoch's figures, and the best validation ELBO with its epoch."""
+    """Returns the last epoch's metrics, and the best validation ELBO with its epoch."""
     last, chosen = records[-1], best(records)
     return {
         "epochs": last.epoch,
@@ -53,7 +53,7 @@ def training_metrics(records: Sequence[Record]) -> dict[str, float]:
 
 
 def epoch_curves(table: pd.DataFrame) -> list[dict[str, float]]:
-    """Returns the rows of a history as mappings, which MLflow shows as curves over epochs."""
+    """Returns the rows of a history table as mappings, which MLflow plots over epochs."""
     columns = table.drop(columns="step")
     rows = columns.itertuples(index=False, name=None)
     return [dict(zip(columns.columns, row, strict=True)) for row in rows]

@@ -1,7 +1,7 @@
-"""Watches a training as it runs, and raises the alerts that a person would want to hear of.
+"""Watches a training while it runs, and raises alerts that a person would want to read.
 
-Every threshold stands here with its reason. The loss is compared with a running median and spread, so
-that negative losses and slow drifts raise nothing.
+Every threshold is given here with its reason. The loss is compared with a running median and median absolute
+deviation, so that negative losses and slow drifts raise no alert.
 """
 
 import math
@@ -11,14 +11,16 @@ from typing import Any
 
 WINDOW = 100  # steps of the running median: long enough for a stable spread, short enough to follow a descent
 SPIKE = 10.0  # median absolute deviations above the median; noise of minibatches stays below about 5
-LARGE_VARIANCE = 100.0  # of a posterior whose prior has variance 1: ten standard deviations of it
-LOW_KL = 0.01  # nats a dimension: such a dimension tells the decoder nothing
+LARGE_VARIANCE = 100.0  # of a posterior; ten standard deviations of a prior with variance 1
+LOW_KL = 0.01  # nats; a dimension with less tells the decoder nothing
 
 
 class Monitor:
-    """Sees every step's loss and largest posterior variance, and every epoch's KL of each dimension.
+    """Receives each step's loss and largest posterior variance, and each epoch's KL of every dimension.
 
-    `spikes` counts the steps so far whose loss spiked, and `largest_variance` is the largest that was seen.
+    Attributes:
+        spikes: steps so far whose loss spiked.
+        largest_variance: the largest posterior variance so far.
     """
 
     def __init__(self) -> None:
@@ -30,15 +32,15 @@ class Monitor:
         self.largest_variance = 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns what it remembers."""
+        """Returns its state, in plain values."""
         return {**vars(self), "recent": list(self.recent)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Remembers again."""
+        """Restores what `state_dict` returned."""
         vars(self).update({**state, "recent": list(state["recent"])})
 
     def steps(self, first: int, losses: Sequence[float], variances: Sequence[float]) -> list[str]:
-        """Returns the alerts of consecutive steps, of which `first` is the number of the first."""
+        """Returns the alerts of consecutive steps, the first of which has the number `first`."""
         alerts = []
         for step, (loss, variance) in enumerate(zip(losses, variances, strict=True), start=first):
             alerts += self._loss(step, loss) + self._variance(step, variance)
@@ -50,8 +52,8 @@ class Monitor:
         alerts = []
         if len(self.recent) == WINDOW:
             centre = median(self.recent)
-            spread = median(abs(value - centre) for value in self.recent)
-            was_spiking, self.spiking = self.spiking, loss > centre + SPIKE * spread
+            deviation = median(abs(value - centre) for value in self.recent)
+            was_spiking, self.spiking = self.spiking, loss > centre + SPIKE * deviation
             self.spikes += self.spiking
             if self.spiking and not was_spiking:
                 alerts = [f"step {step}: the loss spikes to {loss:.1f} (running median {centre:.1f})"]

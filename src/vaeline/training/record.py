@@ -1,4 +1,4 @@
-"""What is remembered of each epoch of a training."""
+"""The record of one epoch of a training."""
 
 import math
 from collections.abc import Sequence
@@ -7,12 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Record:
-    """One epoch: means over examples in nats an image. `train_loss` is what was minimised, tricks and all.
+    """One epoch: means over examples, in nats an image.
 
-    `valid_elbo` is the β = 1 bound that checkpoints are selected on. `valid_loss` is distortion + β·KL at
-    this epoch's last β, whatever the objective: to be read beside `train_loss` for `elbo` without free bits
-    alone, where both estimate the same quantity. `skipped_updates`, `spikes` and `largest_variance`, of the
-    posterior, are those of all steps so far.
+    Attributes:
+        train_loss: what was minimised, with every training trick.
+        valid_loss: distortion + β · KL at this epoch's last β, whatever the objective. Comparable with
+            `train_loss` only for `elbo` without free bits, where both estimate the same quantity.
+        valid_elbo: the β = 1 bound that checkpoints are selected by, with its standard error in
+            `valid_elbo_se`.
+        skipped_updates: updates that were not finite, in all steps so far.
+        spikes: steps so far whose loss spiked.
+        largest_variance: the largest posterior variance in all steps so far.
+        kl_per_dim: the mean training KL of each latent dimension.
+        alerts: what the monitor found in this epoch, a line each.
     """
 
     epoch: int
@@ -35,5 +42,5 @@ class Record:
 
 
 def best(records: Sequence[Record]) -> Record:
-    """Returns the record with the highest β = 1 ELBO on the validation split, the first of equals."""
+    """Returns the record with the highest `valid_elbo`; the first of equal ones."""
     return max(records, key=lambda r: -math.inf if math.isnan(r.valid_elbo) else r.valid_elbo)

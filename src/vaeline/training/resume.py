@@ -1,7 +1,7 @@
-"""Where a training keeps its state while it runs, so that one that was killed goes on where it stood.
+"""Where a training keeps its state while it runs, so that a killed one resumes where it stopped.
 
-DVC empties a stage's outs before it runs the stage; this place is outside of them, is found again by what
-determines the training, and is gone once the training is done.
+DVC empties a stage's outs before it runs the stage. This directory is outside of them, is named by a hash of
+what determines the training, and is removed once the training is done.
 """
 
 import contextlib
@@ -23,25 +23,29 @@ from vaeline.runtime.seeding import rng_state, set_rng_state
 from vaeline.training.record import Record, best
 from vaeline.training.state import Training
 
-KEPT = 2  # states: should the newest be damaged, the one before it serves
+KEPT = 2  # states: if the newest is damaged, the one before it is used
 
 
 class Scratch:
-    """A directory of one training; `checkpoints/` in it holds what will be published."""
+    """The directory of one training; `checkpoints/` in it holds what will be published."""
 
-    def __init__(self, directory: Path, made_of: dict[str, Any], every: int) -> None:
-        self.directory, self.made_of, self.every = directory, made_of, every
+    def __init__(self, directory: Path, facts: dict[str, Any], every: int) -> None:
+        self.directory, self.facts, self.every = directory, facts, every
         self.checkpoints = directory / "checkpoints"
         self.checkpoints.mkdir(parents=True, exist_ok=True)
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, root: Path, key: str, made_of: dict[str, Any], every: int) -> Iterator[Self]:
-        """Yields the scratch of the training that `key` determines, and removes it if the block ends well.
-
-        `made_of` is what a checkpoint builds its model from; each `every`-th epoch's is kept.
+    def open(cls, root: Path, key: str, facts: dict[str, Any], every: int) -> Iterator[Self]:
+        """Yields the scratch directory of a training, and removes it if the block ends without an error.
 
         A lock keeps two runs of the very same training apart: the second gets a directory of its own.
+
+        Args:
+            root: where the directories of all trainings are.
+            key: a hash of what determines the training.
+            facts: what a checkpoint holds beside the training, see `checkpoints.model_facts`.
+            every: the checkpoint of each `every`-th epoch is kept under its own name.
         """
         root.mkdir(parents=True, exist_ok=True)
         for place in (root / f"{key}.{i}" for i in itertools.count()):
@@ -50,14 +54,14 @@ class Scratch:
                 lock.acquire(timeout=0)
                 break
         try:
-            yield cls(place, made_of, every)
+            yield cls(place, facts, every)
             shutil.rmtree(place)
         finally:
             lock.release()
 
     @property
     def run_id(self) -> str:
-        """The MLflow run of this training, `` where there is none yet."""
+        """The id of this training's MLflow run; an empty string before there is one."""
         path = self.directory / "run_id"
         return path.read_text() if path.is_file() else ""
 
@@ -66,7 +70,7 @@ class Scratch:
         write_text(self.directory / "run_id", run_id)
 
     def resume(self, training: Training) -> list[Record]:
-        """Puts `training` to where the newest sound state stood, and returns the records up to there."""
+        """Restores the newest undamaged state into `training`, and returns the records up to it."""
         for path in sorted(self.directory.glob("state_*.pt"), reverse=True):
             try:
                 content = checkpoints.read_checkpoint(path)
@@ -76,7 +80,7 @@ class Scratch:
             training.load_state_dict(content["training"])
             training.seconds = self._seconds()
             set_rng_state(content["rng"])
-            print(f"train: going on after epoch {training.epoch}, from {path.name}", file=sys.stderr)
+            print(f"train: resuming after epoch {training.epoch}, from {path.name}", file=sys.stderr)
             records = [Record(**record) for record in content["records"]]
             self._keep(path, records)  # the kill may have come between the state and this
             return records
@@ -87,10 +91,10 @@ class Scratch:
         return float(path.read_text()) if path.is_file() else 0.0
 
     def save(self, training: Training, records: list[Record]) -> None:
-        """Writes the state, and keeps it as the last, as the best if it is, and as every n-th checkpoint."""
+        """Saves the state as `last`, as `best` if it improved, and every n-th epoch under its own name."""
         path = self.directory / f"state_{training.epoch:05d}.pt"
         content = {
-            **self.made_of,
+            **self.facts,
             "training": training.state_dict(),
             "rng": rng_state(),
             "records": [asdict(record) for record in records],
@@ -112,11 +116,11 @@ class Scratch:
     def _link(self, state: Path, name: str) -> None:
         linked = self.directory / f".{name}"
         linked.unlink(missing_ok=True)
-        os.link(state, linked)  # the same bytes under another name: nothing is written twice
+        os.link(state, linked)  # another name for the same file: nothing is written twice
         linked.replace(self.checkpoints / name)
 
     def publish(self, directory: Path) -> None:
-        """Copies the checkpoints to `directory`, in place of what is there."""
+        """Copies the checkpoints to `directory`, replacing its content."""
         fresh = directory.with_name(f".{directory.name}")
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.copytree(self.checkpoints, fresh)

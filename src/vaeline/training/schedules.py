@@ -38,7 +38,7 @@ BURDA_FACTORS = (1.0, 0.72, 0.52, 0.37, 0.27, 0.19, 0.14, 0.1)  # 10^(−i/7), a
 def burda_factor(epoch: float) -> float:
     """Returns the factor on the learning rate in `epoch` (from 0): stage i, of 3^i epochs, has 10^(−i/7).
 
-    Eight stages make the 3,280 epochs of Burda et al. (2016), section 5; the last stage's rate stays.
+    Eight stages make the 3,280 epochs of Burda et al. (2016), section 5; after them the rate stays the last.
     """
     ends = ((3 ** (i + 1) - 1) / 2 for i in range(len(BURDA_FACTORS) - 1))
     return BURDA_FACTORS[sum(epoch >= end for end in ends)]
@@ -47,7 +47,7 @@ def burda_factor(epoch: float) -> float:
 def _rise_and_fall(
     optimizer: Optimizer, steps: int, rising: float, strategy: Literal["cos", "linear"]
 ) -> LRScheduler:
-    """Returns a schedule that rises over a share of the steps, and then falls to nearly nothing."""
+    """Returns a schedule that rises over a share of the steps, and then falls to nearly 0."""
     (rate,) = {group["lr"] for group in optimizer.param_groups}
     return OneCycleLR(
         optimizer,

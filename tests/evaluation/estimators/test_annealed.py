@@ -95,7 +95,7 @@ def test_the_estimate_does_not_depend_on_q(monkeypatch):
         torch.manual_seed(3)
         estimates.append(annealed_importance_sampling(LinearGaussian(False, **q), x, 10))
     assert torch.equal(estimates[0].log_likelihood, estimates[1].log_likelihood)
-    monkeypatch.delattr(LinearGaussian, "infer")
+    monkeypatch.setattr(LinearGaussian, "infer", None)  # to call it is an error
     annealed_importance_sampling(LinearGaussian(False), x, 2)
 
 

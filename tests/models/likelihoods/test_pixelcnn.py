@@ -175,7 +175,7 @@ def test_bfloat16_gradients_are_close_and_probabilities_in_full_precision():
     for full, half in zip(*(each.gradients for each in results), strict=True):
         assert half.dtype == torch.float32
         assert (full - half).norm() < 0.1 * full.norm()
-    torch.testing.assert_close(results[1].seen[0], results[0].seen[0], rtol=0.01, atol=0)
+    torch.testing.assert_close(results[1].monitored[0], results[0].monitored[0], rtol=0.01, atol=0)
 
 
 def rate(**changes: object) -> float:

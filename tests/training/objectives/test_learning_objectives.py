@@ -105,7 +105,7 @@ def test_the_checks_look_at_it_and_leave_it_as_found():
     checks = {check.name: check for check in pre_training_checks(vae(), built, shown(20), 1.0, 1e-3)}
     assert all(check.passed for check in checks.values())
     count = sum(p.numel() for p in vae().parameters()) + 1
-    assert checks["backward"].seen == f"{count:,} parameters to train"
+    assert checks["backward"].detail == f"{count:,} parameters to train"
     assert equal(built.state_dict(), before)
     assert built.guess.grad is None
     assert built.step == -1

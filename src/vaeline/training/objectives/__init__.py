@@ -1,1 +1,1 @@
-"""What training minimises. Tricks live here; estimators report the truth."""
+"""What training minimises, with every training trick; estimators are free of them."""

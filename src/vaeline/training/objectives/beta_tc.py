@@ -1,4 +1,4 @@
-"""The β-TCVAE: the KL in three parts, each with a weight of its own."""
+"""The β-TCVAE: the KL in three parts, each with its own weight."""
 
 import math
 from typing import Any, Protocol
@@ -32,8 +32,8 @@ class BetaTC(Objective):
 
     Chen et al. (2018), equation 4: the information of image index and z, the total correlation of the
     aggregate posterior q(z) = (1/N) Σ q(z|x_n) over all N training images, and Σ_j KL(q(z_j) ‖ p(z_j)). β is
-    the top-level `beta`; a warm-up raises it alone: training begins without the total correlation and with α
-    and γ in full. Since the three parts add up to the KL, the loss is written as
+    the top-level `beta`, and the only weight that a warm-up changes: training begins without the total
+    correlation, and with α and γ in full. Since the three parts add up to the KL, the loss is written as
     distortion + α KL + (β − α) TC + (γ − α) Σ_j KL_j, with the KL in closed form: that takes 10 to 20 %
     off the variance of the gradient (measured on MNIST), and with all weights at 1 it is
     the −ELBO itself. Memory grows with k · B² · d.
@@ -45,7 +45,7 @@ class BetaTC(Objective):
         alpha: float = Field(1.0, ge=0)
         gamma: float = Field(1.0, ge=0)
 
-    per_example = False  # an example's loss depends on the others of its batch
+    per_example = False  # the loss depends on the batch as a whole
 
     def __init__(self, *, section: BetaTCSection, free_bits: float, images: int, batch_size: int) -> None:
         super().__init__()
@@ -59,7 +59,8 @@ class BetaTC(Objective):
     ) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the total correlation weighted by `beta`.
 
-        Raises VaelineError for models whose posterior and prior are not one layer of diagonal Gaussians.
+        Raises:
+            VaelineError: for models whose posterior and prior are not one layer of diagonal Gaussians.
         """
         inference = model.infer(x, self.k, noise)
         layer = only_factorised_layer("beta_tc", inference)
@@ -91,8 +92,8 @@ def aggregate(layer: Layer, images: int) -> tuple[Tensor, Tensor]:
 def log_weights(batch: int, images: int, **kind: Any) -> Tensor:
     """Returns the logarithms of the weights of q(z_i|x_n) in q(z_i), [B of i, B of n]; each row adds up to 1.
 
-    `kind` is their dtype and device. The image that z was drawn from is in the batch for certain and has its
-    share 1/N; the others stand for all other N − 1, in equal parts. (The paper gives one of them another
+    `kind` is their dtype and device. The image that z was drawn from is always in the batch, and has the
+    weight 1/N; the others represent the remaining N − 1, in equal parts. (The paper gives one of them another
     weight than the rest; the mean over all orders of the batch, with the same expectation and less noise, is
     this.)
     """

@@ -1,9 +1,4 @@
-"""What training minimises. Tricks live here; estimators report the truth.
-
-An objective is built with `free_bits`, the model's `latent_dim`, the number of training `images` and the
-`batch_size`, and refuses what it has no use for; called with (model, x, beta) it returns `Terms`. One that is
-a module may learn too: see `learned`.
-"""
+"""The table of objectives. A new one is a file with an `Objective`, and a row here."""
 
 from vaeline.core.registry import Table
 from vaeline.training.objectives.beta_tc import BetaTC

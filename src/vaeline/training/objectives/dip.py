@@ -1,4 +1,4 @@
-"""DIP-VAE: the covariance of the aggregate posterior is held to that of the prior."""
+"""DIP-VAE: penalises the difference between the covariances of aggregate posterior and prior."""
 
 from typing import Literal, Protocol
 
@@ -29,8 +29,8 @@ class DIP(Objective):
     """−ELBO + λ_od Σ_{i≠j} C_ij² + λ_d Σ_i (C_ii − 1)², with C a covariance over the batch's images.
 
     Kumar et al. (2018): `i` takes C = Cov[μ(x)]; `ii` that of the aggregate posterior itself, Cov[μ(x)] +
-    E[Σ(x)]. β is the top-level `beta`, and weighs the KL alone: at 1 the objective is the paper's. C is that
-    of a batch of B images (with B in the denominator), so that by its noise the squares are too large, by
+    E[Σ(x)]. β is the top-level `beta`, and weighs the KL only: at 1 the objective is the paper's. C is that
+    of a batch of B images (with B in the denominator); because of its noise the squares are too large, by
     about 1/B for each pair of dimensions.
     """
 
@@ -41,7 +41,7 @@ class DIP(Objective):
         off_diagonal: float = Field(10.0, ge=0)
         diagonal: float = Field(10.0, ge=0)
 
-    per_example = False  # an example's loss depends on the others of its batch
+    per_example = False  # the loss depends on the batch as a whole
 
     def __init__(self, *, section: DIPSection, free_bits: float, images: int, batch_size: int) -> None:
         super().__init__()
@@ -56,7 +56,8 @@ class DIP(Objective):
     ) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`.
 
-        Raises VaelineError for models whose posterior and prior are not one layer of diagonal Gaussians.
+        Raises:
+            VaelineError: for models whose posterior and prior are not one layer of diagonal Gaussians.
         """
         inference = model.infer(x, self.k, noise)
         layer = only_factorised_layer("dip", inference)

@@ -1,4 +1,4 @@
-"""The evidence lower bound, with the tricks of training it."""
+"""The evidence lower bound, with β, free bits and a drawn KL."""
 
 from typing import Literal, Protocol
 
@@ -27,9 +27,9 @@ class ELBO(Objective):
     """−ELBO with β on the KL (Higgins et al. 2017, equation 4) and free bits, averaged over k draws of z.
 
     loss = mean distortion + β · Σ_j max(λ, KL_j), with KL_j averaged over the batch before it is clamped
-    (Kingma et al. 2016, section on free bits). `free_bits` = λ is in nats a dimension; where the KL
-    does not split into dimensions, of the whole. The KL is in closed
-    form where one is known, or `drawn`: log q(z) − log p(z) at the same z as the distortion.
+    (Kingma et al. 2016, section on free bits). `free_bits` = λ is in nats a dimension, or in nats for the
+    whole KL where that does not split into dimensions. The KL is in closed form where one is known, or
+    `drawn`: log q(z) − log p(z) at the same z as the distortion.
     """
 
     class Options(BaseOptions):
@@ -48,7 +48,7 @@ class ELBO(Objective):
         return self.of(model.infer(x, self.k, noise), x, beta)
 
     def of(self, inference: Inference, x: Observations, beta: float | Tensor) -> Terms:
-        """Returns the same of an `inference` for x."""
+        """Returns the loss and its terms, given the `inference` for x."""
         distortion = inference.distortion(x).mean(0)
         kl = inference.kl_terms()
         rate = batch_mean(inference.kl_terms(drawn=True) if self.drawn else kl)

@@ -1,4 +1,4 @@
-"""FactorVAE: the total correlation, as a discriminator sees it, is taken from the ELBO."""
+"""FactorVAE: penalises the total correlation, estimated by a discriminator."""
 
 from itertools import pairwise
 from typing import Protocol
@@ -33,7 +33,7 @@ class Factor(Objective):
     """−ELBO + γ TC(z), with TC = KL(q(z) ‖ Π_j q(z_j)) by the density-ratio trick.
 
     The FactorVAE of Kim & Mnih (2018). A discriminator tells z ~ q(z) from z whose dimensions were permuted
-    each on its own; at its optimum its logit is log q(z) − Σ_j log q(z_j), whose mean is the TC. It learns
+    independently; at its optimum its logit is log q(z) − Σ_j log q(z_j), whose mean is the TC. It learns
     in the same step as the model, by the same optimizer at the same learning rate: the z that it takes for
     real are of the first half of the batch, and the permuted ones of the other. No gradient goes from its
     loss to the model, nor from the model's to it, and its loss adds nothing to the value of the objective's.
@@ -49,7 +49,7 @@ class Factor(Objective):
         hidden_dim: int = Field(256, ge=1)
         depth: int = Field(4, ge=1)
 
-    per_example = False  # an example's loss depends on the others of its batch
+    per_example = False  # the loss depends on the batch as a whole
 
     def __init__(
         self, *, section: FactorSection, free_bits: float, latent_dim: int, images: int, batch_size: int
@@ -66,7 +66,8 @@ class Factor(Objective):
     ) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`.
 
-        Raises VaelineError for more than one stochastic layer.
+        Raises:
+            VaelineError: for more than one stochastic layer.
         """
         inference = model.infer(x, self.k, noise)
         z = only_layer("factor", inference).sample
@@ -76,7 +77,7 @@ class Factor(Objective):
         return Terms(loss + own - own.detach(), distortion, kl, inference.max_variance())
 
     def total_correlation(self, z: Tensor) -> Tensor:
-        """Returns the mean logit at z [K, B, d], in nats, with a gradient to z alone."""
+        """Returns the mean logit at z [K, B, d], in nats, with a gradient to z only."""
         held = {name: value.detach() for name, value in self.discriminator.named_parameters()}
         return in_full(functional_call(self.discriminator, held, z)).mean()
 
@@ -97,8 +98,10 @@ def discriminator(latent_dim: int, hidden_dim: int, depth: int) -> nn.Sequential
 
 
 def permuted(z: Tensor, order: Tensor) -> Tensor:
-    """Returns z [K, B, d] with each dimension in an order of its own over the examples, in each draw.
+    """Returns z [K, B, d] with the examples of each dimension and draw in another order.
 
-    The order is that of random numbers, `order` [K, B, d].
+    Args:
+        z: draws.
+        order: random numbers [K, B, d], by which the examples are sorted.
     """
     return z.gather(1, order.argsort(1))

@@ -1,4 +1,4 @@
-"""InfoVAE: the aggregate posterior is held to the prior by a maximum mean discrepancy."""
+"""InfoVAE: penalises the maximum mean discrepancy between aggregate posterior and prior."""
 
 from collections.abc import Callable
 from typing import Literal, Protocol, Self
@@ -34,7 +34,7 @@ class Info(Objective):
     """Distortion + β · ((1 − α) KL(q(z|x) ‖ p(z)) + (α + λ − 1) MMD²(q(z), p(z))).
 
     Zhao et al. (2019), equation 6, whose last divergence is a squared maximum mean discrepancy in place of
-    KL(q(z) ‖ p(z)); `lambd` is λ. α is how much mutual information of image and z is worth: with α = 1 no KL
+    KL(q(z) ‖ p(z)); `lambd` is λ. α is the weight of the mutual information of image and z: with α = 1 no KL
     of single images is left. At α = 0, λ = 1 the loss is the −ELBO. β is the top-level `beta`: it weighs all
     that is not the distortion, a warm-up raises it, and at 1 the objective is the paper's.
 
@@ -57,7 +57,7 @@ class Info(Objective):
                 raise ValueError(f"alpha + lambd must be at least 1, found {self.alpha + self.lambd:g}")
             return self
 
-    per_example = False  # an example's loss depends on the others of its batch
+    per_example = False  # the loss depends on the batch as a whole
 
     def __init__(self, *, section: InfoSection, free_bits: float, images: int, batch_size: int) -> None:
         super().__init__()
@@ -72,7 +72,10 @@ class Info(Objective):
     ) -> Terms:
         """Returns the loss and its terms for x [B, C, H, W], with KL and MMD² weighted by `beta`.
 
-        The MMD² is averaged over the k draws. Raises VaelineError for more than one stochastic layer.
+        The MMD² is averaged over the k draws.
+
+        Raises:
+            VaelineError: for more than one stochastic layer.
         """
         inference = model.infer(x, self.k, noise)
         layer = only_layer("info", inference)
@@ -88,7 +91,7 @@ def squared_mmd(z: Tensor, other: Tensor, kernel: Callable[[Tensor], Tensor], ba
     """Returns MMD² between rows z [K, B, d] and rows `other` [K, B, d], for each of the K draws, [K].
 
     The U-statistic of Gretton et al. (2012), equation 3: no row is paired with itself, so that it is unbiased
-    and may be negative. (Each z is of another image, hence unbiased for q(z) over images not seen as well.)
+    and may be negative. (Each z is of another image, so that it is unbiased for q(z) over new images too.)
     """
     scale = 2 * z.shape[-1] * bandwidth
     within = sum(_of_pairs(kernel(_squared_distances(rows, rows) / scale)) for rows in (z, other))

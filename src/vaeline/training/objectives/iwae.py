@@ -61,6 +61,6 @@ class IWAE(Objective):
 
 
 def _weight_path(inference: Inference, log_weights: Tensor) -> None:
-    """Lets the gradient on its way through z into the encoder carry the normalised weight once more."""
+    """Multiplies the gradient that reaches the encoder through z by the normalised weights once more."""
     weights = log_weights.detach().softmax(0).unsqueeze(-1)  # [K, B, 1]
     inference.layers[0].sample.register_hook(lambda gradient: weights * gradient)

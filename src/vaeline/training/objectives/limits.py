@@ -1,11 +1,11 @@
-"""What an objective cannot do, refused in one line."""
+"""Choices that an objective rejects, with a one-line error."""
 
 from vaeline.core.errors import VaelineError
 from vaeline.models.inference import Inference, Layer
 
 
 def reject_free_bits(name: str, free_bits: float) -> None:
-    """Raises VaelineError where `free_bits` are asked of an objective that leaves no KL free."""
+    """Raises VaelineError if `free_bits` is set, for an objective without free bits."""
     if free_bits > 0:
         raise VaelineError(
             f"free_bits = {free_bits:g} has no meaning with objective.name={name}: set it to 0, or use "
@@ -14,7 +14,7 @@ def reject_free_bits(name: str, free_bits: float) -> None:
 
 
 def no_lone_image(name: str, images: int, batch_size: int) -> None:
-    """Raises VaelineError where a batch would hold one image, for objectives that compare images."""
+    """Raises VaelineError if a batch would hold one image, for objectives that compare images."""
     if batch_size == 1 or images % batch_size == 1:
         raise VaelineError(
             f"batch_size = {batch_size} leaves a batch with one of {images} training images, and "
@@ -23,7 +23,7 @@ def no_lone_image(name: str, images: int, batch_size: int) -> None:
 
 
 def only_layer(name: str, inference: Inference) -> Layer:
-    """Returns the stochastic layer of a model that has one; raises VaelineError for more."""
+    """Returns the stochastic layer of a model; raises VaelineError if there are several."""
     if len(inference.layers) > 1:
         raise VaelineError(
             f"objective.name={name} is for one stochastic layer, and this model has {len(inference.layers)}: "
@@ -33,7 +33,7 @@ def only_layer(name: str, inference: Inference) -> Layer:
 
 
 def only_factorised_layer(name: str, inference: Inference) -> Layer:
-    """Returns the same where it is of diagonal Gaussians; raises VaelineError where it is not."""
+    """Returns the same; raises VaelineError if posterior and prior are not diagonal Gaussians."""
     layer = only_layer(name, inference)
     if not layer.factorised:
         raise VaelineError(

@@ -1,4 +1,4 @@
-"""The ELBO with a perceptual term: reconstructions are also compared in the features of a classifier."""
+"""The ELBO with a perceptual term, which compares reconstructions in the features of a classifier."""
 
 from typing import Protocol
 
@@ -34,8 +34,8 @@ class Perceptual(Objective):
     """−ELBO as in `elbo`, and `weight` · Σ_l mean (φ_l(x) − φ_l(E[x|z]))² an image, averaged over draws of z.
 
     φ_l are features of VGG-16 (Simonyan & Zisserman 2015): the feature reconstruction loss of Johnson et al.
-    (2016), equation 2, whose use in a VAE is that of Hou et al. (2017). What is added is no part of a bound:
-    figures after training are those of the plain model, and say what the pictures cost.
+    (2016), equation 2, whose use in a VAE is that of Hou et al. (2017). The term is no part of a bound:
+    metrics after training are those of the plain model, and show what it costs.
     """
 
     class Options(BaseOptions):
@@ -62,25 +62,25 @@ class Perceptual(Objective):
             self.to(x.device)
         inference = model.infer(x, self.k, noise)
         terms = self.elbo.of(inference, x, beta)
-        shown = self.features(pixels(x))
+        original = self.features(pixels(x))
         rebuilt = self.features(inference.likelihood.mean.flatten(0, 1))
-        term = sum(mse_loss(b, a.repeat(self.k, 1, 1, 1)) for a, b in zip(shown, rebuilt, strict=True))
+        term = sum(mse_loss(b, a.repeat(self.k, 1, 1, 1)) for a, b in zip(original, rebuilt, strict=True))
         return Terms(terms.loss + self.weight * term, terms.distortion, terms.kl, terms.max_variance)
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Returns φ_l of grey or colour images [B, C, H, W] in [0, 1], for each l in LAYERS."""
-        maps, found = (images.expand(-1, 3, -1, -1) - self.mean) / self.std, []
+        """Returns φ_l of grey or colour images [B, C, H, W] in [0, 1], for each l in VGG_LAYERS."""
+        maps, features = (images.expand(-1, 3, -1, -1) - self.mean) / self.std, []
         for number, layer in enumerate(self.vgg):
             maps = layer(maps)
             if number in VGG_LAYERS:
-                found.append(maps)
-        return found
+                features.append(maps)
+        return features
 
 
 def vgg() -> nn.Sequential:
-    """Returns VGG-16 up to the last of LAYERS with its published weights; raises WeightsUnavailableError."""
+    """Returns VGG-16 up to the last of VGG_LAYERS, pretrained; raises WeightsUnavailableError."""
     path = pretrained_weights("VGG-16's", URL, DIGEST)
-    from torchvision.models import vgg16  # two seconds: not before the weights are there
+    from torchvision.models import vgg16  # takes two seconds: only once there are weights
 
     with torch.device("meta"):
         network = vgg16().features[: VGG_LAYERS[-1] + 1]
@@ -92,5 +92,5 @@ def vgg() -> nn.Sequential:
         raise damaged_weights(path, error) from error
     for layer in network:
         if isinstance(layer, nn.ReLU):
-            layer.inplace = False  # what is before it is kept, too
+            layer.inplace = False  # its input is needed as well
     return network

@@ -1,1 +1,1 @@
-"""How a gradient moves the weights."""
+"""Optimizers: how a gradient changes the weights."""

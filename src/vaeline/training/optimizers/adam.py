@@ -1,4 +1,4 @@
-"""Adam, by PyTorch's fused kernel, without the Python that PyTorch spends on each step."""
+"""Adam, by PyTorch's fused kernel, without the Python work of PyTorch's own class."""
 
 from typing import Any, Protocol
 
@@ -42,7 +42,7 @@ class Adam(SkippingOptimizer):
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]  # without a closure, which no one passes
-        """Moves every parameter that has a gradient."""
+        """Updates every parameter that has a gradient."""
         for group in self.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]
             if parameters:
@@ -52,7 +52,7 @@ class Adam(SkippingOptimizer):
     def _move(self, group: dict[str, Any], parameters: list[Tensor], gradients: list[Tensor]) -> None:
         states = [self._state(p) for p in parameters]
         taken = 1 if self.found_inf is None else 1 - self.found_inf
-        # A new tensor: groups start with one and the same.
+        # A new tensor, since all groups begin with the same one.
         steps = group["steps"] = group["steps"].to(parameters[0].device) + taken
         torch._fused_adam_(
             parameters,
@@ -79,6 +79,6 @@ class Adam(SkippingOptimizer):
 
 
 def _laid_out(parameter: Tensor, gradient: Tensor) -> Tensor:
-    """Returns the gradient in the parameter's order in memory, by which the kernel goes."""
+    """Returns the gradient in the memory layout of the parameter, which the kernel assumes."""
     same = gradient.stride() == parameter.stride()
     return gradient if same else torch.empty_like(parameter).copy_(gradient)

@@ -1,4 +1,4 @@
-"""Adam in the form that Burda, Grosse and Salakhutdinov (2016) trained with."""
+"""Adam in the form of Burda, Grosse and Salakhutdinov (2016)."""
 
 from typing import Any, Protocol
 
@@ -23,8 +23,8 @@ class AdamBurdaSection(Protocol):
 class AdamBurda(SkippingOptimizer):
     """θ ← θ − α √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m/(√v + ε), with v₀ = 1.
 
-    The order of Kingma & Ba (2015), end of section 2, in which ε is not touched by the bias correction. As
-    v starts at one, the first updates are small, where the usual form begins with full steps of size α.
+    The order of Kingma & Ba (2015), end of section 2, in which the bias correction leaves ε unchanged. As
+    v starts at one, the first updates are small; the usual form begins with full steps of size α.
     """
 
     class Options(BaseOptions):
@@ -44,7 +44,7 @@ class AdamBurda(SkippingOptimizer):
     @skipping
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]  # without a closure, which no one passes
-        """Moves every parameter that has a gradient."""
+        """Updates every parameter that has a gradient."""
         for group in self.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]
             if parameters:

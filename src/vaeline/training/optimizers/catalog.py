@@ -1,4 +1,4 @@
-"""How a gradient moves the weights."""
+"""The table of optimizers."""
 
 from vaeline.core.registry import Table
 from vaeline.training.optimizers.adam import Adam

@@ -18,10 +18,10 @@ class SoapSection(Protocol):
 
 
 class Soap(SkippingOptimizer):
-    """SOAP (Vyas et al. 2025, algorithm 3), as pytorch-optimizer has it.
+    """SOAP (Vyas et al. 2025, algorithm 3), in the implementation of pytorch-optimizer.
 
-    Adam sees each matrix in a basis in which its gradients are nearly uncorrelated. Sides longer than
-    `max_side` keep their own basis, which spares most of the time for images. Weight decay is decoupled.
+    It applies Adam to each matrix in a basis in which its gradients are nearly uncorrelated. Sides longer
+    than `max_side` keep their own basis, which saves most of the time for images. Weight decay is decoupled.
     """
 
     class Options(BaseOptions):
@@ -35,7 +35,7 @@ class Soap(SkippingOptimizer):
     def __init__(
         self, *, section: SoapSection, parameters: ParamsT, learning_rate: float, weight_decay: float
     ) -> None:
-        from pytorch_optimizer.optimizer.soap import SOAP  # a second or two: only where it is needed
+        from pytorch_optimizer.optimizer.soap import SOAP  # takes a second or two: only where it is needed
 
         options = section.soap
         self._soap = SOAP(
@@ -50,7 +50,7 @@ class Soap(SkippingOptimizer):
 
     @skipping
     def step(self) -> None:  # type: ignore[override]  # without a closure, which no one passes
-        """Moves every parameter that has a gradient; the first call only finds the bases."""
+        """Updates every parameter that has a gradient; the first call only computes the bases."""
         # What a scheduler sets and a checkpoint holds are this optimizer's own groups and state.
         self._soap.param_groups, self._soap.state = self.param_groups, self.state
         self._soap.step()

@@ -1,0 +1,82 @@
+"""What the train stage leaves while it runs, and when it is killed and resumed."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from stages import prepare, train
+from tests.conftest import ROOT
+from tests.support.small import config
+from vaeline.core.files import read_json
+from vaeline.core.params import StageParams
+from vaeline.training.fit import fit
+
+OUTPUT = Path("outputs/train")
+
+
+@pytest.fixture
+def prepared(tmp_path, monkeypatch):
+    """A repository of its own, with digits prepared."""
+    for name in ("dvc.yaml", "params.yaml"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("DVC_EXP_NAME", raising=False)
+    prepare.main(params())
+
+
+def params() -> StageParams:
+    return config(data={"name": "digits"}, epochs=4)
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing in the project catches it."""
+
+
+def epochs_written() -> list[int]:
+    """Returns the epochs in the history, which all files must agree on."""
+    if not (OUTPUT / "history.csv").exists():
+        return []
+    epochs = pd.read_csv(OUTPUT / "history.csv")["epoch"].tolist()
+    assert pd.read_csv(OUTPUT / "kl_per_dim.csv")["epoch"].tolist() == epochs
+    assert read_json(OUTPUT / "metrics.json")["epochs"] == epochs[-1]
+    assert len((OUTPUT / "training.log").read_text().splitlines()) == len(epochs)
+    return epochs
+
+
+def watched(monkeypatch, killed_after: int = 10) -> list[list[int]]:
+    """Returns a list of what is written before each epoch, to which the stage adds while it runs."""
+    written: list[list[int]] = []
+
+    def watched_fit(*arguments):
+        written.append(epochs_written())
+        for record in fit(*arguments):
+            yield record
+            written.append(epochs_written())
+            if record.epoch == killed_after:
+                raise Killed
+
+    monkeypatch.setattr(train, "fit", watched_fit)
+    return written
+
+
+@pytest.mark.usefixtures("prepared")
+def test_history_and_metrics_are_written_after_each_epoch(monkeypatch):
+    written = watched(monkeypatch)
+    train.main(params())
+    assert written == [[], [1], [1, 2], [1, 2, 3], [1, 2, 3, 4]]
+    assert read_json(OUTPUT / "run.json")["run_id"]
+
+
+@pytest.mark.usefixtures("prepared")
+def test_a_resumed_training_first_writes_what_was_before(monkeypatch):
+    watched(monkeypatch, killed_after=2)
+    with pytest.raises(Killed):
+        train.main(params())
+    shutil.rmtree(OUTPUT)  # as DVC removes a stage's outs before it runs it
+    written = watched(monkeypatch)
+    train.main(params())
+    assert written == [[1, 2], [1, 2, 3], [1, 2, 3, 4]]
