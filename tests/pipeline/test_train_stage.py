@@ -23,7 +23,7 @@ def prepared(clone_of):
     """A clone in which training is about to start."""
     clone = clone_of("train")
     params = (clone.root / "params.yaml").read_text()
-    (clone.root / "params.yaml").write_text(params.replace("epochs: 3\n", f"epochs: {EPOCHS}\n"))
+    (clone.root / "params.yaml").write_text(params.replace("\nepochs: 3 ", f"\nepochs: {EPOCHS} "))
     clone.run(sys.executable, "-m", "stages.prepare")
     return clone
 
