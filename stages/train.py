@@ -46,18 +46,20 @@ def lead(training: Training, epochs: Iterable[Record], data: Prepared, params: S
     with Scratch.open(place, fingerprint("train", params), model_facts, params.checkpoint_every) as scratch:
         records = scratch.resume(training)
         processes.from_first(training.state_dict())
-        write_history(OUTPUT, records)
+        write_history(OUTPUT, records, durable=False)
         content = training_content(params.to_dict(), data)
         with (
             TrainingRun.open(params.experiment_name, content, scratch.run_id) as run,
             Companion(params.to_dict(), records) as companion,
         ):
             scratch.run_id = run.id
+            run.curves(epoch_curves(history_table(records)))
             for record in companion.follow(epochs, training, run.artifacts):
                 records.append(record)
                 scratch.save(training, records)
-                write_history(OUTPUT, records)
-                run.curves(epoch_curves(history_table(records)))
+                write_history(OUTPUT, records, durable=False)
+                run.curves(epoch_curves(history_table([record])))
+            write_history(OUTPUT, records)
             scratch.publish(checkpoints.DIRECTORY)
             run.artifacts({f"{checkpoints.DIRECTORY}/{name}.pt": "checkpoints" for name in ("best", "last")})
             write_json(OUTPUT / "run.json", {"run_id": run.id, "seconds": training.seconds, **origin_tags()})

@@ -23,12 +23,12 @@ from vaeline.training.objectives.catalog import OBJECTIVES
         ("cuda", True, "cuda"),
     ],
 )
-def test_auto_is_cuda_where_there_is_one(monkeypatch, name, there, expected):
+def test_auto_is_cuda_if_available(monkeypatch, name, there, expected):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
     assert device(name) == torch.device(expected)
 
 
-def test_cuda_that_is_not_there_is_refused_with_what_to_do(monkeypatch):
+def test_missing_cuda_is_rejected_with_what_to_do(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(VaelineError, match=r"device = 'cuda'.*use device: auto or cpu"):
         device("cuda")
@@ -41,7 +41,7 @@ ONE_LAYER = ("beta_tc", "dip", "factor", "info")
     ("name", "model"), [(n, m) for n in OBJECTIVES for m in MODELS if m == "vae" or n not in ONE_LAYER]
 )
 @pytest.mark.parametrize("network", ["mlp", "conv"])
-def test_on_a_cuda_device_all_that_is_computed_stays_there_and_nobody_waits_for_it(
+def test_computation_stays_on_a_cuda_device_and_never_waits_for_it(
     name, model, network, monkeypatch
 ):
     """Tensors without data, on a device that need not be there: torch still refuses to mix devices, and
@@ -59,7 +59,7 @@ def test_on_a_cuda_device_all_that_is_computed_stays_there_and_nobody_waits_for_
 
 
 @pytest.mark.parametrize(("free", "there"), [(2.5, True), (1.5, False)])
-def test_images_lie_on_the_device_where_they_leave_room_for_the_rest(monkeypatch, free, there):
+def test_images_are_kept_on_the_device_if_they_leave_half_of_it_free(monkeypatch, free, there):
     with FakeTensorMode():
         images = torch.empty(100, *SHAPE, dtype=torch.uint8)
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free * images.nbytes, 0))

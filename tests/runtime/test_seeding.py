@@ -21,7 +21,7 @@ def test_a_seed_fixes_what_python_numpy_and_torch_draw(seed):
     assert draws() == first
 
 
-def test_another_seed_is_another_draw_everywhere():
+def test_another_seed_gives_other_draws_everywhere():
     set_seed(1)
     first = draws()
     set_seed(2)
@@ -36,7 +36,7 @@ def test_only_deterministic_algorithms_are_allowed_and_cublas_has_its_workspace(
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] in (":4096:8", ":16:8")
 
 
-def test_own_noise_is_its_seeds_and_disturbs_nobody():
+def test_own_noise_is_that_of_its_seed_and_changes_no_other_draw():
     torch.manual_seed(1)
     expected = torch.randn(4)
     torch.manual_seed(1)

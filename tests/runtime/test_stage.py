@@ -19,7 +19,7 @@ def project(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_a_stage_runs_with_what_it_is_handed(project):
+def test_stage_receives_its_params(project):
     seen = []
     run_stage("train", lambda params: seen.append(params.to_dict()))
     assert seen == [{"beta": 3.0}]
@@ -32,7 +32,7 @@ def raising(error: BaseException):
     return main
 
 
-def test_an_error_that_a_person_can_mend_is_one_line(project):
+def test_error_of_the_user_is_one_line(project):
     with pytest.raises(SystemExit) as caught:
         run_stage("train", raising(VaelineError("data/raw: empty: put the files there")))
     assert caught.value.code == "train: data/raw: empty: put the files there"
@@ -49,7 +49,7 @@ def test_a_full_disk_is_one_line_that_names_the_file(project, code):
 @pytest.mark.parametrize(
     "error", [ZeroDivisionError(), OSError(errno.EIO, "broken disk"), KeyboardInterrupt()]
 )
-def test_a_mistake_of_ours_keeps_its_traceback(project, error):
+def test_unexpected_error_keeps_its_traceback(project, error):
     with pytest.raises(type(error)):
         run_stage("train", raising(error))
 

@@ -33,7 +33,7 @@ def params(**changes: object) -> StageParams:
 
 @pytest.mark.usefixtures("prepared")
 @pytest.mark.parametrize("name", list(OBJECTIVES))
-def test_it_passes_the_checks_and_trains(name):
+def test_objective_passes_the_checks_and_trains(name):
     chosen = params(objective={"name": name, "k": 2}, beta=2.0, kl_warmup_epochs=1.0)
     check.main(chosen)
     train.main(chosen)
@@ -45,12 +45,12 @@ def test_it_passes_the_checks_and_trains(name):
 
 @pytest.mark.usefixtures("prepared")
 @pytest.mark.parametrize("name", ["beta_tc", "dip", "factor", "info"])
-def test_what_it_does_not_cover_stops_the_first_stage_that_meets_it(name):
+def test_unsupported_choices_stop_the_check_stage(name):
     for changes in ({"model": {"name": "two_layer"}}, {"free_bits": 0.1}, {"batch_size": 1}):
         with pytest.raises(VaelineError, match=f"objective.name={name}"):
             check.main(params(objective={"name": name}, **changes))
 
 
 @pytest.mark.usefixtures("prepared")
-def test_it_is_told_how_many_dimensions_the_models_z_has():
+def test_objective_receives_the_latent_dim_of_the_model():
     check.main(params(objective={"name": "factor"}, model={"name": "vq"}))

@@ -38,14 +38,14 @@ def test_several_processes_observe_what_one_does_each_its_own_rows(monkeypatch, 
             assert noise.shape == (2, len(mine.x), 3)
 
 
-def test_the_noise_of_the_draws_follows_on_what_was_observed():
+def test_noise_of_draws_is_the_same_in_each_run():
     first, again = epoch(), epoch()
     for one, other in zip(first, again, strict=True):
         shape = torch.Size((1, len(one.x), 4))
         assert torch.equal(one.noise(shape, one.x), other.noise(shape, other.x))
 
 
-def test_an_epoch_is_known_by_its_first_step():
+def test_epoch_is_determined_by_its_first_step():
     first, second = epoch(), epoch(step=3)
     assert not torch.equal(first[0].x, second[0].x)
     assert torch.equal(second[0].x, epoch(step=3)[0].x)

@@ -39,7 +39,7 @@ def failed(name: str, *arguments: object, **named: object) -> str:
 
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("network", ["mlp", "conv"])
-def test_a_sound_model_passes_all_of_them(network, batch_norm):
+def test_sound_model_passes_all_checks(network, batch_norm):
     results = checked(vae(network={"name": network, "batch_norm": batch_norm}))
     assert [check.name for check in results] == NAMES
     assert all(check.passed for check in results), results
@@ -82,7 +82,7 @@ def test_forward_fails_with_the_error_of_a_model_that_cannot_be_run():
 
 @pytest.mark.parametrize("where", ["encoder.1.0.weight", "posterior.fc_mu.bias", "decoder.1.weight"])
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
-def test_ranges_fail_on_weights_that_are_no_numbers(where, value):
+def test_ranges_fail_on_weights_that_are_not_finite(where, value):
     model = vae()
     with torch.no_grad():
         model.get_parameter(where).flatten()[0] = value
@@ -111,27 +111,27 @@ def altered(**changes):
 
 @pytest.mark.parametrize("term", ["loss", "distortion", "kl"])
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
-def test_loss_fails_where_a_term_is_no_number(term, value):
+def test_loss_fails_on_a_term_that_is_not_finite(term, value):
     assert str(value) in failed("loss", objective=altered(**{term: lambda v: v * value}))
 
 
-def test_backward_fails_where_the_loss_knows_nothing_of_the_weights():
+def test_backward_fails_if_the_loss_does_not_depend_on_the_weights():
     assert "does not require grad" in failed("backward", objective=altered(loss=torch.Tensor.detach))
 
 
-def test_gradients_fail_where_none_arrives_and_name_the_weights():
+def test_gradients_fail_without_a_gradient_and_name_the_weights():
     model = vae()
     model.forgotten = nn.Linear(2, 2)
     assert failed("gradients", model) == "no gradient reaches forgotten.weight, forgotten.bias"
 
 
-def test_gradients_need_not_reach_what_is_frozen():
+def test_frozen_weights_need_no_gradient():
     model = vae()
     model.forgotten = nn.Linear(2, 2).requires_grad_(False)
     assert all(check.passed for check in checked(model))
 
 
-def test_gradients_fail_where_they_are_no_numbers():
+def test_gradients_fail_if_they_are_not_finite():
     """√ has an infinite slope at 0: a finite loss with an infinite gradient, as a careless σ gives."""
     model = vae()
     model.shift = nn.Parameter(torch.zeros(()))
@@ -146,7 +146,7 @@ def test_gradients_fail_where_they_are_no_numbers():
     [torch.rand(4, 1, 7, 8), torch.full((4, 1, 8, 8), 1.5), torch.full((4, 1, 8, 8), torch.nan)],
     ids=["another shape", "above 1", "NaN"],
 )
-def test_sampling_fails_on_what_is_no_image(samples):
+def test_sampling_fails_on_values_outside_0_to_1_or_of_another_shape(samples):
     class Wrong(type(vae())):
         def sample(self, n: int) -> torch.Tensor:
             return samples[:n]
@@ -156,11 +156,11 @@ def test_sampling_fails_on_what_is_no_image(samples):
     failed("sampling", model)
 
 
-def test_learning_fails_where_updates_make_it_worse():
+def test_learning_fails_if_updates_increase_the_loss():
     assert "after 20 updates" in failed("learning", learning_rate=1e4)
 
 
-def test_learning_fails_where_nothing_is_learnt():
+def test_learning_fails_if_weights_do_not_change():
     class Still(type(vae())):
         """Infers with its weights scaled by nothing: a gradient arrives, and changes no output."""
 
@@ -178,7 +178,7 @@ def test_learning_fails_where_nothing_is_learnt():
 
 
 @pytest.mark.parametrize("learning_rate", [1e-6, 1e-5])
-def test_a_careful_learning_rate_is_no_fault(learning_rate):
+def test_small_learning_rate_passes(learning_rate):
     """The loss falls by less than the noise of z then: only the same noise before and after can show it."""
     x = shown(64)
     for seed in range(4):
@@ -192,7 +192,7 @@ def generators() -> tuple:
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("fault", [None, "forward", "learning"])
-def test_no_trace_is_left(training, fault):
+def test_checks_change_nothing(training, fault):
     """Of weights, gradients, BatchNorm statistics, mode and generators nothing changes, pass or fail."""
     model = vae(network={"batch_norm": True}).train(training)
     model.infer(shown(64))

@@ -97,7 +97,7 @@ def test_a_diverged_training_raises_its_own_error_also_without_a_companion(place
         train(config(max_skipped_updates=0, epochs=2), failing(1), module="broken")
 
 
-def test_it_ends_with_the_block_and_when_the_training_is_killed(place):
+def test_companion_ends_with_the_block_and_when_the_training_is_killed(place):
     """Killed, the training closes nothing: the companion's input ends by itself."""
     program = (
         "import os, signal, sys\n"
@@ -127,7 +127,7 @@ def test_it_ends_with_the_block_and_when_the_training_is_killed(place):
     assert (place / "ended").exists()
 
 
-def test_it_runs_the_code_of_the_training_and_not_the_installed_one(place):
+def test_companion_runs_the_code_of_the_training_and_not_the_installed_one(place):
     (place / "where.py").write_text(
         "import json, vaeline\nfirst = input()\ninput()\nprint(json.dumps({'text': vaeline.__file__}))"
     )
@@ -147,7 +147,7 @@ def test_it_runs_the_code_of_the_training_and_not_the_installed_one(place):
     assert done.stderr.strip() == str(ROOT / "src/vaeline/__init__.py")
 
 
-def test_it_does_not_import_torch():
+def test_companion_does_not_import_torch():
     program = f"import json, sys, {MODULE}; print('torch' in sys.modules)"
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     assert subprocess.check_output([sys.executable, "-c", program], env=environment, text=True) == "False\n"

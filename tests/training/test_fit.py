@@ -12,7 +12,7 @@ from vaeline.training.fit import fit
 from vaeline.training.objectives.terms import Terms
 
 
-def test_the_records_are_means_over_examples_whatever_the_batches():
+def test_records_are_means_over_examples_for_batches_of_any_size():
     """The last batch is smaller, and brighter: a mean of batch means would weigh it too much."""
     seen = []
 
@@ -33,7 +33,7 @@ def test_the_records_are_means_over_examples_whatever_the_batches():
         assert mean != pytest.approx(sum(batch.mean().item() for batch in batches) / STEPS, abs=1e-3)
 
 
-def test_every_image_is_used_once_an_epoch_in_another_order():
+def test_every_image_is_used_once_an_epoch_in_a_new_order():
     seen: list[torch.Tensor] = []
     trained(
         Watching(lambda _step, x, _beta, _terms: seen.append(x)),
@@ -46,7 +46,7 @@ def test_every_image_is_used_once_an_epoch_in_another_order():
         assert sorted(map(tuple, epoch.tolist())) == sorted(map(tuple, every.tolist()))
 
 
-def test_dynamic_binarization_shows_an_image_differently_each_epoch():
+def test_dynamic_binarization_draws_again_each_epoch():
     seen: list[torch.Tensor] = []
     watching = Watching(lambda _step, x, _beta, _terms: seen.append(x))
     trained(watching, n=20, batch_size=20, epochs=3, shuffle=False)
@@ -57,7 +57,7 @@ def test_dynamic_binarization_shows_an_image_differently_each_epoch():
     assert all(batch.unique().tolist() == [0.0, 1.0] for batch in seen)
 
 
-def test_the_validation_is_the_plain_elbo_of_the_evaluation_images():
+def test_validation_is_the_elbo_of_the_evaluation_images():
     training, records = trained(beta=3.0, free_bits=2.0)
     with own_noise(VALIDATION_SEED):
         terms = elbo_terms(training.model, VALID)
@@ -70,7 +70,7 @@ def test_the_validation_is_the_plain_elbo_of_the_evaluation_images():
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_validation_does_not_disturb_the_training(batch_norm):
+def test_validation_does_not_change_the_training(batch_norm):
     params = config(network={"batch_norm": batch_norm})
     ends = []
     for valid in (VALID, VALID[:2]):
@@ -80,7 +80,7 @@ def test_validation_does_not_disturb_the_training(batch_norm):
     assert equal(*ends)
 
 
-def test_the_kl_warms_up_step_by_step():
+def test_kl_weight_rises_at_each_step():
     betas: list[float] = []
     training, records = trained(
         Watching(lambda _step, _x, beta, _terms: betas.append(beta)), beta=4.0, kl_warmup_epochs=1.5, epochs=3
@@ -91,7 +91,7 @@ def test_the_kl_warms_up_step_by_step():
     assert training.step == 3 * STEPS
 
 
-def test_the_cyclical_warm_up_starts_anew():
+def test_cyclical_warm_up_begins_again():
     betas: list[float] = []
     trained(
         Watching(lambda _step, _x, beta, _terms: betas.append(beta)),
@@ -132,7 +132,7 @@ def test_weight_decay_shrinks_the_weights():
     assert norms[1] < norms[0]
 
 
-def test_training_makes_unseen_images_likelier():
+def test_training_increases_the_elbo_of_new_images():
     _, records = trained(epochs=15, learning_rate=1e-2)
     assert records[-1].valid_elbo > records[0].valid_elbo + 5
     assert [record.epoch for record in records] == list(range(1, 16))

@@ -38,7 +38,7 @@ def close(one, other):
         torch.testing.assert_close(mine[1:], its[1:], rtol=1e-5, atol=1e-6)
 
 
-def test_it_is_the_gradient_of_the_loss_and_counts_the_batch():
+def test_gradient_is_that_of_the_loss_and_sums_are_over_the_batch():
     of = built(Gradients)
     (seen,) = found(of, 30)
     torch.manual_seed(1)
@@ -51,7 +51,7 @@ def test_it_is_the_gradient_of_the_loss_and_counts_the_batch():
     torch.testing.assert_close(seen.monitored, monitored)
 
 
-def test_compiled_it_is_the_same():
+def test_compiled_gradients_are_the_plain_ones():
     """Draws, sums and gradients; a smaller batch and another β meet no graph that was made for others."""
     changes = {"network": {"batch_norm": True}, "grad_clip": 0.1, "free_bits": 0.05, "seed": 3}
     plain, compiled = (built(kind, **changes) for kind in (Gradients, CompiledGradients))
@@ -67,7 +67,7 @@ def test_compiled_it_is_the_same():
     assert compiled.compiled is not None
 
 
-def test_a_compiled_training_is_the_plain_one_to_rounding_and_resumed_it_is_itself_bit_for_bit():
+def test_compiled_training_equals_the_plain_one_to_rounding_and_its_resumption_bit_for_bit():
     (_, plain), (whole, records) = (trained(compile=kind) for kind in ("never", "always"))
     first, _ = trained(compile="always", epochs=1)
     params = config(compile="always")
@@ -81,7 +81,7 @@ def test_a_compiled_training_is_the_plain_one_to_rounding_and_resumed_it_is_itse
         assert other.valid_elbo == pytest.approx(one.valid_elbo, rel=1e-4)
 
 
-def test_compiled_it_draws_the_same_noise():
+def test_compiled_gradients_use_the_same_noise():
     """Of a generator of its own, in the order in which the model asks."""
     results = []
     for kind in (Gradients, CompiledGradients):
@@ -92,7 +92,7 @@ def test_compiled_it_draws_the_same_noise():
     close(*results)
 
 
-def test_what_cannot_be_compiled_runs_uncompiled_and_says_so(capsys):
+def test_objective_that_cannot_be_compiled_runs_uncompiled_with_one_line(capsys):
     def branching(real):
         def objective(model, x, beta, noise) -> Terms:
             terms = real(model, x, beta, noise)
@@ -115,7 +115,7 @@ def test_what_cannot_be_compiled_runs_uncompiled_and_says_so(capsys):
     ],
     ids=["beta_tc", "batch_norm", "vq"],
 )
-def test_what_looks_at_a_whole_batch_is_not_for_several_processes(monkeypatch, changes, reason):
+def test_method_of_a_whole_batch_is_rejected_for_several_processes(monkeypatch, changes, reason):
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "one")  # as torchrun tells a process of the others
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(VaelineError, match=f"^NPROC = 2: {reason}"):
@@ -131,7 +131,7 @@ def test_what_looks_at_a_whole_batch_is_not_for_several_processes(monkeypatch, c
         ("never", 10 * COMPILED_FROM, Gradients),
     ],
 )
-def test_long_trainings_are_compiled_unless_told_otherwise(when, steps, kind):
+def test_long_trainings_are_compiled_by_default(when, steps, kind):
     params = config(compile=when)
     assert type(gradients(vae(), objective(params), params, steps)) is kind
 

@@ -19,7 +19,7 @@ RECORDS = [
 ]  # fmt: skip
 
 
-def test_the_table_has_a_row_an_epoch_and_survives_the_disk(tmp_path):
+def test_history_table_has_a_row_an_epoch_and_is_read_back_equal(tmp_path):
     table = history.history_table(RECORDS)
     assert table["epoch"].tolist() == [1, 2, 3]
     assert table["valid_elbo"].tolist() == [-45.0, -40.0, -42.0]
@@ -39,13 +39,13 @@ def test_the_table_has_a_row_an_epoch_and_survives_the_disk(tmp_path):
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "history.csv"), table, check_exact=True)
 
 
-def test_the_kl_of_each_dimension_has_its_column():
+def test_kl_of_each_dimension_has_its_column():
     table = history.kl_table(RECORDS)
     assert table.columns.tolist() == ["epoch", 0, 1]
     assert table.to_numpy().tolist() == [[1, 4, 3], [2, 4, 4], [3, 4, 5]]
 
 
-def test_the_log_has_a_line_an_epoch_with_its_alerts_below():
+def test_log_has_a_line_an_epoch_followed_by_its_alerts():
     lines = history.training_log(RECORDS).splitlines()
     assert lines[0] == (
         "epoch 1: train loss 49.00 (recon 40.00, KL 7.00), valid ELBO -45.00 ± 0.25, beta 0.5"
@@ -82,7 +82,12 @@ def test_one_epoch_is_enough(of):
     assert len(of(RECORDS[:1])) > 0
 
 
-def test_what_is_written_is_read_back(tmp_path):
+def test_written_files_have_the_tables_the_log_and_the_metrics(tmp_path):
+    broken = replace(RECORDS[-1], valid_kl=float("nan"), valid_loss=float("inf"), learning_rate=1e-5)
+    history.write_history(tmp_path, [*RECORDS, broken])
+    for name, table in (("history", history.history_table), ("kl_per_dim", history.kl_table)):
+        expected = table([*RECORDS, broken]).to_csv(index=False)
+        assert (tmp_path / f"{name}.csv").read_text() == expected
     history.write_history(tmp_path, RECORDS)
     assert pd.read_csv(tmp_path / "history.csv")["valid_elbo"].tolist() == [r.valid_elbo for r in RECORDS]
     assert len(pd.read_csv(tmp_path / "kl_per_dim.csv")) == len(RECORDS)

@@ -17,14 +17,14 @@ def noise(n: int, around: float, spread: float) -> list[float]:
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
-def test_a_loss_that_is_no_number_is_named_with_its_step(loss):
+def test_loss_that_is_not_finite_is_named_with_its_step(loss):
     (alert,) = watched([1.0, loss, 1.0], first=7)
     assert alert.startswith("step 8: the loss is ")
     assert str(loss) in alert
 
 
 @pytest.mark.parametrize("around", [500.0, 0.0, -1200.0])
-def test_a_spike_is_told_from_noise_whatever_the_sign_of_the_loss(around):
+def test_spike_is_told_from_noise_for_losses_of_either_sign(around):
     losses = noise(5000, around, 3.0)
     assert watched(losses) == []
     losses[4000] = around + 60
@@ -34,32 +34,32 @@ def test_a_spike_is_told_from_noise_whatever_the_sign_of_the_loss(around):
     assert watched([*losses[:4000], around - 60]) == []
 
 
-def test_a_falling_loss_and_the_rise_of_a_warm_up_raise_nothing():
+def test_falling_loss_and_warm_up_raise_no_alert():
     falling = [550 * math.exp(-step / 100) + 100 + n for step, n in enumerate(noise(2000, 0, 3))]
     rising = [100 + 25 * min(1, step / 1000) + n for step, n in enumerate(noise(2000, 0, 3))]
     assert watched(falling + rising) == []
 
 
-def test_nothing_is_called_a_spike_before_there_is_a_median():
+def test_no_spike_before_there_is_a_median():
     assert watched([100.0] * (WINDOW - 1) + [1e6]) == []
     assert len(watched([100.0] * WINDOW + [1e6])) == 1
 
 
-def test_a_loss_that_is_no_number_does_not_enter_the_median():
+def test_loss_that_is_not_finite_does_not_enter_the_median():
     monitor = Monitor()
     watched(noise(WINDOW, 100, 1) + [math.nan] * WINDOW, monitor)
     assert watched([101.0], monitor) == []
     assert len(watched([200.0], monitor)) == 1
 
 
-def test_a_large_variance_is_told_of_when_it_comes_and_when_it_comes_back():
+def test_large_variance_raises_an_alert_each_time_it_appears():
     large = 2 * LARGE_VARIANCE
     alerts = Monitor().steps(1, [0.0] * 6, [1.0, large, large, LARGE_VARIANCE, large, 1.0])
     assert [alert.split(":")[0] for alert in alerts] == ["step 2", "step 5"]
     assert "200" in alerts[0]
 
 
-def test_dead_dimensions_are_told_of_once_and_again_when_there_are_more():
+def test_dead_dimensions_raise_an_alert_only_when_there_are_more():
     monitor, dead, live = Monitor(), LOW_KL / 2, LOW_KL * 2
     assert monitor.epoch(1, [live, live, live]) == []
     assert monitor.epoch(2, [dead, live, live]) == [
@@ -70,11 +70,11 @@ def test_dead_dimensions_are_told_of_once_and_again_when_there_are_more():
     assert monitor.epoch(5, [live, live, live]) == []
 
 
-def test_one_dead_dimension_is_seen_beside_a_busy_one():
+def test_one_dead_dimension_beside_a_used_one_raises_an_alert():
     assert len(Monitor().epoch(1, [50.0, 0.0])) == 1
 
 
-def test_it_goes_on_as_if_it_had_never_stopped():
+def test_restored_monitor_continues_as_one_that_never_stopped():
     losses, variances = noise(300, 100, 1), [1.0] * 300
     losses[150] = losses[250] = 500.0
     variances[120:180] = [1e3] * 60

@@ -92,13 +92,13 @@ def test_a_checkpoint_is_that_of_its_epoch(tmp_path, uninterrupted):
         assert equal(content["training"]["model"], states[content["training"]["position"]["epoch"]])
 
 
-def test_nothing_is_left_behind_once_it_is_done(tmp_path):
+def test_scratch_is_empty_after_training(tmp_path):
     train(tmp_path, params())
     assert [path for path in (tmp_path / "scratch").rglob("*") if not path.name.endswith(".lock")] == []
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 3, 4])
-def test_after_a_kill_between_epochs_it_ends_with_the_same_bits(tmp_path, uninterrupted, epoch, capsys):
+def test_training_killed_between_epochs_ends_with_the_same_bits(tmp_path, uninterrupted, epoch, capsys):
     run_killed(tmp_path, killed_at(epoch))
     torch.manual_seed(12345)
     records = train(tmp_path, params())
@@ -107,7 +107,7 @@ def test_after_a_kill_between_epochs_it_ends_with_the_same_bits(tmp_path, uninte
     assert equal(published(tmp_path), uninterrupted[1])
 
 
-def test_after_two_kills_as_well(tmp_path, uninterrupted):
+def test_training_killed_twice_ends_with_the_same_bits(tmp_path, uninterrupted):
     for epoch in (1, 3):
         run_killed(tmp_path, killed_at(epoch))
     assert train(tmp_path, params()) == uninterrupted[0]
@@ -158,7 +158,7 @@ def test_after_a_kill_at_any_moment_the_same_checkpoints_are_published(tmp_path,
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b[:2000] + b"\0" * 50 + b[2050:]])
-def test_a_damaged_newest_state_is_named_and_the_one_before_it_serves(
+def test_damaged_newest_state_is_named_and_the_one_before_is_used(
     tmp_path, uninterrupted, damage, capsys
 ):
     run_killed(tmp_path, killed_at(3))
@@ -172,7 +172,7 @@ def test_a_damaged_newest_state_is_named_and_the_one_before_it_serves(
     assert equal(published(tmp_path), uninterrupted[1])
 
 
-def test_where_no_state_is_sound_it_starts_anew(tmp_path, uninterrupted):
+def test_training_starts_again_if_every_state_is_damaged(tmp_path, uninterrupted):
     run_killed(tmp_path, killed_at(2))
     for state in (tmp_path / "scratch").rglob("state_*.pt"):
         state.write_bytes(b"")
@@ -190,7 +190,7 @@ def opened(root: Path, key: str = KEY) -> contextlib.AbstractContextManager[Scra
     return Scratch.open(root, key, {}, EVERY)
 
 
-def test_two_trainings_of_the_same_key_at_once_have_different_places(tmp_path):
+def test_two_trainings_of_one_key_at_once_have_different_directories(tmp_path):
     with opened(tmp_path) as first, opened(tmp_path) as second:
         assert first.directory != second.directory
         first.run_id = "one"
@@ -199,14 +199,14 @@ def test_two_trainings_of_the_same_key_at_once_have_different_places(tmp_path):
         assert third.directory == first.directory
 
 
-def test_another_key_is_another_place(tmp_path):
+def test_another_key_has_another_directory(tmp_path):
     with opened(tmp_path, "a" * 16) as first:
         first.run_id = "one"
         with opened(tmp_path, "b" * 16) as second:
             assert second.run_id == ""
 
 
-def test_after_an_error_the_place_is_kept_and_found_again(tmp_path):
+def test_directory_is_kept_after_an_error(tmp_path):
     with contextlib.suppress(ValueError), opened(tmp_path) as first:
         first.run_id = "one"
         raise ValueError
@@ -239,11 +239,11 @@ def test_the_lock_is_free_after_the_end_and_after_an_error(tmp_path):
         ([-5.0, float("nan"), -4.0], 3),
     ],
 )
-def test_the_best_has_the_highest_elbo_the_first_of_equals_and_never_nan(elbos, winner):
+def test_best_record_has_the_highest_elbo(elbos, winner):
     assert best([record(i + 1, elbo) for i, elbo in enumerate(elbos)]).epoch == winner
 
 
-def test_publishing_replaces_what_is_there_and_nothing_else(tmp_path):
+def test_publishing_replaces_only_the_checkpoints(tmp_path):
     out = tmp_path / "outputs" / "checkpoints"
     out.mkdir(parents=True)
     (out / "of_another_training.pt").write_text("old")

@@ -58,7 +58,7 @@ def test_the_cosine_falls_from_the_rate_to_zero():
     assert rates("cosine", 0.01, 50) == pytest.approx(expected)
 
 
-def test_one_cycle_rises_to_the_rate_and_falls_to_nearly_nothing():
+def test_one_cycle_rises_to_the_rate_and_falls_to_nearly_0():
     used = rates("one_cycle", 0.01, 101)
     top = used.index(max(used))
     assert used[0] == pytest.approx(0.01 / 25)
@@ -87,7 +87,7 @@ def test_the_papers_stages_are_as_long_and_as_fast_as_published():
     assert burda_factor(5000) == 0.1
 
 
-def test_the_papers_rate_changes_between_epochs_alone():
+def test_the_papers_rate_changes_only_between_epochs():
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=1e-3)
     scheduler = LR_SCHEDULES["burda"](optimizer, 5, 7)
     used = []

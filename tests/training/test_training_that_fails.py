@@ -20,7 +20,7 @@ from vaeline.training.tally import TrainingDivergedError
 @pytest.mark.parametrize("kind", [math.nan, math.inf])
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("optimizer", list(OPTIMIZERS))
-def test_an_update_that_is_no_number_changes_nothing(kind, batch_norm, optimizer):
+def test_update_that_is_not_finite_changes_nothing(kind, batch_norm, optimizer):
     """Neither the weights nor what the optimizer remembers; the steps around it go on."""
     states = []
 
@@ -43,7 +43,7 @@ def test_an_update_that_is_no_number_changes_nothing(kind, batch_norm, optimizer
     assert all(torch.isfinite(value).all() for value in training.model.state_dict().values())
 
 
-def test_a_batch_that_is_no_number_does_not_poison_batch_norm():
+def test_batch_that_is_not_finite_leaves_batch_norm_as_it_was():
     """Its running statistics are of the forward pass, which the optimizer cannot skip."""
 
     class Overflowing(nn.Module):
@@ -84,7 +84,7 @@ def test_skipped_updates_are_counted_over_all_epochs():
     assert [record.skipped_updates for record in records] == [1, 3, 3]
 
 
-def test_too_many_updates_that_are_no_numbers_stop_the_training_with_advice():
+def test_too_many_updates_that_are_not_finite_stop_the_training_with_advice():
     params = config(max_skipped_updates=2, epochs=5)
     with pytest.raises(TrainingDivergedError) as caught:
         list(fit(started(params, failing(*range(3, 100))), digits(N), VALID, params))
@@ -96,7 +96,7 @@ def test_too_many_updates_that_are_no_numbers_stop_the_training_with_advice():
     assert "\n" not in message
 
 
-def test_as_many_as_are_allowed_do_not_stop_it():
+def test_training_continues_with_as_many_skipped_updates_as_allowed():
     _, records = trained(failing(0, 1), max_skipped_updates=2, epochs=1)
     assert records[-1].skipped_updates == 2
 

@@ -18,8 +18,12 @@ if TYPE_CHECKING:  # importing them takes half a second, which stages without ta
 
 
 @contextlib.contextmanager
-def replacing(path: Path | str) -> Iterator[Path]:
-    """Yields a temporary path beside `path`, which replaces it if the block ends without an error."""
+def replacing(path: Path | str, durable: bool = True) -> Iterator[Path]:
+    """Yields a temporary path beside `path`, which replaces it if the block ends without an error.
+
+    If `durable`, it waits until the disk has the content. That can take seconds, and is only for a failure of
+    the power: a reader never finds half a file.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
@@ -27,8 +31,9 @@ def replacing(path: Path | str) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        if durable:
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
@@ -39,15 +44,15 @@ def replacing(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path | str, text: str) -> None:
-    """Writes `text` atomically."""
-    with replacing(path) as temporary:
+def write_text(path: Path | str, text: str, durable: bool = True) -> None:
+    """Writes `text` atomically, see `replacing`."""
+    with replacing(path, durable) as temporary:
         temporary.write_text(text)
 
 
-def write_json(path: Path | str, values: Mapping[str, Any] | Sequence[Any]) -> None:
+def write_json(path: Path | str, values: Mapping[str, Any] | Sequence[Any], durable: bool = True) -> None:
     """Writes `values` as sorted JSON; raises ValueError for NaN and infinity, which JSON cannot hold."""
-    write_text(path, json.dumps(values, indent=2, sort_keys=True, allow_nan=False) + "\n")
+    write_text(path, json.dumps(values, indent=2, sort_keys=True, allow_nan=False) + "\n", durable)
 
 
 def read_json(path: Path | str) -> dict[str, Any]:
@@ -77,9 +82,9 @@ def write_tensors(path: Path | str, content: Mapping[str, Any]) -> None:
         temporary.write_bytes(buffer.getbuffer())
 
 
-def write_csv(path: Path | str, table: "DataFrame") -> None:
+def write_csv(path: Path | str, table: "DataFrame", durable: bool = True) -> None:
     """Writes the columns of a table, without its index."""
-    write_text(path, table.to_csv(index=False))
+    write_text(path, table.to_csv(index=False), durable)
 
 
 def write_figure(path: Path | str, figure: "Figure") -> None:

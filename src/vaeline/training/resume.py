@@ -100,7 +100,7 @@ class Scratch:
             "records": [asdict(record) for record in records],
         }
         checkpoints.save_checkpoint(path, content)
-        write_text(self.directory / "seconds", repr(training.seconds))
+        write_text(self.directory / "seconds", repr(training.seconds), durable=False)
         self._keep(path, records)
         for old in sorted(self.directory.glob("state_*.pt"))[:-KEPT]:
             old.unlink()

@@ -211,7 +211,7 @@ def test_the_total_correlation_of_a_linear_gaussian_model_is_the_closed_form():
     assert known > 0.3
 
 
-def test_its_gradient_is_that_of_its_value():
+def test_gradient_is_that_of_the_value():
     eps = torch.randn(2, 4, 3, dtype=torch.float64)
 
     def loss(locs: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
@@ -238,7 +238,7 @@ def test_more_draws_are_averaged():
     assert loss == pytest.approx(inference.kl_terms().sum(1).mean().item() + 3 * correlation)
 
 
-def test_minimising_it_makes_dimensions_independent():
+def test_minimising_makes_dimensions_independent():
     """Posteriors along a line tell the same in both dimensions: β = 20 drives that apart, β = 1 does not."""
     start = torch.linspace(-2, 2, 40, dtype=torch.float64)[:, None].expand(-1, 2)
     left = {}
@@ -258,7 +258,7 @@ def test_minimising_it_makes_dimensions_independent():
     assert math.isfinite(left[1.0])
 
 
-def test_what_it_does_not_cover_is_refused_in_one_line():
+def test_unsupported_choices_are_rejected_in_one_line():
     with pytest.raises(VaelineError, match=r"free_bits = 0\.1 has no meaning with objective\.name=beta_tc"):
         objective(free_bits=0.1)
     for batch_size in (1, 37):

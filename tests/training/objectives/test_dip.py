@@ -31,7 +31,7 @@ def test_the_covariance_of_few_posteriors_is_the_one_written_down():
     torch.testing.assert_close(aggregate_covariance(layer, True), torch.tensor([[0.75, 0], [0, 3.0]]))
 
 
-def test_it_is_that_of_draws_from_the_aggregate_posterior():
+def test_covariance_is_that_of_draws_from_the_aggregate_posterior():
     torch.manual_seed(0)
     mix = torch.tensor([[1.0, 0.8], [0.0, 0.5]], dtype=torch.float64)
     means = torch.randn(20, 2, dtype=torch.float64) @ mix
@@ -76,7 +76,7 @@ def test_the_weights_are_those_of_the_paper(variant, off, on):
 
 
 @pytest.mark.parametrize("variant", ["i", "ii"])
-def test_it_brings_the_covariance_to_that_of_the_prior(variant):
+def test_training_brings_the_covariance_to_that_of_the_prior(variant):
     model, x = Mixed(), images(200).float() / 255
     optimizer = torch.optim.Adam([model.mix], lr=0.02)
     built = objective(variant=variant, off_diagonal=1e5, diagonal=1e5)
@@ -88,7 +88,7 @@ def test_it_brings_the_covariance_to_that_of_the_prior(variant):
     torch.testing.assert_close(covariance, torch.eye(2, dtype=torch.float64), atol=0.05, rtol=0)
 
 
-def test_what_it_does_not_cover_is_refused_in_one_line():
+def test_unsupported_choices_are_rejected_in_one_line():
     with pytest.raises(VaelineError, match=r"free_bits = 0\.1 has no meaning with objective\.name=dip"):
         objective(free_bits=0.1)
     with pytest.raises(VaelineError, match="batch_size = 37 leaves a batch with one of 1000"):

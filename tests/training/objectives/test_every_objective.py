@@ -26,7 +26,7 @@ def test_the_loss_is_a_finite_number_and_its_terms_belong_to_the_batch(name, bet
 
 
 @pytest.mark.parametrize("name", list(OBJECTIVES))
-def test_its_gradient_reaches_every_parameter(name):
+def test_gradient_reaches_every_parameter(name):
     model = vae()
     objective(name)(model, shown(B), 1.0).loss.backward()
     assert all(
@@ -35,7 +35,7 @@ def test_its_gradient_reaches_every_parameter(name):
 
 
 @pytest.mark.parametrize("name", list(OBJECTIVES))
-def test_minimising_it_makes_images_likelier(name):
+def test_minimising_increases_the_likelihood_of_images(name):
     model, x = vae(), shown(50)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     losses, distortions = [], []
@@ -51,7 +51,7 @@ def test_minimising_it_makes_images_likelier(name):
 
 
 @pytest.mark.parametrize("name", list(OBJECTIVES))
-def test_a_beta_on_the_device_is_as_good_as_a_number(name):
+def test_beta_may_be_a_tensor(name):
     model, x = vae(), shown(B)
     losses = []
     for beta in (2.0, torch.tensor(2.0)):

@@ -30,7 +30,7 @@ def objective(k: int = 1, free_bits: float = 0.0, batch_size: int = 50, latent_d
     ],
     ids=["two", "three", "independent"],
 )
-def test_at_its_optimum_the_discriminator_knows_the_total_correlation_of_gaussians(correlations):
+def test_optimal_discriminator_gives_the_total_correlation_of_gaussians(correlations):
     """−½ log det of the correlations, whatever the scales; averaged over the last steps of a training."""
     torch.manual_seed(0)
     d, steps, last = len(correlations), 1500, 300
@@ -76,7 +76,7 @@ def gradients(loss: torch.Tensor, parameters) -> list[torch.Tensor | None]:
 
 
 @pytest.mark.parametrize("k", [1, 3])
-def test_neither_loss_sends_a_gradient_to_the_others_network(k):
+def test_neither_loss_has_a_gradient_to_the_other_network(k):
     """The model's gradient is that of −ELBO + γ TC, the discriminator's that of its cross-entropy."""
     model, x, built = vae(), shown(10), objective(k=k, gamma=7.0)
     torch.manual_seed(3)
@@ -109,7 +109,7 @@ def test_the_loss_is_the_elbo_and_the_weighted_total_correlation_and_nothing_els
             torch.testing.assert_close(found, expected)
 
 
-def test_trained_together_they_bring_the_total_correlation_down():
+def test_training_reduces_the_total_correlation():
     """That of the aggregate posterior, as a Gaussian: from its covariance."""
     torch.manual_seed(0)
     model, x = Mixed(), images(1000).float() / 255
@@ -130,7 +130,7 @@ def test_trained_together_they_bring_the_total_correlation_down():
     assert correlation() < 0.1 * before
 
 
-def test_compiled_it_gives_the_same():
+def test_compiled_gradients_are_the_same():
     found = []
     for kind in (Gradients, CompiledGradients):
         torch.manual_seed(0)
@@ -150,7 +150,7 @@ def test_in_bfloat16_its_logits_are_summed_in_float32():
     torch.testing.assert_close(coarse[0], fine, atol=0.02, rtol=0)
 
 
-def test_what_it_does_not_cover_is_refused_in_one_line():
+def test_unsupported_choices_are_rejected_in_one_line():
     with pytest.raises(VaelineError, match=r"free_bits = 0\.1 has no meaning with objective\.name=factor"):
         objective(free_bits=0.1)
     with pytest.raises(VaelineError, match="batch_size = 37 leaves a batch with one of 1000"):

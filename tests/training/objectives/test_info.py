@@ -154,7 +154,7 @@ class Moved(LinearGaussian):
         return diagonal_gaussian(exact.loc + self.move, exact.scale)
 
 
-def test_it_brings_the_aggregate_posterior_back_to_the_prior():
+def test_training_brings_the_aggregate_posterior_back_to_the_prior():
     """The MMD alone, without any KL (α = 1): posteriors that were moved by 2 end around 0."""
     model, x = Moved(), images(200).float() / 255
     optimizer = torch.optim.Adam([model.move], lr=0.1)
@@ -166,7 +166,7 @@ def test_it_brings_the_aggregate_posterior_back_to_the_prior():
     assert model.q(x).mean.mean(0).abs().max() < 0.3
 
 
-def test_what_it_does_not_cover_is_refused_in_one_line():
+def test_unsupported_choices_are_rejected_in_one_line():
     with pytest.raises(VaelineError, match=r"free_bits = 0\.1 has no meaning with objective\.name=info"):
         objective(free_bits=0.1)
     with pytest.raises(VaelineError, match="batch_size = 37 leaves a batch with one of 1000"):

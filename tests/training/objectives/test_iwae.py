@@ -126,7 +126,7 @@ def test_more_samples_make_the_elbo_steadier_and_the_iwae_bound_tighter():
     assert objective(k=5)(model, x, 1.0).loss < objective(k=1)(model, x, 1.0).loss
 
 
-def test_what_does_not_apply_is_refused_in_one_line():
+def test_unsupported_estimators_are_rejected_in_one_line():
     with pytest.raises(VaelineError, match="free_bits"):
         small.objective(config(objective={"name": "iwae"}, free_bits=0.1))
     correlated = LinearGaussian(diagonal=False)

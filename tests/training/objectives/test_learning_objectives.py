@@ -15,14 +15,14 @@ from vaeline.training.objectives.catalog import OBJECTIVES
 from vaeline.training.optimizers.catalog import OPTIMIZERS
 
 
-def test_what_requires_a_gradient_is_learned_and_most_have_nothing():
+def test_parameters_that_require_a_gradient_are_learned():
     assert list(Guessing().learned()) == ["guess"]
     learning = [name for name in OBJECTIVES if objective(config(objective={"name": name})).learned()]
     assert learning == ["factor"]
 
 
 @pytest.mark.parametrize("optimizer", list(OPTIMIZERS))
-def test_it_learns_beside_the_model_which_trains_as_it_would_without(optimizer):
+def test_objective_learns_beside_a_model_that_trains_as_without_it(optimizer):
     """Of two groups each has its own count of steps: the model's weights are equal bit for bit."""
     params = config(epochs=3, learning_rate=1e-2, optimizer={"name": optimizer})
     training, plain = started(params, Guessing()), started(params)
@@ -35,7 +35,7 @@ def test_it_learns_beside_the_model_which_trains_as_it_would_without(optimizer):
 
 
 @pytest.mark.parametrize("optimizer", list(OPTIMIZERS))
-def test_it_goes_on_from_its_state_bit_for_bit(optimizer):
+def test_learning_objective_resumes_bit_for_bit(optimizer):
     params = config(epochs=4, learning_rate=1e-2, lr_schedule="one_cycle", optimizer={"name": optimizer})
     whole, torn, resumed = (started(params, Guessing()) for _ in range(3))
     torch.manual_seed(0)
@@ -51,7 +51,7 @@ def test_it_goes_on_from_its_state_bit_for_bit(optimizer):
     assert not torch.equal(state["objective"]["guess"], whole.objective.guess)
 
 
-def test_an_update_that_is_no_number_leaves_it_as_it_was():
+def test_update_that_is_not_finite_leaves_the_objective_as_it_was():
     params = config(epochs=1, learning_rate=1e-2)
     seen = []
     training = started(params, Guessing(spoilt=1))
@@ -61,7 +61,7 @@ def test_an_update_that_is_no_number_leaves_it_as_it_was():
     assert seen[0] != seen[1] == seen[2] != training.objective.guess.item()
 
 
-def test_its_gradient_counts_in_the_norm_that_is_clipped():
+def test_clipped_norm_includes_the_gradient_of_the_objective():
     params = config(grad_clip=0.5)
     found = Gradients(vae(), Guessing(), params)(shown(20), 1.0)
     norm = torch.stack([gradient.norm() for gradient in found.gradients]).norm()
@@ -70,7 +70,7 @@ def test_its_gradient_counts_in_the_norm_that_is_clipped():
     assert found.gradients[-1].abs() > 0
 
 
-def test_compiled_it_gives_the_same():
+def test_compiled_gradients_are_the_same():
     found = []
     for kind in (Gradients, CompiledGradients):
         torch.manual_seed(0)
@@ -81,7 +81,7 @@ def test_compiled_it_gives_the_same():
     torch.testing.assert_close(*found, rtol=1e-4, atol=1e-4)
 
 
-def test_the_saved_model_is_the_model_alone(tmp_path):
+def test_saved_model_does_not_include_the_objective(tmp_path):
     params = config(epochs=1)
     training = started(params, Guessing())
     list(fit(training, digits(N), VALID, params))
@@ -99,7 +99,7 @@ def test_an_objective_that_learns_nothing_has_no_state():
     assert started(params).state_dict()["objective"] == {}
 
 
-def test_the_checks_look_at_it_and_leave_it_as_found():
+def test_checks_include_the_objective_and_leave_it_unchanged():
     built = Guessing()
     before = copy.deepcopy(built.state_dict())
     checks = {check.name: check for check in pre_training_checks(vae(), built, shown(20), 1.0, 1e-3)}

@@ -21,7 +21,7 @@ def terms(loss, model, x):
     return loss(model, x, 1.0)
 
 
-def test_its_features_are_those_of_torchvisions_vgg(vgg_weights):
+def test_features_are_those_of_torchvisions_vgg(vgg_weights):
     loss, images = built(), torch.rand(B, 3, 32, 32)
     stored = torch.load(next((vgg_weights / "hub" / "checkpoints").glob("vgg16*")))
     peer = vgg16()
@@ -41,7 +41,7 @@ def test_the_address_and_the_digest_are_torchvisions():
     assert perceptual.DIGEST in perceptual.URL
 
 
-def test_without_weight_it_is_the_elbo():
+def test_weight_zero_gives_the_elbo():
     model, x = vae(), shown(B)
     expected = terms(objective(), model, x)
     found = terms(built(weight=0.0), model, x)
@@ -49,7 +49,7 @@ def test_without_weight_it_is_the_elbo():
 
 
 @pytest.mark.parametrize("k", [1, 3])
-def test_its_term_is_the_mean_squared_difference_of_features(k):
+def test_term_is_the_mean_squared_difference_of_features(k):
     model, x, loss = vae().eval(), shown(B), built(weight=2.0, k=k)
     added = terms(loss, model, x).loss - terms(built(weight=0.0, k=k), model, x).loss
     torch.manual_seed(3)
@@ -68,7 +68,7 @@ def test_vgg_itself_is_not_trained():
     assert all(parameter.grad is None for parameter in loss.parameters())
 
 
-def test_without_weights_and_network_one_line_says_what_to_do(tmp_path, monkeypatch):
+def test_missing_weights_without_a_network_are_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(perceptual, "URL", (tmp_path / "nowhere" / "vgg16-397923af.pth").as_uri())
     with pytest.raises(

@@ -4,7 +4,7 @@ from tests.support.small import config, vae
 from vaeline.training.optimizers.catalog import OPTIMIZERS
 
 
-def test_it_is_pytorchs_fused_adam_bit_for_bit():
+def test_adam_is_pytorchs_fused_adam_bit_for_bit():
     given = {"learning_rate": 1e-2, "weight_decay": 0.1}
     section = config(optimizer={"adam": {"beta1": 0.8, "beta2": 0.99, "eps": 1e-6}}).optimizer
     torch.manual_seed(0)

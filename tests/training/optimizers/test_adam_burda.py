@@ -22,7 +22,7 @@ def walked(**options):
     return places
 
 
-def test_it_is_the_authors_recursion():
+def test_adam_burda_is_the_authors_recursion():
     """m ← 0.99 m + 0.01 g, v ← 0.999 v + 0.001 g², v₀ = 1, ε = 1e-4 beside √v itself."""
     place, m, v, expected = 0.0, 0.0, 1.0, []
     for t, g in enumerate(GRADIENTS, start=1):
@@ -32,7 +32,7 @@ def test_it_is_the_authors_recursion():
     assert walked() == pytest.approx(expected, rel=1e-12)
 
 
-def test_its_first_step_is_small_where_adams_is_the_whole_rate():
+def test_first_step_of_adam_burda_is_smaller_than_adams():
     assert abs(walked()[0]) < 1.2e-3 * 3 * math.sqrt(0.001)
     parameter = nn.Parameter(torch.zeros(1, dtype=torch.float64))
     adam = OPTIMIZERS.build({"name": "adam"}, parameters=[parameter], learning_rate=1e-3, weight_decay=0.0)

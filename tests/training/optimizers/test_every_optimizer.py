@@ -22,7 +22,7 @@ def built(name, model, **options):
     return OPTIMIZERS.build({"name": name}, parameters=model.parameters(), **given)
 
 
-def test_it_trains(name):
+def test_optimizer_trains(name):
     torch.manual_seed(0)
     _, records = trained(epochs=8, optimizer={"name": name}, learning_rate=5e-3, batch_reduction="sum")
     assert records[-1].valid_elbo > records[0].valid_elbo + 1
@@ -33,7 +33,7 @@ def test_two_trainings_are_equal_bit_for_bit(name):
     assert equal(one, other)
 
 
-def test_it_goes_on_from_its_state_as_if_nothing_had_happened(name):
+def test_optimizer_continues_from_its_state_bit_for_bit(name):
     params = config(optimizer={"name": name}, lr_schedule="cosine", epochs=3)
     whole = started(params)
     list(fit(whole, digits(N), VALID, params))
@@ -82,7 +82,7 @@ def test_weight_decay_shrinks_the_weights_or_is_refused(name):
     assert (model.decoder[1].weight < 1.0).all()
 
 
-def test_how_a_gradient_lies_in_memory_does_not_matter(name):
+def test_memory_layout_of_a_gradient_does_not_matter(name):
     """PyTorch's fused kernels pair numbers by their place in memory.
 
     The gradients are of full rank with distinct singular values: SOAP's eigenbasis is then unique but for
