@@ -41,9 +41,7 @@ ONE_LAYER = ("beta_tc", "dip", "factor", "info")
     ("name", "model"), [(n, m) for n in OBJECTIVES for m in MODELS if m == "vae" or n not in ONE_LAYER]
 )
 @pytest.mark.parametrize("network", ["mlp", "conv"])
-def test_computation_stays_on_a_cuda_device_and_never_waits_for_it(
-    name, model, network, monkeypatch
-):
+def test_computation_stays_on_a_cuda_device_and_never_waits_for_it(name, model, network, monkeypatch):
     """Tensors without data, on a device that need not be there: torch still refuses to mix devices, and
     to give a number to Python, which is to wait.
     """

@@ -158,9 +158,7 @@ def test_after_a_kill_at_any_moment_the_same_checkpoints_are_published(tmp_path,
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b[:2000] + b"\0" * 50 + b[2050:]])
-def test_damaged_newest_state_is_named_and_the_one_before_is_used(
-    tmp_path, uninterrupted, damage, capsys
-):
+def test_damaged_newest_state_is_named_and_the_one_before_is_used(tmp_path, uninterrupted, damage, capsys):
     run_killed(tmp_path, killed_at(3))
     (newest,) = (tmp_path / "scratch").rglob("state_00003.pt")
     newest.write_bytes(damage(newest.read_bytes()))
