@@ -53,12 +53,11 @@ def lead(training: Training, epochs: Iterable[Record], data: Prepared, params: S
             Companion(params.to_dict(), records) as companion,
         ):
             scratch.run_id = run.id
-            run.curves(epoch_curves(history_table(records)))
             for record in companion.follow(epochs, training, run.artifacts):
                 records.append(record)
                 scratch.save(training, records)
                 write_history(OUTPUT, records, durable=False)
-                run.curves(epoch_curves(history_table([record])))
+                run.curves(epoch_curves(history_table(records)))
             write_history(OUTPUT, records)
             scratch.publish(checkpoints.DIRECTORY)
             run.artifacts({f"{checkpoints.DIRECTORY}/{name}.pt": "checkpoints" for name in ("best", "last")})
