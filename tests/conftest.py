@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # see stages/__init__.py
@@ -14,7 +15,23 @@ import torch
 
 ROOT = Path(__file__).parents[1]
 
+# The same few examples at every run, without a clock; many new ones: pytest --hypothesis-profile=long
+hypothesis.settings.register_profile(
+    "few", derandomize=True, database=None, max_examples=25, deadline=None,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)  # fmt: skip
+hypothesis.settings.register_profile(
+    "long", hypothesis.settings.get_profile("few"), derandomize=False, max_examples=2000
+)
+hypothesis.settings.load_profile("few")
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declares pytest-xdist's marker, so that the tests run without it too."""
+    config.addinivalue_line("markers", "xdist_group(name): runs in the worker of that group (pytest-xdist)")
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
 def pytest_xdist_auto_num_workers() -> int:
     """The cores that this process may use; a worker takes up to 2 GB."""
     import joblib

@@ -76,7 +76,6 @@ class Clone:
             env=self.environment | environment,
             capture_output=True,
             text=True,
-            timeout=400,
         )
         if ok:
             assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
