@@ -60,7 +60,7 @@ def _pipeline(task: tuple[str, int], kills: int, seconds: float, expected: State
 
 
 def _repro(clone: Clone, kind: str, after: float) -> tuple[bool, str]:
-    """Runs `dvc repro`; returns whether it had not yet ended when it was to be killed, and what it printed."""
+    """Runs `dvc repro`; returns whether it was killed before its end, and what it printed."""
     chosen, number = KILLS[kind]
     with (clone.root / ".repro.log").open("w+") as log:
         process = subprocess.Popen(
