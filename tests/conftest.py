@@ -50,6 +50,15 @@ def _same_noise_whatever_ran_before() -> Iterator[None]:
 
 
 @pytest.fixture
+def traced(monkeypatch) -> None:
+    """Lets torch.compile trace and differentiate one graph as ever, without C++ code, which takes ten seconds."""
+    whole = torch.compile
+    monkeypatch.setattr(
+        torch, "compile", lambda f, options, **others: whole(f, backend="aot_eager", **others)
+    )
+
+
+@pytest.fixture
 def at_the_root(monkeypatch) -> Path:
     """Runs the test in the repository's root, as DVC runs a stage."""
     monkeypatch.chdir(ROOT)

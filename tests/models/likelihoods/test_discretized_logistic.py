@@ -169,6 +169,7 @@ def test_bits_per_dimension_are_those_of_the_mass():
     assert module.measures(even, 64)["bits_per_dim"].tolist() == pytest.approx([8.0] * 3)
 
 
+@pytest.mark.usefixtures("traced")
 def test_compiled_gradients_are_the_same():
     section = {"name": "discretized_logistic"}
     gradients = []

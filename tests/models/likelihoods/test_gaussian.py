@@ -95,6 +95,7 @@ def test_dequantized_values_lie_in_the_interval_of_their_level():
         assert 0.45 < (x * 256 - images).mean() < 0.55
 
 
+@pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize("variance", VARIANCES)
 def test_compiled_gradients_and_buffers_are_the_same(variance):
     section = {"name": "gaussian", "gaussian": {"variance": variance}}

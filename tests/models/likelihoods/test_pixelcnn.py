@@ -149,6 +149,7 @@ def test_loss_of_every_model_has_a_gradient_to_all_its_parameters(name, k):
     assert model.sample(3).shape == (3, 2, 8, 8)
 
 
+@pytest.mark.usefixtures("traced")
 def test_compiled_gradients_are_the_same():
     section = {"name": "pixelcnn", "pixelcnn": {"layers": 1}}
     params, model = config(likelihood=section, batch_size=5), vae(likelihood=section)

@@ -130,6 +130,7 @@ def test_training_reduces_the_total_correlation():
     assert correlation() < 0.1 * before
 
 
+@pytest.mark.usefixtures("traced")
 def test_compiled_gradients_are_the_same():
     found = []
     for kind in (Gradients, CompiledGradients):

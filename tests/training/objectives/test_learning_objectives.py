@@ -70,6 +70,7 @@ def test_clipped_norm_includes_the_gradient_of_the_objective():
     assert found.gradients[-1].abs() > 0
 
 
+@pytest.mark.usefixtures("traced")
 def test_compiled_gradients_are_the_same():
     found = []
     for kind in (Gradients, CompiledGradients):
