@@ -51,7 +51,7 @@ def _same_noise_whatever_ran_before() -> Iterator[None]:
 
 @pytest.fixture
 def traced(monkeypatch) -> None:
-    """Lets torch.compile trace and differentiate one graph as ever, without C++ code, which takes ten seconds."""
+    """Lets torch.compile trace and differentiate one graph, but make no C++ code of it, which takes long."""
     whole = torch.compile
     monkeypatch.setattr(
         torch, "compile", lambda f, options, **others: whole(f, backend="aot_eager", **others)

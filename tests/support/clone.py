@@ -18,10 +18,9 @@ SMALL = {
 }
 # Imports once what each of DVC's processes would import.
 AT_ONCE = """\
-import importlib, sys
+import runpy, sys
 for name in sys.argv[1:]:
-    stage = importlib.import_module("stages." + name)
-    stage.run_stage(name, stage.main)
+    runpy.run_module("stages." + name, run_name="__main__")
 """
 KEPT = (".py", ".yaml", ".toml", "ignore", ".dvc/config", ".html", ".css", ".js")
 
