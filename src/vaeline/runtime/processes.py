@@ -56,6 +56,7 @@ def start(module: str, device: str) -> NoReturn:
         VaelineError: for more processes than GPUs.
     """
     import torch
+    from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import parse_args, run
 
@@ -69,7 +70,15 @@ def start(module: str, device: str) -> NoReturn:
         run(parse_args(["--standalone", f"--nproc-per-node={wanted()}", "-m", module]))
     except ChildFailedError:  # the leader has printed why
         sys.exit(1)
+    except SignalException as error:  # which it has passed on to them
+        sys.exit(128 + error.sigval)
     sys.exit(0)
+
+
+def end_with_parent(number: int) -> None:
+    """Has the kernel send this process a signal once the one that started it has ended; on Linux alone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
 
 
 @contextlib.contextmanager
@@ -80,9 +89,10 @@ def together(device: str) -> Iterator[None]:
         return
     import torch
 
-    if sys.platform == "linux":  # if torchrun is killed, its processes must not survive it
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if device != "cpu" and torch.cuda.is_available():
+    from vaeline.runtime import devices
+
+    end_with_parent(signal.SIGKILL)  # another process may wait for this one for ever
+    if devices.device(device).type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     torch.distributed.init_process_group()  # gloo between CPUs, nccl between GPUs
     with contextlib.ExitStack() as stack:
