@@ -51,7 +51,8 @@ def run_stage(name: str, main: Callable[[StageParams], None], shared: bool = Fal
     except OSError as error:
         if error.errno not in DISK_FULL:
             raise
-        sys.exit(f"{name}: no space left on the disk ({error.filename}): free some space and run again")
+        full = error.filename2 or error.filename  # the second is where it was copied to
+        sys.exit(f"{name}: no space left on the disk ({full}): free some space and run again")
     except KeyboardInterrupt as error:
         if processes.leads():
             with contextlib.suppress(OSError):  # the terminal may be gone

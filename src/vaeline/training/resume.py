@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
+from vaeline.core.errors import DamagedFileError
 from vaeline.core.files import link_or_copy, read_json, write_json, write_text
 from vaeline.core.locking import HeldElsewhereError, locked
 from vaeline.models import checkpoints
@@ -60,7 +61,9 @@ class Scratch:
     @property
     def result(self) -> dict[str, Any]:
         """What `finish` was given; an empty dict before the training has finished."""
-        return read_json(self._result) if self._result.is_file() else {}
+        with contextlib.suppress(FileNotFoundError, DamagedFileError):
+            return read_json(self._result)
+        return {}
 
     def finish(self, result: dict[str, Any]) -> None:
         """Marks the training as finished, with what is to be published besides checkpoints and history."""
@@ -137,6 +140,8 @@ class Scratch:
         """Copies the checkpoints to `directory`, replacing its content."""
         fresh = directory.with_name(f".{directory.name}")
         shutil.rmtree(fresh, ignore_errors=True)
-        shutil.copytree(self.checkpoints, fresh, ignore=shutil.ignore_patterns(".*"))  # half-made ones
+        fresh.mkdir(parents=True)
+        for path in sorted(self.checkpoints.glob("[!.]*")):  # a kill may have left a half-made, hidden one
+            shutil.copyfile(path, fresh / path.name)  # copytree's error would not say that the disk is full
         shutil.rmtree(directory, ignore_errors=True)
         fresh.replace(directory)
