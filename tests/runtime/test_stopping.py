@@ -1,0 +1,104 @@
+"""A stage ends with DVC, and Ctrl-C ends it with one line: with real, small processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from vaeline.runtime.stopping import StoppedError, stoppable
+
+STAGE = """
+import sys, time
+from vaeline.runtime import stopping
+stopping.LOOK_EVERY = 0.01
+with stopping.stoppable():
+    try:
+        stopping.end_with_starter()
+        print("runs", flush=True)
+        while True:
+            time.sleep(0.01)
+    except stopping.StoppedError as error:
+        print("ended", error, flush=True)
+"""
+# Starts its argument as DVC does, and is killed while that runs.
+STARTER = """
+import os, subprocess, sys
+subprocess.Popen(sys.argv[1:], env=os.environ | {"DVC_STAGE": "train"})
+print(os.getpid(), flush=True)
+os.read(0, 1)
+"""
+
+
+def started(*command: str, **environment: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", *command], cwd=ROOT, env=os.environ | {"PYTHONPATH": "src", **environment},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "shell", [[], ["sh", "-c", 'trap : USR1; "$@"; true', "sh"]], ids=["direct", "shell"]
+)
+def test_a_stage_ends_in_order_when_the_process_that_started_it_is_killed(shell):
+    starter = started(STARTER, *shell, sys.executable, "-c", STAGE)
+    lines = [starter.stdout.readline() for _ in range(2)]
+    assert "runs\n" in lines
+    starter.kill()
+    # Read to the end: the stage, and the shell if there is one, have then ended.
+    assert starter.communicate() == ("ended stopped by SIGTERM\n", "")
+
+
+def test_a_stage_that_was_started_by_hand_outlives_its_shell():
+    by_hand = STARTER.replace('"DVC_STAGE"', '"NO_STAGE"')
+    stage = STAGE.replace("while True:", "for _ in range(30):").replace(
+        "    except", "        print('outlived', flush=True)\n    except"
+    )
+    starter = started(by_hand, sys.executable, "-c", stage)
+    lines = [starter.stdout.readline() for _ in range(2)]
+    assert "runs\n" in lines
+    starter.kill()
+    assert starter.communicate() == ("outlived\n", "")
+
+
+def test_ctrl_c_while_a_stage_imports_its_modules_is_one_line(tmp_path):
+    """The signal comes from an import, before the stage can handle it."""
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "stages" / "__init__.py").write_text((ROOT / "stages" / "__init__.py").read_text())
+    (tmp_path / "stages" / "slow.py").write_text(
+        textwrap.dedent("""
+        import signal
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError
+        """)
+    )
+    for rank, said in (("0", ["slow: stopped; the same command runs it"]), ("1", [])):
+        ended = subprocess.run(
+            [sys.executable, "-m", "stages.slow"], cwd=tmp_path, capture_output=True, text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "RANK": rank},
+        )  # fmt: skip
+        assert ended.returncode == 130
+        assert ended.stderr.splitlines() == said
+
+
+def test_importing_a_stage_leaves_ctrl_c_to_who_imports_it():
+    import stages
+
+    assert Path(stages.__file__).parent == ROOT / "stages"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_ignored_signal_stays_ignored():
+    """As under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stoppable():
+            signal.raise_signal(signal.SIGHUP)
+        with pytest.raises(StoppedError), stoppable():
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGHUP, before)
