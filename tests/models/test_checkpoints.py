@@ -234,7 +234,9 @@ def test_wrong_type_is_rejected_by_the_name_of_what_has_it(path, change, named):
 
 def places(values: Any, way: tuple = ()) -> Iterator[tuple]:
     """Yields the keys that lead to each value at every depth."""
-    pairs = values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
+    pairs = (
+        values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
+    )
     for key, value in pairs:
         yield (*way, key)
         yield from places(value, (*way, key))
@@ -246,7 +248,9 @@ ANYTHING = st.recursive(
     st.sampled_from([None, True, -1, 0, 7, 10**30, 0.5, torch.nan, "", "name", b"x", (1, 2)])
     | st.sampled_from([torch.zeros(()), torch.full((3, 16), torch.nan), torch.zeros(2, 0), torch.arange(3)])
     | st.just(torch.eye(2).to_sparse()),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["name", 1]), inner, max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["name", 1]), inner, max_size=2)
+    ),
     max_leaves=3,
 )
 
@@ -266,12 +270,10 @@ def test_checkpoint_with_anything_in_any_place_is_loaded_whole_or_rejected_in_on
     inner[last] = value
     checkpoints.save_checkpoint(path, damaged)
     try:
-        loaded = checkpoints.load(path)
-    except CheckpointError as error:
-        assert "\n" not in str(error)
-        assert str(error).startswith(f"{path}: ")
+        images = checkpoints.load(path).sample(2)
+    except CheckpointError:
+        rejection(path, checkpoints.load)
     else:
-        images = loaded.sample(2)
         assert images.isfinite().all()
 
 

@@ -59,7 +59,7 @@ def read_json(path: Path | str) -> dict[str, Any]:
     """Returns the mapping in a JSON file; raises VaelineError for anything else."""
     try:
         values = json.loads(Path(path).read_text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise VaelineError(
             f"{path}: damaged, not readable as JSON ({error}): `dvc checkout` or `dvc repro`"
         ) from None

@@ -62,13 +62,9 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint; `dvc repro train` makes it") from None
     except Exception as error:  # a damaged archive fails in as many ways as there are bytes
-        raise CheckpointError(
-            f"{path}: damaged checkpoint ({type(error).__name__}); {USE_ANOTHER}"
-        ) from None
+        raise CheckpointError(f"{path}: damaged checkpoint ({type(error).__name__}); {USE_ANOTHER}") from None
     if damaged:
-        raise CheckpointError(
-            f"{path}: damaged checkpoint (checksum of {damaged}); {USE_ANOTHER}"
-        )
+        raise CheckpointError(f"{path}: damaged checkpoint (checksum of {damaged}); {USE_ANOTHER}")
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f"{path}: not a checkpoint of vaeline's")
     return content
@@ -142,7 +138,9 @@ def _load_weights(path: Path | str, model: Model, weights: Mapping[str, Tensor])
     """Copies `weights` to `model`; raises CheckpointError unless they are its own, and all finite."""
     own = model.state_dict()
     for name in own.keys() & weights.keys():
-        if weights[name].dtype != own[name].dtype:  # would be copied all the same, but is not what was trained
+        if (
+            weights[name].dtype != own[name].dtype
+        ):  # would be copied all the same, but is not what was trained
             raise CheckpointError(
                 f"{path}: its weights do not fit its configuration: {name} is {weights[name].dtype}, not "
                 f"{own[name].dtype}"

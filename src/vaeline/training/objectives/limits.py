@@ -22,7 +22,9 @@ def reject_lone_image(images: int, batch_size: int, reason: str) -> None:
     """Raises VaelineError, with the `reason`, if an epoch has a batch of one of its training images."""
     if not _has_lone_image(images, batch_size):
         return
-    larger = (size for size in range(batch_size + 1, batch_size + images) if not _has_lone_image(images, size))
+    larger = (
+        size for size in range(batch_size + 1, batch_size + images) if not _has_lone_image(images, size)
+    )
     raise VaelineError(
         f"batch_size = {batch_size} leaves a batch with one of {images} training images, and {reason}: use "
         f"another batch_size, `dvc exp run -S batch_size={next(larger, images)}`"
