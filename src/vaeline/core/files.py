@@ -100,7 +100,7 @@ def read_json(path: Path | str) -> dict[str, Any]:
     """Returns the mapping in a JSON file; raises VaelineError for anything else."""
     try:
         values = json.loads(Path(path).read_text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedFileError(path, f"damaged, not readable as JSON ({error})", RESTORE) from None
     if not isinstance(values, dict):
         raise DamagedFileError(path, f"damaged, it holds a {type(values).__name__}", RESTORE)

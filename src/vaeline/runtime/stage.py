@@ -11,6 +11,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.files import DISK_FULL
 from vaeline.core.params import StageParams
 from vaeline.runtime import processes
+from vaeline.runtime.damage import with_remedy
 from vaeline.runtime.finished import remove_recorded
 from vaeline.runtime.stopping import INTERRUPTED, end_with_starter, stoppable
 from vaeline.runtime.turns import turn
@@ -47,7 +48,7 @@ def run_stage(name: str, main: Callable[[StageParams], None], shared: bool = Fal
     except VaelineError as error:
         if not processes.leads():
             time.sleep(GRACE)
-        sys.exit(f"{name}: {error}")
+        sys.exit(f"{name}: {with_remedy(error, in_workspace=workspace() == Path.cwd())}")
     except OSError as error:
         if error.errno not in DISK_FULL:
             raise
