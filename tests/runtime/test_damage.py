@@ -4,10 +4,10 @@ import hashlib
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from dvc.repo import Repo
 
 from vaeline.core.errors import DamagedFileError, VaelineError
 from vaeline.runtime import damage
@@ -29,15 +29,13 @@ CONTENT = bytes(range(256)) * 10
 FAULT = "damaged checkpoint (BadZipFile)"
 
 
-def environment() -> dict[str, str]:
-    own = {key: value for key, value in os.environ.items() if not key.startswith("DVC_")}
-    return own | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-
-
-def shell(command: str) -> str:
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environment())
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def do(command: str) -> None:
+    """Does what a pasted `rm … && dvc repro` does; DVC runs in this process, to save its imports."""
+    remove, repro = command.split(" && ")
+    assert repro == "dvc repro"
+    subprocess.run(["sh", "-c", remove], check=True)
+    with Repo() as repo:
+        repo.reproduce()
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +44,10 @@ def repository(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("repository")
     (root / "source").write_bytes(CONTENT)
     (root / "dvc.yaml").write_text(PIPELINE)
-    shell(f"cd {root} && dvc init -q --no-scm && dvc repro -q")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        Repo.init(no_scm=True).close()
+        do("true && dvc repro")
     return root
 
 
@@ -75,13 +76,15 @@ def command(text: str) -> str:
     return found
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc")
 def test_the_printed_command_heals_a_damaged_file_and_its_damaged_object(repository, monkeypatch):
     monkeypatch.chdir(repository)
     flip_a_bit(BEST)
-    assert "didn't change" in shell("dvc repro")  # which is why a plain one does not help
+    do("true && dvc repro")
+    assert BEST.read_bytes() != CONTENT  # DVC alone does not notice
     text = message()
     assert text == f"{BEST}: {FAULT}: `rm -f {BEST} && dvc repro` restores it"
-    shell(command(text))
+    do(command(text))
     assert BEST.read_bytes() == CONTENT
     assert Path("log").read_text() == "ran\n"  # it came from the cache
 
@@ -91,7 +94,7 @@ def test_the_printed_command_heals_a_damaged_file_and_its_damaged_object(reposit
     assert (
         text == f"{BEST}: {FAULT}: in DVC's cache, too: `rm -f {cached()} {BEST} && dvc repro` makes it again"
     )
-    shell(command(text))
+    do(command(text))
     assert BEST.read_bytes() == cached().read_bytes() == CONTENT
     assert Path("log").read_text() == "ran\nran\n"
 
@@ -142,9 +145,8 @@ def test_a_folder_names_each_damaged_file_in_it_and_one_without_a_list_is_made_a
     for name in names:
         (BEST.parent / name).write_bytes(CONTENT if name == "whole.pt" else b"damaged")
     error = DamagedFileError(BEST.parent, "damaged (ValueError)", "")
-    assert with_remedy(error) == (
-        f"{BEST.parent}: damaged (ValueError): `rm -f {BEST} {BEST.with_name('last.pt')} && dvc repro` restores it"
-    )
+    both = f"{BEST} {BEST.with_name('last.pt')}"
+    assert with_remedy(error).endswith(f"damaged (ValueError): `rm -f {both} && dvc repro` restores it")
     listing.write_text("[")
     assert with_remedy(error).endswith(
         "): `dvc repro --force --single-item train && dvc repro` makes it again"
