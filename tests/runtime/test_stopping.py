@@ -34,10 +34,11 @@ os.read(0, 1)
 """
 
 
-def started(*command: str, **environment: str) -> "subprocess.Popen[str]":
+def started(*command: str, start_new_session: bool = False) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-c", *command], cwd=ROOT, env=os.environ | {"PYTHONPATH": "src", **environment},
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-c", *command], cwd=ROOT, env=os.environ | {"PYTHONPATH": "src"}, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=start_new_session,
     )  # fmt: skip
 
 
@@ -102,3 +103,30 @@ def test_an_ignored_signal_stays_ignored():
             signal.raise_signal(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+POOL = """
+import os, signal, sys
+from vaeline.runtime.processes import worker_pool
+with worker_pool(2) as pool:
+    print(*pool.map(abs, [-1, -2]), flush=True)
+    try:
+        os.killpg(os.getpgid(0), signal.SIGINT)  # as a terminal does
+    except KeyboardInterrupt:
+        print("stopped", *pool.map(abs, [-3, -4]), flush=True)
+    if "wait" in sys.argv:
+        sys.stdin.read()
+"""
+
+
+def test_ctrl_c_is_for_the_process_that_has_workers_and_not_for_them():
+    program = started(POOL, start_new_session=True)
+    assert program.communicate() == ("1 2\nstopped 3 4\n", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel ends them on Linux alone")
+def test_workers_end_with_the_process_that_started_them():
+    program = started(POOL, "wait", start_new_session=True)
+    assert [program.stdout.readline() for _ in range(2)] == ["1 2\n", "stopped 3 4\n"]
+    program.kill()
+    assert program.communicate() == ("", "")  # its end is read once the last worker has closed it
