@@ -130,3 +130,17 @@ def test_workers_end_with_the_process_that_started_them():
     assert [program.stdout.readline() for _ in range(2)] == ["1 2\n", "stopped 3 4\n"]
     program.kill()
     assert program.communicate() == ("", "")  # its end is read once the last worker has closed it
+
+
+def test_ctrl_c_while_a_command_imports_its_modules_is_one_line(tmp_path):
+    """The same module, run as `vaeline` is: under that name."""
+    command = tmp_path / "vaeline"
+    command.write_text(
+        "import signal\nfrom vaeline.runtime.stopping import stop_without_traceback\n"
+        "stop_without_traceback()\nsignal.raise_signal(signal.SIGINT)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, str(command)], capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (130, "vaeline: stopped; the same command runs it\n")

@@ -52,18 +52,20 @@ def stoppable() -> Iterator[None]:
 
 
 def stop_without_traceback() -> None:
-    """Lets Ctrl-C end a stage that is still importing its modules with one line.
+    """Lets Ctrl-C end a stage or a `vaeline` command that still imports its modules with one line.
 
-    It does nothing unless Python looks for the module of `python -m`, so that a test may import a stage.
+    It does nothing unless Python looks for the module of `python -m`, or runs `vaeline`: tests import both.
     """
+
+    command = sys.argv[0].rpartition("/")[2] == "vaeline"
 
     def stop(number: int, _: FrameType | None) -> NoReturn:
         if os.environ.get("RANK", "0") == "0":  # of several processes, one speaks
-            name = sys.orig_argv[-1].removeprefix("stages.")
+            name = "vaeline" if command else sys.orig_argv[-1].removeprefix("stages.")
             os.write(2, f"{name}: stopped; the same command runs it\n".encode())
         os._exit(128 + number)
 
-    if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    if (command or sys.argv[:1] == ["-m"]) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, stop)
 
 
