@@ -66,7 +66,7 @@ def start(module: str, device: str) -> NoReturn:
             f"NPROC = {wanted()}, but there are {torch.cuda.device_count()} GPUs: use fewer, or device: cpu"
         )
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // wanted())))
-    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
+    logging.disable(logging.CRITICAL)  # torchrun's loggers have levels of their own
     try:
         run(parse_args(["--standalone", f"--nproc-per-node={wanted()}", "-m", module]))
     except ChildFailedError:  # the leader has printed why
