@@ -12,3 +12,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 # An experiment that DVC runs in a copy of the repository must run that copy's code, not the installed one.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
+
+from vaeline.runtime.stopping import stop_without_traceback
+
+stop_without_traceback()

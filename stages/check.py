@@ -7,11 +7,13 @@ from vaeline.data.draws import Draws
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation.observing import observe, training_set
 from vaeline.models.checkpoints import model_facts
+from vaeline.runtime import processes
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import set_seed
 from vaeline.runtime.stage import run_stage
 from vaeline.training.build import build
 from vaeline.training.checks import Check, checkpoint_check, pre_training_checks
+from vaeline.training.sharing import reject_whole_batch
 
 
 def main(params: StageParams) -> None:
@@ -19,6 +21,7 @@ def main(params: StageParams) -> None:
     data = Prepared.open()
     data.verify()
     model, objective = build(params, data)
+    reject_whole_batch(model, objective, dict(params.objective)["name"], processes.wanted())
     batch = training_set(model, data.train[: params.batch_size])
     x = observe(model, batch, Draws.of_seed(params.seed, len(batch)))
     checks = pre_training_checks(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from vaeline.core.files import write_json
 from vaeline.core.params import StageParams
@@ -12,7 +13,7 @@ from vaeline.provenance.fingerprint import fingerprint
 from vaeline.provenance.origin import origin_tags
 from vaeline.runtime import processes
 from vaeline.runtime.seeding import set_seed
-from vaeline.runtime.stage import run_stage, workspace
+from vaeline.runtime.stage import run_stage, trainings
 from vaeline.tracking.runs.training_content import training_content
 from vaeline.tracking.training_run import TrainingRun
 from vaeline.training.build import build
@@ -42,26 +43,40 @@ def main(params: StageParams) -> None:
 
 
 def lead(training: Training, epochs: Iterable[Record], data: Prepared, params: StageParams) -> None:
-    place, model_facts = workspace() / ".scratch" / "train", checkpoints.model_facts(params, data)
-    with Scratch.open(place, fingerprint("train", params), model_facts, params.checkpoint_every) as scratch:
+    key, model_facts = fingerprint("train", params), checkpoints.model_facts(params, data)
+    with Scratch.open(trainings(), key, model_facts, params.checkpoint_every) as scratch:
         records = scratch.resume(training)
         processes.from_first(training.state_dict())
         write_history(OUTPUT, records, durable=False)
-        content = training_content(params.to_dict(), data)
-        with (
-            TrainingRun.open(params.experiment_name, content, scratch.run_id) as run,
-            Companion(params.to_dict(), records) as companion,
-        ):
-            scratch.run_id = run.id
-            for record in companion.follow(epochs, training, run.artifacts):
-                records.append(record)
-                scratch.save(training, records)
-                write_history(OUTPUT, records, durable=False)
-                run.curves(epoch_curves(history_table(records)))
-            write_history(OUTPUT, records)
-            scratch.publish(checkpoints.DIRECTORY)
-            run.artifacts({f"{checkpoints.DIRECTORY}/{name}.pt": "checkpoints" for name in ("best", "last")})
-            write_json(OUTPUT / "run.json", {"run_id": run.id, "seconds": training.seconds, **origin_tags()})
+        result = scratch.result or train_to_the_end(training, epochs, records, scratch, data, params)
+        scratch.finish(result)
+        write_history(OUTPUT, records)
+        scratch.publish(checkpoints.DIRECTORY)
+        write_json(OUTPUT / "run.json", result)
+
+
+def train_to_the_end(
+    training: Training,
+    epochs: Iterable[Record],
+    records: list[Record],
+    scratch: Scratch,
+    data: Prepared,
+    params: StageParams,
+) -> dict[str, Any]:
+    """Trains to the end in an MLflow run, and returns the content of run.json."""
+    content = training_content(params.to_dict(), data)
+    with (
+        TrainingRun.open(params.experiment_name, content, scratch.run_id) as run,
+        Companion(params.to_dict(), records) as companion,
+    ):
+        scratch.run_id = run.id
+        for record in companion.follow(epochs, training, run.artifacts):
+            records.append(record)
+            scratch.save(training, records)
+            write_history(OUTPUT, records, durable=False)
+            run.curves(epoch_curves(history_table(records)))
+        run.artifacts({str(scratch.checkpoints / f"{name}.pt"): "checkpoints" for name in ("best", "last")})
+    return {"run_id": run.id, "seconds": training.seconds, **origin_tags()}
 
 
 if __name__ == "__main__":

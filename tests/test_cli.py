@@ -189,7 +189,7 @@ def test_kill_stops_a_command_as_ctrl_c_does():
         "cli.main()"
     )
     done = subprocess.run([sys.executable, "-c", code, "wait"], capture_output=True, text=True)
-    assert done.returncode == 130
+    assert done.returncode == 143
     assert done.stderr == "vaeline wait: stopped; the same command resumes it\n"
 
 

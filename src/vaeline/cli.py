@@ -4,8 +4,12 @@ Modules that take long to import are imported by the command that needs them, so
 completion of names answer at once.
 """
 
+# ruff: noqa: E402
+from vaeline.runtime.stopping import INTERRUPTED, stop_without_traceback, stoppable
+
+stop_without_traceback()  # before the modules below, which take a while
+
 import shlex
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +25,6 @@ if TYPE_CHECKING:
     from vaeline.experiments.study import Study
     from vaeline.experiments.sweep_page import SweepPage
 
-INTERRUPTED = 130  # the exit status of a shell's command that Ctrl-C stopped
-
 
 class CommandGroup(TyperGroup):
     """Commands whose errors are one line on stderr."""
@@ -30,11 +32,13 @@ class CommandGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Runs the command; an error that its reader can mend, and Ctrl-C, end it with one line."""
         try:
-            return super().invoke(ctx)
+            with stoppable():
+                return super().invoke(ctx)
         except VaelineError as error:
             end(f"vaeline {ctx.invoked_subcommand}", str(error), 1)
-        except KeyboardInterrupt:
-            end(f"vaeline {ctx.invoked_subcommand}", "stopped; the same command resumes it", INTERRUPTED)
+        except KeyboardInterrupt as error:
+            status = getattr(error, "status", INTERRUPTED)
+            end(f"vaeline {ctx.invoked_subcommand}", "stopped; the same command resumes it", status)
 
     def main(self, *args: Any, **options: Any) -> NoReturn:
         """Runs the command line, and exits."""
@@ -61,7 +65,6 @@ app = typer.Typer(cls=CommandGroup, rich_markup_mode=None, pretty_exceptions_ena
 
 def main() -> None:
     """Runs the command line."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops a command as Ctrl-C does
     app()
 
 

@@ -2,6 +2,7 @@ import contextlib
 import errno
 import json
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pandas as pd
 import pytest
 import torch
 
+from vaeline.core.errors import warn_once
 from vaeline.core.files import (
+    link_or_copy,
     read_json,
     replacing,
     write_csv,
@@ -123,3 +126,66 @@ def test_equal_figures_give_equal_bytes(tmp_path):
     assert first == second
     assert first.startswith(b"\x89PNG")
     assert np.frombuffer(first, np.uint8).size > 1000
+
+
+def refusing(monkeypatch, name: str, code: int) -> None:
+    """Has a system call fail as on a file system that lacks it."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, name, refuse)
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [("chmod", errno.EPERM), ("chmod", errno.EOPNOTSUPP), ("fsync", errno.EINVAL), ("fsync", errno.ENOSYS)],
+)
+def test_a_file_is_written_where_there_are_no_modes_and_no_fsync(tmp_path, monkeypatch, call, code):
+    refusing(monkeypatch, call, code)
+    write_text(tmp_path / "m.txt", "new")
+    assert (tmp_path / "m.txt").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["m.txt"]
+
+
+def test_a_disk_that_fails_to_store_a_file_keeps_the_old_one(tmp_path, monkeypatch):
+    (tmp_path / "m.txt").write_text("old")
+    refusing(monkeypatch, "fsync", errno.EIO)
+    with pytest.raises(OSError, match="Input/output"):
+        write_text(tmp_path / "m.txt", "new")
+    assert (tmp_path / "m.txt").read_text() == "old"
+
+
+def test_a_linked_file_has_two_names_and_replaces_what_was_there(tmp_path):
+    state, target = tmp_path / "state.pt", tmp_path / "deep" / "best.pt"
+    target.parent.mkdir()
+    target.write_text("old")
+    state.write_text("new")
+    link_or_copy(state, target)
+    assert target.samefile(state)
+    state.unlink()
+    assert target.read_text() == "new"
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV])
+def test_without_hard_links_a_file_is_copied_and_that_is_said_once(tmp_path, monkeypatch, capsys, code):
+    warn_once.cache_clear()
+    state = tmp_path / "state.pt"
+    state.write_text("new")
+    refusing(monkeypatch, "link", code)
+    for name in ("best.pt", "last.pt"):
+        link_or_copy(state, tmp_path / name)
+        assert (tmp_path / name).read_text() == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.pt", "last.pt", "state.pt"]
+    assert capsys.readouterr().err.splitlines() == [
+        f"{tmp_path}: no hard links here ({os.strerror(code)}): checkpoints are copied instead"
+    ]
+
+
+def test_a_link_that_fails_for_another_reason_keeps_the_old_file(tmp_path, monkeypatch):
+    (tmp_path / "state.pt").write_text("new")
+    (tmp_path / "best.pt").write_text("old")
+    refusing(monkeypatch, "link", errno.ENOSPC)
+    with pytest.raises(OSError, match="No space left"):
+        link_or_copy(tmp_path / "state.pt", tmp_path / "best.pt")
+    assert (tmp_path / "best.pt").read_text() == "old"

@@ -2,10 +2,13 @@ import hashlib
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.support.published import Numbered
 from vaeline.core.errors import VaelineError
-from vaeline.data.prepared import Prepared
+from vaeline.core.files import read_json, write_json
+from vaeline.data.prepared import Prepared, sealed
 from vaeline.data.reading.dataset import DataOptions
 from vaeline.data.storing import store
 
@@ -65,8 +68,72 @@ def test_a_broken_header_is_named(folder):
 def test_an_array_of_another_type_or_shape_is_named(folder, other):
     file = folder / "train_images.npy"
     np.save(file, other)
-    with pytest.raises(VaelineError, match=rf"^{file}: damaged, it holds {other.dtype}"):
+    with pytest.raises(VaelineError, match=rf"^{file}: damaged, .* not that of uint8 \[60, 2, 3, 4\]"):
         Prepared.open(folder)
+
+
+def test_every_flipped_bit_of_a_header_or_of_the_description_is_rejected(folder):
+    headers = dict.fromkeys(FILES, 128)  # bytes, as NumPy pads them
+    for file, size in (headers | {"description.json": None}).items():
+        whole = (folder / file).read_bytes()
+        for position in range(0, len(whole[:size]), 1 if size else 3):
+            damaged = bytearray(whole)
+            damaged[position] ^= 1 << position % 8
+            (folder / file).write_bytes(damaged)
+            with pytest.raises(
+                VaelineError, match=rf"^{folder / file}: damaged, .*dvc checkout data/prepared"
+            ):
+                Prepared.open(folder)
+        (folder / file).write_bytes(whole)
+    Prepared.open(folder).verify()
+
+
+KEYS = ["name", "shape", "classes", "split", "split_seed", "factors", "arrays"]
+WRONG = st.sampled_from(
+    [None, True, -1, 0, 7, 10**20, 0.5, "", "uint8", "../x", [], [1], {}, {"a": 1}, [["a", 1]]]
+)
+
+
+def harmless(key: str, value: object) -> bool:
+    """Returns whether the rest of the description allows `value` there."""
+    kinds = {"name": str, "split": str, "split_seed": int}
+    return type(value) is kinds.get(key) or (key == "factors" and value == [])
+
+
+@given(key=st.sampled_from(KEYS), value=WRONG)
+@example(key="shape", value=[2, 3, 4.0])
+@example(key="shape", value=[4, 3, 2])
+@example(key="classes", value=["even", 1])
+@example(key="further", value=1)
+def test_description_with_anything_in_any_place_is_rejected_in_one_line(tmp_path_factory, key, value):
+    folder = tmp_path_factory.getbasetemp() / "anything"
+    store(Numbered(DataOptions(), raw=None), folder)
+    changed = read_json(folder / "description.json") | {key: value}
+    write_json(folder / "description.json", sealed(changed))
+    if harmless(key, value):
+        assert Prepared.open(folder).description[key] == value
+        return
+    with pytest.raises(VaelineError, match=rf"\A{folder}/description.json: damaged, [^\n]*`\)\Z"):
+        Prepared.open(folder)
+
+
+@given(
+    file=st.sampled_from(FILES),
+    field=st.sampled_from(["dtype", "shape", "sha256"]),
+    value=WRONG | st.sampled_from(["int8", "float64", "O", "M8", [60, 24], [0, 2, 3, 4], [10**9, 2, 3, 4]]),
+)
+def test_description_of_an_array_with_anything_in_it_is_rejected_in_one_line(
+    tmp_path_factory, file, field, value
+):
+    folder = tmp_path_factory.getbasetemp() / "anything"
+    store(Numbered(DataOptions(), raw=None), folder)
+    description = read_json(folder / "description.json")
+    if description["arrays"][file][field] == value:
+        return
+    description["arrays"][file][field] = value
+    write_json(folder / "description.json", sealed(description))
+    with pytest.raises(VaelineError, match=rf"\A{folder}/\S+: damaged, [^\n]*`\)\Z"):
+        Prepared.open(folder).verify()
 
 
 @pytest.mark.parametrize("file", FILES)

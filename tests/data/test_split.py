@@ -16,7 +16,7 @@ def test_default_sizes_are_those_of_the_data_set():
     assert (len(train), len(valid)) == (60, 30)
 
 
-@pytest.mark.parametrize(("train_size", "valid_size"), [(90, 10), (2, 2), (50, 50)])
+@pytest.mark.parametrize(("train_size", "valid_size"), [(90, 10), (2, 3), (50, 50)])
 def test_train_and_valid_are_disjoint_and_within_the_training_set(train_size, valid_size):
     train, valid = drawn(train_size=train_size, valid_size=valid_size)
     both = np.concatenate([train, valid])
@@ -57,6 +57,15 @@ def test_the_tail_split_keeps_the_order_and_validates_on_the_last_images():
     train, valid = drawn(available=60_000, split="tail", train_size=59_600, valid_size=400)
     assert train.tolist() == list(range(59_600))
     assert valid.tolist() == list(range(59_600, 60_000))
+
+
+@pytest.mark.parametrize(("option", "count", "least"), [("valid_size", 2, 3)])
+def test_sizes_too_small_to_evaluate_are_rejected_with_a_remedy_that_helps(option, count, least):
+    with pytest.raises(
+        VaelineError, match=f"data.{option} = {count}: .*`dvc exp run -S data.{option}={least}`"
+    ):
+        drawn(**{option: count})
+    assert len(drawn(**{option: least})[1]) == least
 
 
 def test_sizes_that_are_too_large_are_rejected_with_keys_and_available_images():

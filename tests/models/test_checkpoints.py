@@ -1,8 +1,13 @@
 import pickle
+from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.support.small import config, merged, shown, vae
 from vaeline.core.errors import VaelineError
@@ -175,7 +180,101 @@ def test_error_for_params_of_another_version_names_the_checkpoint(path, change):
 @pytest.mark.parametrize("missing", ["config", "shape", "classes", "training"])
 def test_an_incomplete_checkpoint_is_rejected(path, missing):
     checkpoints.save_checkpoint(path, {key: value for key, value in content().items() if key != missing})
-    rejection(path, checkpoints.load)
+    assert f"without '{missing}'" in rejection(path, checkpoints.load)
+
+
+FIRST = "encoder.1.0.weight"
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_weight_that_is_not_finite_is_rejected_by_name(path, value):
+    saved = content()
+    saved["training"]["model"][FIRST][2, 3] = value
+    checkpoints.save_checkpoint(path, saved)
+    assert f"{FIRST} holds NaN or infinity" in rejection(path, checkpoints.load)
+    checkpoints.save_checkpoint(path, content())
+    assert all(value.isfinite().all() for value in checkpoints.load(path).state_dict().values())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.int8, torch.complex64, torch.bfloat16])
+def test_weight_of_another_type_is_rejected_by_name(path, dtype):
+    saved = content()
+    saved["training"]["model"][FIRST] = saved["training"]["model"][FIRST].to(dtype)
+    checkpoints.save_checkpoint(path, saved)
+    assert f"{FIRST} is {dtype}, not torch.float32" in rejection(path, checkpoints.load)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"config": None}, "'config'"),
+        ({"config": {1: 2}}, "'config"),
+        ({"config": {}}, "'model' is not a param"),
+        ({"shape": (1, 8, 8)}, "'shape'"),
+        ({"shape": [1, 8, 8.0]}, "'shape.2'"),
+        ({"shape": []}, "'shape'"),
+        ({"shape": [1, 0, 8]}, "'shape.1'"),
+        ({"classes": "10"}, "'classes'"),
+        ({"classes": torch.tensor(10)}, "'classes'"),
+        ({"training": [1]}, "'training'"),
+        ({"training": {"model": None}}, "'training.model'"),
+        ({"training": {"model": {FIRST: [1.0]}}}, f"'training.model.{FIRST}'"),
+        ({"config": {**config().to_dict(), "latent_dim": "3"}}, "latent_dim = '3' is not allowed"),
+        ({"config": {**config().to_dict(), "latent_dim": 3.5}}, "latent_dim = 3.5 is not allowed"),
+        ({"config": {**config().to_dict(), "network": 7}}, "network = 7|dictionary"),
+        ({"config": {**config().to_dict(), "prior": None}}, "dictionary|prior"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_wrong_type_is_rejected_by_the_name_of_what_has_it(path, change, named):
+    checkpoints.save_checkpoint(path, content() | change)
+    message = rejection(path, checkpoints.load)
+    assert any(part in message for part in named.split("|")), message
+
+
+def places(values: Any, way: tuple = ()) -> Iterator[tuple]:
+    """Yields the keys that lead to each value at every depth."""
+    pairs = (
+        values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
+    )
+    for key, value in pairs:
+        yield (*way, key)
+        yield from places(value, (*way, key))
+
+
+SAVED = content()
+PLACES = sorted((place for place in places(SAVED) if len(place) <= 3), key=str)
+ANYTHING = st.recursive(
+    st.sampled_from([None, True, -1, 0, 7, 10**30, 0.5, torch.nan, "", "name", b"x", (1, 2)])
+    | st.sampled_from([torch.zeros(()), torch.full((3, 16), torch.nan), torch.zeros(2, 0), torch.arange(3)])
+    | st.just(torch.eye(2).to_sparse()),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["name", 1]), inner, max_size=2)
+    ),
+    max_leaves=3,
+)
+
+
+@given(place=st.sampled_from(PLACES), value=ANYTHING)
+@example(place=("training", "model", FIRST), value=torch.full((16, 64), torch.nan))
+@example(place=("config", "hidden_dim"), value=10**30)
+def test_checkpoint_with_anything_in_any_place_is_loaded_whole_or_rejected_in_one_line(
+    tmp_path_factory, place, value
+):
+    path = tmp_path_factory.getbasetemp() / "anything.pt"
+    damaged = deepcopy(SAVED)
+    *way, last = place
+    inner = damaged
+    for key in way:
+        inner = inner[key]
+    inner[last] = value
+    checkpoints.save_checkpoint(path, damaged)
+    try:
+        images = checkpoints.load(path).sample(2)
+    except CheckpointError:
+        rejection(path, checkpoints.load)
+    else:
+        assert images.isfinite().all()
 
 
 def test_a_failed_save_keeps_the_old_checkpoint(path):

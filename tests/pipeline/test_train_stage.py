@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,6 +36,7 @@ def unlogged(prepared):
     done = prepared.run(sys.executable, "-m", "stages.train", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     made = json.loads((prepared.root / "outputs/train/run.json").read_text())
     metrics = prepared.metrics()["train"]
+    shutil.rmtree(prepared.root / ".scratch/train")  # or this training would be published again
     return SimpleNamespace(stderr=done.stderr, made=made, weights=weights(prepared), metrics=metrics)
 
 

@@ -1,4 +1,6 @@
 import errno
+import hashlib
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -46,12 +48,52 @@ def test_a_full_disk_is_one_line_that_names_the_file(project, code):
     assert "\n" not in caught.value.code
 
 
-@pytest.mark.parametrize(
-    "error", [ZeroDivisionError(), OSError(errno.EIO, "broken disk"), KeyboardInterrupt()]
-)
+@pytest.mark.parametrize("error", [ZeroDivisionError(), OSError(errno.EIO, "broken disk")])
 def test_unexpected_error_keeps_its_traceback(project, error):
     with pytest.raises(type(error)):
         run_stage("train", raising(error))
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_ends_a_stage_with_one_line_that_says_how_to_resume(
+    project, monkeypatch, capsys, number, status
+):
+    monkeypatch.delenv("DVC_EXP_NAME", raising=False)
+    before = signal.getsignal(number)
+    ended = []
+
+    def main(_: StageParams) -> None:
+        try:
+            signal.raise_signal(number)
+        finally:
+            ended.append("in order")
+
+    with pytest.raises(SystemExit) as caught:
+        run_stage("train", main)
+    assert caught.value.code == status
+    assert ended == ["in order"]
+    assert capsys.readouterr().err == "train: stopped; `dvc repro` resumes it after its last whole epoch\n"
+    assert signal.getsignal(number) is before
+
+
+def test_a_stopped_stage_of_an_experiment_is_resumed_by_its_own_command(project, monkeypatch, capsys):
+    monkeypatch.setenv("DVC_EXP_NAME", "beta=4")
+    (project / "dvc.yaml").write_text("stages:\n  fid: {cmd: x, params: [beta]}\n")
+    with pytest.raises(SystemExit):
+        run_stage("fid", raising(KeyboardInterrupt()))
+    assert capsys.readouterr().err == "fid: stopped; the same command runs it again\n"
+
+
+def test_what_dvc_has_recorded_is_removed_when_a_stage_starts(project, monkeypatch):
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    training = project / ".scratch/train/a.0"
+    training.mkdir(parents=True)
+    (training / "run.json").write_text("{}")
+    (project / "dvc.lock").write_text(f"md5: {hashlib.md5(b'{}').hexdigest()}")
+    run_stage("train", lambda _: None)
+    assert not training.exists()
 
 
 def test_a_wrong_parameter_ends_the_process_with_one_line_and_not_with_0(project):

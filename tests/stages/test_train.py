@@ -1,16 +1,20 @@
 """What the train stage leaves while it runs, and when it is killed and resumed."""
 
+import hashlib
+import json
 import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 
 from stages import prepare, train
 from tests.conftest import ROOT
 from tests.support.small import config
 from vaeline.core.files import read_json
 from vaeline.core.params import StageParams
+from vaeline.runtime.stage import run_stage
 from vaeline.training.fit import fit
 
 OUTPUT = Path("outputs/train")
@@ -80,3 +84,34 @@ def test_a_resumed_training_first_writes_what_was_before(monkeypatch):
     written = watched(monkeypatch)
     train.main(params())
     assert written == [[1, 2], [1, 2, 3], [1, 2, 3, 4]]
+
+
+def published() -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(OUTPUT.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.usefixtures("prepared")
+def test_a_finished_training_is_published_again_until_dvc_has_recorded_it(monkeypatch, tmp_path):
+    """DVC records nothing if its cache's disk is full, or if it is killed once the stage has returned."""
+    train.main(params())
+    before = published()
+    shutil.rmtree(OUTPUT)
+    written = watched(monkeypatch)
+    train.main(params())
+    assert written == []  # no epoch was trained
+    assert published() == before
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    (run,) = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    assert run.info.status == "FINISHED"
+    result = before[str(OUTPUT / "run.json")]
+    assert run.info.run_id == json.loads(result)["run_id"]
+
+    # Recorded, it is trained again if that is forced.
+    Path("dvc.lock").write_text(f"md5: {hashlib.md5(result).hexdigest()}")
+    shutil.rmtree(OUTPUT)
+    run_stage("train", lambda _: train.main(params()))
+    assert written == [[], [1], [1, 2], [1, 2, 3], [1, 2, 3, 4]]
+    after = published()
+    assert after[str(OUTPUT / "run.json")] != result
+    for name in ("best", "last"):
+        assert after[str(OUTPUT / f"checkpoints/{name}.pt")] == before[str(OUTPUT / f"checkpoints/{name}.pt")]

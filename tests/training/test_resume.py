@@ -2,7 +2,11 @@
 
 import contextlib
 import copy
+import errno
+import hashlib
+import os
 import pkgutil
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,8 +16,10 @@ from filelock import FileLock
 
 from tests.support.small import config, digits
 from tests.support.trainings import VALID, N, equal, record, started
+from vaeline.core.errors import warn_once
 from vaeline.core.params import StageParams
 from vaeline.models import checkpoints
+from vaeline.runtime.finished import remove_recorded
 from vaeline.runtime.seeding import set_seed
 from vaeline.training.fit import fit
 from vaeline.training.record import Record, best
@@ -35,12 +41,21 @@ def train(root: Path, settings: StageParams, seen: Callable[[Record], None] = la
     made_of = {"config": settings.to_dict(), "shape": (1, 8, 8), "classes": 10}
     with Scratch.open(root / "scratch", KEY, made_of, EVERY) as scratch:
         records = scratch.resume(training)
-        for record in fit(training, digits(N), VALID, settings):
-            records.append(record)
-            scratch.save(training, records)
-            seen(record)
+        if not scratch.result:
+            for record in fit(training, digits(N), VALID, settings):
+                records.append(record)
+                scratch.save(training, records)
+                seen(record)
+            scratch.finish({"seconds": training.seconds})
         scratch.publish(root / "out")
     return records
+
+
+def dvc_records(root: Path) -> None:
+    """Does what DVC and the next stage do after a training."""
+    results = [path.read_bytes() for path in (root / "scratch").glob("*/run.json")]
+    (root / "dvc.lock").write_text("".join(f"md5: {hashlib.md5(result).hexdigest()}\n" for result in results))
+    remove_recorded(root / "scratch", root / "dvc.lock")
 
 
 def published(root: Path) -> dict[str, dict]:
@@ -92,9 +107,56 @@ def test_a_checkpoint_is_that_of_its_epoch(tmp_path, uninterrupted):
         assert equal(content["training"]["model"], states[content["training"]["position"]["epoch"]])
 
 
-def test_scratch_is_empty_after_training(tmp_path):
+def test_scratch_is_empty_once_dvc_has_recorded_the_training(tmp_path):
     train(tmp_path, params())
+    dvc_records(tmp_path)
     assert [path for path in (tmp_path / "scratch").rglob("*") if not path.name.endswith(".lock")] == []
+
+
+def test_a_finished_training_that_dvc_has_not_recorded_is_published_again(tmp_path, uninterrupted, capsys):
+    train(tmp_path, params())
+    (kept,) = (tmp_path / "scratch").glob("*/run.json")
+    result = kept.read_bytes()
+    shutil.rmtree(tmp_path / "out")  # as DVC does before it runs the stage again
+    epochs: list[Record] = []
+    assert train(tmp_path, params(), epochs.append) == uninterrupted[0]
+    assert epochs == []  # none was trained again
+    assert equal(published(tmp_path), uninterrupted[1])
+    assert kept.read_bytes() == result
+    assert f"DVC has not recorded it; to train again: `rm -r {kept.parent}`" in capsys.readouterr().err
+
+
+def test_a_finished_training_whose_state_or_result_is_damaged_is_trained_again(tmp_path, uninterrupted):
+    for name in ("state_00004.pt", "run.json"):
+        train(tmp_path, params())
+        (kept,) = (tmp_path / "scratch").rglob(name)
+        kept.write_bytes(b"{")
+        assert train(tmp_path, params()) == uninterrupted[0]
+        assert equal(published(tmp_path), uninterrupted[1])
+
+
+def test_a_training_without_hard_links_publishes_the_same(tmp_path, uninterrupted, monkeypatch, capsys):
+    def link(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    warn_once.cache_clear()
+    monkeypatch.setattr(os, "link", link)
+    assert train(tmp_path, params()) == uninterrupted[0]
+    assert equal(published(tmp_path), uninterrupted[1])
+    assert capsys.readouterr().err.count("no hard links here") == 1
+
+
+def test_a_full_disk_while_publishing_keeps_the_training(tmp_path, uninterrupted, monkeypatch):
+    def copyfile(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(source), None, str(target))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfile", copyfile)
+        with pytest.raises(OSError, match="No space left") as caught:
+            train(tmp_path, params())
+    assert caught.value.errno == errno.ENOSPC
+    assert train(tmp_path, params()) == uninterrupted[0]
+    assert equal(published(tmp_path), uninterrupted[1])
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 3, 4])
@@ -122,7 +184,7 @@ class KillAt:
         "os.fsync",
         "pathlib.Path.replace",
         "pathlib.Path.unlink",
-        "shutil.copytree",
+        "shutil.copyfile",
         "shutil.rmtree",
     )
 

@@ -1,9 +1,12 @@
 import math
 from collections import Counter
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vaeline.training.schedules import LR_SCHEDULES, burda_factor, kl_weight
 
@@ -98,7 +101,67 @@ def test_the_papers_rate_changes_only_between_epochs():
     assert used == pytest.approx([1e-3] * 7 + [7.2e-4] * 21 + [5.2e-4] * 7)
 
 
+EVERY_SMALL_TOTAL = range(1, 61)
+RISING = {"one_cycle": (0.3, "cos"), "linear": (0.05, "linear")}
+
+
 @pytest.mark.parametrize("name", list(LR_SCHEDULES))
-@pytest.mark.parametrize("steps", [1, 2, 3])
-def test_every_schedule_serves_a_training_of_a_few_steps(name, steps):
-    assert all(0 <= rate <= 0.01 for rate in rates(name, 0.01, steps))
+def test_every_rate_lies_between_0_and_the_largest_which_is_reached(name):
+    for steps in EVERY_SMALL_TOTAL:
+        used = rates(name, 0.01, steps)
+        assert all(0 < rate <= 0.01 for rate in used), steps
+        if name not in RISING or RISING[name][0] * steps <= 1:
+            assert used[0] == 0.01, steps
+        if steps > 20 or name not in RISING:
+            assert max(used) == pytest.approx(0.01, rel=0.15), steps  # the top may lie between two steps
+
+
+@pytest.mark.parametrize("name", list(RISING))
+def test_rise_and_fall_is_pytorchs_one_cycle_where_that_is_defined(name):
+    share, strategy = RISING[name]
+    for steps in [steps for steps in EVERY_SMALL_TOTAL if share * steps > 1]:
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.01)
+        peer = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, 0.01, steps, pct_start=share, anneal_strategy=strategy, cycle_momentum=False
+        )
+        expected = []
+        for _ in range(steps):
+            expected += peer.get_last_lr()
+            optimizer.step()
+            peer.step()
+        assert rates(name, 0.01, steps) == pytest.approx(expected, rel=1e-9), steps
+
+
+def test_linear_without_a_whole_step_to_rise_in_falls_in_a_line_from_the_rate():
+    assert rates("linear", 0.01, 1) == [0.01]
+    for steps in range(2, 21):
+        expected = [0.01 + (4e-8 - 0.01) * step / (steps - 1) for step in range(steps)]
+        assert rates("linear", 0.01, steps) == pytest.approx(expected), steps
+
+
+def test_one_cycle_without_a_whole_step_to_rise_in_falls_from_the_rate():
+    assert rates("one_cycle", 0.01, 1) == [0.01]
+    assert rates("one_cycle", 0.01, 2) == pytest.approx([0.01, 4e-8])
+    assert rates("one_cycle", 0.01, 3) == pytest.approx([0.01, (0.01 + 4e-8) / 2, 4e-8])
+
+
+@pytest.mark.parametrize("steps", EVERY_SMALL_TOTAL)
+def test_cosine_is_the_closed_form_at_every_small_total(steps):
+    expected = [0.01 * (1 + math.cos(math.pi * step / steps)) / 2 for step in range(steps)]
+    assert rates("cosine", 0.01, steps) == pytest.approx(expected)
+
+
+@given(
+    total=st.integers(1, 500),
+    cycles=st.integers(1, 600),
+    warmup=st.floats(1e-3, 600) | st.integers(1, 600),
+)
+def test_weight_of_the_kl_is_the_fraction_that_it_is_defined_as(total, cycles, warmup):
+    for step in {*range(min(total, 20)), total // 2, total - 1}:
+        within = Fraction(step) % Fraction(total, cycles)
+        expected = min(Fraction(1), within / Fraction(warmup))
+        assert kl_weight(step, warmup, total, cycles) == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_linear_warm_up_stays_at_one_after_the_last_step():
+    assert kl_weight(TOTAL, 20, TOTAL) == kl_weight(TOTAL + 1, 20, TOTAL) == 1.0

@@ -1,20 +1,32 @@
-"""Atomic writing of files: a reader never sees half of one, and a full disk leaves the old one intact."""
+"""Atomic writing of files: a reader never sees half of one, and a full disk leaves the old one intact.
+
+Not every file system has all that a Linux disk has. What exFAT, a network share or FUSE lacks (modes, hard
+links, fsync) is done without.
+"""
 
 import contextlib
 import errno
 import io
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vaeline.core.errors import VaelineError
+from vaeline.core.errors import DamagedFileError, warn_once
 
 if TYPE_CHECKING:  # importing them takes half a second, which stages without tables or pictures save
     from matplotlib.figure import Figure
     from pandas import DataFrame
+
+
+# What a system call answers that the file system does not have; EPERM is that of link and chmod on exFAT.
+NOT_SUPPORTED = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+# The disk is full, or the user's share of it.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+RESTORE = "`dvc checkout` or `dvc repro`"
 
 
 @contextlib.contextmanager
@@ -32,16 +44,45 @@ def replacing(path: Path | str, durable: bool = True) -> Iterator[Path]:
     try:
         yield temporary
         if durable:
-            with temporary.open("rb") as written:
+            with temporary.open("rb") as written, _where_supported():
                 os.fsync(written.fileno())
-        temporary.chmod(0o644)
+        with _where_supported():
+            temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        if error.errno == errno.ENOSPC and error.filename is None:
+        if error.errno in DISK_FULL and error.filename is None:
             error.filename = str(path)  # a failed write does not say where it wrote
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _where_supported() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NOT_SUPPORTED:
+            raise
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Gives the file `source` another name, in place of what `target` is.
+
+    Where the file system has no hard links, it says so once, and `target` is a copy.
+    """
+    fresh = target.with_name(f".{target.name}")
+    fresh.unlink(missing_ok=True)
+    try:
+        os.link(source, fresh)
+    except OSError as error:
+        if error.errno not in (*NOT_SUPPORTED, errno.EMLINK, errno.EXDEV):
+            raise
+        warn_once(f"{source.parent}: no hard links here ({error.strerror}): checkpoints are copied instead")
+        shutil.copyfile(source, fresh)
+        with fresh.open("rb") as written, _where_supported():
+            os.fsync(written.fileno())
+    fresh.replace(target)
 
 
 def write_text(path: Path | str, text: str, durable: bool = True) -> None:
@@ -59,14 +100,10 @@ def read_json(path: Path | str) -> dict[str, Any]:
     """Returns the mapping in a JSON file; raises VaelineError for anything else."""
     try:
         values = json.loads(Path(path).read_text())
-    except ValueError as error:
-        raise VaelineError(
-            f"{path}: damaged, not readable as JSON ({error}): `dvc checkout` or `dvc repro`"
-        ) from None
+    except (ValueError, RecursionError) as error:
+        raise DamagedFileError(path, f"damaged, not readable as JSON ({error})", RESTORE) from None
     if not isinstance(values, dict):
-        raise VaelineError(
-            f"{path}: damaged, it holds a {type(values).__name__}: `dvc checkout` or `dvc repro`"
-        )
+        raise DamagedFileError(path, f"damaged, it holds a {type(values).__name__}", RESTORE)
     return values
 
 

@@ -89,7 +89,7 @@ class Hyperparameters(BaseOptions):
     target_tolerance: float = Field(0.3, ge=0)
     ais_images: Images = 0
     ais_steps: int = Field(1000, ge=1)
-    fid_samples: int = Field(2048, ge=2)
+    fid_samples: int = Field(2048, ge=3)
     fid_inception: Literal["auto", "require", "skip"] = "auto"
 
     gate: list[FindingName] = []

@@ -1,18 +1,26 @@
 """The prepared data: a description, and arrays that are memory-mapped rather than loaded."""
 
 import hashlib
+import io
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
+from numpy.lib import format as npy
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from vaeline.core.errors import VaelineError
+from vaeline.core.errors import DamagedFileError, VaelineError
 from vaeline.core.files import read_json
 
 SPLITS = ("train", "valid", "test")
+FEWEST = {"train": 2, "valid": 3, "test": 3}
+"""Images that each split must have: a Fréchet distance with its error takes three of valid and of test."""
 DESCRIPTION = "description.json"
+SEAL = "sha256"
 PREPARE_AGAIN = "run `dvc repro prepare` (or `dvc checkout data/prepared`)"
 
 
@@ -113,31 +121,94 @@ class Prepared:
                     raise _damaged(self.directory / file, "its SHA-256 is not the one in the description")
 
 
+def npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    """Returns the header of an .npy file that holds such an array, as NumPy writes it."""
+    header = io.BytesIO()
+    facts = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    npy.write_array_header_1_0(header, facts)
+    return header.getvalue()
+
+
+def sealed(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns `description` with its own SHA-256, by which damage to it is noticed."""
+    rest = {key: value for key, value in description.items() if key != SEAL}
+    return {**rest, SEAL: hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+Length = Annotated[int, Field(ge=1)]
+
+
+class _ArrayFacts(_Strict):
+    dtype: str
+    shape: list[Length]
+    sha256: str
+
+
+class _Description(_Strict):
+    name: str
+    shape: tuple[Length, Length, Length]
+    classes: list[str] = Field(min_length=1)
+    split: str
+    split_seed: int
+    factors: list[tuple[str, Length]] = []
+    arrays: dict[str, _ArrayFacts]
+    sha256: str
+
+    @model_validator(mode="after")
+    def _arrays_are_those_of_a_data_set(self) -> Self:
+        fields: dict[str, tuple[str, tuple[int, ...]]] = {
+            "images": ("uint8", self.shape),
+            "labels": ("int64", ()),
+        }
+        fields |= {"factors": ("int64", (len(self.factors),))} if self.factors else {}
+        for split in SPLITS:
+            images = self.arrays.get(f"{split}_images.npy")
+            for field, (dtype, of_one) in fields.items():
+                facts = self.arrays.get(f"{split}_{field}.npy")
+                expected = None if images is None else (dtype, [images.shape[0], *of_one])
+                if facts is None or (facts.dtype, facts.shape) != expected:
+                    raise ValueError(f"{split}_{field}.npy does not belong to the rest")
+        if len(self.arrays) > len(SPLITS) * len(fields):
+            raise ValueError("there are further arrays")
+        return self
+
+
 def _read_description(path: Path) -> dict[str, Any]:
     try:
         description = read_json(path)
+        _Description.model_validate_json(json.dumps(description))
     except FileNotFoundError:
         raise VaelineError(f"{path}: no prepared data here: {PREPARE_AGAIN}") from None
-    except VaelineError:
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise _damaged(path, f"{key or 'arrays'}: {first['msg']}") from None
+    except (VaelineError, ValueError):
         raise _damaged(path, "it is not JSON") from None
-    if missing := {"name", "shape", "classes", "arrays"} - description.keys():
-        raise _damaged(path, f"it lacks {', '.join(sorted(missing))}")
+    if description != sealed(description):
+        raise _damaged(path, "its SHA-256 is not the one that it states")
     return description
 
 
 def _mapped(path: Path, facts: Mapping[str, Any]) -> np.ndarray:
+    """Returns the array in `path`, whose whole header has to be the one that its `facts` give."""
     if not path.is_file():
         raise VaelineError(f"{path}: missing: {PREPARE_AGAIN}")
-    if (size := path.stat().st_size) != facts["bytes"]:
-        raise _damaged(path, f"it has {size} bytes instead of {facts['bytes']}")
-    try:
-        array: np.ndarray = np.load(path, mmap_mode="r")
-    except ValueError:
-        raise _damaged(path, "its header is not that of an array") from None
-    if (array.dtype.name, list(array.shape)) != (facts["dtype"], facts["shape"]):
-        raise _damaged(path, f"it holds {array.dtype.name} {list(array.shape)}")
+    dtype, shape = np.dtype(facts["dtype"]), tuple(facts["shape"])
+    header = npy_header(dtype, shape)
+    expected = len(header) + math.prod(shape) * dtype.itemsize
+    if (size := path.stat().st_size) != expected:
+        raise _damaged(path, f"it has {size} bytes instead of {expected}")
+    with path.open("rb") as file:
+        if file.read(len(header)) != header:
+            raise _damaged(path, f"its header is not that of {dtype.name} {list(shape)}")
+    array: np.ndarray = np.memmap(path, dtype, mode="r", offset=len(header), shape=shape)
     return array
 
 
-def _damaged(path: Path, reason: str) -> VaelineError:
-    return VaelineError(f"{path}: damaged, {reason}: {PREPARE_AGAIN}")
+def _damaged(path: Path, reason: str) -> DamagedFileError:
+    return DamagedFileError(path, f"damaged, {reason}", PREPARE_AGAIN)

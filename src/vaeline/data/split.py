@@ -3,6 +3,7 @@
 import numpy as np
 
 from vaeline.core.errors import VaelineError
+from vaeline.data.prepared import FEWEST
 from vaeline.data.reading.dataset import DataSet
 
 
@@ -14,7 +15,7 @@ def split_indices(dataset: DataSet, available: int) -> tuple[np.ndarray, np.ndar
     sample.
 
     Raises:
-        VaelineError: if the two sizes exceed `available`.
+        VaelineError: if the two sizes exceed `available`, or are too small for what comes after training.
     """
     options = dataset.options
     train = dataset.train_size if options.train_size == "auto" else options.train_size
@@ -25,6 +26,12 @@ def split_indices(dataset: DataSet, available: int) -> tuple[np.ndarray, np.ndar
             f"{dataset.name} has {available} training images: lower one of them, or use its default sizes, "
             "`dvc exp run -S data.train_size=auto -S data.valid_size=auto`"
         )
+    for name, count in (("train", train), ("valid", valid)):
+        if count < FEWEST[name]:
+            raise VaelineError(
+                f"data.{name}_size = {count}: at least {FEWEST[name]} images are needed, `dvc exp run -S "
+                f"data.{name}_size={FEWEST[name]}`; {dataset.name} has {available} for train and valid"
+            )
     if options.split == "tail":
         return np.arange(train), np.arange(available - valid, available)
     # RandomState, not default_rng: only its stream is guaranteed not to change between versions of NumPy.

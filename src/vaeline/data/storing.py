@@ -1,7 +1,6 @@
 """Storing the three splits of a data set: piece by piece, so that memory stays flat, and all or nothing."""
 
 import hashlib
-import io
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 
+from vaeline.core.errors import VaelineError
 from vaeline.core.files import replacing, write_json
 from vaeline.data.arrays import ArraySource
-from vaeline.data.prepared import DESCRIPTION, SPLITS, Prepared
+from vaeline.data.prepared import DESCRIPTION, FEWEST, SPLITS, Prepared, npy_header, sealed
 from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.split import split_indices
 
@@ -35,6 +34,11 @@ def store(dataset: DataSet, directory: Path | str) -> Prepared:
     directory = Path(directory)
     training, test = dataset.training(), dataset.test()
     train, valid = split_indices(dataset, available=len(training.images))
+    if len(test.images) < FEWEST["test"]:
+        raise VaelineError(
+            f"{dataset.name} has {len(test.images)} test images, and at least {FEWEST['test']} are needed to "
+            "evaluate: add some"
+        )
     splits = {
         "train": (training, train),
         "valid": (training, valid),
@@ -48,7 +52,7 @@ def store(dataset: DataSet, directory: Path | str) -> Prepared:
             for field, source in _arrays(examples).items():
                 path = stack.enter_context(replacing(directory / f"{name}_{field}.npy"))
                 arrays[f"{name}_{field}.npy"] = _write(path, source, indices)
-        write_json(description, _description(dataset, training, arrays))
+        write_json(description, sealed(_description(dataset, training, arrays)))
     return Prepared.open(directory)
 
 
@@ -88,25 +92,21 @@ def _description(dataset: DataSet, training: Examples, arrays: dict[str, Any]) -
 
 
 def _write(path: Path, source: ArraySource, indices: np.ndarray) -> dict[str, Any]:
-    """Writes `source[indices]` to `path`; returns its dtype, shape, length in bytes and SHA-256."""
+    """Writes `source[indices]` to `path`; returns its dtype, shape and SHA-256."""
     digest = hashlib.sha256()
     # Written, not mapped: on a full disk a write raises an error, while a mapping kills the process (SIGBUS).
     with path.open("wb") as file:
         for piece in _npy_pieces(source, indices):
             file.write(piece)
             digest.update(piece)
-        size = file.tell()
     shape = [len(indices), *source.shape[1:]]
-    return {"dtype": source.dtype.name, "shape": shape, "bytes": size, "sha256": digest.hexdigest()}
+    return {"dtype": source.dtype.name, "shape": shape, "sha256": digest.hexdigest()}
 
 
 def _npy_pieces(source: ArraySource, indices: np.ndarray) -> Iterator[bytes | memoryview]:
     """Yields `source[indices]` as an .npy file: the header, then the values piece by piece."""
     shape = (len(indices), *source.shape[1:])
-    header = io.BytesIO()
-    dtype = npy.dtype_to_descr(source.dtype)
-    npy.write_array_header_1_0(header, {"descr": dtype, "fortran_order": False, "shape": shape})
-    yield header.getvalue()
+    yield npy_header(source.dtype, shape)
     size = math.prod(source.shape[1:]) * source.dtype.itemsize
     step = max(1, min(STORE_CHUNK, PIECE_BYTES // size))
     for start in range(0, len(indices), step):

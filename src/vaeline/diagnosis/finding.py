@@ -6,7 +6,8 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import Any, Literal
 
-from vaeline.core.files import read_json, write_json
+from vaeline.core.errors import DamagedFileError
+from vaeline.core.files import RESTORE, read_json, write_json
 
 SURE = 0.95  # probability of a problem; below it, what was measured may be noise of the estimate
 
@@ -93,7 +94,10 @@ def save_findings(path: Path | str, findings: Sequence[Finding]) -> None:
 
 def load_findings(path: Path | str) -> list[Finding]:
     """Returns the findings that `save_findings` wrote; raises VaelineError if the file is damaged."""
-    return [finding_from(values) for values in read_json(path)["findings"]]
+    try:
+        return [finding_from(values) for values in read_json(path)["findings"]]
+    except (KeyError, TypeError) as error:
+        raise DamagedFileError(path, f"damaged, no findings ({type(error).__name__})", RESTORE) from None
 
 
 def finding_from(values: Mapping[str, Any]) -> Finding:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from vaeline.core.errors import VaelineError
 from vaeline.experiments.find import experiments
 from vaeline.provenance.git import git
+from vaeline.runtime.processes import end_with_parent
 
 LOGS = Path(".scratch/experiments")
 
@@ -45,7 +46,7 @@ def running_experiment(
         # ignore Ctrl-C, which a child would inherit.
         process = subprocess.Popen(
             command, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=_before_dvc,
         )  # fmt: skip
     try:
         yield process
@@ -86,6 +87,11 @@ def unused_name(name: str) -> str:
     taken = {experiment.name for experiment in experiments()}
     numbered = (f"{name}-{i}" for i in range(2, len(taken) + 3))
     return next(n for n in (name, *numbered) if n not in taken)
+
+
+def _before_dvc() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    end_with_parent(signal.SIGTERM)  # if this process is killed, the same command must not find DVC at work
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

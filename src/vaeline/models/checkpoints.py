@@ -8,24 +8,32 @@ Example:
 """
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import Tensor
 
-from vaeline.core.errors import VaelineError
+from vaeline.core.errors import DamagedFileError, VaelineError
 from vaeline.core.files import write_tensors
-from vaeline.core.params import StageParams
+from vaeline.core.params import Hyperparameters, StageParams, validated
 from vaeline.data.prepared import Prepared
 from vaeline.models.catalog import MODELS
 from vaeline.models.contracts import Model
 
 FORMAT = "vaeline checkpoint 1"
 DIRECTORY = Path("outputs/train/checkpoints")
+USE_ANOTHER = "use another or train again"
 
 
 class CheckpointError(VaelineError):
     """A checkpoint that is missing, damaged or not one of vaeline's."""
+
+
+class DamagedCheckpointError(DamagedFileError, CheckpointError):
+    """A checkpoint whose content is not what was written into it."""
 
 
 class PlainParams(Protocol):
@@ -58,13 +66,11 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint; `dvc repro train` makes it") from None
     except Exception as error:  # a damaged archive fails in as many ways as there are bytes
-        raise CheckpointError(
-            f"{path}: damaged checkpoint ({type(error).__name__}); use another or train again"
+        raise DamagedCheckpointError(
+            path, f"damaged checkpoint ({type(error).__name__})", USE_ANOTHER
         ) from None
     if damaged:
-        raise CheckpointError(
-            f"{path}: damaged checkpoint (checksum of {damaged}); use another or train again"
-        )
+        raise DamagedCheckpointError(path, f"damaged checkpoint (checksum of {damaged})", USE_ANOTHER)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f"{path}: not a checkpoint of vaeline's")
     return content
@@ -77,33 +83,84 @@ def load(path: Path | str) -> Model:
     `config`.
 
     Raises:
-        CheckpointError: where the file is missing or damaged, or does not fit this version.
+        CheckpointError: where the file is missing or damaged, holds what is no finite weight of its model, or
+            does not fit this version.
     """
-    content = read_checkpoint(path)
+    content = _facts_and_weights(path)
+    values, weights = content.config, content.training.model
     try:
-        config = StageParams(content["config"])
-        shape, classes = tuple(content["shape"]), content["classes"]
+        validated(Hyperparameters, {k: v for k, v in values.items() if k in Hyperparameters.model_fields})
+        config = StageParams(values)
+        shape, classes = tuple(content.shape), content.classes
         model = MODELS.build(config.model, config=config, event_shape=shape, classes=classes)
-        model.load_state_dict(content["training"]["model"])
-        model.config = config.to_dict()
-    except KeyError as error:
-        raise CheckpointError(f"{path}: incomplete checkpoint, without {error}") from None
     except (VaelineError, AttributeError) as error:
-        reason = str(error).removeprefix("params.yaml: ")
+        reason = _brief(error).removeprefix("params.yaml: ")
         raise CheckpointError(f"{path}: its configuration is not of this version: {reason}") from None
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"{path}: its weights do not fit its configuration: {reason}") from None
+    except (RuntimeError, ValueError, TypeError, OverflowError, MemoryError) as error:
+        raise CheckpointError(f"{path}: no model can be built from it: {_brief(error)}") from None
+    _load_weights(path, model, weights)
+    model.config = config.to_dict()
     return model.eval()
 
 
 def write_model_only(path: Path | str, target: Path | str) -> tuple[int, int, int]:
     """Writes to `target` what `load` needs of a checkpoint, a third of it; returns an image's (C, H, W)."""
-    content = read_checkpoint(path)
-    kept = {key: content[key] for key in ("config", "shape", "classes")}
-    save_checkpoint(target, {**kept, "training": {"model": content["training"]["model"]}})
-    channels, height, width = content["shape"]
+    content = _facts_and_weights(path)
+    facts = {"config": content.config, "shape": content.shape, "classes": content.classes}
+    save_checkpoint(target, {**facts, "training": {"model": content.training.model}})
+    channels, height, width = content.shape
     return channels, height, width
+
+
+class _Content(BaseModel):
+    """What `load` needs of a checkpoint."""
+
+    model_config = ConfigDict(strict=True, arbitrary_types_allowed=True)
+
+
+class _Training(_Content):
+    model: dict[str, Tensor]
+
+
+class _FactsAndWeights(_Content):
+    config: dict[str, Any]
+    shape: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    classes: int = Field(ge=0)
+    training: _Training
+
+
+def _facts_and_weights(path: Path | str) -> _FactsAndWeights:
+    content = read_checkpoint(path)
+    try:
+        return _FactsAndWeights.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        what = f"without '{key}'" if first["type"] == "missing" else f"'{key}': {first['msg'].lower()}"
+        raise DamagedCheckpointError(path, f"incomplete checkpoint, {what}", USE_ANOTHER) from None
+
+
+def _load_weights(path: Path | str, model: Model, weights: Mapping[str, Tensor]) -> None:
+    """Copies `weights` to `model`; raises CheckpointError unless they are its own, and all finite."""
+    own = model.state_dict()
+    for name in own.keys() & weights.keys():
+        if (
+            weights[name].dtype != own[name].dtype
+        ):  # would be copied all the same, but is not what was trained
+            raise CheckpointError(
+                f"{path}: its weights do not fit its configuration: {name} is {weights[name].dtype}, not "
+                f"{own[name].dtype}"
+            )
+    try:
+        model.load_state_dict(weights)
+    except (RuntimeError, NotImplementedError) as error:
+        raise CheckpointError(f"{path}: its weights do not fit its configuration: {_brief(error)}") from None
+    if broken := [name for name, value in own.items() if not value.isfinite().all()]:
+        raise DamagedCheckpointError(path, f"{broken[0]} holds NaN or infinity", USE_ANOTHER)
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def load_selected(select: str, directory: Path | str = DIRECTORY) -> Model:

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -56,6 +57,7 @@ def start(module: str, device: str) -> NoReturn:
         VaelineError: for more processes than GPUs.
     """
     import torch
+    from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import parse_args, run
 
@@ -64,12 +66,36 @@ def start(module: str, device: str) -> NoReturn:
             f"NPROC = {wanted()}, but there are {torch.cuda.device_count()} GPUs: use fewer, or device: cpu"
         )
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // wanted())))
-    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
+    logging.disable(logging.CRITICAL)  # torchrun's loggers have levels of their own
     try:
         run(parse_args(["--standalone", f"--nproc-per-node={wanted()}", "-m", module]))
     except ChildFailedError:  # the leader has printed why
         sys.exit(1)
+    except SignalException as error:  # which it has passed on to them
+        sys.exit(128 + error.sigval)
     sys.exit(0)
+
+
+def end_with_parent(number: int) -> None:
+    """Has the kernel send this process a signal once the one that started it has ended; on Linux alone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+
+
+@contextlib.contextmanager
+def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Yields processes that end with this one, and print nothing on Ctrl-C, which is for this one alone."""
+    pool = ProcessPoolExecutor(workers, initializer=_become_worker)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _become_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    end_with_parent(signal.SIGKILL)
 
 
 @contextlib.contextmanager
@@ -80,9 +106,10 @@ def together(device: str) -> Iterator[None]:
         return
     import torch
 
-    if sys.platform == "linux":  # if torchrun is killed, its processes must not survive it
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if device != "cpu" and torch.cuda.is_available():
+    from vaeline.runtime import devices
+
+    end_with_parent(signal.SIGKILL)  # another process may wait for this one for ever
+    if devices.device(device).type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     torch.distributed.init_process_group()  # gloo between CPUs, nccl between GPUs
     with contextlib.ExitStack() as stack:

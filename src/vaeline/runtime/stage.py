@@ -1,7 +1,6 @@
 """How a stage runs: with its params, and with a one-line error if something is wrong."""
 
 import contextlib
-import errno
 import os
 import sys
 import time
@@ -9,8 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vaeline.core.errors import VaelineError
+from vaeline.core.files import DISK_FULL
 from vaeline.core.params import StageParams
 from vaeline.runtime import processes
+from vaeline.runtime.damage import with_remedy
+from vaeline.runtime.finished import remove_recorded
+from vaeline.runtime.stopping import INTERRUPTED, end_with_starter, stoppable
+from vaeline.runtime.turns import turn
 
 MEASURED_STAGES = ("prepare", "check", "train", "evaluate", "fid_reference", "fid", "diagnose")
 """The stages that write a metrics.json, in the order in which they run."""
@@ -22,8 +26,15 @@ def workspace() -> Path:
     return Path(os.environ.get("DVC_ROOT", ".")).resolve()
 
 
+def trainings() -> Path:
+    """Returns where trainings keep their state while they run, see `training.resume`."""
+    return workspace() / ".scratch" / "train"
+
+
 def run_stage(name: str, main: Callable[[StageParams], None], shared: bool = False) -> None:
-    """Runs a stage; exits with status 1 and a one-line message on a VaelineError or a full disk.
+    """Runs a stage; exits with a one-line message if the user can mend what is wrong, or has stopped it.
+
+    The status is 1 after a VaelineError and on a full disk, and 130 after Ctrl-C.
 
     Args:
         name: of the stage in dvc.yaml.
@@ -31,16 +42,39 @@ def run_stage(name: str, main: Callable[[StageParams], None], shared: bool = Fal
         shared: whether it runs as NPROC processes, all of which compute and the first of which writes.
     """
     try:
-        params = StageParams.load(name)
-        if shared and processes.wanted() > 1 and not processes.launched():
-            processes.start(f"stages.{name}", params.device)
-        with processes.together(params.device) if shared else contextlib.nullcontext():
-            main(params)
+        with stoppable():
+            end_with_starter()
+            _run(name, main, shared)
     except VaelineError as error:
         if not processes.leads():
             time.sleep(GRACE)
-        sys.exit(f"{name}: {error}")
+        sys.exit(f"{name}: {with_remedy(error, in_workspace=workspace() == Path.cwd())}")
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in DISK_FULL:
             raise
-        sys.exit(f"{name}: no space left on the disk ({error.filename}): free some space and run again")
+        full = error.filename2 or error.filename  # the second is where it was copied to
+        sys.exit(f"{name}: no space left on the disk ({full}): free some space and run again")
+    except KeyboardInterrupt as error:
+        if processes.leads():
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                print(f"{name}: stopped; {_how_to_resume(name)}", file=sys.stderr, flush=True)
+        sys.exit(getattr(error, "status", INTERRUPTED))
+
+
+def _run(name: str, main: Callable[[StageParams], None], shared: bool) -> None:
+    params = StageParams.load(name)
+    with contextlib.ExitStack() as stack:
+        if not processes.launched():
+            stack.enter_context(turn(name))
+            remove_recorded(trainings())
+            if shared and processes.wanted() > 1:
+                processes.start(f"stages.{name}", params.device)
+        if shared:
+            stack.enter_context(processes.together(params.device))
+        main(params)
+
+
+def _how_to_resume(stage: str) -> str:
+    command = "the same command" if "DVC_EXP_NAME" in os.environ else "`dvc repro`"
+    done = "resumes it after its last whole epoch" if stage == "train" else "runs it again"
+    return f"{command} {done}"

@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from pydantic import BaseModel
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from vaeline.core.errors import VaelineError
 from vaeline.data.prepared import Split
 from vaeline.evaluation.observing import start_from
 from vaeline.models.catalog import MODELS
 from vaeline.models.contracts import EventShape, Model
+from vaeline.models.priors.vamp import Vamp
 from vaeline.runtime.devices import device
 from vaeline.training.objectives.catalog import OBJECTIVES
+from vaeline.training.objectives.limits import reject_lone_image
 from vaeline.training.objectives.objective import Objective
 
 
@@ -69,8 +73,20 @@ def build(params: BuildParams, data: TrainingData) -> tuple[Model, Objective]:
     model: Model = MODELS.build(
         params.model, config=params, event_shape=data.shape, classes=len(data.classes)
     )
+    if any(isinstance(part, _BatchNorm) for part in model.modules()):
+        _reject_what_batch_norm_cannot_do(model, len(data.train), params.batch_size)
     start_from(model.to(device(params.device)), data.train)
     return model, build_objective(params, model.latent_dim, len(data.train))
+
+
+def _reject_what_batch_norm_cannot_do(model: Model, images: int, batch_size: int) -> None:
+    """Raises VaelineError if BatchNorm would meet a single image, or a single pseudo-input, in training."""
+    reject_lone_image(images, batch_size, "network.batch_norm needs at least two")
+    if any(isinstance(part, Vamp) and len(part.inputs) == 1 for part in model.modules()):
+        raise VaelineError(
+            "prior.vamp.components = 1 is a single pseudo-input, and network.batch_norm needs at least two: "
+            "use more, `dvc exp run -S prior.vamp.components=2`"
+        )
 
 
 def build_objective(params: ObjectiveParams, latent_dim: int, images: int) -> Objective:

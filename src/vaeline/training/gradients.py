@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.distributed import ReduceOp, all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
-from vaeline.core.errors import VaelineError
 from vaeline.data.observations import Observations
 from vaeline.models.contracts import Model
 from vaeline.models.distributions.noise import Noise, global_noise
@@ -19,7 +18,7 @@ from vaeline.runtime import processes
 from vaeline.training.objectives.objective import Objective
 from vaeline.training.objectives.terms import Terms
 from vaeline.training.params import GradientParams
-from vaeline.training.sharing import Share
+from vaeline.training.sharing import Share, reject_whole_batch
 
 COMPILED_FROM = 10_000  # steps: fewer do not win back the seconds that compiling takes
 
@@ -212,18 +211,7 @@ class ShardedGradients(Gradients):
 
     def __init__(self, model: Model, objective: Objective, params: GradientParams) -> None:
         super().__init__(model, objective, params)
-        if not objective.per_example:
-            name = dict(params.objective)["name"]
-            raise VaelineError(
-                f"NPROC = {processes.size()}: objective.name = '{name}' compares the examples of a whole "
-                "batch: train it in one process"
-            )
-        if self.running:
-            raise VaelineError(
-                f"NPROC = {processes.size()}: BatchNorm's statistics are of a whole batch, as are an optimal "
-                "variance and a codebook: train in one process, or with network.batch_norm: false, and "
-                "without likelihood.gaussian.variance: optimal and model.name: vq"
-            )
+        reject_whole_batch(model, objective, str(dict(params.objective)["name"]), processes.size())
         device = next(model.parameters()).device
         ids = [device.index] if device.type == "cuda" else None
         whole = Loss(model, objective, params.precision)

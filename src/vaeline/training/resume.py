@@ -1,12 +1,12 @@
 """Where a training keeps its state while it runs, so that a killed one resumes where it stopped.
 
 DVC empties a stage's outs before it runs the stage. This directory is outside of them, is named by a hash of
-what determines the training, and is removed once the training is done.
+what determines the training, and is removed once DVC has recorded the results, see `runtime.finished`.
 """
 
 import contextlib
 import itertools
-import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -14,11 +14,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
-from filelock import FileLock, Timeout
-
-from vaeline.core.files import write_text
+from vaeline.core.errors import DamagedFileError
+from vaeline.core.files import link_or_copy, read_json, write_json, write_text
+from vaeline.core.locking import HeldElsewhereError, locked
 from vaeline.models import checkpoints
 from vaeline.models.checkpoints import CheckpointError
+from vaeline.runtime.finished import RESULT, remove_all_but_newest
 from vaeline.runtime.seeding import rng_state, set_rng_state
 from vaeline.training.record import Record, best
 from vaeline.training.state import Training
@@ -32,12 +33,13 @@ class Scratch:
     def __init__(self, directory: Path, facts: dict[str, Any], every: int) -> None:
         self.directory, self.facts, self.every = directory, facts, every
         self.checkpoints = directory / "checkpoints"
+        self._result = directory / RESULT
         self.checkpoints.mkdir(parents=True, exist_ok=True)
 
     @classmethod
     @contextlib.contextmanager
     def open(cls, root: Path, key: str, facts: dict[str, Any], every: int) -> Iterator[Self]:
-        """Yields the scratch directory of a training, and removes it if the block ends without an error.
+        """Yields the scratch directory of a training.
 
         A lock keeps two runs of the very same training apart: the second gets a directory of its own.
 
@@ -47,17 +49,27 @@ class Scratch:
             facts: what a checkpoint holds beside the training, see `checkpoints.model_facts`.
             every: the checkpoint of each `every`-th epoch is kept under its own name.
         """
-        root.mkdir(parents=True, exist_ok=True)
         for place in (root / f"{key}.{i}" for i in itertools.count()):
-            lock = FileLock(f"{place}.lock")
-            with contextlib.suppress(Timeout):
-                lock.acquire(timeout=0)
-                break
-        try:
-            yield cls(place, facts, every)
-            shutil.rmtree(place)
-        finally:
-            lock.release()
+            with contextlib.ExitStack() as stack:
+                try:
+                    stack.enter_context(locked(f"{place}.lock", wait=False))
+                except HeldElsewhereError:
+                    continue
+                yield cls(place, facts, every)
+                return
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What `finish` was given; an empty dict before the training has finished."""
+        with contextlib.suppress(FileNotFoundError, DamagedFileError):
+            return read_json(self._result)
+        return {}
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Marks the training as finished, with what is to be published besides checkpoints and history."""
+        write_json(self._result, result)
+        self._keep_states(1)
+        remove_all_but_newest(self.directory.parent)
 
     @property
     def run_id(self) -> str:
@@ -76,15 +88,23 @@ class Scratch:
                 content = checkpoints.read_checkpoint(path)
             except CheckpointError as error:
                 print(f"train: {error}; going back to the state before it", file=sys.stderr)
+                self._result.unlink(missing_ok=True)  # it is that of a training with this state
                 continue
             training.load_state_dict(content["training"])
             training.seconds = self._seconds()
             set_rng_state(content["rng"])
-            print(f"train: resuming after epoch {training.epoch}, from {path.name}", file=sys.stderr)
+            print(f"train: {self._resuming(path, training.epoch)}", file=sys.stderr)
             records = [Record(**record) for record in content["records"]]
             self._keep(path, records)  # the kill may have come between the state and this
             return records
+        self._result.unlink(missing_ok=True)
         return []
+
+    def _resuming(self, state: Path, epoch: int) -> str:
+        if not self.result:
+            return f"resuming after epoch {epoch}, from {state.name}"
+        again = shlex.join(["rm", "-r", str(self.directory)])
+        return f"this training finished before, and DVC has not recorded it; to train again: `{again}`"
 
     def _seconds(self) -> float:
         path = self.directory / "seconds"
@@ -102,27 +122,26 @@ class Scratch:
         checkpoints.save_checkpoint(path, content)
         write_text(self.directory / "seconds", repr(training.seconds), durable=False)
         self._keep(path, records)
-        for old in sorted(self.directory.glob("state_*.pt"))[:-KEPT]:
+        self._keep_states(KEPT)
+
+    def _keep_states(self, count: int) -> None:
+        for old in sorted(self.directory.glob("state_*.pt"))[:-count]:
             old.unlink()
 
     def _keep(self, state: Path, records: list[Record]) -> None:
         epoch = records[-1].epoch
-        self._link(state, "last.pt")
+        link_or_copy(state, self.checkpoints / "last.pt")
         if best(records) is records[-1]:
-            self._link(state, "best.pt")
+            link_or_copy(state, self.checkpoints / "best.pt")
         if epoch % self.every == 0:
-            self._link(state, f"epoch_{epoch:04d}.pt")
-
-    def _link(self, state: Path, name: str) -> None:
-        linked = self.directory / f".{name}"
-        linked.unlink(missing_ok=True)
-        os.link(state, linked)  # another name for the same file: nothing is written twice
-        linked.replace(self.checkpoints / name)
+            link_or_copy(state, self.checkpoints / f"epoch_{epoch:04d}.pt")
 
     def publish(self, directory: Path) -> None:
         """Copies the checkpoints to `directory`, replacing its content."""
         fresh = directory.with_name(f".{directory.name}")
         shutil.rmtree(fresh, ignore_errors=True)
-        shutil.copytree(self.checkpoints, fresh)
+        fresh.mkdir(parents=True)
+        for path in sorted(self.checkpoints.glob("[!.]*")):  # a kill may have left a half-made, hidden one
+            shutil.copyfile(path, fresh / path.name)  # copytree's error would not say that the disk is full
         shutil.rmtree(directory, ignore_errors=True)
         fresh.replace(directory)

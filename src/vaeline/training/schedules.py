@@ -1,10 +1,10 @@
 """What changes with the step: the weight of the KL term, and the learning rate."""
 
+import math
 from collections.abc import Callable
-from typing import Literal
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler
 
 from vaeline.training.params import BetaParams
 
@@ -15,8 +15,9 @@ def kl_weight(step: int, warmup_steps: float, total_steps: int, cycles: int = 1)
     `cycles` > 1 starts the ramp again in each of that many equal parts of the training (cyclical annealing,
     Fu et al. 2019, equation 6).
     """
-    cycle_steps = total_steps / cycles
-    return min(1.0, (step % cycle_steps) / warmup_steps) if warmup_steps > 0 else 1.0
+    # In whole numbers: the remainder of a fraction is off by a whole cycle where rounding crosses its end.
+    within = step if cycles == 1 else step * cycles % total_steps / cycles
+    return min(1.0, within / warmup_steps) if warmup_steps > 0 else 1.0
 
 
 class BetaSchedule:
@@ -44,26 +45,44 @@ def burda_factor(epoch: float) -> float:
     return BURDA_FACTORS[sum(epoch >= end for end in ends)]
 
 
-def _rise_and_fall(
-    optimizer: Optimizer, steps: int, rising: float, strategy: Literal["cos", "linear"]
-) -> LRScheduler:
-    """Returns a schedule that rises over a share of the steps, and then falls to nearly 0."""
-    (rate,) = {group["lr"] for group in optimizer.param_groups}
-    return OneCycleLR(
-        optimizer,
-        max_lr=rate,
-        total_steps=steps,
-        pct_start=rising,
-        anneal_strategy=strategy,
-        cycle_momentum=False,
-    )
+START, END = 1 / 25, 1 / 250_000  # of the rate, at either end of a rise and fall; as in PyTorch's OneCycleLR
+
+
+def rise_and_fall(step: int, steps: int, rising: float, line: Callable[[float], float]) -> float:
+    """Returns the factor on the learning rate at `step` (from 0) of `steps`: up to 1, and down to nearly 0.
+
+    It is that of PyTorch's OneCycleLR, which divides by zero where the rise takes one step exactly, and
+    never reaches 1 where it takes less. Here such a training starts at 1; one of a single step stays there.
+
+    Args:
+        step: number of the update.
+        steps: of the whole training.
+        rising: share of the steps in which it rises.
+        line: from how far it is on its way up or down to how far the factor is on its way, both in [0, 1].
+    """
+    top, last = max(0.0, rising * steps - 1), steps - 1
+    if step < top:
+        return START + (1 - START) * line(step / top)
+    return 1 + (END - 1) * line(min(1.0, (step - top) / (last - top))) if last > top else 1.0
+
+
+def _half_cosine(way: float) -> float:
+    return (1 - math.cos(math.pi * way)) / 2
+
+
+def _straight(way: float) -> float:
+    return way
 
 
 # Each takes an optimizer at its largest learning rate, the epochs, and the steps of an epoch.
 LR_SCHEDULES: dict[str, Callable[[Optimizer, int, int], LRScheduler]] = {
     "constant": lambda optimizer, _epochs, _steps: LambdaLR(optimizer, lambda _step: 1.0),
     "cosine": lambda optimizer, epochs, steps: CosineAnnealingLR(optimizer, T_max=epochs * steps),
-    "one_cycle": lambda optimizer, epochs, steps: _rise_and_fall(optimizer, epochs * steps, 0.3, "cos"),
-    "linear": lambda optimizer, epochs, steps: _rise_and_fall(optimizer, epochs * steps, 0.05, "linear"),
+    "one_cycle": lambda optimizer, epochs, steps: LambdaLR(
+        optimizer, lambda step: rise_and_fall(step, epochs * steps, 0.3, _half_cosine)
+    ),
+    "linear": lambda optimizer, epochs, steps: LambdaLR(
+        optimizer, lambda step: rise_and_fall(step, epochs * steps, 0.05, _straight)
+    ),
     "burda": lambda optimizer, _epochs, steps: LambdaLR(optimizer, lambda step: burda_factor(step // steps)),
 }

@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 
 from vaeline.core.errors import VaelineError
+from vaeline.models.contracts import Model
+from vaeline.models.running import running_statistics
 from vaeline.runtime import processes
+from vaeline.training.objectives.objective import Objective
 
 PARTS = 8
 """Every minibatch is cut into so many parts, each with noise of its own, whoever computes them."""
@@ -48,10 +51,7 @@ class Share:
         Raises:
             VaelineError: for more processes than parts.
         """
-        if size > PARTS:
-            raise VaelineError(
-                f"NPROC = {size}: a minibatch has {PARTS} parts: use at most {PARTS} processes"
-            )
+        reject_too_many(size)
         ends = [first_row(process * PARTS // size, total) for process in range(size + 1)]
         if any(start == stop for start, stop in pairwise(ends)):
             return cls(range(PARTS), total, 1 / size)
@@ -72,6 +72,37 @@ class Share:
     def part_rows(self) -> list[int]:
         """How many rows each of its parts has."""
         return [first_row(part + 1, self.total) - first_row(part, self.total) for part in self.parts]
+
+
+def reject_too_many(size: int) -> None:
+    """Raises VaelineError for more processes than a minibatch has parts."""
+    if size > PARTS:
+        raise VaelineError(f"NPROC = {size}: a minibatch has {PARTS} parts: use at most {PARTS} processes")
+
+
+def reject_whole_batch(model: Model, objective: Objective, name: str, size: int) -> None:
+    """Raises VaelineError where the loss is no mean over examples: its parts would not add up.
+
+    Args:
+        model: the model to train.
+        objective: what it minimises.
+        name: of the objective, in params.yaml.
+        size: how many processes train it together.
+    """
+    if size == 1:
+        return
+    reject_too_many(size)
+    if not objective.per_example:
+        raise VaelineError(
+            f"NPROC = {size}: objective.name = '{name}' compares the examples of a whole batch: train it in "
+            "one process"
+        )
+    if running_statistics(model) or running_statistics(objective):
+        raise VaelineError(
+            f"NPROC = {size}: BatchNorm's statistics are of a whole batch, as are an optimal variance and a "
+            "codebook: train in one process, or with network.batch_norm: false, and without "
+            "likelihood.gaussian.variance: optimal and model.name: vq"
+        )
 
 
 def batch_mean(values: Tensor) -> Tensor:

@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import torch
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from vaeline.core.errors import VaelineError
 from vaeline.models.contracts import Model
 from vaeline.training.monitor import Monitor
 from vaeline.training.objectives.objective import Objective
@@ -38,16 +36,7 @@ class Training:
 
     @classmethod
     def start(cls, model: Model, objective: Objective, params: OptimizerParams, n_images: int) -> Self:
-        """Returns a training on that many images, at its first step.
-
-        Raises:
-            VaelineError: for a batch size with which BatchNorm would meet a single image.
-        """
-        if n_images % params.batch_size == 1 and any(isinstance(m, _BatchNorm) for m in model.modules()):
-            raise VaelineError(
-                f"batch_size = {params.batch_size} leaves one of {n_images} training images as the last "
-                "batch, which BatchNorm cannot normalise: use another batch_size"
-            )
+        """Returns a training on that many images, at its first step."""
         # First of all, since an optimizer's state is loaded to where its weights are.
         objective.to(next(model.parameters()).device)
         of_both = list(model.parameters()), list(objective.learned().values())

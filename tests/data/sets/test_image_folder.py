@@ -118,7 +118,7 @@ def test_too_many_broken_files_are_a_one_line_error_with_the_first_names(tmp_pat
         (FLAT, {"folder": "nowhere"}, "no folder .*nowhere: set it"),
         (["a/notes.png/x.png"], {"folder": "mine/a/notes.png/x.png"}, "no folder .*x.png: set it"),
         ([*FLAT, "a/b.png"], {}, "000.png is beside class folders"),
-        (["1.png", "2.png", "3.png"], {}, "1 images for train, at least 4 needed"),
+        (["1.png", "2.png", "3.png"], {}, "0 images for train, at least 5 needed"),
         (["train/1.png", "other/2.png"], {"folder": "mine/empty"}, "no images in it"),
     ],
 )

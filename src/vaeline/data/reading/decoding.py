@@ -5,7 +5,6 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from itertools import repeat
@@ -17,6 +16,7 @@ from PIL import Image, ImageOps
 from vaeline.core.errors import VaelineError
 from vaeline.core.progress import bar
 from vaeline.data.reading.encoded import EncodedImage
+from vaeline.runtime.processes import worker_pool
 
 ImageShape = tuple[int, int, int]
 BrokenFiles = dict[int, str]
@@ -85,7 +85,7 @@ def decode_files(
             progress = stack.enter_context(bar(total=len(names), desc="decoding", unit="image"))
             run: Callable[..., Iterator[dict[int, str]]] = map
             if (workers := min(len(os.sched_getaffinity(0)), len(jobs))) > 1:
-                run = stack.enter_context(ProcessPoolExecutor(workers)).map
+                run = stack.enter_context(worker_pool(workers)).map
             done = run(_decode, jobs, starts, repeat(shape), repeat(crop), repeat(name))
             for start, job, failures in zip(starts, jobs, done, strict=True):
                 broken |= {start + i: f"{names[start + i]} ({reason})" for i, reason in failures.items()}

@@ -11,12 +11,13 @@ from pydantic import Field
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import BaseOptions
+from vaeline.data.prepared import FEWEST
 from vaeline.data.reading.dataset import DataSection, DataSet, Examples
 from vaeline.data.reading.decoding import BrokenFiles, decode_files
 from vaeline.data.reading.encoded import ImageFile
 from vaeline.data.reading.image_files import LabelledFiles, labelled_files
 
-FEWEST_IMAGES = {"train": 4, "test": 2}
+FEWEST_IMAGES = {"train": FEWEST["train"] + FEWEST["valid"], "test": FEWEST["test"]}
 BROKEN_NAMED = 3
 
 
@@ -68,8 +69,8 @@ class ImageFolder(DataSet):
 
     @property
     def valid_size(self) -> int:
-        """A tenth of the training images, at least 2."""
-        return max(2, len(self.training().images) // 10)
+        """A tenth of the training images, at least 3."""
+        return max(FEWEST["valid"], len(self.training().images) // 10)
 
     def training(self) -> Examples:
         """Returns the images in `train`, or those that are not in the test set; raises VaelineError."""

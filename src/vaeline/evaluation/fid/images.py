@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from vaeline.core.errors import VaelineError
+from vaeline.data.prepared import FEWEST
 from vaeline.runtime import processes
 
 DRAW_SEED = 0
 GENERATION_BATCH = 256
-SMALLEST = 3  # the jackknife leaves out one image, and an unbiased estimate needs two
 
 
 def to_uint8(images: Tensor) -> Tensor:
@@ -34,9 +34,9 @@ def sample_size(wanted: int, *available: int) -> int:
         VaelineError: if there are too few for any distance.
     """
     n = min(wanted, *available)
-    if n < SMALLEST:
+    if n < FEWEST["test"]:  # the jackknife leaves out one image, and an unbiased estimate needs two
         raise VaelineError(
-            f"{n} images in each half are too few (at least {SMALLEST}): raise fid_samples or "
+            f"{n} images in each half are too few (at least {FEWEST['test']}): raise fid_samples or "
             "data.valid_size, `dvc exp run -S fid_samples=2048 -S data.valid_size=auto`"
         )
     return n

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from vaeline.core.errors import VaelineError
+from vaeline.core.errors import DamagedFileError, VaelineError
 from vaeline.core.files import read_json, replacing, write_json
 from vaeline.evaluation.fid.classifier import Classifier
 from vaeline.evaluation.fid.features import extract_all
@@ -117,4 +117,4 @@ class Reference:
         except FileNotFoundError as error:
             raise VaelineError(f"{error.filename}: missing; run `dvc repro fid_reference`") from None
         except Exception as error:  # damaged archives raise anything
-            raise VaelineError(f"{folder}: damaged ({type(error).__name__}): {MEASURE_AGAIN}") from None
+            raise DamagedFileError(folder, f"damaged ({type(error).__name__})", MEASURE_AGAIN) from None

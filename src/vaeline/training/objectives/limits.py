@@ -15,11 +15,24 @@ def reject_free_bits(name: str, free_bits: float) -> None:
 
 def no_lone_image(name: str, images: int, batch_size: int) -> None:
     """Raises VaelineError if a batch would hold one image, for objectives that compare images."""
-    if batch_size == 1 or images % batch_size == 1:
-        raise VaelineError(
-            f"batch_size = {batch_size} leaves a batch with one of {images} training images, and "
-            f"objective.name={name} compares the images of a batch: use another batch_size"
-        )
+    reject_lone_image(images, batch_size, f"objective.name={name} compares the images of a batch")
+
+
+def reject_lone_image(images: int, batch_size: int, reason: str) -> None:
+    """Raises VaelineError, with the `reason`, if an epoch has a batch of one of its training images."""
+    if not _has_lone_image(images, batch_size):
+        return
+    larger = (
+        size for size in range(batch_size + 1, batch_size + images) if not _has_lone_image(images, size)
+    )
+    raise VaelineError(
+        f"batch_size = {batch_size} leaves a batch with one of {images} training images, and {reason}: use "
+        f"another batch_size, `dvc exp run -S batch_size={next(larger, images)}`"
+    )
+
+
+def _has_lone_image(images: int, batch_size: int) -> bool:
+    return batch_size == 1 or images % batch_size == 1
 
 
 def only_layer(name: str, inference: Inference) -> Layer:
