@@ -17,6 +17,7 @@ from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.fid.classifier import Classifier
 from vaeline.evaluation.observing import evaluation_set
 from vaeline.evaluation.params import TrainedModelParams
+from vaeline.evaluation.undefined import without_undefined
 from vaeline.models import checkpoints
 from vaeline.reporting import gallery
 from vaeline.reporting.plots.curves import training_curves
@@ -46,6 +47,7 @@ def main(params: TrainedModelParams) -> None:
     metrics |= symptoms.history_symptoms(history, math.prod(data.shape))
     metrics |= symptoms.model_symptoms(model, data)
     metrics |= symptoms.sample_symptoms(model, classifier, data)
+    metrics = without_undefined(metrics)
     findings = with_remedy_commands(run_detectors(metrics, model.config), read_yaml("params.yaml"))
 
     dimensions = latent_use.dimension_table(latents)
