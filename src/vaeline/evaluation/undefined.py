@@ -7,7 +7,7 @@ REASONS = {
     "neighbour_ratio": "validation images are copies of training images",
     "sharpness": "the images have no fine detail",
 }
-OTHERWISE = "not a finite number on these data"
+OTHERWISE = "the images are too few or too alike for it"
 
 
 def without_undefined(metrics: Mapping[str, float | int | str]) -> dict[str, float | int | str]:
