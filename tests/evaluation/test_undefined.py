@@ -17,6 +17,6 @@ def test_undefined_metric_is_left_out_with_its_error_and_the_reason(capsys, valu
     assert without_undefined(metrics) == {
         "elbo": -1.5,
         "gain": 2.0,
-        "undefined": "sharpness: the images have no fine detail; " f"gain_se: {OTHERWISE}",
+        "undefined": f"sharpness: the images have no fine detail; gain_se: {OTHERWISE}",
     }
     assert capsys.readouterr().out.startswith("left out, sharpness: ")
