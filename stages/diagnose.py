@@ -47,7 +47,6 @@ def main(params: TrainedModelParams) -> None:
     metrics |= symptoms.history_symptoms(history, math.prod(data.shape))
     metrics |= symptoms.model_symptoms(model, data)
     metrics |= symptoms.sample_symptoms(model, classifier, data)
-    metrics = without_undefined(metrics)
     findings = with_remedy_commands(run_detectors(metrics, model.config), read_yaml("params.yaml"))
 
     dimensions = latent_use.dimension_table(latents)
@@ -60,7 +59,7 @@ def main(params: TrainedModelParams) -> None:
     for name, figure in pictures.items():
         write_figure(OUTPUT / "plots" / f"{name}.png", figure)
     write_csv(OUTPUT / "dimensions.csv", dimensions)
-    write_json(OUTPUT / "metrics.json", metrics)
+    write_json(OUTPUT / "metrics.json", without_undefined(metrics))
     save_findings(OUTPUT / "findings.json", findings)
     print(findings_text(findings))
 

@@ -93,6 +93,6 @@ def test_every_measure_is_a_number_or_left_out_with_its_reason(kind, likelihood,
     expected |= {"neighbour_ratio"} if kind != "few" else set()
     assert set(metrics) - set(kept) == expected | {f"{name}_se" for name in expected}
     assert all(f"{name}: " in kept["undefined"] for name in expected)
-    findings = run_detectors(kept, config(**changes).to_dict())
+    findings = run_detectors(metrics, config(**changes).to_dict())
     assert "blurry_reconstructions" not in {finding.name for finding in findings if flat}
     assert kept["neighbour_valid"] == 0 or kind == "few"
