@@ -17,6 +17,7 @@ from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.fid.classifier import Classifier
 from vaeline.evaluation.observing import evaluation_set
 from vaeline.evaluation.params import TrainedModelParams
+from vaeline.evaluation.undefined import without_undefined
 from vaeline.models import checkpoints
 from vaeline.reporting import gallery
 from vaeline.reporting.plots.curves import training_curves
@@ -58,7 +59,7 @@ def main(params: TrainedModelParams) -> None:
     for name, figure in pictures.items():
         write_figure(OUTPUT / "plots" / f"{name}.png", figure)
     write_csv(OUTPUT / "dimensions.csv", dimensions)
-    write_json(OUTPUT / "metrics.json", metrics)
+    write_json(OUTPUT / "metrics.json", without_undefined(metrics))
     save_findings(OUTPUT / "findings.json", findings)
     print(findings_text(findings))
 

@@ -15,6 +15,7 @@ from vaeline.evaluation.looseness import bound_lines, iwae_curve, iwae_looseness
 from vaeline.evaluation.observing import evaluation_set
 from vaeline.evaluation.params import EvaluateParams
 from vaeline.evaluation.target import target_verdict
+from vaeline.evaluation.undefined import without_undefined
 from vaeline.models import checkpoints
 from vaeline.reporting.plots.curves import bounds_over_k
 from vaeline.runtime import processes
@@ -55,7 +56,7 @@ def main(params: EvaluateParams) -> None:
     curve = iwae_curve(bounds)
     write_csv(OUTPUT / "iwae_over_k.csv", curve)
     write_figure(OUTPUT / "plots" / "iwae_over_k.png", bounds_over_k(curve))
-    write_json(OUTPUT / "metrics.json", metrics)
+    write_json(OUTPUT / "metrics.json", without_undefined(metrics))
     print("\n".join(bound_lines(metrics)))
 
 

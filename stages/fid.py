@@ -12,6 +12,7 @@ from vaeline.evaluation.fid.images import generate_images
 from vaeline.evaluation.fid.reference import Reference
 from vaeline.evaluation.fid.scores import FROM_EX_POST, FROM_PRIOR, distances_line
 from vaeline.evaluation.params import TrainedModelParams
+from vaeline.evaluation.undefined import without_undefined
 from vaeline.models import checkpoints
 from vaeline.reporting.plots.images import grid
 from vaeline.runtime import processes
@@ -38,7 +39,7 @@ def main(params: TrainedModelParams) -> None:
         return
     picture = grid(torch.from_numpy(images_ex_post[:PICTURED]) / 255, 10, TITLE)
     write_figure(OUTPUT / "plots" / "samples_ex_post.png", picture)
-    write_json(OUTPUT / "metrics.json", metrics)
+    write_json(OUTPUT / "metrics.json", without_undefined(metrics))
     print(distances_line(metrics))
 
 

@@ -3,13 +3,16 @@ import io
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support.published import Numbered
 from vaeline.core.errors import VaelineError
 from vaeline.data import storing
+from vaeline.data.catalog import DATASETS
 from vaeline.data.prepared import Prepared
 from vaeline.data.reading.dataset import DataOptions, Examples
 from vaeline.data.storing import prepared_summary, store
+from vaeline.evaluation.fid.images import sample_size
 
 
 def numbered(**options):
@@ -155,3 +158,26 @@ def test_nothing_about_factors_is_stored_for_a_data_set_without_them(tmp_path):
     assert prepared.valid.factors is None
     assert "factors" not in prepared.description
     assert not list(tmp_path.glob("*_factors.npy"))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_test_set_too_small_to_evaluate_is_rejected_and_nothing_is_written(tmp_path, count):
+    dataset = numbered()
+    few = Examples(*(None if part is None else part[:count] for part in dataset.test()))
+    dataset.test = lambda: few
+    with pytest.raises(VaelineError, match=f"^numbered has {count} test images, and at least 3 are needed"):
+        store(dataset, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("count", [8, 10, 25])
+def test_smallest_folder_of_images_has_what_each_later_stage_needs(tmp_path, count):
+    pictures = tmp_path / "data" / "few"
+    pictures.mkdir(parents=True)
+    for i in range(count):
+        Image.fromarray(np.full((9, 9, 3), 7 * i, np.uint8)).save(pictures / f"{i:02}.png")
+    options = {"name": "image_folder", "image_folder": {"folder": str(pictures)}}
+    prepared = store(DATASETS.build(options, raw=tmp_path / "data" / "raw"), tmp_path / "prepared")
+    assert sample_size(2048, len(prepared.test), len(prepared.valid)) >= 3
+    assert len(prepared.train) >= 2
+    assert len(prepared.train) + len(prepared.valid) + len(prepared.test) == count

@@ -6,6 +6,8 @@ from dataclasses import fields
 from typing import get_args
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from scipy.stats import norm
 
 from vaeline.config import ExperimentConfig
@@ -29,6 +31,7 @@ HEALTHY = {
     "decline": 0.0, "decline_se": 1e-4, "generalisation_gap": 0.001, "generalisation_gap_se": 1e-4,
     "late_gain": 0.0005, "late_gain_se": 1e-4, "best_epoch": 30,
 }  # fmt: skip
+ALWAYS = {"binary_share", "best_epoch"}  # which no data leave undefined, and remedies rely on
 SINGLE = [(d, sign) for d in DETECTORS if len(d.signs) == 1 for sign in d.signs[0]]
 SEVERAL = [(d, signs) for d in DETECTORS if len(d.signs) > 1 for signs in itertools.product(*d.signs)]
 
@@ -40,6 +43,15 @@ def crossed(*signs: Threshold, by: float = 10.0) -> dict:
         error = HEALTHY.get(f"{sign.measure}_se", 0.1)
         metrics[sign.measure] = sign.value + (1 if sign.beyond == "above" else -1) * by * error
     return metrics
+
+
+@example(left_out={"decline", "late_gain"})
+@given(left_out=st.sets(st.sampled_from(sorted(set(HEALTHY) - ALWAYS))))
+def test_detectors_do_without_any_measures(left_out):
+    """Some data, and a single epoch, leave measures undefined."""
+    for measures in (HEALTHY, crossed(*(sign for d in DETECTORS for group in d.signs for sign in group))):
+        findings = run_detectors({k: v for k, v in measures.items() if k not in left_out}, CONFIG)
+        assert all("{" not in finding.says for finding in findings)
 
 
 def problem_names(findings) -> list[str]:

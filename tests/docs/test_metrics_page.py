@@ -61,6 +61,7 @@ def of_other_runs() -> set[str]:
         "train/seconds",  # in MLflow alone, see stages/report
         "fid/fid_skipped",
         "evaluate/iwae_note",
+        *(f"{stage}/undefined" for stage in ("evaluate", "fid", "diagnose")),
         *(f"evaluate/{name}" for name in (*_annealed(), *_bits(), *_target())),
         *(f"fid/{name}" for name in (*_inception(), *_conditional())),
         *(f"diagnose/{name}" for name in (*_codes(), *_disentanglement())),

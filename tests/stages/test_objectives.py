@@ -52,5 +52,20 @@ def test_unsupported_choices_stop_the_check_stage(name):
 
 
 @pytest.mark.usefixtures("prepared")
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"objective": {"name": "dip"}}, "objective.name = 'dip' compares the examples of a whole batch"),
+        ({"network": {"batch_norm": True}}, "BatchNorm's statistics are of a whole batch"),
+    ],
+    ids=["dip", "batch_norm"],
+)
+def test_what_several_processes_cannot_train_stops_the_check_stage(monkeypatch, changes, reason):
+    monkeypatch.setenv("NPROC", "2")
+    with pytest.raises(VaelineError, match=f"^NPROC = 2: {reason}"):
+        check.main(params(**changes))
+
+
+@pytest.mark.usefixtures("prepared")
 def test_objective_receives_the_latent_dim_of_the_model():
     check.main(params(objective={"name": "factor"}, model={"name": "vq"}))

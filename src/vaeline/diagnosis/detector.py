@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from string import Formatter
 
 from vaeline.diagnosis.finding import SURE, Evidence, Finding, Remedy
 from vaeline.diagnosis.params import Measurements, RemedyParams
@@ -35,12 +36,12 @@ class Detector:
     follows_from: tuple[str, ...] = ()
 
     def detect(self, metrics: Measurements, params: RemedyParams) -> Finding | None:
-        """Returns the finding, or None if a group of signs has no measure among `metrics`."""
+        """Returns the finding; None without any measure of a group of signs, or without one of a sentence."""
         groups = [
             [_evidence(sign, metrics) for sign in group if _is_measured(metrics, sign.measure)]
             for group in self.signs
         ]
-        if not all(groups):
+        if not all(groups) or not metrics.keys() >= _named(self.if_problem) | _named(self.if_healthy):
             return None
         sure = min(max(evidence.sure for evidence in group) for group in groups)
         evidence = [evidence for group in groups for evidence in group]
@@ -61,6 +62,10 @@ class Detector:
             cause=remedy.cause,
             changes=remedy.changes,
         )
+
+
+def _named(sentence: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(sentence) if name}
 
 
 def _is_measured(metrics: Measurements, measure: str) -> bool:

@@ -1,5 +1,6 @@
 """The training image nearest to each sample, as a check for copying."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,14 +63,15 @@ def copying_scores(samples: NearestNeighbours, held_out: NearestNeighbours) -> d
 
     Held-out images are not copies, so that `neighbour_ratio` is well below 1 if samples are; its standard
     error is to first order. Means E[x|z] are smoother than images, and a little nearer for that reason alone.
+    The ratio is NaN where all held-out images are copies themselves, as in data of a few distinct images.
     """
     ours, real = Estimate.of(samples.distance), Estimate.of(held_out.distance)
-    ratio = ours.mean / real.mean
+    ratio = ours.mean / real.mean if real.mean > 0 else math.nan
     return {
         "neighbour_samples": ours.mean,
         "neighbour_samples_se": ours.se,
         "neighbour_valid": real.mean,
         "neighbour_valid_se": real.se,
         "neighbour_ratio": ratio,
-        "neighbour_ratio_se": (ours.se**2 + (ratio * real.se) ** 2) ** 0.5 / real.mean,
+        "neighbour_ratio_se": math.hypot(ours.se, ratio * real.se) / (real.mean or math.nan),
     }

@@ -147,13 +147,12 @@ def map_of_latents(latents: Latents, labels: np.ndarray, classes: Sequence[str])
 def factor_information(
     latents: Latents, factors: np.ndarray | None, sizes: Mapping[str, int]
 ) -> dict[str, Figure]:
-    """Returns the information of each latent mean about each factor [N, F]; nothing without factors.
+    """Returns the information of each latent mean about each factor [N, F]; nothing if there are none.
 
-    `sizes` is the number of values of each factor; a factor with one value is left out.
+    `sizes` is the number of values of each factor, by name; a factor that has one value here is left out.
     """
-    if factors is None:
+    if factors is None or not (varying := np.flatnonzero(np.ptp(factors, axis=0)).tolist()):
         return {}
-    varying = [k for k, size in enumerate(sizes.values()) if size > 1]
     chosen = factors[:, varying]
     information = mutual_information(latents.mean.double().numpy(), chosen) / entropies(chosen)
     return {"factors": factor_map(information, [list(sizes)[k] for k in varying])}

@@ -89,11 +89,9 @@ class _Trial:
 
     def input(self) -> tuple[bool, str]:
         low, high = (bound.item() for bound in pixels(self.x).aminmax())
-        inside = 0 <= low < high <= 1
-        return (
-            inside,
-            f"{tuple(self.x.shape)}, values in [{low:.3g}, {high:.3g}] (expected: more than one, in [0, 1])",
-        )
+        note = " (all are equal: there is next to nothing to learn)" if low == high else ""
+        values = f"values in [{low:.3g}, {high:.3g}], expected: [0, 1]{note}"
+        return 0 <= low <= high <= 1, f"{tuple(self.x.shape)}, {values}"
 
     def forward(self) -> tuple[bool, str]:
         self.inference = self.model.infer(self.x)

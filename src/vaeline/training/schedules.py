@@ -45,7 +45,7 @@ def burda_factor(epoch: float) -> float:
     return BURDA_FACTORS[sum(epoch >= end for end in ends)]
 
 
-START, END = 1 / 25, 1 / 250_000  # of the rate, at either end of a rise and fall; as in PyTorch's OneCycleLR
+START_FACTOR, END_FACTOR = 1 / 25, 1 / 250_000  # at either end of a rise and fall, as in PyTorch
 
 
 def rise_and_fall(step: int, steps: int, rising: float, line: Callable[[float], float]) -> float:
@@ -62,8 +62,8 @@ def rise_and_fall(step: int, steps: int, rising: float, line: Callable[[float], 
     """
     top, last = max(0.0, rising * steps - 1), steps - 1
     if step < top:
-        return START + (1 - START) * line(step / top)
-    return 1 + (END - 1) * line(min(1.0, (step - top) / (last - top))) if last > top else 1.0
+        return START_FACTOR + (1 - START_FACTOR) * line(step / top)
+    return 1 + (END_FACTOR - 1) * line(min(1.0, (step - top) / (last - top))) if last > top else 1.0
 
 
 def _half_cosine(way: float) -> float:

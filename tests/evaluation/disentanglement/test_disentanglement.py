@@ -8,7 +8,12 @@ import pytest
 from vaeline.evaluation.disentanglement.guessing import beta_vae_score, factor_vae_score
 from vaeline.evaluation.disentanglement.information import BINS, entropies, mig, mutual_information
 from vaeline.evaluation.disentanglement.prediction import completeness, dci, disentanglement, sap
-from vaeline.evaluation.disentanglement.scores import disentanglement_scores, score_with_errors
+from vaeline.evaluation.disentanglement.scores import (
+    FEWEST_CODES,
+    SCORE_NAMES,
+    disentanglement_scores,
+    score_with_errors,
+)
 
 SIZES = (3, 4, 5, 6)
 F = len(SIZES)
@@ -143,3 +148,21 @@ def test_scores_are_reproducible_and_ignore_constant_factors():
     assert disentanglement_scores(rotated(25)[few], with_constant) == disentanglement_scores(
         rotated(25)[few], FACTORS[few]
     )
+
+
+def test_factor_that_does_not_vary_adds_nothing_to_the_gap():
+    constant = np.zeros_like(FACTORS[:, :1])
+    assert mig(STANDARD, np.concatenate([FACTORS, constant], axis=1)) == mig(STANDARD, FACTORS)
+    assert np.isnan(mig(STANDARD, constant))
+
+
+def test_single_factor_is_always_guessed():
+    assert beta_vae_score(STANDARD, FACTORS[:, :1], rng()) == 1.0
+    assert factor_vae_score(STANDARD, FACTORS[:, :1], rng()) == 1.0
+
+
+@pytest.mark.parametrize("n", [3, 8, FEWEST_CODES - 1])
+def test_few_images_have_names_without_values(n):
+    scores = disentanglement_scores(STANDARD[:n], FACTORS[:n])
+    assert tuple(scores) == SCORE_NAMES
+    assert np.isnan(list(scores.values())).all()

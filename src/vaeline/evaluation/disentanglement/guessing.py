@@ -20,6 +20,8 @@ def beta_vae_score(codes: np.ndarray, factors: np.ndarray, rng: np.random.Genera
     z'| over its pairs. A logistic regression learns the factor from `GUESSED_SETS` sets of one half of the
     images, and is scored on as many of the other half. Noise scores 1/F.
     """
+    if factors.shape[1] == 1:  # nothing to guess, and nothing that a regression could learn
+        return 1.0
     from sklearn.linear_model import LogisticRegression  # takes a second, so only for data with factors
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

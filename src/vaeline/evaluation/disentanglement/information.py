@@ -1,5 +1,7 @@
 """The mutual information between latent dimensions and factors, and its gap."""
 
+import math
+
 import numpy as np
 
 BINS = 20
@@ -25,8 +27,11 @@ def mig(codes: np.ndarray, factors: np.ndarray) -> float:
 
     It is the mean over factors of (I(z_j; v_k) − I(z_i; v_k)) / H(v_k), with j and i the two dimensions that
     are most informative about v_k. It is 1 where each factor has a dimension to itself and at most `BINS`
-    values, and near 0 for noise.
+    values, and near 0 for noise. Factors that do not vary are left out; it is NaN if none does.
     """
+    factors = factors[:, np.ptp(factors, axis=0) > 0]
+    if factors.shape[1] == 0:
+        return math.nan
     least = np.zeros((1, factors.shape[1]))  # if there is only one dimension
     ranked = np.sort(np.concatenate([least, mutual_information(codes, factors)]), axis=0)
     return float(((ranked[-1] - ranked[-2]) / entropies(factors)).mean())

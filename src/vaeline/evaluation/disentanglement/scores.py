@@ -1,5 +1,6 @@
 """All disentanglement scores of a code, each with its standard error."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -10,6 +11,17 @@ from vaeline.evaluation.disentanglement.prediction import dci, sap
 
 SCORED_CODES = 5_000
 """The most images to score: the first ones of a random order."""
+FEWEST_CODES = 20
+"""The fewest images to score: a forest that learns from half of one half needs a few."""
+SCORE_NAMES = (
+    "mig",
+    "sap",
+    "dci_disentanglement",
+    "dci_completeness",
+    "dci_informativeness",
+    "beta_vae_score",
+    "factor_vae_score",
+)
 HALVES = 8
 HALVES_SEED = 0
 
@@ -19,7 +31,8 @@ Scores = dict[str, float]
 def disentanglement_scores(codes: np.ndarray, factors: np.ndarray | None) -> Scores:
     """Returns each score with its error under `<name>_se`, see `score_with_errors`.
 
-    Empty if there are no factors, or none that varies. The draws have a seed of their own.
+    Empty if there are no factors, or none that varies; all are NaN for fewer than `FEWEST_CODES` images. The
+    draws have a seed of their own.
 
     Args:
         codes: [N, d].
@@ -31,6 +44,8 @@ def disentanglement_scores(codes: np.ndarray, factors: np.ndarray | None) -> Sco
     factors = factors[:, np.ptp(factors, axis=0) > 0]
     if factors.shape[1] == 0:
         return {}
+    if len(codes) < FEWEST_CODES:
+        return dict.fromkeys(SCORE_NAMES, math.nan)
     return score_with_errors(all_scores, codes, factors)
 
 
@@ -56,13 +71,7 @@ def score_with_errors(
 
 def all_scores(codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator) -> Scores:
     """Returns the scores of codes [N, d] against factors int64 [N, F], each of which varies."""
-    separate, complete, informative = dci(codes, factors, rng)
-    return {
-        "mig": mig(codes, factors),
-        "sap": sap(codes, factors, rng),
-        "dci_disentanglement": separate,
-        "dci_completeness": complete,
-        "dci_informativeness": informative,
-        "beta_vae_score": beta_vae_score(codes, factors, rng),
-        "factor_vae_score": factor_vae_score(codes, factors, rng),
-    }
+    of_forests = dci(codes, factors, rng)
+    values = mig(codes, factors), sap(codes, factors, rng), *of_forests
+    guesses = beta_vae_score(codes, factors, rng), factor_vae_score(codes, factors, rng)
+    return dict(zip(SCORE_NAMES, values + guesses, strict=True))

@@ -1,5 +1,7 @@
 """How much of the fine detail of images their reconstructions keep."""
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -8,6 +10,7 @@ from vaeline.data.observations import Observations
 from vaeline.evaluation.chunks import model_input_chunks
 from vaeline.models.contracts import Model
 
+NO_DETAIL = 1e-12  # share of all energy: less than that is what the transform of a constant image leaves
 FINE = 0.25  # cycles a pixel: half of the highest frequency that pixels can show; lower ones are shapes
 
 
@@ -22,7 +25,8 @@ def fine_energy(images: Tensor) -> Tensor:
 def sharpness(model: Model, images: Observations, originals: np.ndarray) -> dict[str, float]:
     """Returns the fine energy of E[x|z], at a drawn z, over that of the originals, with its error.
 
-    It is 1 if all fine energy is kept; E[x|z] is a mean, and has less.
+    It is 1 if all fine energy is kept; E[x|z] is a mean, and has less. It is NaN where the originals have
+    none, as images of one level each.
 
     Args:
         model: the model.
@@ -36,7 +40,10 @@ def sharpness(model: Model, images: Observations, originals: np.ndarray) -> dict
             for x in model_input_chunks(model, images)
         ]
     )
-    real = fine_energy(torch.from_numpy(originals.copy()).float() / 255)
+    shown = torch.from_numpy(originals.copy()).float() / 255
+    real = fine_energy(shown)
+    if real.sum() <= NO_DETAIL * shown.double().square().sum():
+        return {"sharpness": math.nan, "sharpness_se": math.nan}
     ratio = (rebuilt.mean() / real.mean()).item()
     error = ((rebuilt - ratio * real).std() / real.mean() / len(real) ** 0.5).item()
     return {"sharpness": ratio, "sharpness_se": error}
