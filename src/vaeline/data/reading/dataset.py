@@ -97,6 +97,15 @@ class DataSet(ABC):
         """Default number of images to validate on."""
 
     @property
+    def held_out(self) -> int:
+        """Images at the end of the training set that alone are used for validation; 0: any of them may be."""
+        return 0
+
+    def remarks(self) -> list[str]:
+        """Returns what a user should know about this data, a line each; it may read the images."""
+        return []
+
+    @property
     def factors(self) -> dict[str, int]:
         """Number of values of each factor in `Examples.factors`, by its name; empty without factors."""
         return {}
