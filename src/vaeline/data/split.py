@@ -26,8 +26,8 @@ def split_indices(dataset: DataSet, available: int) -> tuple[np.ndarray, np.ndar
         if train > rest or valid > held_out:
             raise VaelineError(
                 f"{dataset.name} has {rest} training and {held_out} validation images, fewer than "
-                f"data.train_size ({train}) or data.valid_size ({valid}): lower it, or use its default sizes, "
-                f"{DEFAULT_SIZES}"
+                f"data.train_size ({train}) or data.valid_size ({valid}): lower it, or use its default "
+                f"sizes, {DEFAULT_SIZES}"
             )
         return _order(dataset, rest)[:train], rest + _order(dataset, held_out)[held_out - valid :]
     if train + valid > available:

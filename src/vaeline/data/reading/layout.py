@@ -102,7 +102,8 @@ def _splits(root: Path, content: FolderContent, prefix: str) -> dict[Role, str]:
     for folder in folders:
         if role := split_role(folder):
             named.setdefault(role, []).append(folder)
-    if not named or _is_class(named, folders, content, prefix):
+    names = [name for of_role in named.values() for name in of_role]
+    if not named or _is_class(root, folders, names, content, prefix):
         return {}
     if twice := next((names for names in named.values() if len(names) > 1), None):
         raise VaelineError(
@@ -118,13 +119,17 @@ def _splits(root: Path, content: FolderContent, prefix: str) -> dict[Role, str]:
 
 
 def _is_class(
-    named: Mapping[Role, list[str]], folders: Sequence[str], content: FolderContent, prefix: str
+    root: Path, folders: Sequence[str], names: Sequence[str], content: FolderContent, prefix: str
 ) -> bool:
-    """Returns whether the one folder with a split's name is one of several classes, such as vehicles."""
-    names = [name for of_role in named.values() for name in of_role]
+    """Returns whether the only folder with a split's name is one of several classes, such as vehicles."""
     if len(names) > 1 or len(folders) == 1 or names[0].lower() not in CLASS_NAMES:
         return False
-    return not any(folder.startswith(f"{prefix}{names[0]}/") for folder in content.folders)
+    if any(folder.startswith(f"{prefix}{names[0]}/") for folder in content.folders):
+        raise VaelineError(
+            f"{root}: it is not clear whether {prefix}{names[0]}/ is a split, because there is no other: move "
+            f"what is beside it away, or take its images alone, `{folder_command(root / prefix / names[0])}`"
+        )
+    return True
 
 
 def _labelled(root: Path, files: list[str], prefix: str) -> LabelledFiles:
