@@ -82,7 +82,8 @@ def by_dvc(tmp_path, monkeypatch):
     entry = read_yaml(ROOT / "dvc.yaml")["stages"]["prepare"]
     entry["deps"] = [path for path in entry["deps"] if not is_code(path)]
     entry["cmd"] = "mkdir -p data/prepared outputs/prepare; echo '{}' > outputs/prepare/metrics.json; " + (
-        "ls mine | wc -l > data/prepared/count; grep -A 2 folder: params.yaml | grep side: > data/prepared/side"
+        "ls mine | wc -l > data/prepared/count; "
+        "grep -A 2 folder: params.yaml | grep side: > data/prepared/side"
     )
     monkeypatch.chdir(tmp_path)
     dump("dvc.yaml", {"stages": {"prepare": entry}})
@@ -132,7 +133,7 @@ def test_what_was_understood_left_out_and_noticed_is_printed_with_the_classes(tm
         "left out, hidden: .DS_Store (1)",
         "images with transparent pixels, laid on black (data.image_folder.background): 2",
         "classes of test that train lacks, so that no model learns them: c (2)",
-        "images of test that are copies of images of train, pixel for pixel: 1 (test/a/copy.png = Train/a/00.png)",
+        "images of test that are copies of images of train: 1 (test/a/copy.png = Train/a/00.png)",
         "image_folder: 20 train, 6 valid, 7 test images of (3, 12, 12) in data/prepared",
         "  a: 10 train, 4 valid, 3 test",
         "  b: 10 train, 2 valid, 2 test",

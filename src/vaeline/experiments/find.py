@@ -13,13 +13,14 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import flatten_params, nest_params, param_text, parse_yaml, read_yaml, validated
 from vaeline.provenance.closure import is_code
-from vaeline.provenance.dependencies import dependency_hash, stage_dependencies
+from vaeline.provenance.dependencies import dependency_hash, files_in, stage_dependencies
 from vaeline.provenance.git import git
 from vaeline.runtime.stage import MEASURED_STAGES
 
@@ -112,7 +113,7 @@ def experiments() -> list[Experiment]:
 
 def _expected(params: Mapping[str, Any]) -> dict[str, StageRun]:
     """Returns what this workspace would run of each stage."""
-    hash_of = functools.cache(dependency_hash)  # most stages share most of their code
+    hash_of = functools.cache(_dependency_hash)  # most stages share most of their code
     expected = {}
     for stage, entry in read_yaml("dvc.yaml")["stages"].items():
         paths = zip(entry["deps"], stage_dependencies(stage, params), strict=True)
@@ -120,6 +121,18 @@ def _expected(params: Mapping[str, Any]) -> dict[str, StageRun]:
         own = {key: params[key] for key in entry.get("params", [])}
         expected[stage] = (entry["cmd"], _texts(own), {_place(path): hash_of(path) for path in inputs})
     return expected
+
+
+def _dependency_hash(path: str) -> str:
+    if is_code(path):
+        return dependency_hash(path)
+    files = [(str(file), file.stat()) for file in files_in(Path(path))]
+    return _hash_in_state(path, hash(tuple((name, at.st_size, at.st_mtime_ns) for name, at in files)))
+
+
+@functools.cache
+def _hash_in_state(path: str, state: int) -> str:  # noqa: ARG001 (a sweep asks for large folders many times)
+    return dependency_hash(path)
 
 
 @functools.cache

@@ -12,7 +12,7 @@ SplitDigests = Mapping[str, Mapping[str, bytes]]
 def copies_lines(splits: SplitDigests) -> list[str]:
     """Returns a line for each two splits that have images in common, with their number and some names."""
     return [
-        f"images of {second} that are copies of images of {first}, pixel for pixel: {len(pairs)} ({_names(pairs)})"
+        f"images of {second} that are copies of images of {first}: {len(pairs)} ({_names(pairs)})"
         for first, second in combinations(splits, 2)
         if (pairs := list(_copies(splits[first], splits[second])))
     ]

@@ -3,7 +3,7 @@
 import os
 import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -102,19 +102,19 @@ def _reason(folder: Path, entry: os.DirEntry[str]) -> str:
     """Returns why an entry is left out, or "" if it is an image file or a folder."""
     if entry.name.startswith("."):
         return HIDDEN
-    if _leads_to_folder(entry):
+    if _safely(entry.is_dir):
         if entry.name.lower() in SYSTEM_FOLDERS:
             return SYSTEM
         return _reason_of_link(folder, entry) if entry.is_symlink() else ""
     if _extension(entry.name) not in picture_extensions():
         return OTHER
     # A link that leads nowhere is tried like any file, and found to be broken.
-    return "" if entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists()) else SPECIAL
+    return "" if _safely(entry.is_file) or (entry.is_symlink() and not Path(entry.path).exists()) else SPECIAL
 
 
-def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+def _safely(is_kind: Callable[[], bool]) -> bool:
     try:
-        return entry.is_dir()
+        return is_kind()
     except OSError:  # a link that leads to itself
         return False
 

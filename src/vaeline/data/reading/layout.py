@@ -127,7 +127,7 @@ def _is_class(
     if any(folder.startswith(f"{prefix}{names[0]}/") for folder in content.folders):
         raise VaelineError(
             f"{root}: it is not clear whether {prefix}{names[0]}/ is a split, because there is no other: move "
-            f"what is beside it away, or take its images alone, `{folder_command(root / prefix / names[0])}`"
+            f"away what is beside it, or take its images alone, `{folder_command(root / prefix / names[0])}`"
         )
     return True
 
