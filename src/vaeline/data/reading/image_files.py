@@ -53,7 +53,7 @@ def folder_content(folder: Path) -> FolderContent:
             if reason := _reason(folder, entry):
                 what = _extension(entry.name) if reason == OTHER else printable(entry.name)
                 left_out.setdefault(reason, Counter())[what] += 1
-            elif entry.is_dir():
+            elif _safely(entry.is_dir):
                 folders.append(place + entry.name)
                 waiting.append(f"{place}{entry.name}/")
             else:

@@ -126,7 +126,7 @@ def _is_class(
         return False
     if any(folder.startswith(f"{prefix}{names[0]}/") for folder in content.folders):
         raise VaelineError(
-            f"{root}: it is not clear whether {prefix}{names[0]}/ is a split, because there is no other: move "
+            f"{root}: it is not clear whether {prefix}{names[0]}/ is a split, as there is no other: move "
             f"away what is beside it, or take its images alone, `{folder_command(root / prefix / names[0])}`"
         )
     return True
