@@ -32,7 +32,7 @@ Texts = dict[str, str]
 StageRun = tuple[str, Texts, dict[str, str]]
 """A stage's command, its params, and the hash of each entry of its code and of its folder of images."""
 
-IMAGE_FOLDER = "data.image_folder.folder"
+IMAGES_PARAM = "data.image_folder.folder"
 """The param that is a path: experiments in a copy are given it whole, since the copy may lack the folder."""
 
 
@@ -156,7 +156,7 @@ def _recorded(rev: str, named: frozenset[str]) -> dict[str, StageRun]:
 
 def _texts(params: Mapping[str, Any]) -> Texts:
     texts = {key: param_text(value) for key, value in flatten_params(params).items()}
-    return texts | {key: _place(texts[key]) for key in texts if key == IMAGE_FOLDER}
+    return texts | {key: _place(texts[key]) for key in texts if key == IMAGES_PARAM}
 
 
 def _place(path: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from vaeline.core.errors import VaelineError
-from vaeline.experiments.find import IMAGE_FOLDER, experiments, params_with
+from vaeline.experiments.find import IMAGES_PARAM, experiments, params_with
 from vaeline.provenance.commands import override_arguments
 from vaeline.provenance.git import git
 
@@ -63,8 +63,8 @@ def with_whole_path(overrides: Sequence[str]) -> list[str]:
     folder = Path(data["image_folder"]["folder"])
     if data["name"] != "image_folder" or folder.is_absolute():
         return [*overrides]
-    others = [override for override in overrides if override.partition("=")[0] != IMAGE_FOLDER]
-    return [*others, *override_arguments({IMAGE_FOLDER: str(folder.absolute())})]
+    others = [override for override in overrides if override.partition("=")[0] != IMAGES_PARAM]
+    return [*others, *override_arguments({IMAGES_PARAM: str(folder.absolute())})]
 
 
 def watch(process: "subprocess.Popen[bytes]", name: str, progress: "tqdm[object]") -> None:
