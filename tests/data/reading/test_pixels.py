@@ -13,8 +13,9 @@ from PIL.PngImagePlugin import PngInfo
 from torchvision.transforms import functional
 
 from tests.support.published import picture, png, png_chunk
-from vaeline.data.reading import pixels
-from vaeline.data.reading.pixels import Form, UnreadableImageError, picture_extensions, square_image
+from vaeline.data.reading import pictures
+from vaeline.data.reading.pictures import UnreadableImageError, picture_extensions
+from vaeline.data.reading.pixels import Form, square_image
 
 ORIENTATION = 0x0112
 PHOTOMETRIC = 262
@@ -211,13 +212,13 @@ def test_an_image_beyond_pillows_limit_is_read():
     width, height = 2_000_000, 100
     row = b"\0" + b"\xff" * (width // 16) + b"\0" * (width // 16)
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    content = pixels.PNG_START + png_chunk(b"IHDR", header)
+    content = pictures.PNG_START + png_chunk(b"IHDR", header)
     content += png_chunk(b"IDAT", zlib.compress(row * height)) + png_chunk(b"IEND", b"")
     assert squared(content, channels=1, crop=8).tolist() == [[[255] * 4 + [0] * 4] * 8]
 
 
 def test_an_image_beyond_our_limit_is_rejected_in_words(monkeypatch):
-    monkeypatch.setattr(pixels, "LARGEST", 1_000_000)
+    monkeypatch.setattr(pictures, "LARGEST", 1_000_000)
     with pytest.raises(UnreadableImageError, match=r"its 2000 × 1000 pixels are more than .* scale it down"):
         squared(encoded(Image.new("1", (2000, 1000))))
 

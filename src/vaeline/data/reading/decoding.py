@@ -20,7 +20,8 @@ from PIL import Image
 from vaeline.core.errors import VaelineError
 from vaeline.core.progress import bar
 from vaeline.data.reading.encoded import EncodedImage
-from vaeline.data.reading.pixels import MODES, Form, UnreadableImageError, square_image
+from vaeline.data.reading.pictures import UnreadableImageError
+from vaeline.data.reading.pixels import MODES, Form, square_image
 
 ImageShape = tuple[int, int, int]
 BrokenFiles = dict[int, str]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vaeline.core.errors import VaelineError
-from vaeline.data.reading.pixels import picture_extensions
+from vaeline.data.reading.pictures import picture_extensions
 from vaeline.provenance.commands import exp_run_command
 
 HIDDEN = "hidden"

@@ -1,31 +1,16 @@
 """The pixels of an encoded image: in eight bits, upright, without transparency, and square."""
 
-import functools
-import io
 from typing import Literal, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
+
+from vaeline.data.reading.pictures import UnreadableImageError, opened_picture
 
 MODES = {1: "L", 3: "RGB"}
 UNSCALED_MODES = ("I", "F")
 """Modes that do not define which level is white."""
-LARGEST = 1 << 29
-"""Pixels of the largest image that is read; in memory it takes 2 GB."""
-COMMON_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
-"""They are tried first, since a few of the others are recognised by little."""
-OTHER_FORMATS = frozenset({"BUFR", "EPS", "FITS", "GRIB", "HDF5", "IPTC", "MCIDAS", "MPEG", "PDF", "WMF"})
-"""What Pillow opens but cannot decode, or only with another program, and data that are no pictures."""
-OTHER_EXTENSIONS = frozenset({".pfm"})
-"""The levels of a floating-point map have no white."""
-PNG_START = b"\x89PNG\r\n\x1a\n"
-PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
-
 Background = Literal["white", "black"]
-
-
-class UnreadableImageError(ValueError):
-    """An image that cannot be read; the text is the reason."""
 
 
 class Form(NamedTuple):
@@ -56,22 +41,6 @@ class Square(NamedTuple):
     transparent: bool
 
 
-@functools.cache
-def picture_formats() -> tuple[str, ...]:
-    """Returns the formats that the installed Pillow decodes."""
-    Image.init()
-    others = sorted(set(Image.OPEN) - set(COMMON_FORMATS) - OTHER_FORMATS)
-    return (*COMMON_FORMATS, *others)
-
-
-@functools.cache
-def picture_extensions() -> frozenset[str]:
-    """Returns the extensions of these formats, in lower case and with their dot."""
-    formats = {*picture_formats(), "MPO"}  # a JPEG with further images behind it, opened as JPEG
-    extensions = {name for name, known in Image.registered_extensions().items() if known in formats}
-    return frozenset(extensions) - OTHER_EXTENSIONS
-
-
 def square_image(content: bytes, form: Form) -> Square:
     """Returns the largest centred square of an image, resized, in grey or RGB.
 
@@ -81,65 +50,14 @@ def square_image(content: bytes, form: Form) -> Square:
         UnreadableImageError: if the content is no picture, it is too large, or its mode does not define which
             level is white; and whatever Pillow raises if it is damaged.
     """
-    image, transparent = _opaque(_upright(_eight_bits(_opened(content, form))), form)
+    image = opened_picture(content, MODES[form.channels], form.side if form.crop is None else None)
+    image, transparent = _opaque(_upright(_eight_bits(image)), form)
     if form.crop is not None:
         image = image.crop(_centred_box(*image.size, form.crop))
     if image.size != (form.side, form.side):
         box = _largest_square(*image.size)
         image = image.resize((form.side, form.side), Image.Resampling.BILINEAR, box)
     return Square(image, transparent)
-
-
-def _opened(content: bytes, form: Form) -> Image.Image:
-    if not content:
-        raise UnreadableImageError("it is empty")
-    Image.MAX_IMAGE_PIXELS = (
-        None  # Pillow's limit is half of the one below, and calls a large image an attack
-    )
-    try:
-        image: Image.Image = Image.open(io.BytesIO(_without_texts(content)), formats=picture_formats())
-    except UnidentifiedImageError:
-        raise UnreadableImageError("it is no image that Pillow reads") from None
-    if form.crop is None:
-        # Lets Pillow decode a large JPEG at a half or less of its size, if that is at least twice `side`.
-        image.draft(MODES[form.channels], (2 * form.side, 2 * form.side))
-    width, height = image.size
-    if width * height > LARGEST:
-        raise UnreadableImageError(
-            f"its {width} × {height} pixels are more than the {LARGEST / 1e6:.0f} million that are read: "
-            "scale it down"
-        )
-    if "transparency" in image.info:
-        image.info["transparency"] = _transparent_level(image)
-    return image
-
-
-def _without_texts(content: bytes) -> bytes:
-    """Returns a PNG without its texts and colour profile, which Pillow refuses if they are long."""
-    if not content.startswith(PNG_START) or not any(kind in content for kind in PNG_TEXTS):
-        return content
-    kept, start = [PNG_START], len(PNG_START)
-    while start < len(content):
-        end = start + 12 + int.from_bytes(content[start : start + 4])  # length, kind, data, checksum
-        if content[start + 4 : start + 8] not in PNG_TEXTS:
-            kept.append(content[start:end])
-        start = end
-    return b"".join(kept)
-
-
-def _transparent_level(image: Image.Image) -> object:
-    """Returns a PNG's transparent level or colour in eight bits, as its pixels will be.
-
-    Pillow leaves it as it is in the file, where levels may have 2, 4 or 16 bits.
-    """
-    level = image.info["transparency"]
-    tile = getattr(image, "tile", None)
-    raw = tile[0].args if tile else None
-    if isinstance(level, int) and raw in ("L;2", "L;4"):
-        return level * (85 if raw == "L;2" else 17)
-    if isinstance(level, tuple) and raw == "RGB;16B":
-        return tuple(value >> 8 for value in level)
-    return level
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
