@@ -73,7 +73,9 @@ def opened_picture(content: bytes, mode: str, side: int | None) -> Image.Image:
 
 def _without_texts(content: bytes) -> bytes:
     """Returns a PNG without its texts and colour profile, which Pillow refuses if they are long."""
-    if not content.startswith(PNG_START) or not any(kind in content for kind in PNG_TEXTS):
+    if not content.startswith(PNG_START):
+        return content
+    if not (b"EXt" in content or b"TXt" in content or b"iCCP" in content):  # half the time of `any`
         return content
     kept, start = [PNG_START], len(PNG_START)
     while start < len(content):
