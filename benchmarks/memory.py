@@ -43,7 +43,7 @@ def measure_prepare(images: int) -> None:
     train = Prepared.open().train
     with tempfile.TemporaryDirectory() as name:
         write_pngs(train.images[:images], train.labels[:images], Path(name) / "images")
-        prepared_folder(Path(name) / "images", Path(name), size=128, mode="rgb")
+        prepared_folder(Path(name) / "images", Path(name), side=128, mode="rgb")
 
 
 def images_of_size(n: int) -> tuple[Tensor, Tensor]:

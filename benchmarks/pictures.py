@@ -23,9 +23,9 @@ def write_pngs(images: np.ndarray, labels: np.ndarray, folder: Path) -> None:
         Image.fromarray(image[0]).save(folder / str(label) / f"{number:05}.png")
 
 
-def prepared_folder(folder: Path, workspace: Path, size: int = 28, mode: str = "grey") -> Prepared:
+def prepared_folder(folder: Path, workspace: Path, side: int = 28, mode: str = "grey") -> Prepared:
     """Does what the prepare stage does with `folder` in `workspace`: split, hash and store its images."""
-    options = {"folder": str(folder.resolve()), "size": size, "mode": mode}
+    options = {"folder": str(folder.resolve()), "side": side, "mode": mode}
     section = {"name": "image_folder", "image_folder": options}
     return store(DATASETS.build(section, raw=workspace / "data" / "raw"), workspace / "data" / "prepared")
 

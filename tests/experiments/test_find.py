@@ -6,8 +6,10 @@ import pytest
 
 from tests.support.committed import CODE, DEFAULT, FOLDER, dump, git, keep, ran
 from vaeline.core.errors import VaelineError
+from vaeline.core.params import read_yaml
 from vaeline.experiments import find
 from vaeline.experiments.find import Experiment
+from vaeline.provenance.dependencies import dependency_hash
 from vaeline.runtime.stage import MEASURED_STAGES
 
 
@@ -70,6 +72,30 @@ def test_folder_of_code_counts_without_its_bytecode(committed):
     assert find.find(DEFAULT)
     Path(FOLDER, "more.py").write_text("three = 3\n")
     assert find.find(DEFAULT) is None
+
+
+def test_folder_of_images_counts_with_its_content_however_its_path_is_written(committed):
+    def with_folder(path):
+        return DEFAULT | {
+            "data": DEFAULT["data"] | {"image_folder": DEFAULT["data"]["image_folder"] | {"folder": path}}
+        }
+
+    Path("mine").mkdir()
+    Path("mine/1.png").write_text("one")
+    pipeline = read_yaml("dvc.yaml")
+    pipeline["stages"]["train"]["deps"].append("${data.image_folder.folder}")
+    dump("dvc.yaml", pipeline)
+    ran(with_folder("mine"), -1.0)
+    lock = read_yaml("dvc.lock")
+    lock["stages"]["train"]["deps"].append({"path": "mine", "md5": dependency_hash("mine")})
+    dump("dvc.lock", lock)
+    git("add", "-A")
+    git("commit", "-qm", "images")
+    for path in ("mine", "./mine/", str(Path("mine").absolute())):
+        assert find.find(with_folder(path)), path
+    assert find.find(with_folder("src")) is None
+    Path("mine/2.png").write_text("two")
+    assert find.find(with_folder("mine")) is None
 
 
 def test_params_that_no_stage_has_run_with_are_not_found(committed):

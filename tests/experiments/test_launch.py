@@ -55,6 +55,16 @@ def test_changed_files_need_an_identity_of_git(committed, monkeypatch):
         pass
 
 
+def test_folder_of_images_is_given_whole_since_the_copy_may_lack_it(committed, tmp_path):
+    folder = "data.image_folder.folder"
+    of_images = ["data.name=image_folder", f"{folder}=my images", "seed=1"]
+    assert launch.with_whole_path(of_images) == [
+        "data.name=image_folder", "seed=1", f"{folder}='{tmp_path}/my images'"
+    ]  # fmt: skip
+    for unchanged in (["data.name=image_folder", f"{folder}=/mine"], [f"{folder}=mine"], ["beta=4"]):
+        assert launch.with_whole_path(unchanged) == unchanged
+
+
 def test_interruption_stops_dvc_and_its_stage(committed, monkeypatch, tmp_path):
     """A Python that stands in for DVC starts a stage as DVC does: both must be gone."""
     fake = tmp_path / "fake"

@@ -1,16 +1,25 @@
 import hashlib
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
+from dvc.repo import Repo
+from PIL import Image
 
 from stages import prepare
-from tests.support.published import idx_files, sha256
-from vaeline.core.params import StageParams
+from tests.conftest import ROOT
+from tests.support.committed import dump
+from tests.support.published import idx_files, image_files, sha256
+from vaeline.config import ExperimentConfig
+from vaeline.core.params import StageParams, read_yaml
 from vaeline.data.prepared import Prepared
 from vaeline.data.sets.mnist import Mnist
+from vaeline.provenance.closure import is_code
 
 
 def digest_of(split: str) -> str:
@@ -65,3 +74,79 @@ def test_slow_libraries_are_not_imported_before_they_are_needed():
         [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
     )
     assert ran.stdout == "[]\n"
+
+
+@pytest.fixture
+def by_dvc(tmp_path, monkeypatch):
+    """Runs the entry of dvc.yaml, with a command that stores the number of images and the side."""
+    entry = read_yaml(ROOT / "dvc.yaml")["stages"]["prepare"]
+    entry["deps"] = [path for path in entry["deps"] if not is_code(path)]
+    entry["cmd"] = "mkdir -p data/prepared outputs/prepare; echo '{}' > outputs/prepare/metrics.json; " + (
+        "ls mine | wc -l > data/prepared/count; "
+        "grep -A 2 folder: params.yaml | grep side: > data/prepared/side"
+    )
+    monkeypatch.chdir(tmp_path)
+    dump("dvc.yaml", {"stages": {"prepare": entry}})
+    repo = Repo.init(no_scm=True)
+    default = (ROOT / "params.yaml").read_text().replace("folder: data/own", "folder: mine")
+
+    def run(side: int) -> tuple[int, int]:
+        Path("params.yaml").write_text(default.replace("side: 64 ", f"side: {side} "))
+        repo.reproduce("prepare")
+        stored = [Path(f"data/prepared/{name}").read_text() for name in ("count", "side")]
+        return int(stored[0]), int(re.findall(r"\d+", stored[1])[0])
+
+    with repo:
+        yield run
+
+
+def test_neither_a_folder_that_grew_nor_another_side_comes_back_from_dvcs_run_cache(by_dvc):
+    image_files(Path("mine"), [f"{i:03}.png" for i in range(40)])
+    assert by_dvc(side=12) == (40, 12)
+    assert by_dvc(side=20) == (40, 20)
+    image_files(Path("mine"), [f"{i:03}.png" for i in range(40, 120)])
+    assert by_dvc(side=12) == (120, 12)
+
+
+def test_the_default_folder_of_images_is_in_the_repository():
+    """DVC needs every dependency to exist, whichever data set is chosen."""
+    listed = subprocess.check_output(["git", "ls-files", "data/own"], cwd=ROOT, text=True)
+    assert listed.split() == ["data/own/README.md"]
+    assert ExperimentConfig().data.image_folder.folder == "data/own"
+
+
+def test_what_was_understood_left_out_and_noticed_is_printed_with_the_classes(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    image_files(Path("mine"), [f"Train/{'ab'[i % 2]}/{i:02}.png" for i in range(20)])
+    image_files(Path("mine"), [f"val/{'ab'[i % 2]}/{i:02}.png" for i in range(4)], seed=1)
+    image_files(Path("mine"), [f"test/{'abc'[i % 3]}/{i:02}.png" for i in range(6)], seed=2)
+    shutil.copy("mine/Train/a/00.png", "mine/test/a/copy.png")
+    for i in range(2):
+        Image.new("RGBA", (12, 12), (i, 0, 0, 0)).save(f"mine/val/a/clear{i}.png")
+    Path("mine/Train/a/notes.txt").touch()
+    Path("mine/Train/a/.DS_Store").touch()
+    folder = {"folder": "mine", "side": 12, "background": "black"}
+    prepare.main(StageParams({"data": {"name": "image_folder", "image_folder": folder}}))
+    assert capsys.readouterr().out.splitlines() == [
+        "splits: train is Train/, valid is val/, test is test/",
+        "left out, files of other kinds: .txt (1)",
+        "left out, hidden: .DS_Store (1)",
+        "images with transparent pixels, laid on black (data.image_folder.background): 2",
+        "classes of test that train lacks, so that no model learns them: c (2)",
+        "images of test that are copies of images of train: 1 (test/a/copy.png = Train/a/00.png)",
+        "image_folder: 20 train, 6 valid, 7 test images of (3, 12, 12) in data/prepared",
+        "  a: 10 train, 4 valid, 3 test",
+        "  b: 10 train, 2 valid, 2 test",
+        "  c: 0 train, 0 valid, 2 test",
+    ]
+
+
+def test_twelve_bits_in_sixteen_are_noticed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("mine").mkdir()
+    for i in range(12):
+        levels = np.roll(np.linspace(0, 4095, 144).astype(np.uint16).reshape(12, 12), i, axis=0)
+        Image.fromarray(levels).save(f"mine/{i}.png")
+    folder = {"folder": "mine", "side": 12, "mode": "grey"}
+    prepare.main(StageParams({"data": {"name": "image_folder", "image_folder": folder}}))
+    assert "no pixel is brighter than 15 of 255: if the files have 16 bits" in capsys.readouterr().out

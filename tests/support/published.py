@@ -3,6 +3,8 @@
 import contextlib
 import gzip
 import hashlib
+import struct
+import zlib
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -64,6 +66,28 @@ def image_files(folder, names, side=12, seed=0):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(folder / name)
     return images.transpose(0, 3, 1, 2)
+
+
+def picture(width, height, channels=3, seed=0):
+    """A smooth picture, for which all sound ways of resizing give nearly the same result."""
+    x, y = np.meshgrid(np.linspace(0, 3, width), np.linspace(0, 2, height))
+    waves = [127 + 120 * np.sin((i + 1) * x + y + seed) for i in range(channels)]
+    return Image.fromarray(np.stack(waves, -1).round().astype(np.uint8).squeeze())
+
+
+def png_chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(levels, depth, kind, extra=b""):
+    """Returns a PNG written from its specification: `levels` are [H, W, planes], `extra` further chunks."""
+    height, width, _ = levels.shape
+    bits = (levels.reshape(height, -1, 1) >> np.arange(depth - 1, -1, -1)) & 1  # the highest first
+    rows = np.packbits(bits.reshape(height, -1).astype(np.uint8), axis=1)
+    header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
+    data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    chunks = png_chunk(b"IHDR", header) + extra + png_chunk(b"IDAT", data) + png_chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
 
 
 class Numbered(DataSet):

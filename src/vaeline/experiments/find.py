@@ -9,16 +9,18 @@ import contextlib
 import difflib
 import functools
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import flatten_params, nest_params, param_text, parse_yaml, read_yaml, validated
 from vaeline.provenance.closure import is_code
-from vaeline.provenance.dependencies import dependency_hash, stage_dependencies
+from vaeline.provenance.dependencies import dependency_hash, files_in, stage_dependencies
 from vaeline.provenance.git import git
 from vaeline.runtime.stage import MEASURED_STAGES
 
@@ -28,7 +30,10 @@ EXPERIMENT_REF = re.compile(r"([0-9a-f]{40}) refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/
 Texts = dict[str, str]
 """Params with dotted keys, their values as text."""
 StageRun = tuple[str, Texts, dict[str, str]]
-"""A stage's command, its params, and the hash of each entry of its code."""
+"""A stage's command, its params, and the hash of each entry of its code and of its folder of images."""
+
+IMAGES_PARAM = "data.image_folder.folder"
+"""The param that is a path: experiments in a copy are given it whole, since the copy may lack the folder."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +79,14 @@ def find(params: Mapping[str, Any]) -> Experiment | None:
     """Returns the newest experiment with exactly `params` that ran this workspace's code, if there is one.
 
     The committed results count as well. What is compared is what dvc.lock recorded of each stage when it ran:
-    command, params, and the hash of every entry of code among its dependencies.
+    command, params, and the hash of every entry of code among its dependencies, and of a folder of images.
     """
     wanted, expected = _texts(params), _expected(params)
     head = Experiment("HEAD", git("rev-parse", "HEAD").strip())
+    named = frozenset(path for _, _, hashes in expected.values() for path in hashes if not is_code(path))
     for experiment in [*experiments(), head]:
         with contextlib.suppress(VaelineError):  # a commit without the pipeline's results
-            if _committed(experiment.rev) == wanted and _recorded(experiment.rev) == expected:
+            if _committed(experiment.rev) == wanted and _recorded(experiment.rev, named) == expected:
                 metrics_at(experiment.rev)
                 return experiment
     return None
@@ -107,13 +113,26 @@ def experiments() -> list[Experiment]:
 
 def _expected(params: Mapping[str, Any]) -> dict[str, StageRun]:
     """Returns what this workspace would run of each stage."""
-    hash_of = functools.cache(dependency_hash)  # most stages share most of their code
+    hash_of = functools.cache(_dependency_hash)  # most stages share most of their code
     expected = {}
     for stage, entry in read_yaml("dvc.yaml")["stages"].items():
-        code = filter(is_code, stage_dependencies(stage, params))
+        paths = zip(entry["deps"], stage_dependencies(stage, params), strict=True)
+        inputs = [path for written, path in paths if is_code(path) or path != written]
         own = {key: params[key] for key in entry.get("params", [])}
-        expected[stage] = (entry["cmd"], _texts(own), {path: hash_of(path) for path in code})
+        expected[stage] = (entry["cmd"], _texts(own), {_place(path): hash_of(path) for path in inputs})
     return expected
+
+
+def _dependency_hash(path: str) -> str:
+    if is_code(path):
+        return dependency_hash(path)
+    files = [(str(file), file.stat()) for file in files_in(Path(path))]
+    return _hash_in_state(path, hash(tuple((name, at.st_size, at.st_mtime_ns) for name, at in files)))
+
+
+@functools.cache
+def _hash_in_state(path: str, state: int) -> str:  # noqa: ARG001 (a sweep asks for large folders many times)
+    return dependency_hash(path)
 
 
 @functools.cache
@@ -123,20 +142,26 @@ def _committed(rev: str) -> Texts:
 
 
 @functools.cache
-def _recorded(rev: str) -> dict[str, StageRun]:
-    """Returns what dvc.lock says of the stages that led to the results at `rev`."""
+def _recorded(rev: str, named: frozenset[str]) -> dict[str, StageRun]:
+    """Returns what dvc.lock says of the stages that led to the results at `rev`, and of the paths `named`."""
     return {
         stage: (
             entry["cmd"],
             _texts(entry.get("params", {}).get("params.yaml", {})),
-            {d["path"]: d["md5"] for d in entry["deps"] if is_code(d["path"])},
+            {place: d["md5"] for d in entry["deps"] if is_code(place := _place(d["path"])) or place in named},
         )
         for stage, entry in parse_yaml(_show(rev, "dvc.lock"))["stages"].items()
     }
 
 
 def _texts(params: Mapping[str, Any]) -> Texts:
-    return {key: param_text(value) for key, value in flatten_params(params).items()}
+    texts = {key: param_text(value) for key, value in flatten_params(params).items()}
+    return texts | {key: _place(texts[key]) for key in texts if key == IMAGES_PARAM}
+
+
+def _place(path: str) -> str:
+    """Returns the same text however the path is written; code stays relative to the repository."""
+    return path if is_code(path) else os.path.abspath(path)  # noqa: PTH100 (follows no link, as DVC)
 
 
 def _show(rev: str, path: str) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from vaeline.core.errors import VaelineError
-from vaeline.experiments.find import experiments
+from vaeline.experiments.find import IMAGES_PARAM, experiments, params_with
+from vaeline.provenance.commands import override_arguments
 from vaeline.provenance.git import git
 from vaeline.runtime.processes import end_with_parent
 
@@ -36,7 +37,7 @@ def running_experiment(
         VaelineError: If DVC could not keep the result here.
     """
     _check_repository()
-    flags = [flag for override in overrides for flag in ("-S", override)]
+    flags = [flag for override in with_whole_path(overrides) for flag in ("-S", override)]
     command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "-n", unused_name(name), *flags, *targets]
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     path = log_path(name)
@@ -52,6 +53,19 @@ def running_experiment(
         yield process
     finally:
         _stop(process)
+
+
+def with_whole_path(overrides: Sequence[str]) -> list[str]:
+    """Returns `overrides`, and the absolute path of a folder of images that is given as a relative one.
+
+    The copy of the repository, in which the experiment runs, lacks what git does not track.
+    """
+    data = params_with(overrides)["data"]
+    folder = Path(data["image_folder"]["folder"])
+    if data["name"] != "image_folder" or folder.is_absolute():
+        return [*overrides]
+    others = [override for override in overrides if override.partition("=")[0] != IMAGES_PARAM]
+    return [*others, *override_arguments({IMAGES_PARAM: str(folder.absolute())})]
 
 
 def watch(process: "subprocess.Popen[bytes]", name: str, progress: "tqdm[object]") -> None:

@@ -19,16 +19,16 @@ def build(raw, **options):
     return DATASETS.build({"name": "celeba", "celeba": options}, raw=raw)
 
 
-@pytest.mark.parametrize(("size", "crop"), [(64, 148), (32, 178)])
-def test_faces_are_cropped_and_resized_as_by_torchvision(placed, size, crop):
+@pytest.mark.parametrize(("side", "crop"), [(64, 148), (32, 178)])
+def test_faces_are_cropped_and_resized_as_by_torchvision(placed, side, crop):
     raw, photographs = placed
     expected = [
         functional.pil_to_tensor(
-            functional.resize(functional.center_crop(Image.fromarray(p), [crop, crop]), [size, size])
+            functional.resize(functional.center_crop(Image.fromarray(p), [crop, crop]), [side, side])
         ).numpy()
         for p in photographs.values()
     ]
-    ours = build(raw, size=size, crop=crop)
+    ours = build(raw, side=side, crop=crop)
     np.testing.assert_array_equal(ours.training().images[:], expected[:32])
     np.testing.assert_array_equal(ours.test().images[:], expected[32:])
     assert not list(raw.glob(".decoding-*"))

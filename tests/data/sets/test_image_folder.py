@@ -8,13 +8,17 @@ from tests.support.published import image_files
 from vaeline.core.errors import VaelineError
 from vaeline.data import storing
 from vaeline.data.catalog import DATASETS
+from vaeline.data.split import split_indices
 from vaeline.data.storing import store
 
 FLAT = [f"{i:03}.png" for i in range(40)]
 
 
 def mine(tmp_path, folder="mine", **options):
-    section = {"name": "image_folder", "image_folder": {"folder": folder, "size": 12} | options}
+    section = {
+        "name": "image_folder",
+        "image_folder": {"folder": str(tmp_path / folder), "side": 12} | options,
+    }
     return DATASETS.build(section, raw=tmp_path / "data" / "raw")
 
 
@@ -54,6 +58,44 @@ def test_train_and_test_folders_are_the_two_sets(tmp_path):
     assert dataset.test().labels.tolist() == [1] * 3 + [2] * 3
 
 
+def test_a_folder_of_validation_images_is_the_validation_split(tmp_path):
+    training = image_files(tmp_path / "mine", [f"train/{'ab'[i % 2]}/{i:02}.png" for i in range(20)])
+    valid = image_files(tmp_path / "mine", [f"val/{'ab'[i % 2]}/{i:02}.png" for i in range(6)], seed=1)
+    test = image_files(tmp_path / "mine", [f"test/{'ab'[i % 2]}/{i:02}.png" for i in range(4)], seed=2)
+    (tmp_path / "mine/val/a/00.png").write_bytes(b"")
+    prepared = store(mine(tmp_path, max_broken=0.5), tmp_path / "prepared")
+    for split, images in ((prepared.train, training), (prepared.valid, valid[1:]), (prepared.test, test)):
+        assert contents(split) == sorted(image.tobytes() for image in images)
+        assert split.labels.sum() == len(images) // 2 + (len(images) % 2)
+
+
+@pytest.mark.parametrize("split", ["random", "tail"])
+def test_sizes_within_a_validation_folder_are_nested_and_never_mixed(tmp_path, split):
+    image_files(tmp_path / "mine", [f"train/{i:02}.png" for i in range(20)])
+    valid = image_files(tmp_path / "mine", [f"val/{i:02}.png" for i in range(6)], seed=1)
+    section = {"folder": str(tmp_path / "mine"), "side": 12}
+    chosen = []
+    for size in (2, 4, 6):
+        values = {"name": "image_folder", "split": split, "valid_size": size, "image_folder": section}
+        prepared = store(DATASETS.build(values, raw=tmp_path / "data/raw"), tmp_path / "prepared")
+        chosen.append(set(contents(prepared.valid)))
+    assert chosen[0] < chosen[1] < chosen[2] == {image.tobytes() for image in valid}
+    values["valid_size"] = 7
+    with pytest.raises(VaelineError, match=r"18 training and 6 validation images, fewer than"):
+        store(DATASETS.build(values, raw=tmp_path / "data/raw"), tmp_path / "prepared")
+
+
+def test_without_a_test_folder_a_share_of_the_training_images_is_the_test_set(tmp_path):
+    image_files(tmp_path / "mine", [f"train/{'ab'[i % 2]}/{i:02}.png" for i in range(20)])
+    valid = image_files(tmp_path / "mine", [f"val/{'ab'[i % 2]}/{i:02}.png" for i in range(6)], seed=1)
+    dataset = mine(tmp_path)
+    prepared = store(dataset, tmp_path / "prepared")
+    assert (len(prepared.train), len(prepared.test)) == (18, 2)
+    assert contents(prepared.valid) == sorted(image.tobytes() for image in valid)
+    remarks = dataset.remarks(*split_indices(dataset, 24))
+    assert remarks == ["splits: train is train/, valid is val/, test is a share of 0.1 of train/"]
+
+
 def test_a_new_file_moves_at_most_one_other_file_to_another_set(tmp_path):
     image_files(tmp_path / "mine", FLAT)
     before = contents(mine(tmp_path).test())
@@ -70,22 +112,10 @@ def test_the_stored_bytes_do_not_depend_on_the_chunk_size(tmp_path, monkeypatch)
     assert list((tmp_path / "data" / "raw").iterdir()) == []
 
 
-def test_grey_images_have_one_channel_and_an_absolute_path_is_used_as_it_is(tmp_path):
+def test_grey_images_have_one_channel(tmp_path):
     image_files(tmp_path / "mine", FLAT)
-    dataset = mine(tmp_path / "elsewhere", folder=str(tmp_path / "mine"), mode="grey", size=8)
+    dataset = mine(tmp_path, mode="grey", side=8)
     assert dataset.training().images.shape == (36, 1, 8, 8)
-
-
-def test_other_files_and_hidden_ones_are_ignored_and_links_followed(tmp_path):
-    image_files(tmp_path / "mine", [f"a/{i:02}.png" for i in range(10)])
-    image_files(tmp_path / "linked", [f"{i:02}.PNG" for i in range(10)], seed=1)
-    for name in ("notes.txt", "a/._00.png", "a/Thumbs.db"):
-        (tmp_path / "mine" / name).write_text("no image")
-    (tmp_path / "mine" / "b").symlink_to(tmp_path / "linked")
-    (tmp_path / "mine" / "a" / "up").symlink_to(tmp_path / "mine")
-    dataset = mine(tmp_path)
-    assert dataset.classes == ("a", "b")
-    assert len(dataset.training().images) + len(dataset.test().images) == 20
 
 
 def test_broken_files_are_listed_and_left_out_with_their_labels(tmp_path, capsys):
@@ -114,12 +144,11 @@ def test_too_many_broken_files_are_a_one_line_error_with_the_first_names(tmp_pat
 @pytest.mark.parametrize(
     ("names", "options", "words"),
     [
-        (FLAT, {"folder": ""}, "data.image_folder.folder is empty: set it"),
-        (FLAT, {"folder": "nowhere"}, "no folder .*nowhere: set it"),
-        (["a/notes.png/x.png"], {"folder": "mine/a/notes.png/x.png"}, "no folder .*x.png: set it"),
+        (FLAT, {"folder": "nowhere"}, r"nowhere': there is no such folder: set it .* `dvc exp run -S"),
+        (["a/notes.png/x.png"], {"folder": "mine/a/notes.png/x.png"}, "there is no such folder"),
         ([*FLAT, "a/b.png"], {}, "000.png is beside class folders"),
         (["1.png", "2.png", "3.png"], {}, "0 images for train, at least 5 needed"),
-        (["train/1.png", "other/2.png"], {"folder": "mine/empty"}, "no images in it"),
+        (["a/1.png"], {"folder": "mine/empty"}, "no images in it: put images there, or"),
     ],
 )
 def test_a_folder_that_cannot_be_used_is_a_one_line_error(tmp_path, names, options, words):
@@ -129,9 +158,42 @@ def test_a_folder_that_cannot_be_used_is_a_one_line_error(tmp_path, names, optio
         mine(tmp_path, **options).training()
 
 
+def test_a_home_folder_is_written_out(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    section = {"name": "image_folder", "image_folder": {"folder": "~/pictures"}}
+    with pytest.raises(VaelineError, match=r"-S data.image_folder.folder=/home/me/pictures`"):
+        DATASETS.build(section, raw=tmp_path / "data" / "raw").training()
+
+
+def test_a_relative_folder_is_that_of_the_working_directory(tmp_path, monkeypatch):
+    """Where DVC has hashed it, also in a temporary copy of the repository."""
+    image_files(tmp_path / "repository" / "mine", FLAT)
+    copied = image_files(tmp_path / "copy" / "mine", FLAT[:20], seed=1)
+    monkeypatch.chdir(tmp_path / "copy")
+    section = {"name": "image_folder", "image_folder": {"folder": "mine", "side": 12}}
+    dataset = DATASETS.build(section, raw=tmp_path / "repository" / "data" / "raw")
+    assert contents(dataset.training(), dataset.test()) == sorted(image.tobytes() for image in copied)
+
+
+def test_a_copy_of_the_repository_without_the_images_says_how_to_name_them(tmp_path, monkeypatch):
+    image_files(tmp_path / "repository" / "mine", FLAT)
+    (tmp_path / "copy" / "mine").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "copy")
+    section = {"name": "image_folder", "image_folder": {"folder": "mine"}}
+    with pytest.raises(VaelineError, match=f"files that git does not .*folder={tmp_path}/repository/mine`"):
+        DATASETS.build(section, raw=tmp_path / "repository" / "data" / "raw").training()
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("size", 4), ("mode", "colour"), ("test_share", 0.0), ("test_share", 1.0), ("max_broken", -0.1)],
+    [
+        ("side", 4),
+        ("mode", "colour"),
+        ("background", "grey"),
+        ("test_share", 0.0),
+        ("test_share", 1.0),
+        ("max_broken", -0.1),
+    ],
 )
 def test_options_out_of_range_are_rejected_by_name(tmp_path, option, value):
     with pytest.raises(VaelineError, match=rf"data\.image_folder\.{option} = {value!r} is not allowed"):
@@ -143,7 +205,7 @@ import sys
 from pathlib import Path
 from vaeline.data.catalog import DATASETS
 from vaeline.data.storing import store
-options = {"folder": sys.argv[1], "size": 256}
+options = {"folder": sys.argv[1], "side": 256}
 store(DATASETS.build({"name": "image_folder", "image_folder": options}, raw=Path("data/raw")), "prepared")
 print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """

@@ -20,15 +20,15 @@ def build(raw, **options):
     return DATASETS.build({"name": "omniglot", "omniglot": options}, raw=raw)
 
 
-@pytest.mark.parametrize("size", [28, 105])
-def test_drawings_are_those_of_torchvision_resized_and_inverted(raw, size):
-    ours = build(raw, size=size)
+@pytest.mark.parametrize("side", [28, 105])
+def test_drawings_are_those_of_torchvision_resized_and_inverted(raw, side):
+    ours = build(raw, side=side)
     for part, background in ((ours.training(), True), (ours.test(), False)):
         name = "images_background" if background else "images_evaluation"
         with zipfile.ZipFile(raw / "omniglot-py" / f"{name}.zip") as packed:
             packed.extractall(raw / "omniglot-py")
         theirs = datasets.Omniglot(str(raw), background)
-        expected = sorted((255 - np.asarray(functional.resize(image, size))).tobytes() for image, _ in theirs)
+        expected = sorted((255 - np.asarray(functional.resize(image, side))).tobytes() for image, _ in theirs)
         assert sorted(image.tobytes() for image in part.images) == expected
 
 

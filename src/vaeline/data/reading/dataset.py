@@ -97,6 +97,20 @@ class DataSet(ABC):
         """Default number of images to validate on."""
 
     @property
+    def held_out(self) -> int:
+        """Images at the end of the training set that alone are used for validation; 0: any of them may be."""
+        return 0
+
+    def remarks(self, train: np.ndarray, valid: np.ndarray) -> list[str]:  # noqa: ARG002
+        """Returns what a user should know about this data, a line each.
+
+        Args:
+            train: indices, among the training images, of those that are trained on.
+            valid: indices of those that are used for validation.
+        """
+        return []
+
+    @property
     def factors(self) -> dict[str, int]:
         """Number of values of each factor in `Examples.factors`, by its name; empty without factors."""
         return {}

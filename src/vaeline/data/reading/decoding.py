@@ -1,21 +1,26 @@
 """Decoding image files on all cores into an array on disk, in memory that does not grow with their number."""
 
-import io
+import hashlib
 import math
 import os
+import re
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from itertools import repeat
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.progress import bar
 from vaeline.data.reading.encoded import EncodedImage
+from vaeline.data.reading.pictures import UnreadableImageError
+from vaeline.data.reading.pixels import MODES, Form, square_image
 from vaeline.runtime.processes import worker_pool
 
 ImageShape = tuple[int, int, int]
@@ -24,9 +29,8 @@ BrokenFiles = dict[int, str]
 
 JOB_IMAGES = 256
 JOB_BYTES = 1 << 23
-MODES = {1: "L", 3: "RGB"}
-UNSCALED_MODES = ("I", "F")
-"""Modes that do not define which level is white."""
+DIGEST_BYTES = 16
+ADDRESS = re.compile(r"<[^<>]* object at 0x[0-9a-f]+>")
 
 
 class DecodedImages:
@@ -56,9 +60,28 @@ class DecodedImages:
         os.close(self._file)
 
 
-def decode_files(
-    files: Mapping[str, EncodedImage], shape: ImageShape, scratch: Path, crop: int | None = None
-) -> tuple[DecodedImages, BrokenFiles]:
+class DecodedFiles(NamedTuple):
+    """What became of image files."""
+
+    images: DecodedImages
+    """Those that could be decoded, in order."""
+    broken: BrokenFiles
+    digests: list[bytes]
+    """A hash of the pixels of each image: equal for equal images."""
+    transparent: int
+    """Number of images with transparent pixels."""
+    brightest: int
+    """Highest level in any image."""
+
+
+class _DecodedJob(NamedTuple):
+    broken: dict[int, str]
+    digests: list[bytes]
+    transparent: int
+    brightest: int
+
+
+def decode_files(files: Mapping[str, EncodedImage], form: Form, scratch: Path) -> DecodedFiles:
     """Decodes `files` to uint8 [C, S, S] each, see `square_image`, and leaves out those that are broken.
 
     It uses processes rather than threads: decoding a small image is mostly Python, and for images as small as
@@ -66,29 +89,29 @@ def decode_files(
 
     Args:
         files: the encoded images, by name.
-        shape: (C, S, S).
+        form: what each becomes.
         scratch: folder for the unnamed file that holds the decoded images.
-        crop: side of the centred square that is cut out first, if any.
 
     Raises:
         VaelineError: if a process was killed.
     """
-    step = max(1, min(JOB_IMAGES, JOB_BYTES // math.prod(shape)))
+    step = max(1, min(JOB_IMAGES, JOB_BYTES // math.prod(form.shape)))
     names, sources = list(files), list(files.values())
     starts = range(0, len(sources), step)
     jobs = [sources[start : start + step] for start in starts]
     scratch.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=scratch, prefix=".decoding-")
-    broken: BrokenFiles = {}
     try:
         with ExitStack() as stack:
             progress = stack.enter_context(bar(total=len(names), desc="decoding", unit="image"))
-            run: Callable[..., Iterator[dict[int, str]]] = map
+            run: Callable[..., Iterator[_DecodedJob]] = map
             if (workers := min(len(os.sched_getaffinity(0)), len(jobs))) > 1:
                 run = stack.enter_context(worker_pool(workers)).map
-            done = run(_decode, jobs, starts, repeat(shape), repeat(crop), repeat(name))
-            for start, job, failures in zip(starts, jobs, done, strict=True):
-                broken |= {start + i: f"{names[start + i]} ({reason})" for i, reason in failures.items()}
+            done = []
+            for job, decoded in zip(
+                jobs, run(_decode, jobs, starts, repeat(form), repeat(name)), strict=True
+            ):
+                done.append(decoded)
                 progress.update(len(job))
     except BrokenProcessPool:
         os.close(handle)
@@ -100,73 +123,47 @@ def decode_files(
         raise
     finally:
         Path(name).unlink()
-    return DecodedImages(handle, np.delete(np.arange(len(names)), list(broken)), shape), broken
+    broken = {i: f"{names[i]} ({reason})" for job in done for i, reason in job.broken.items()}
+    return DecodedFiles(
+        DecodedImages(handle, np.delete(np.arange(len(names)), list(broken)), form.shape),
+        broken,
+        [digest for job in done for digest in job.digests],
+        sum(job.transparent for job in done),
+        max((job.brightest for job in done), default=0),
+    )
 
 
-def _decode(
-    files: Sequence[EncodedImage], start: int, shape: ImageShape, crop: int | None, target: str
-) -> dict[int, str]:
-    """Writes the images of `files` to their places in `target`; returns which are broken, and why."""
-    channels, side, _ = shape
+def _decode(files: Sequence[EncodedImage], start: int, form: Form, target: str) -> _DecodedJob:
+    """Writes the images of `files` to their places in `target`, the first of them at `start`."""
+    channels, side, _ = form.shape
     # All images in one column: reading levels out of Pillow costs nearly as much for one image as for many.
     column = Image.new(MODES[channels], (side, side * len(files)))
-    broken = {}
-    for i, file in enumerate(files):
-        try:
-            column.paste(square_image(file.read(), channels, side, crop), (0, i * side))
-        except MemoryError:
-            raise
-        except Exception as error:  # damaged files raise anything
-            broken[i] = " ".join(f"{type(error).__name__}: {error}".replace(file.path, "it").split())
+    broken, transparent = {}, 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, on odd metadata: a line an image
+        for i, file in enumerate(files):
+            try:
+                square = square_image(file.read(), form)
+                column.paste(square.image, (0, i * side))
+                transparent += square.transparent
+            except MemoryError:
+                raise
+            except Exception as error:  # damaged files raise anything
+                broken[start + i] = _reason(error, file)
     levels = np.frombuffer(column.tobytes(), np.uint8).reshape(-1, side, side, channels)
+    images = np.ascontiguousarray(levels.transpose(0, 3, 1, 2))
     with Path(target).open("r+b") as written:
-        written.seek(start * math.prod(shape))
-        written.write(np.ascontiguousarray(levels.transpose(0, 3, 1, 2)).data)
-    return broken
+        written.seek(start * math.prod(form.shape))
+        written.write(images.data)
+    digests = [
+        hashlib.blake2b(image.data, digest_size=DIGEST_BYTES).digest()
+        for number, image in enumerate(images, start)
+        if number not in broken
+    ]
+    return _DecodedJob(broken, digests, transparent, int(images.max(initial=0)))
 
 
-def square_image(content: bytes, channels: int, side: int, crop: int | None = None) -> Image.Image:
-    """Returns the largest centred square of an image, resized to `side`, in grey or, with 3 channels, RGB.
-
-    With `crop`, the centred square of `crop` pixels is cut out first.
-
-    Raises:
-        ValueError: if the mode of the image does not define which level is white; and whatever Pillow raises
-            if the image is damaged.
-    """
-    opened: Image.Image = Image.open(io.BytesIO(content))
-    if crop is None:
-        # Lets Pillow decode a large JPEG at a half or less of its size, if that is at least twice `side`.
-        opened.draft(MODES[channels], (2 * side, 2 * side))
-    image = _to_eight_bits(opened)
-    if "exif" in image.info:
-        image = ImageOps.exif_transpose(image)
-    if image.mode != MODES[channels]:
-        image = image.convert(MODES[channels])
-    if crop is not None:
-        image = image.crop(_centred_box(*image.size, crop))
-    if image.size != (side, side):
-        image = image.resize((side, side), Image.Resampling.BILINEAR, _largest_square(*image.size))
-    return image
-
-
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    if image.mode in UNSCALED_MODES:
-        raise ValueError(f"its levels are not those of 8 or 16 bits (mode {image.mode})")
-    if image.mode.startswith("I;16"):  # convert() would clip
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    return image
-
-
-def _largest_square(width: int, height: int) -> tuple[float, float, float, float]:
-    """Returns the box of the largest centred square: left, upper, right, lower."""
-    side = min(width, height)
-    left, upper = (width - side) / 2, (height - side) / 2
-    return left, upper, left + side, upper + side
-
-
-def _centred_box(width: int, height: int, side: int) -> tuple[int, int, int, int]:
-    """Returns the box of the centred square of `side` pixels, cut to the image where that is smaller."""
-    across, down = min(side, width), min(side, height)
-    left, upper = (width - across) // 2, (height - down) // 2
-    return left, upper, left + across, upper + down
+def _reason(error: Exception, file: EncodedImage) -> str:
+    """Returns in one line why a file is broken, without its path and without addresses of objects."""
+    kind = "" if isinstance(error, UnreadableImageError) else f"{type(error).__name__}: "
+    return " ".join(ADDRESS.sub("it", f"{kind}{error}".replace(file.path, "it")).split())

@@ -13,6 +13,7 @@ from vaeline.data.reading.addresses import GoogleDriveFiles
 from vaeline.data.reading.dataset import DataSection, DataSet, Examples
 from vaeline.data.reading.decoding import decode_files
 from vaeline.data.reading.encoded import archive_members
+from vaeline.data.reading.pixels import Form
 from vaeline.data.reading.raw_files import obtain
 
 IMAGES, ATTRIBUTES, PARTITION = "img_align_celeba.zip", "list_attr_celeba.txt", "list_eval_partition.txt"
@@ -39,7 +40,7 @@ class CelebASection(DataSection, Protocol):
 class CelebA(DataSet):
     """Faces of 10,177 people; 182,637 training images (162,770 / 19,867 by default) and 19,962 test images.
 
-    From each image of 178×218 the centred square of `crop` pixels is resized to `size`; 148 and 64 are
+    From each image of 178×218 the centred square of `crop` pixels is resized to `side`; 148 and 64 are
     common. The label is whether the face has `attribute`.
 
     With `data.split: tail`, train and valid are the published ones, which have no person in common; a random
@@ -56,7 +57,7 @@ class CelebA(DataSet):
     class Options(BaseOptions):
         """Options of `data.celeba`."""
 
-        size: int = Field(64, ge=8, le=178)
+        side: int = Field(64, ge=8, le=178)
         crop: int = Field(148, ge=8, le=178)
         attribute: str = "Smiling"
 
@@ -99,7 +100,7 @@ class CelebA(DataSet):
         archive = self._files[IMAGES]
         packed = archive_members(archive)
         files = {name: packed[f"img_align_celeba/{name}"] for name in names}
-        images, broken = decode_files(files, (3, options.size, options.size), self.raw, options.crop)
-        if broken:
-            raise VaelineError(f"{archive}: {next(iter(broken.values()))}")
-        return Examples(images, np.array(labels, np.int64))
+        decoded = decode_files(files, Form(3, options.side, options.crop), self.raw)
+        if decoded.broken:
+            raise VaelineError(f"{archive}: {next(iter(decoded.broken.values()))}")
+        return Examples(decoded.images, np.array(labels, np.int64))

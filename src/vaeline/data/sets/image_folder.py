@@ -2,9 +2,10 @@
 
 import hashlib
 import os
+from collections import Counter
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from pydantic import Field
@@ -12,13 +13,31 @@ from pydantic import Field
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import BaseOptions
 from vaeline.data.prepared import FEWEST
+from vaeline.data.reading.copies import copies_lines
 from vaeline.data.reading.dataset import DataSection, DataSet, Examples
 from vaeline.data.reading.decoding import BrokenFiles, decode_files
 from vaeline.data.reading.encoded import ImageFile
-from vaeline.data.reading.image_files import LabelledFiles, labelled_files
+from vaeline.data.reading.image_files import folder_command, left_out_lines, printable
+from vaeline.data.reading.layout import LabelledFiles, Layout, Role, layout
+from vaeline.data.reading.pixels import Background, Form
+from vaeline.data.reading.remarks import dark_lines, split_lines, transparent_lines, unseen_lines
 
-FEWEST_IMAGES = {"train": FEWEST["train"] + FEWEST["valid"], "test": FEWEST["test"]}
+FEWEST_IMAGES: dict[Role, int] = {
+    "train": FEWEST["train"] + FEWEST["valid"],
+    "valid": FEWEST["valid"],
+    "test": FEWEST["test"],
+}
 BROKEN_NAMED = 3
+
+
+class _ImageSet(NamedTuple):
+    """Decoded images, of one split or two, in order."""
+
+    examples: Examples
+    digests: dict[str, bytes]
+    counts: Counter[Role]
+    transparent: int
+    brightest: int
 
 
 class ImageFolderSection(DataSection, Protocol):
@@ -30,19 +49,18 @@ class ImageFolderSection(DataSection, Protocol):
 
 
 class ImageFolder(DataSet):
-    """The images below `data.image_folder.folder`, of any size; files with other extensions are ignored.
+    """The images below `data.image_folder.folder`, of any size and of every format that Pillow decodes.
 
     Its folders are classes, including whatever is deeper in them; without folders, all images are of one
-    class. If there are a `train` and a `test` folder, each is such a folder, and they are the two sets.
-    Otherwise `test_share` of the images is the test set, always the same ones. Links are followed, hidden
-    files are ignored, and images are ordered by path. A tenth of the training images is used for validation.
+    class. Folders called train, val and test, or similarly (see `layout`), are splits that hold the classes.
+    Without a test folder, `test_share` of the training images is the test set, always the same ones; without
+    a validation folder, a tenth of those that are left is used for validation. Images are ordered by path.
 
-    Each image is rotated according to its EXIF data, its largest centred square is resized to `size`, and it
-    is converted to grey or RGB (transparency is dropped). Files that cannot be decoded are listed and left
-    out.
+    Each image is rotated according to its EXIF data, laid on `background` where it is transparent, converted
+    to grey or RGB, and its largest centred square is resized to `side`. Files that cannot be decoded are
+    listed and left out.
 
-    DVC does not watch a folder outside the repository: after changing its content, run
-    `dvc repro --force --single-item prepare`, and then `dvc repro`, which compares the arrays by content.
+    DVC hashes the folder: `prepare` runs again when its content has changed.
     """
 
     options: ImageFolderSection
@@ -51,9 +69,10 @@ class ImageFolder(DataSet):
     class Options(BaseOptions):
         """Options of `data.image_folder`; `folder` is relative to the root of the repository, or absolute."""
 
-        folder: str = ""
-        size: int = Field(64, ge=8, le=1024)
+        folder: str = Field("data/own", min_length=1)
+        side: int = Field(64, ge=8, le=1024)
         mode: Literal["grey", "rgb"] = "rgb"
+        background: Background = "white"
         test_share: float = Field(0.1, gt=0, lt=1)
         max_broken: float = Field(0.01, ge=0, lt=1)
 
@@ -69,76 +88,126 @@ class ImageFolder(DataSet):
 
     @property
     def valid_size(self) -> int:
-        """A tenth of the training images, at least 3."""
-        return max(FEWEST["valid"], len(self.training().images) // 10)
+        """All images of the validation folder, or a tenth of the training images, at least 3."""
+        return self.held_out or max(FEWEST["valid"], len(self.training().images) // 10)
+
+    @property
+    def held_out(self) -> int:
+        """The images of the validation folder that could be decoded."""
+        return self._training.counts.get("valid", 0)
 
     def training(self) -> Examples:
-        """Returns the images in `train`, or those that are not in the test set; raises VaelineError."""
-        return self._training
+        """Returns the training images, followed by those of the validation folder; raises VaelineError."""
+        return self._training.examples
 
     def test(self) -> Examples:
-        """Returns the images in `test`, or `test_share` of all; raises VaelineError."""
-        return self._test
+        """Returns the images of the test folder, or `test_share` of all; raises VaelineError."""
+        return self._test.examples
+
+    def remarks(self, train: np.ndarray, valid: np.ndarray) -> list[str]:
+        """Returns how the folder was understood, what was left out, and what is suspicious."""
+        options, sets = self.options.image_folder, (self._training, self._test)
+        return [
+            *split_lines(self._layout, options.test_share),
+            *left_out_lines(self._layout.left_out),
+            *transparent_lines(sum(part.transparent for part in sets), options.background),
+            *dark_lines(max(part.brightest for part in sets)),
+            *unseen_lines(self._parts),
+            *copies_lines(self._digests(train, valid)),
+        ]
 
     @cached_property
-    def _training(self) -> Examples:
-        return self._examples("train")
+    def _training(self) -> "_ImageSet":
+        return self._decoded("train", "valid")
 
     @cached_property
-    def _test(self) -> Examples:
-        return self._examples("test")
+    def _test(self) -> "_ImageSet":
+        return self._decoded("test")
 
     @cached_property
     def _folder(self) -> Path:
         path = self.options.image_folder.folder
-        if not path:
+        if Path(path).is_dir():  # relative to where the stage runs, since that is what DVC has hashed
+            return Path(path)
+        if path.startswith("~"):
             raise VaelineError(
-                "data.image_folder.folder is empty: set it to the folder of your images, "
-                "`dvc exp run -S data.name=image_folder -S data.image_folder.folder=PATH`"
+                f"data.image_folder.folder = {path!r}: DVC does not know what ~ is: write the whole path, "
+                f"`{folder_command(Path(path).expanduser())}`"
             )
-        folder = self.raw.parents[1] / Path(path).expanduser()  # data/raw is in the root of the repository
-        if not folder.is_dir():
-            raise VaelineError(
-                f"data.image_folder.folder = {path!r}: no folder {folder}: set it to an existing folder, "
-                "`dvc exp run -S data.name=image_folder -S data.image_folder.folder=PATH`"
-            )
-        return folder
+        raise VaelineError(
+            f"data.image_folder.folder = {path!r}: there is no such folder: set it to the folder of your "
+            f"images, `{folder_command('PATH')}`"
+        )
 
     @cached_property
-    def _parts(self) -> dict[str, LabelledFiles]:
-        if all((self._folder / name).is_dir() for name in FEWEST_IMAGES):
-            return {name: labelled_files(self._folder, f"{name}/") for name in FEWEST_IMAGES}
-        whole = labelled_files(self._folder, "")
+    def _layout(self) -> Layout:
+        try:
+            return layout(self._folder)
+        except VaelineError as error:
+            root = self.raw.parents[1]  # data/raw is in the root of the repository
+            if self._folder.is_absolute() or root.resolve() == Path.cwd():
+                raise
+            raise VaelineError(
+                f"{error}; this is a copy of the repository, without the files that git does not track: for "
+                f"those, `{folder_command(root / self._folder)}`"
+            ) from None
+
+    @cached_property
+    def _parts(self) -> dict[Role, LabelledFiles]:
+        parts = dict(self._layout.parts)
+        if "test" not in parts:
+            parts |= self._with_share_as_test(parts["train"])
+        return parts
+
+    def _with_share_as_test(self, whole: LabelledFiles) -> dict[Role, LabelledFiles]:
         # By the hashes of the paths, so that a new file moves hardly any other file to the other set.
         order = sorted(
             range(len(whole.files)), key=lambda i: hashlib.sha256(os.fsencode(whole.files[i])).digest()
         )
         count = max(FEWEST_IMAGES["test"], round(self.options.image_folder.test_share * len(order)))
-        chosen = {"train": sorted(order[count:]), "test": sorted(order[:count])}
+        chosen: dict[Role, list[int]] = {"train": sorted(order[count:]), "test": sorted(order[:count])}
         return {
-            name: LabelledFiles([whole.files[i] for i in indices], [whole.classes[i] for i in indices])
-            for name, indices in chosen.items()
+            role: LabelledFiles([whole.files[i] for i in indices], [whole.classes[i] for i in indices])
+            for role, indices in chosen.items()
         }
 
-    def _examples(self, name: str) -> Examples:
-        part, options = self._parts[name], self.options.image_folder
-        channels = 1 if options.mode == "grey" else 3
-        shape = (channels, options.size, options.size)
-        files = {file: ImageFile(f"{self._folder}/{file}") for file in part.files}
-        images, broken = decode_files(files, shape, self.raw)
-        self._tolerate(broken, len(part.files))
-        if len(images) < FEWEST_IMAGES[name]:
-            raise VaelineError(
-                f"{self._folder}: {len(images)} images for {name}, at least {FEWEST_IMAGES[name]} needed"
-            )
-        numbers = {label: number for number, label in enumerate(self.classes)}
-        labels = np.array([numbers[label] for label in part.classes], np.int64)
-        return Examples(images, np.delete(labels, sorted(broken)))
+    def _decoded(self, *roles: Role) -> "_ImageSet":
+        options = self.options.image_folder
+        files = {file: role for role in roles if role in self._parts for file in self._parts[role].files}
+        form = Form(1 if options.mode == "grey" else 3, options.side, background=options.background)
+        sources = {file: ImageFile(f"{self._folder}/{file}") for file in files}
+        decoded = decode_files(sources, form, self.raw)
+        self._tolerate(decoded.broken, len(files))
+        kept = [file for i, file in enumerate(files) if i not in decoded.broken]
+        counts = Counter(files[file] for file in kept)
+        for role in set(files.values()):
+            if counts[role] < FEWEST_IMAGES[role]:
+                raise VaelineError(
+                    f"{self._folder}: {counts[role]} images for {role}, at least {FEWEST_IMAGES[role]} needed"
+                )
+        numbers = {name: number for number, name in enumerate(self.classes)}
+        classes = {
+            f: c for role in roles if role in self._parts for f, c in zip(*self._parts[role], strict=True)
+        }
+        labels = np.array([numbers[classes[file]] for file in kept], np.int64)
+        digests = dict(zip(kept, decoded.digests, strict=True))
+        return _ImageSet(
+            Examples(decoded.images, labels), digests, counts, decoded.transparent, decoded.brightest
+        )
+
+    def _digests(self, train: np.ndarray, valid: np.ndarray) -> dict[str, dict[str, bytes]]:
+        """Returns the hash of each image by split and by its name, as it is printed."""
+        training = [(printable(name), digest) for name, digest in self._training.digests.items()]
+        return {
+            "train": dict(training[i] for i in train),
+            "valid": dict(training[i] for i in valid),
+            "test": {printable(name): digest for name, digest in self._test.digests.items()},
+        }
 
     def _tolerate(self, broken: BrokenFiles, count: int) -> None:
         """Lists the broken files; raises VaelineError if there are too many."""
         allowed = self.options.image_folder.max_broken
-        lines = list(broken.values())
+        lines = [printable(line) for line in broken.values()]
         if len(lines) > allowed * count:
             more = f" and {len(lines) - BROKEN_NAMED} more" if len(lines) > BROKEN_NAMED else ""
             raise VaelineError(

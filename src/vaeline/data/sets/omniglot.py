@@ -13,6 +13,7 @@ from vaeline.data.reading.addresses import WebFiles
 from vaeline.data.reading.dataset import DataSection, DataSet, Examples
 from vaeline.data.reading.decoding import decode_files
 from vaeline.data.reading.encoded import ArchiveMember, archive_members
+from vaeline.data.reading.pixels import Form
 from vaeline.data.reading.raw_files import obtain
 
 OMNIGLOT_FILES = WebFiles(
@@ -37,7 +38,7 @@ class Omniglot(DataSet):
 
     The 19,280 drawings of the published `background` set (30 alphabets; 17,352 / 1,928 by default) are the
     training set and the 13,180 of the `evaluation` set (20 other alphabets) the test set. Each drawing of
-    105×105 is resized to `size` and inverted.
+    105×105 is resized to `side` and inverted.
 
     Results in the VAE literature are for another version: 24,345 / 8,070 drawings of all 50 alphabets at
     random, 28×28, made by Burda et al. (2016). Bounds are not comparable with those: here the test set has
@@ -54,7 +55,7 @@ class Omniglot(DataSet):
     class Options(BaseOptions):
         """Options of `data.omniglot`."""
 
-        size: int = Field(28, ge=8, le=105)
+        side: int = Field(28, ge=8, le=105)
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
@@ -82,13 +83,13 @@ class Omniglot(DataSet):
         }
 
     def _examples(self, part: str) -> Examples:
-        files, side = self._drawings(part), self.options.omniglot.size
-        images, broken = decode_files(files, (1, side, side), self.raw)
-        if broken:
-            raise VaelineError(f"{self._files[part]}: {next(iter(broken.values()))}")
+        files, side = self._drawings(part), self.options.omniglot.side
+        decoded = decode_files(files, Form(1, side), self.raw)
+        if decoded.broken:
+            raise VaelineError(f"{self._files[part]}: {next(iter(decoded.broken.values()))}")
         numbers = {name: number for number, name in enumerate(self.classes)}
         labels = np.array([numbers[alphabet(name)] for name in files], np.int64)
-        return Examples(255 - images[:], labels)
+        return Examples(255 - decoded.images[:], labels)
 
 
 def alphabet(name: str) -> str:
