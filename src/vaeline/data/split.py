@@ -22,6 +22,12 @@ def split_indices(dataset: DataSet, available: int) -> tuple[np.ndarray, np.ndar
     options = dataset.options
     train = dataset.train_size if options.train_size == "auto" else options.train_size
     valid = dataset.valid_size if options.valid_size == "auto" else options.valid_size
+    for name, count in (("train", train), ("valid", valid)):
+        if count < FEWEST[name]:
+            raise VaelineError(
+                f"data.{name}_size = {count}: at least {FEWEST[name]} images are needed, `dvc exp run -S "
+                f"data.{name}_size={FEWEST[name]}`; {dataset.name} has {available} for train and valid"
+            )
     if held_out := dataset.held_out:
         rest = available - held_out
         if train > rest or valid > held_out:
@@ -37,12 +43,6 @@ def split_indices(dataset: DataSet, available: int) -> tuple[np.ndarray, np.ndar
             f"{dataset.name} has {available} training images: lower one of them, or use its default sizes, "
             f"{DEFAULT_SIZES}"
         )
-    for name, count in (("train", train), ("valid", valid)):
-        if count < FEWEST[name]:
-            raise VaelineError(
-                f"data.{name}_size = {count}: at least {FEWEST[name]} images are needed, `dvc exp run -S "
-                f"data.{name}_size={FEWEST[name]}`; {dataset.name} has {available} for train and valid"
-            )
     order = _order(dataset, available)
     if options.split == "tail":
         return order[:train], order[available - valid :]

@@ -75,13 +75,13 @@ def test_sizes_within_a_validation_folder_are_nested_and_never_mixed(tmp_path, s
     valid = image_files(tmp_path / "mine", [f"val/{i:02}.png" for i in range(6)], seed=1)
     section = {"folder": str(tmp_path / "mine"), "side": 12}
     chosen = []
-    for size in (2, 4, 6):
+    for size in (3, 4, 6):
         values = {"name": "image_folder", "split": split, "valid_size": size, "image_folder": section}
         prepared = store(DATASETS.build(values, raw=tmp_path / "data/raw"), tmp_path / "prepared")
         chosen.append(set(contents(prepared.valid)))
     assert chosen[0] < chosen[1] < chosen[2] == {image.tobytes() for image in valid}
     values["valid_size"] = 7
-    with pytest.raises(VaelineError, match=r"18 training and 6 validation images, fewer than"):
+    with pytest.raises(VaelineError, match=r"17 training and 6 validation images, fewer than"):
         store(DATASETS.build(values, raw=tmp_path / "data/raw"), tmp_path / "prepared")
 
 
@@ -90,9 +90,9 @@ def test_without_a_test_folder_a_share_of_the_training_images_is_the_test_set(tm
     valid = image_files(tmp_path / "mine", [f"val/{'ab'[i % 2]}/{i:02}.png" for i in range(6)], seed=1)
     dataset = mine(tmp_path)
     prepared = store(dataset, tmp_path / "prepared")
-    assert (len(prepared.train), len(prepared.test)) == (18, 2)
+    assert (len(prepared.train), len(prepared.test)) == (17, 3)
     assert contents(prepared.valid) == sorted(image.tobytes() for image in valid)
-    remarks = dataset.remarks(*split_indices(dataset, 24))
+    remarks = dataset.remarks(*split_indices(dataset, 23))
     assert remarks == ["splits: train is train/, valid is val/, test is a share of 0.1 of train/"]
 
 

@@ -22,11 +22,6 @@ from vaeline.data.reading.layout import LabelledFiles, Layout, Role, layout
 from vaeline.data.reading.pixels import Background, Form
 from vaeline.data.reading.remarks import dark_lines, split_lines, transparent_lines, unseen_lines
 
-FEWEST_IMAGES: dict[Role, int] = {
-    "train": FEWEST["train"] + FEWEST["valid"],
-    "valid": FEWEST["valid"],
-    "test": FEWEST["test"],
-}
 BROKEN_NAMED = 3
 
 
@@ -164,7 +159,7 @@ class ImageFolder(DataSet):
         order = sorted(
             range(len(whole.files)), key=lambda i: hashlib.sha256(os.fsencode(whole.files[i])).digest()
         )
-        count = max(FEWEST_IMAGES["test"], round(self.options.image_folder.test_share * len(order)))
+        count = max(FEWEST["test"], round(self.options.image_folder.test_share * len(order)))
         chosen: dict[Role, list[int]] = {"train": sorted(order[count:]), "test": sorted(order[:count])}
         return {
             role: LabelledFiles([whole.files[i] for i in indices], [whole.classes[i] for i in indices])
@@ -180,10 +175,10 @@ class ImageFolder(DataSet):
         self._tolerate(decoded.broken, len(files))
         kept = [file for i, file in enumerate(files) if i not in decoded.broken]
         counts = Counter(files[file] for file in kept)
-        for role in set(files.values()):
-            if counts[role] < FEWEST_IMAGES[role]:
+        for role in (role for role in roles if role in self._parts):
+            if counts[role] < (fewest := self._fewest(role)):
                 raise VaelineError(
-                    f"{self._folder}: {counts[role]} images for {role}, at least {FEWEST_IMAGES[role]} needed"
+                    f"{self._folder}: {counts[role]} images for {role}, at least {fewest} needed"
                 )
         numbers = {name: number for number, name in enumerate(self.classes)}
         classes = {
@@ -194,6 +189,10 @@ class ImageFolder(DataSet):
         return _ImageSet(
             Examples(decoded.images, labels), digests, counts, decoded.transparent, decoded.brightest
         )
+
+    def _fewest(self, role: Role) -> int:
+        """Returns how many images are needed; those of valid are taken from train, if it has no folder."""
+        return FEWEST[role] + (FEWEST["valid"] if role == "train" and "valid" not in self._parts else 0)
 
     def _digests(self, train: np.ndarray, valid: np.ndarray) -> dict[str, dict[str, bytes]]:
         """Returns the hash of each image by split and by its name, as it is printed."""
