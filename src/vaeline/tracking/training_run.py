@@ -51,7 +51,7 @@ class TrainingRun:
                 finds the run by it. The id of a run serves too.
         """
         run = cls(experiment, content, key or new_training_key())
-        run._log("the params", lambda store: None)
+        run._log("the params", lambda _: None)
         try:
             yield run
         except BaseException:

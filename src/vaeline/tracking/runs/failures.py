@@ -4,7 +4,7 @@ import sys
 import textwrap
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.redaction import redacted
+from vaeline.tracking.runs.redaction import redacted
 
 LOG_LATER = "outputs/ has everything; log it later with `dvc repro --force --single-item report`"
 LONGEST_REASON = 300  # characters of a message that is not ours

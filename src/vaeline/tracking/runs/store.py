@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.redaction import redacted
 from vaeline.tracking.runs.content import RunContent
 from vaeline.tracking.runs.database import artifacts_root, database, database_lock, open_database
 from vaeline.tracking.runs.inputs import RunInput
@@ -21,6 +20,7 @@ from vaeline.tracking.runs.mlflow_api import (
     Run,
     RunTag,
 )
+from vaeline.tracking.runs.redaction import redacted
 from vaeline.tracking.runs.values import kept_params, kept_tags, same_number
 
 TRAINING_KEY = "vaeline.training"

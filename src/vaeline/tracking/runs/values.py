@@ -37,7 +37,7 @@ def kept_tags(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def same_number(one: float, other: float) -> bool:
-    """Returns whether two metrics are equal in MLflow, where NaN is a value and infinity the largest float."""
+    """Returns whether two metrics are equal in MLflow: NaN is a value, and infinity the largest float."""
     return _kept_number(one) == _kept_number(other) or (math.isnan(one) and math.isnan(other))
 
 
