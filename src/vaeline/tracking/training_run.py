@@ -14,6 +14,7 @@ from vaeline.tracking.runs.store import TRAINING_KEY, Store, milliseconds_now, s
 TOLD_AFTER = 3  # seconds of waiting at the end of a training
 PATIENCE = 60  # seconds, at most, that the end of a training waits for the store
 PATIENCE_AFTER_FAILURE = 10
+BEGINNING = "the params"  # what opening the run logs
 
 
 def new_training_key() -> str:
@@ -37,7 +38,7 @@ class TrainingRun:
         self._store: Store | None = None
         self._monitor: MachineMonitor | None = None
         self._failed: set[str] = set()
-        self._warned = False
+        self._warned = self._ending = self._given_up = False
 
     @classmethod
     @contextlib.contextmanager
@@ -51,7 +52,7 @@ class TrainingRun:
                 finds the run by it. The id of a run serves too.
         """
         run = cls(experiment, content, key or new_training_key())
-        run._log("the params", lambda _: None)
+        run._log(BEGINNING, lambda _: None)
         try:
             yield run
         except BaseException:
@@ -75,11 +76,14 @@ class TrainingRun:
         self._tasks.add(what, lambda: self._attempt(what, logging))
 
     def _attempt(self, what: str, logging: Callable[[Store], None]) -> None:
+        if self._given_up:
+            return
         try:
             logging(self._opened())
             self._failed.discard(what)
         except Exception as error:  # whatever a server, a proxy or a database may raise
             self._failed.add(what)
+            self._given_up = self._ending and self._store is None  # one more try, at the end
             if not self._warned:
                 warn_not_logged(error, "training continues, ")
             self._warned = True
@@ -95,14 +99,12 @@ class TrainingRun:
             assert run is not None
             store.write(run.info.run_id, self._content, milliseconds_now())
             self.id, self._store = run.info.run_id, store
+            self._failed.discard(BEGINNING)
             self._monitor = log_machine_use(self.id, store.client.tracking_uri)
         return self._store
 
     def _end(self, status: str, patience: float) -> None:
-        """Ends the run. A store that has never answered is not asked once more."""
-        if self._failed and not self._store:
-            self._tasks.close()
-            return
+        self._ending = True
         self._log("the end of the run", partial(self._terminate, status))
         if self._tasks.wait(TOLD_AFTER):
             say(f"waiting up to {patience} s for {store_name()}")

@@ -77,16 +77,14 @@ def open_database() -> MlflowClient:
         follow_move(path, workspace())
     except sqlite3.Error as error:
         raise VaelineError(f"{path}: {error}") from error
-    client = MlflowClient(database_uri(path))
     try:
-        client.search_experiments(max_results=1)
+        return MlflowClient(database_uri(path))
     except Exception as error:  # of MLflow, SQLAlchemy or Alembic
         raise VaelineError(
             f"{path} cannot be opened ({failure_reason(error)}): `mlflow db upgrade sqlite:///{path.name}` "
             f"if an older MLflow wrote it; `mv {path.name} {path.name}.old` keeps it, and the next run makes "
             "another"
         ) from error
-    return client
 
 
 def _make(path: Path) -> None:
