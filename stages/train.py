@@ -61,7 +61,7 @@ def lead(training: Training, epochs: Iterable[Record], data: Prepared, params: S
             write_history(OUTPUT, records)
             scratch.publish(checkpoints.DIRECTORY)
             run.artifacts({f"{checkpoints.DIRECTORY}/{name}.pt": "checkpoints" for name in ("best", "last")})
-            write_json(OUTPUT / "run.json", {"run_id": run.id, "seconds": training.seconds, **origin_tags()})
+        write_json(OUTPUT / "run.json", {"run_id": run.id, "seconds": training.seconds, **origin_tags()})
 
 
 if __name__ == "__main__":
