@@ -81,8 +81,8 @@ def serve(root, monkeypatch):
 def test_training_ends_beside_a_server_that_hangs_and_says_what_is_not_logged(serve, monkeypatch, capsys):
     release = threading.Event()
     server = serve(lambda _: (release.wait() and 500, b""))
-    monkeypatch.setattr(training_run, "TOLD_AFTER", 0)
-    monkeypatch.setattr(training_run, "PATIENCE", 0.05)
+    monkeypatch.setattr(training_run, "END_TOLD_AFTER", 0)
+    monkeypatch.setattr(training_run, "LONGEST_WAIT", 0.05)
     with TrainingRun.open("e", CONTENT) as run:
         assert server.asked.wait(600)
         for count in (1, 2, 3):

@@ -11,9 +11,9 @@ from vaeline.tracking.runs.content import RunContent
 from vaeline.tracking.runs.failures import LOG_LATER, say, warn_not_logged
 from vaeline.tracking.runs.store import TRAINING_KEY, Store, milliseconds_now, store_name
 
-TOLD_AFTER = 3  # seconds of waiting at the end of a training
-PATIENCE = 60  # seconds, at most, that the end of a training waits for the store
-PATIENCE_AFTER_FAILURE = 10
+END_TOLD_AFTER = 3  # seconds of waiting at the end of a training
+LONGEST_WAIT = 60  # seconds, at most, that the end of a training waits for the store
+LONGEST_WAIT_AFTER_FAILURE = 10
 BEGINNING = "the params"  # what opening the run logs
 
 
@@ -56,9 +56,9 @@ class TrainingRun:
         try:
             yield run
         except BaseException:
-            run._end("FAILED", PATIENCE_AFTER_FAILURE)
+            run._end("FAILED", LONGEST_WAIT_AFTER_FAILURE)
             raise
-        run._end("FINISHED", PATIENCE)
+        run._end("FINISHED", LONGEST_WAIT)
 
     def curves(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Logs the epochs that the run lacks."""
@@ -106,7 +106,7 @@ class TrainingRun:
     def _end(self, status: str, patience: float) -> None:
         self._ending = True
         self._log("the end of the run", partial(self._terminate, status))
-        if self._tasks.wait(TOLD_AFTER):
+        if self._tasks.wait(END_TOLD_AFTER):
             say(f"waiting up to {patience} s for {store_name()}")
         unfinished = self._tasks.wait(patience)
         self._tasks.close()

@@ -146,7 +146,7 @@ def test_folder_in_the_place_of_the_database_is_refused_at_once(root):
 
 
 def test_who_waits_for_the_database_is_told(root, monkeypatch):
-    monkeypatch.setattr(database, "TOLD_AFTER", 0.01)
+    monkeypatch.setattr(database, "LOCK_TOLD_AFTER", 0.01)
     other, told = FileLock(root / ".mlflow.lock"), []
     other.acquire()
 

@@ -21,7 +21,7 @@ from vaeline.tracking.runs.moving import follow_move
 
 UNFINISHED = "making"  # in the name of a file that is not complete
 BESIDE = ("-journal", "-wal", "-shm")  # what SQLite keeps beside a file
-TOLD_AFTER = 5  # seconds of waiting for another process
+LOCK_TOLD_AFTER = 5  # seconds of waiting for another process
 BUSY = 20  # seconds that SQLite waits for another process to write
 
 
@@ -48,7 +48,7 @@ def database_lock() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError, NotImplementedError):  # a file system without locks
             try:
-                stack.enter_context(lock.acquire(timeout=TOLD_AFTER))
+                stack.enter_context(lock.acquire(timeout=LOCK_TOLD_AFTER))
             except Timeout:
                 say(f"waiting for another process that writes to {database()}")
                 stack.enter_context(lock.acquire())

@@ -7,7 +7,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.tracking.runs.redaction import redacted
 
 LOG_LATER = "outputs/ has everything; log it later with `dvc repro --force --single-item report`"
-LONGEST_REASON = 300  # characters of a message that is not ours
+LONGEST_FAILURE = 300  # characters of a message that is not ours
 
 
 def failure_reason(error: Exception) -> str:
@@ -15,8 +15,8 @@ def failure_reason(error: Exception) -> str:
     if isinstance(error, VaelineError):
         return redacted(str(error))
     first = next(iter(redacted(str(error)).splitlines()), "")
-    short = textwrap.shorten(first, LONGEST_REASON, placeholder=" …")
-    return f"{type(error).__name__}: {short if len(short) > 2 else first[:LONGEST_REASON]}"
+    short = textwrap.shorten(first, LONGEST_FAILURE, placeholder=" …")
+    return f"{type(error).__name__}: {short if len(short) > 2 else first[:LONGEST_FAILURE]}"
 
 
 def warn_not_logged(error: Exception, consequence: str = "") -> None:

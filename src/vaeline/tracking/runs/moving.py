@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from vaeline.tracking.runs.failures import say
 
-ARTIFACTS = "mlartifacts"
+ARTIFACTS_FOLDER = "mlartifacts"
 """The folder of the artifacts, in the repository."""
 LOCATIONS = (
     ("experiments", "experiment_id", "artifact_location"),
@@ -37,16 +37,15 @@ def follow_move(database: Path, root: Path) -> None:
     with contextlib.closing(sqlite3.connect(database, timeout=20)) as connection, connection:
         olds = _earlier_roots(connection, root)
         counts = {old: _follow(connection, old, root.as_uri()) for old in olds}
+    place = root / ARTIFACTS_FOLDER
     for old, count in counts.items():
         if count:
-            say(
-                f"this repository was at {_path(old)}: its artifacts are now looked for in {root / ARTIFACTS}"
-            )
+            say(f"this repository was at {_path(old)}: its artifacts are now looked for in {place}")
 
 
 def _earlier_roots(connection: sqlite3.Connection, root: Path) -> list[str]:
-    query = f"SELECT DISTINCT artifact_location FROM experiments WHERE artifact_location LIKE 'file:///%/{ARTIFACTS}'"
-    roots = [location.removesuffix(f"/{ARTIFACTS}") for (location,) in connection.execute(query)]
+    query = f"SELECT DISTINCT artifact_location FROM experiments WHERE artifact_location LIKE 'file:///%/{ARTIFACTS_FOLDER}'"
+    roots = [location.removesuffix(f"/{ARTIFACTS_FOLDER}") for (location,) in connection.execute(query)]
     return [old for old in roots if _path(old) != root]
 
 

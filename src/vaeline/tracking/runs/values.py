@@ -10,7 +10,7 @@ from vaeline.core.params import flatten_params, param_text
 
 LONGEST_PARAM = 6000  # characters, in MLflow
 LONGEST_TAG = 8000
-DIGEST = 12  # characters of the hash that stands for what was cut off
+HASH_LENGTH = 12  # characters of the hash that stands for what was cut off
 
 
 def kept_text(value: str, longest: int) -> str:
@@ -21,7 +21,7 @@ def kept_text(value: str, longest: int) -> str:
     text = value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
     if len(text) <= longest:
         return text
-    end = f"… ({hashlib.sha256(text.encode()).hexdigest()[:DIGEST]})"
+    end = f"… ({hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]})"
     return text[: longest - len(end)] + end
 
 
