@@ -111,6 +111,7 @@ class TrainingRun:
         unfinished = self._tasks.wait(patience)
         self._tasks.close()
         if unfinished:
+            self._warned = True  # what still runs need not say it again
             say(f"not logged within {patience} s: {', '.join(unfinished)}; {LOG_LATER}")
         elif self._warned and not self._failed:
             say(f"{store_name()} answers again, and has everything")
