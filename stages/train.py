@@ -14,8 +14,8 @@ from vaeline.provenance.origin import origin_tags
 from vaeline.runtime import processes
 from vaeline.runtime.seeding import set_seed
 from vaeline.runtime.stage import run_stage, trainings
-from vaeline.tracking.runs.training_content import training_content
-from vaeline.tracking.training_run import TrainingRun
+from vaeline.tracking.training_content import training_content
+from vaeline.tracking.training_run import TrainingRun, new_training_key
 from vaeline.training.build import build
 from vaeline.training.companion import Companion
 from vaeline.training.fit import fit
@@ -64,12 +64,12 @@ def train_to_the_end(
     params: StageParams,
 ) -> dict[str, Any]:
     """Trains to the end in an MLflow run, and returns the content of run.json."""
+    scratch.run_id = scratch.run_id or new_training_key()
     content = training_content(params.to_dict(), data)
     with (
         TrainingRun.open(params.experiment_name, content, scratch.run_id) as run,
         Companion(params.to_dict(), records) as companion,
     ):
-        scratch.run_id = run.id
         for record in companion.follow(epochs, training, run.artifacts):
             records.append(record)
             scratch.save(training, records)

@@ -60,8 +60,10 @@ def test_method_of_a_whole_batch_is_refused_in_one_line(prepared):
     failed = prepared.run(sys.executable, "-m", "stages.train", ok=False, NPROC="2")
     path.write_text(params)
     assert failed.returncode == 1
-    # MLflow says that it makes its store, where this is the first run.
-    (line,) = (said for said in failed.stderr.splitlines() if "mlflow.store" not in said)
+    # Where this is the first run, MLflow says that it makes its store, and the stage that it waits for it.
+    (line,) = (
+        said for said in failed.stderr.splitlines() if "mlflow.store" not in said and "MLflow: " not in said
+    )
     assert line.startswith("train: NPROC = 2: BatchNorm's statistics are of a whole batch")
 
 

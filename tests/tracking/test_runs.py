@@ -1,5 +1,4 @@
 import json
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -7,36 +6,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from mlflow import MlflowClient
 from PIL import Image
 
 from tests.conftest import ROOT
 from tests.support.small import config, shown, vae
 from vaeline.models import checkpoints
+from vaeline.tracking import packaging
 from vaeline.tracking.completion import NOTE, complete_run
 from vaeline.tracking.description import OWN_HEADING
 from vaeline.tracking.runs.content import RunContent
 from vaeline.tracking.runs.inputs import RunInput
-from vaeline.tracking.runs.store import TRAINING_RUN
+from vaeline.tracking.runs.store import TRAINING_RUN, Store
 from vaeline.tracking.training_run import TrainingRun
 
 CURVES = [{"epoch": epoch, "valid_elbo": -100.0 + epoch, "train_loss": 100.0 - epoch} for epoch in (1, 2, 3)]
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory):
-    """A database with its tables, which takes seconds to make."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
-@pytest.fixture
-def client(tmp_path, monkeypatch, empty):
-    shutil.copy(empty, tmp_path)
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
 
 
 def trained():
@@ -280,3 +263,65 @@ def test_without_psutil_the_run_is_logged_without_use_of_the_machine(client, mon
     assert logged_steps(client, run_id) == [1, 2, 3]
     assert system_metrics(client, run_id) == []
     assert "not logged" not in capsys.readouterr().err
+
+
+LONG = "größer als das, was bleibt 🙂 " * 400
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        reported(notes=LONG),
+        reported(notes="half a pair \ud800, a NUL \0, a line\r\n"),
+        replace(reported(), tags={"dvc.experiment": LONG, "evaluate/note": LONG}),
+        replace(reported(), note=LONG, verdict="blur"),
+        replace(reported(), metrics={"a": float("nan"), "b": float("inf"), "c": float("-inf"), "d": 2**70}),
+        replace(reported(), name="x" * 300),
+    ],
+    ids=["notes", "characters", "tags", "description", "metrics", "name"],
+)
+def test_what_mlflow_keeps_otherwise_makes_no_other_run(client, kept):
+    run_id = train()
+    for _ in range(2):
+        assert complete_run("e", run_id, kept) == run_id
+    assert len(client.search_runs(["1"])) == 1
+
+
+def test_long_notes_that_differ_at_their_end_are_another_run(client):
+    run_id = train()
+    assert complete_run("e", run_id, reported(notes=LONG)) == run_id
+    assert complete_run("e", run_id, reported(notes=LONG + "!")) != run_id
+
+
+def test_two_reports_that_claim_one_run_at_the_same_time_get_two(client, monkeypatch):
+    run_id = train()
+    store = Store("e")
+    before = store.find(run_id)
+    assert store.claim(before, reported(iwae_k=500))
+    assert not store.claim(before, reported(iwae_k=5000))
+    assert client.get_run(run_id).data.params["iwae_k"] == "500"
+
+
+def test_model_that_a_killed_report_left_pending_is_completed(client, monkeypatch, trained_model):
+    content, run_id = replace(reported(), checkpoint=trained_model[1]), train()
+
+    def package(folder, *_):
+        folder.mkdir()
+        (folder / "MLmodel").touch()
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(packaging, "_package", killed)
+    with pytest.raises(KeyboardInterrupt):
+        complete_run("e", run_id, content)
+    (pending,) = client.search_logged_models(["1"])
+    assert pending.status == "PENDING"
+    monkeypatch.setattr(packaging, "_package", package)
+    for _ in range(2):
+        assert complete_run("e", run_id, content) == run_id
+    (model,) = client.search_logged_models(["1"])
+    assert (model.model_id, model.status) == (pending.model_id, "READY")
+    (output,) = client.get_run(run_id).outputs.model_outputs
+    assert output.model_id == model.model_id
+    assert len(client.get_metric_history(run_id, "evaluate/elbo")) == 1

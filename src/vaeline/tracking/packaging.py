@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from vaeline.core.files import write_text
-from vaeline.core.params import flatten_params, param_text
 from vaeline.models import checkpoints
 from vaeline.tracking.runs.content import RunContent
 from vaeline.tracking.runs.mlflow_api import (
     DataType,
+    LoggedModel,
     LoggedModelOutput,
     Metric,
+    MlflowClient,
     Model,
     ModelSignature,
     ParamSchema,
@@ -24,6 +25,7 @@ from vaeline.tracking.runs.mlflow_api import (
     pyfunc,
 )
 from vaeline.tracking.runs.store import Store
+from vaeline.tracking.runs.values import kept_params, kept_tags
 
 MODEL = "model"
 NEEDED = ("torch", "numpy", "pydantic", "ruamel.yaml")  # by the model, beside this package
@@ -37,29 +39,43 @@ Needs the vaeline package{commit} to load.
 """
 
 
-def log_model(store: Store, run_id: str, content: RunContent, milliseconds: int) -> None:
+def log_model(store: Store, run_id: str, content: RunContent) -> None:
     """Logs the model of `content.checkpoint`, for `mlflow.pyfunc.load_model("runs:/<run_id>/model")`.
 
-    `milliseconds` is the time at which the run's metrics were logged: the same value of a metric, at the
-    same time, is not a second point of the run.
+    One that a killed report has left PENDING, or without a link from its run, is completed.
     """
     client = store.client
-    params = {key: param_text(value) for key, value in flatten_params(content.params).items()}
-    logged = client.create_logged_model(
-        store.experiment_id, MODEL, run_id, tags=dict(content.tags), params=params, model_type="VAE"
+    logged = _unlinked(store, run_id) or client.create_logged_model(
+        store.experiment_id,
+        MODEL,
+        run_id,
+        tags=kept_tags(content.tags),
+        params=kept_params(content.params),
+        model_type="VAE",
     )
     with tempfile.TemporaryDirectory() as folder:
         model = Model(run_id=run_id, model_id=logged.model_id, model_uuid=logged.model_id)
         _package(Path(folder) / MODEL, model, content)
         client.log_model_artifacts(logged.model_id, str(Path(folder) / MODEL))
     client.finalize_logged_model(logged.model_id, "READY")
+    _log_measures(client, run_id, logged.model_id, content)
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, content.last_epoch)])
-    measured = [
-        Metric(key, value, milliseconds, 0, model_id=logged.model_id)
-        for key, value in content.metrics.items()
-        if key.startswith(MEASURED)
-    ]
-    client.log_batch(run_id, measured)
+
+
+def _unlinked(store: Store, run_id: str) -> LoggedModel | None:
+    """Returns a model of a run that has none among its outputs."""
+    models = store.client.search_logged_models([store.experiment_id], f"source_run_id = '{run_id}'")
+    return models[0] if models else None
+
+
+def _log_measures(client: MlflowClient, run_id: str, model_id: str, content: RunContent) -> None:
+    """Logs the metrics of the trained model for the model too."""
+    measured = {key: value for key, value in content.metrics.items() if key.startswith(MEASURED)}
+    if measured:
+        # The same value of a metric, at the same time, is not a second point of the run.
+        logged_at = client.get_metric_history(run_id, next(iter(measured)))[0].timestamp
+        metrics = [Metric(key, value, logged_at, 0, model_id=model_id) for key, value in measured.items()]
+        client.log_batch(run_id, metrics)
 
 
 def _package(folder: Path, model: Model, content: RunContent) -> None:

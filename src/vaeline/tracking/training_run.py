@@ -2,69 +2,123 @@
 
 import contextlib
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
+from vaeline.tracking.background import BackgroundTasks
 from vaeline.tracking.machine_use import MachineMonitor, log_machine_use
 from vaeline.tracking.runs.content import RunContent
-from vaeline.tracking.runs.store import Store, milliseconds_now, warn_not_logged
+from vaeline.tracking.runs.failures import LOG_LATER, say, warn_not_logged
+from vaeline.tracking.runs.store import TRAINING_KEY, Store, milliseconds_now, store_name
+
+END_TOLD_AFTER = 3  # seconds of waiting at the end of a training
+LONGEST_WAIT = 60  # seconds, at most, that the end of a training waits for the store
+LONGEST_WAIT_AFTER_FAILURE = 10
+BEGINNING = "the params"  # what opening the run logs
+
+
+def new_training_key() -> str:
+    """Returns what names a training in MLflow; keep it where a resumed training finds it."""
+    return uuid.uuid4().hex
 
 
 class TrainingRun:
-    """The run of a training. If the tracking server fails, it prints one warning and stops logging.
+    """The run of a training, logged in the background: the training never waits for the store.
 
-    `id` is then an id that no store has; runs that are logged later carry it as a tag.
+    If the store fails, one warning is printed, and the next epoch tries again.
+
+    Attributes:
+        id: Id of the run, or the key of the training before there is one; a report finds the run by either.
     """
 
-    def __init__(self, resume: str) -> None:
-        self.id = resume or uuid.uuid4().hex
+    def __init__(self, experiment: str, content: RunContent, key: str) -> None:
+        self.id = key
+        self._key, self._experiment, self._content = key, experiment, content
+        self._tasks = BackgroundTasks()
         self._store: Store | None = None
         self._monitor: MachineMonitor | None = None
+        self._failed: set[str] = set()
+        self._warned = self._ending = self._given_up = False
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, experiment: str, content: RunContent, resume: str = "") -> Iterator["TrainingRun"]:
-        """Yields the run with the id `resume` if it exists, else a new run; it ends FINISHED or FAILED."""
-        run = cls(resume)
-        with run._tolerant():
-            store = run._store = Store(experiment)
-            if resume and store.find(resume):
-                run.id = resume
-                store.client.update_run(resume, status="RUNNING")
-            else:
-                run.id = store.create(content, {})
-                store.write(run.id, content, milliseconds_now())
-            run._monitor = log_machine_use(run.id, store.client.tracking_uri)
+    def open(cls, experiment: str, content: RunContent, key: str = "") -> Iterator["TrainingRun"]:
+        """Yields the run of the training `key` if it exists, else a new run; it ends FINISHED or FAILED.
+
+        Args:
+            experiment: Name of the MLflow experiment.
+            content: What the run holds from its start.
+            key: A `new_training_key`, saved before this is called: if the process is killed, the next one
+                finds the run by it. The id of a run serves too.
+        """
+        run = cls(experiment, content, key or new_training_key())
+        run._log(BEGINNING, lambda _: None)
         try:
             yield run
         except BaseException:
-            run._end("FAILED")
+            run._end("FAILED", LONGEST_WAIT_AFTER_FAILURE)
             raise
-        run._end("FINISHED")
+        run._end("FINISHED", LONGEST_WAIT)
 
     def curves(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Logs the epochs that the run lacks."""
-        with self._tolerant():
-            if self._store:
-                self._store.curves(self.id, rows)
+        self._log("the curves", lambda store: store.curves(self.id, rows))
 
     def artifacts(self, paths: Mapping[str, str]) -> None:
-        """Logs files, each into its folder."""
-        with self._tolerant():
-            if self._store:
-                for path, folder in paths.items():
-                    self._store.client.log_artifact(self.id, path, folder)
+        """Logs files, each into its folder; they must stay until the run has ended."""
+        for path, folder in paths.items():
+            self._log(path, partial(self._upload, path, folder))
 
-    def _end(self, status: str) -> None:
-        with self._tolerant():
+    def _upload(self, path: str, folder: str, store: Store) -> None:
+        store.client.log_artifact(self.id, path, folder)
+
+    def _log(self, what: str, logging: Callable[[Store], None]) -> None:
+        self._tasks.add(what, lambda: self._attempt(what, logging))
+
+    def _attempt(self, what: str, logging: Callable[[Store], None]) -> None:
+        if self._given_up:
+            return
+        try:
+            logging(self._opened())
+            self._failed.discard(what)
+        except Exception as error:  # whatever a server, a proxy or a database may raise
+            self._failed.add(what)
+            self._given_up = self._ending and self._store is None  # one more try, at the end
+            if not self._warned:
+                warn_not_logged(error, "training continues, ")
+            self._warned = True
+
+    def _opened(self) -> Store:
+        if self._store is None:
+            store = Store(self._experiment)
+            if run := store.training(self._key):
+                store.client.update_run(run.info.run_id, status="RUNNING")
+            else:
+                store.create(self._content, {TRAINING_KEY: self._key})
+                run = store.training(self._key)
+            assert run is not None
+            store.write(run.info.run_id, self._content, milliseconds_now())
+            self.id, self._store = run.info.run_id, store
+            self._failed.discard(BEGINNING)
+            self._monitor = log_machine_use(self.id, store.client.tracking_uri)
+        return self._store
+
+    def _end(self, status: str, patience: float) -> None:
+        self._ending = True
+        self._log("the end of the run", partial(self._terminate, status))
+        if self._tasks.wait(END_TOLD_AFTER):
+            say(f"waiting up to {patience} s for {store_name()}")
+        unfinished = self._tasks.wait(patience)
+        self._tasks.close()
+        if unfinished:
+            self._warned = True  # what still runs need not say it again
+            say(f"not logged within {patience} s: {', '.join(unfinished)}; {LOG_LATER}")
+        elif self._warned and not self._failed:
+            say(f"{store_name()} answers again, and has everything")
+
+    def _terminate(self, status: str, store: Store) -> None:
+        try:
             if self._monitor:
                 self._monitor.finish()
-            if self._store:
-                self._store.client.set_terminated(self.id, status)
-
-    @contextlib.contextmanager
-    def _tolerant(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:  # whatever a server, a proxy or a database may raise
-            self._store = None
-            warn_not_logged(error, "training continues, ")
+        finally:
+            store.client.set_terminated(self.id, status)

@@ -7,8 +7,9 @@ from typing import NoReturn
 from urllib.parse import quote
 
 from vaeline.core.errors import VaelineError
+from vaeline.tracking.runs.database import database, database_lock, database_uri, open_database
 from vaeline.tracking.runs.mlflow_api import MlflowClient
-from vaeline.tracking.runs.store import database
+from vaeline.tracking.runs.store import store_name, tracking_server
 
 RUNS_COMPARED = 5  # runs, at most, in the link to the comparison
 # Selects the runs. MLflow's front page shows traces, of which there are none.
@@ -41,13 +42,18 @@ def serve_ui(port: int) -> NoReturn:
     """Prints the links, and becomes the server of the UI.
 
     Raises:
-        VaelineError: The runs are in a tracking server, which has a UI of its own, or no run is recorded.
+        VaelineError: The runs are in a tracking server, which has a UI of its own, or no run is recorded, or
+            the SQLite file cannot be opened.
     """
-    if server := os.environ.get("MLFLOW_TRACKING_URI"):
-        raise VaelineError(f"the runs are at MLFLOW_TRACKING_URI = {server}: open that address in a browser")
+    if tracking_server():
+        raise VaelineError(
+            f"the runs are at MLFLOW_TRACKING_URI = {store_name()}: open that address in a browser"
+        )
     if not database().is_file():
         raise VaelineError("no run is recorded yet: `make repro` records the first")
-    store = f"sqlite:///{database()}"
+    with database_lock():
+        open_database()
+    store = database_uri(database())
     for name, address in ui_links(store, port).items():
         print(f"{name}: {address}")
     print("(ready in about 15 s; Ctrl-C stops it)", flush=True)

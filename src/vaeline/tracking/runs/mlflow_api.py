@@ -1,17 +1,22 @@
 """What this package uses of MLflow, imported after the settings that MLflow reads from the environment."""
 
+import logging
 import os
+from pathlib import Path
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # Gives up within seconds, not minutes, on a server that does not answer: training must continue.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
+import mlflow
+from alembic.script import ScriptDirectory
 from mlflow import MlflowClient, pyfunc
 from mlflow.entities import (
     Dataset,
     DatasetInput,
     InputTag,
+    LoggedModel,
     LoggedModelOutput,
     Metric,
     Param,
@@ -21,12 +26,16 @@ from mlflow.entities import (
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+from sqlalchemy.engine import URL
 
 __all__ = [
+    "MIGRATIONS",
+    "URL",
     "DataType",
     "Dataset",
     "DatasetInput",
     "InputTag",
+    "LoggedModel",
     "LoggedModelOutput",
     "Metric",
     "MlflowClient",
@@ -39,6 +48,14 @@ __all__ = [
     "Run",
     "RunTag",
     "Schema",
+    "ScriptDirectory",
     "TensorSpec",
     "pyfunc",
 ]
+
+MIGRATIONS = Path(mlflow.__file__).parent / "store" / "db_migrations"
+"""The steps in which MLflow makes a database."""
+
+# A failure is told in one line of our own, without these lines before it.
+for name in ("urllib3.connectionpool", "mlflow.store.db.utils"):
+    logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -1,16 +1,13 @@
 """The store of runs: a tracking server, or an SQLite file at the repository's root."""
 
+import contextlib
 import os
-import sys
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 
-from filelock import FileLock
-
-from vaeline.core.params import flatten_params, param_text
-from vaeline.runtime.stage import workspace
+from vaeline.core.errors import VaelineError
 from vaeline.tracking.runs.content import RunContent
+from vaeline.tracking.runs.database import artifacts_root, database, database_lock, open_database
 from vaeline.tracking.runs.inputs import RunInput
 from vaeline.tracking.runs.mlflow_api import (
     Dataset,
@@ -23,39 +20,64 @@ from vaeline.tracking.runs.mlflow_api import (
     Run,
     RunTag,
 )
+from vaeline.tracking.runs.redaction import redacted
+from vaeline.tracking.runs.values import kept_params, kept_tags, same_number
 
+TRAINING_KEY = "vaeline.training"
+"""The tag that names a training, in its own run: it is known before MLflow has given the run an id."""
 TRAINING_RUN = "vaeline.training_run"
 """The tag that names the run of the training, in each other run that shares it."""
-LOG_LATER = "outputs/ has everything; log it later with `dvc repro --force --single-item report`"
 POINTS_AT_ONCE = 1000  # metrics in one request, at most: MLflow's own limit
 
 
-def database() -> Path:
-    """Returns the path of the SQLite file."""
-    return workspace() / "mlflow.db"
+def tracking_server() -> str:
+    """Returns the address of the tracking server, or "" where runs are in the SQLite file."""
+    return os.environ.get("MLFLOW_TRACKING_URI", "")
+
+
+def store_name() -> str:
+    """Returns what a message calls the store."""
+    return redacted(tracking_server()) or str(database())
 
 
 class Store:
     """One experiment, in a tracking server or in the SQLite file."""
 
     def __init__(self, experiment: str) -> None:
-        root = workspace()
-        self.lock = FileLock(root / ".mlflow.lock")
-        uri = os.environ.get("MLFLOW_TRACKING_URI")
-        # Two processes that create the database or the experiment at the same time crash.
-        with self.lock:
-            self.client = MlflowClient(uri or f"sqlite:///{database()}")
-            existing = self.client.get_experiment_by_name(experiment)
-            artifacts = None if uri else (root / "mlartifacts").as_uri()
-            self.experiment_id: str = (
-                existing.experiment_id if existing else self.client.create_experiment(experiment, artifacts)
+        with self.alone():
+            self.client = MlflowClient(tracking_server()) if tracking_server() else open_database()
+            self.experiment_id = self._experiment(experiment)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps other processes from an SQLite file. A server keeps its users apart itself."""
+        # Two processes that create the tables or the experiment at the same time crash.
+        with contextlib.nullcontext() if tracking_server().startswith("http") else database_lock():
+            yield
+
+    def _experiment(self, name: str) -> str:
+        artifacts = None if tracking_server() else artifacts_root().as_uri()
+        existing = self.client.get_experiment_by_name(name)
+        if existing is None:
+            try:
+                return self.client.create_experiment(name, artifacts)
+            except MlflowException as error:
+                existing = self.client.get_experiment_by_name(name)  # another process may have created it
+                if existing is None:
+                    raise error
+        if existing.lifecycle_stage == "deleted":
+            restore = f"mlflow experiments restore --experiment-id {existing.experiment_id}"
+            local = "" if tracking_server() else f"MLFLOW_TRACKING_URI=sqlite:///{database().name} "
+            raise VaelineError(
+                f"the experiment {name!r} was deleted in MLflow: `{local}{restore}` restores it, and "
+                "`-S experiment_name=NAME` chooses another"
             )
+        return existing.experiment_id
 
     def create(self, content: RunContent, extra_tags: Mapping[str, str]) -> str:
         """Returns the id of a new run with the name and the tags of `content`, and nothing else of it."""
-        run = self.client.create_run(
-            self.experiment_id, tags={**content.tags, **extra_tags}, run_name=content.name
-        )
+        tags = kept_tags({**content.tags, **extra_tags})
+        run = self.client.create_run(self.experiment_id, tags=tags, run_name=content.name)
         return run.info.run_id
 
     def write(self, run_id: str, content: RunContent, milliseconds: int) -> None:
@@ -67,7 +89,6 @@ class Store:
             milliseconds: The time of the metrics, since the epoch.
         """
         run = self.client.get_run(run_id)
-        params = {key: param_text(value) for key, value in flatten_params(content.params).items()}
         self.client.log_batch(
             run_id,
             metrics=[
@@ -75,27 +96,42 @@ class Store:
                 for key, value in content.metrics.items()
                 if key not in run.data.metrics
             ],
-            params=[Param(key, value) for key, value in params.items() if key not in run.data.params],
-            tags=[RunTag(key, value) for key, value in content.tags.items() if key not in run.data.tags],
+            params=_lacking_params(run, content),
+            tags=[RunTag(k, v) for k, v in kept_tags(content.tags).items() if k not in run.data.tags],
         )
         self.curves(run_id, content.curves)
         self.client.log_inputs(run_id, [_dataset(split) for split in content.inputs])
         for path, folder in content.artifacts.items():
             self.client.log_artifact(run_id, path, folder)
 
+    def claim(self, run: Run, content: RunContent) -> bool:
+        """Logs the params that `run` lacks, and returns whether it now holds those of `content`.
+
+        A param is never rewritten: of two processes that claim a run at the same time for experiments with
+        different params, one gets it.
+        """
+        try:
+            self.client.log_batch(run.info.run_id, params=_lacking_params(run, content))
+        except MlflowException as error:
+            if error.error_code != "INVALID_PARAMETER_VALUE":
+                raise
+        return not holds_another(self.client.get_run(run.info.run_id), content)
+
     def curves(self, run_id: str, curves: Sequence[Mapping[str, float]]) -> None:
         """Logs the epochs that the run lacks."""
         logged = {metric.step for metric in self.client.get_metric_history(run_id, "valid_elbo")}
         now = milliseconds_now()
-        points = [
-            Metric(key, value, now, int(row["epoch"]))
-            for row in curves
-            if row["epoch"] not in logged
-            for key, value in row.items()
-            if key != "epoch"
-        ]
-        for start in range(0, len(points), POINTS_AT_ONCE):
-            self.client.log_batch(run_id, metrics=points[start : start + POINTS_AT_ONCE])
+        lacking = [row for row in curves if row["epoch"] not in logged]
+        # An epoch goes as a whole: it counts as logged if its validation ELBO is.
+        together = max(1, POINTS_AT_ONCE // max(map(len, lacking), default=1))
+        for start in range(0, len(lacking), together):
+            points = [
+                Metric(key, value, now, int(row["epoch"]))
+                for row in lacking[start : start + together]
+                for key, value in row.items()
+                if key != "epoch"
+            ]
+            self.client.log_batch(run_id, metrics=points)
 
     def find(self, run_id: str) -> Run | None:
         """Returns the run, or None if this store does not have it."""
@@ -107,17 +143,41 @@ class Store:
             return None
         return run if run.info.lifecycle_stage == "active" else None
 
-    def children(self, run_id: str) -> list[Run]:
-        """Returns the runs that share the training of `run_id`."""
-        return list(self.client.search_runs([self.experiment_id], f"tags.`{TRAINING_RUN}` = '{run_id}'"))
+    def finish(self, run_id: str, status: str = "FINISHED") -> None:
+        """Ends a run; one that has ended before keeps its end."""
+        if self.client.get_run(run_id).info.end_time is None:
+            self.client.set_terminated(run_id, status)
+        else:
+            self.client.update_run(run_id, status=status)
+
+    def training(self, key: str) -> Run | None:
+        """Returns the run of a training, by its id or its tag, or None if this store does not have it.
+
+        A server that took too long to answer may have created the run twice: the emptier one is deleted.
+        """
+        if run := self.find(key):
+            return run
+        runs = sorted(self._tagged(TRAINING_KEY, key), key=_fullness, reverse=True)
+        for surplus in runs[1:]:
+            self.client.delete_run(surplus.info.run_id)
+        return runs[0] if runs else None
+
+    def children(self, training_run: str) -> list[Run]:
+        """Returns the runs that share the training of `training_run`."""
+        return self._tagged(TRAINING_RUN, training_run)
+
+    def _tagged(self, tag: str, value: str) -> list[Run]:
+        return list(self.client.search_runs([self.experiment_id], f"tags.`{tag}` = '{value}'"))
 
 
 def holds_another(run: Run, content: RunContent) -> bool:
     """Returns whether `run` has other params, other metrics or another DVC experiment than `content`."""
-    params = {key: param_text(value) for key, value in flatten_params(content.params).items()}
     experiment = {key: value for key, value in content.tags.items() if key == "dvc.experiment"}
-    pairs = ((run.data.params, params), (run.data.metrics, content.metrics), (run.data.tags, experiment))
-    return any(has.get(key, value) != value for has, wanted in pairs for key, value in wanted.items())
+    texts = ((run.data.params, kept_params(content.params)), (run.data.tags, kept_tags(experiment)))
+    numbers = run.data.metrics
+    return any(has.get(key, value) != value for has, wanted in texts for key, value in wanted.items()) or any(
+        key in numbers and not same_number(numbers[key], value) for key, value in content.metrics.items()
+    )
 
 
 def milliseconds_now() -> int:
@@ -125,10 +185,12 @@ def milliseconds_now() -> int:
     return int(time.time() * 1000)
 
 
-def warn_not_logged(error: Exception, consequence: str = "") -> None:
-    """Prints one line: that MLflow failed, and how to log the run later."""
-    reason = str(error).splitlines()[0][:160] if str(error) else ""
-    print(f"MLflow: not logged ({type(error).__name__}: {reason}); {consequence}{LOG_LATER}", file=sys.stderr)
+def _fullness(run: Run) -> tuple[int, str]:
+    return len(run.data.params) + len(run.data.metrics), run.info.run_id
+
+
+def _lacking_params(run: Run, content: RunContent) -> list[Param]:
+    return [Param(k, v) for k, v in kept_params(content.params).items() if k not in run.data.params]
 
 
 def _dataset(split: RunInput) -> DatasetInput:
