@@ -5,22 +5,44 @@ The flat keys are defined here. A section (`prior:`, `data:` …) belongs to the
 """
 
 import difflib
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from vaeline.core.errors import VaelineError
 
+UNPRINTABLE = ("Cc", "Cs")  # categories of Unicode: control characters and halves of pairs
+
 
 class BaseOptions(BaseModel):
     """Base of everything read from params.yaml: frozen, strict, and closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _text_fits_a_command(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value == "???":  # OmegaConf's, which DVC reads overrides with
+            raise PydanticCustomError("text", "should be another text: this one means a missing value")
+        if any(unicodedata.category(c) in UNPRINTABLE and c not in "\t\n" for c in value):
+            raise PydanticCustomError("text", "should have no control characters, which no command can set")
+        return value
 
 
 def _none_or_several(value: int) -> int:
