@@ -7,7 +7,8 @@ from pydantic import create_model
 from ruamel.yaml import YAML
 
 from vaeline.core.files import replacing, write_json
-from vaeline.core.params import Hyperparameters, read_yaml, validated
+from vaeline.core.params import Hyperparameters, validated
+from vaeline.core.yaml import read_yaml
 from vaeline.data.catalog import DATASETS
 from vaeline.models.catalog import MODELS
 from vaeline.models.likelihoods.catalog import LIKELIHOODS

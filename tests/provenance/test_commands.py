@@ -12,16 +12,17 @@ from hypothesis import strategies as st
 
 from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import UNPRINTABLE, read_yaml, validated
+from vaeline.core.params import UNPRINTABLE, validated
+from vaeline.core.yaml import read_yaml
 from vaeline.provenance.commands import exp_run_command, override_value
 
 TEXTS = [
-    *("", " ", "  a ", "it's", '"', "'", "a b, c=1: 'd'", "a=b,c", "{a: 1}", "[1", "(", "=", ",", "#a", "a #"),
+    *("", " ", "  a ", "it's", '"', "'", "a b, c=1: 'd'", "a=b,c", "{a: 1}", "[1", "(", "=", ",", "#a" "#"),
     *("2026", "1.0", "1e5", "1_000", ".5", "-5", "true", "False", "null", "~", "nan", "inf", "-Inf", "1-1-1"),
     *("\\", "a\\", "a\\\\", "\\'", "\\\\'", "'\\", '"\\', "\\n", "\\ ", "a\\,b", "C:\\data\\"),
-    *("${x}", "$${x}", "\\${x}", "a\\\\${x}'", "${", "}${x", "'${x}\\'", "${x}\\", "${oc.env:A}", "$(a)", "`a`"),
+    *("${x}", "$${x}", "\\${x}", "a\\\\${x}'", "${", "}${x", "'${x}\\'", "${x}\\", "${oc.env:A}", "$(a)"),
     *("é", "日本語", "Ωβ", "\U0001f600", "\u2028", "\xa0", "\ufeff", "a\nb", "\n", "a\n", "a\tb", "\t"),
-    *("!x", "&a", "*a", "%a", "@a", "a" * 300, "a b " * 100, "choice(1,2)", "range(1,3)", "int(3)", "glob(*)"),
+    *("!x", "&a", "*a", "%a", "@a", "a" * 300, "a b " * 100, "choice(1,2)", "range(1,3)", "int(3)"),
 ]  # fmt: skip
 ALLOWED = st.one_of(
     st.characters(exclude_categories=UNPRINTABLE), st.sampled_from("\n\t\\\\'\"${}[](),:=# -~!&*1e.")

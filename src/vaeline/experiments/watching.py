@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vaeline.core.params import read_yaml
+from vaeline.core.yaml import read_yaml
 from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.detectors import DURING
 from vaeline.diagnosis.finding import Finding, findings_text, problems, save_findings

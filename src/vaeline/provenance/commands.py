@@ -25,7 +25,7 @@ def override_value(value: Any) -> str:
 
 
 def quoted_text(text: str) -> str:
-    """Returns a text in the quotes of DVC's overrides, where a backslash counts before a quote or `${` only."""
+    """Returns a text in quotes, as DVC's overrides read it: backslashes count before a quote or `${` only."""
     escaped = REFERENCE.sub(lambda match: match[1] * 2 + r"\${", text)
     escaped = BEFORE_QUOTE.sub(lambda match: match[0] * 2, escaped)
     return "'" + escaped.replace("'", r"\'") + "'"
