@@ -100,7 +100,7 @@ PAIRS = [
 
 def test_every_remedy_names_params_that_the_chosen_parts_read():
     """Over all pairs of parts, also those that a training would refuse."""
-    bases = [flatten_params(configured(changed)) for changed in CHANGED[::3]]
+    bases = [flatten_params(configured(changed)) for changed in (CHANGED[3], *CHANGED[1::3])]
     sections = {table.section for table in TABLES}
     remedied = set()
     for chosen in PAIRS:

@@ -88,5 +88,8 @@ def _with_commands(findings: list[Finding]) -> list[Finding]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1:  # --help, or anything else that no training says
+        print(__doc__)
+        sys.exit()
     for answer in answers(sys.stdin):
         print(answer, flush=True)

@@ -48,7 +48,7 @@ def read_params(params: Mapping[str, Any], more: Sequence[Table[Any]] = ()) -> f
     names = {f"{table.section}.name" for table in (MODELS, *tables)}
     of_parts = (table.reads(params[table.section]["name"]) for table in (MODELS, *tables))
     # A part's latent_dim is that of its layer, which its model decides.
-    return names.union(*of_parts) - {"latent_dim"} | frozenset(model.reads)
+    return frozenset(names.union(*of_parts) - {"latent_dim"}).union(model.reads)
 
 
 def unread_params(params: Mapping[str, Any], more: Sequence[Table[Any]] = ()) -> list[str]:
