@@ -20,10 +20,10 @@ CONFIDENCE = 0.95
 CLINIC_HEADINGS = ["Failure", "Provoked with", "Found", "ELBO before", "Remedy", "ELBO after", "Cured"]
 CLINIC_TEXT = """# The clinic
 
-Each failure is provoked by a configuration of its own on {train:,} MNIST images. The findings of diagnose are
-read, exactly the command that they print is run, and the same detectors look again. *Cured* says that the
-failure is more likely gone than not, and that either the ELBO of {valid:,} validation images at β = 1 or the
-measure that revealed the failure is better than before.
+Each failure is provoked by a configuration of its own, on {train:,} MNIST images unless it names other data.
+The findings of diagnose are read, exactly the command that they print is run, and the same detectors look
+again. *Cured* says that the failure is more likely gone than not, and that either the ELBO of validation
+images ({valid:,} of MNIST) at β = 1 or the measure that revealed the failure is better than before.
 
 """
 BETWEEN = """
