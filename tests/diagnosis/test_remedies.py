@@ -13,7 +13,7 @@ from vaeline.core.params import StageParams, flatten_params, nest_params
 from vaeline.diagnosis import remedies
 from vaeline.diagnosis.detectors import DETECTORS
 from vaeline.experiments import find
-from vaeline.models.catalog import MODELS, SIZES, read_params
+from vaeline.models.catalog import FLAT_SIZES, MODELS, read_params
 from vaeline.training.objectives.catalog import OBJECTIVES
 
 MEASURES = {"unused_units": 0, "crowding": 4.0, "late_gain": 0.02, "best_epoch": 7, "binary_share": 0.9}
@@ -109,7 +109,7 @@ def test_every_remedy_names_params_that_the_chosen_parts_read():
         for changes in (changes for config in configs for changes in distinct(config)):
             options = {".".join(key.split(".")[:2]) for key in changes if key.partition(".")[0] in sections}
             assert options <= read, (chosen, changes)
-            assert changes.keys() & SIZES.keys() <= read, (chosen, changes)
+            assert changes.keys() & FLAT_SIZES.keys() <= read, (chosen, changes)
             remedied |= changes.keys()
     assert remedied > {"hidden_dim", "network.conv.channels", "network.residual.channels", "latent_dim"}
 

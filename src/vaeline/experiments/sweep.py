@@ -22,7 +22,7 @@ from vaeline.experiments.find import Experiment, find, metrics_at, params_with
 from vaeline.experiments.launch import failure, running_experiment, watch
 from vaeline.experiments.overrides import parsed_range
 
-LONGEST_NAME = 120  # bytes; a file's may have 255, with what is appended to it
+LONGEST_EXPERIMENT = 120  # bytes; a file's may have 255, with what is appended to it
 CODE_CHANGED = "code or params.yaml have changed while it ran: run the same command again"
 SWEPT_METRICS = {
     "elbo": "evaluate/elbo",
@@ -144,10 +144,10 @@ def _rank(value: Any) -> tuple[bool, float, str]:
 def experiment_name(overrides: Sequence[str]) -> str:
     """Returns a name for an experiment that git takes for a reference, and that a file can have."""
     name = re.sub(r"[^\w.=+-]|\.(?=\.|lock\b|$)", "_", "_".join(overrides))
-    if len(name.encode()) <= LONGEST_NAME:
+    if len(name.encode()) <= LONGEST_EXPERIMENT:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return f"{name.encode()[:LONGEST_NAME].decode(errors='ignore')}_{digest}"
+    return f"{name.encode()[:LONGEST_EXPERIMENT].decode(errors='ignore')}_{digest}"
 
 
 def _run(overrides: Sequence[str], progress: "tqdm[Any]") -> str:

@@ -30,7 +30,7 @@ MODELS = (
 
 OF_MODELS: Sequence[Table[Any]] = (NETWORKS, POSTERIORS, PRIORS, LIKELIHOODS)
 """The parts that a model is built from; its class declares which of them it reads."""
-SIZES = {"hidden_dim": "network", "latent_dim": "model"}
+FLAT_SIZES = {"hidden_dim": "network", "latent_dim": "model"}
 """Flat params that not every part reads, and the section whose part decides."""
 
 
@@ -59,7 +59,7 @@ def unread_params(params: Mapping[str, Any], more: Sequence[Table[Any]] = ()) ->
     read, default = read_params(params, more), Hyperparameters()
     flat = [
         _line(key, section, params)
-        for key, section in SIZES.items()
+        for key, section in FLAT_SIZES.items()
         if key not in read and params[key] != getattr(default, key)
     ]
     return flat + [line for table in (MODELS, *OF_MODELS, *more) for line in _of_section(table, params, read)]

@@ -9,7 +9,7 @@ from vaeline.core.params import param_text
 
 # What DVC's overrides read as text without quotes; all else could be a number, a list or a mistake.
 BARE = re.compile(r"(?!(?:true|false|null|nan|inf)$)[a-z_/][\w/.-]*", re.ASCII | re.IGNORECASE)
-REFERENCE = re.compile(r"(\\*)\$\{")  # DVC replaces ${key} by another param, unless it is escaped
+PARAM_REFERENCE = re.compile(r"(\\*)\$\{")  # DVC replaces ${key} by another param, unless it is escaped
 BEFORE_QUOTE = re.compile(r"\\+(?='|\Z)")
 
 
@@ -26,7 +26,7 @@ def override_value(value: Any) -> str:
 
 def quoted_text(text: str) -> str:
     """Returns a text in quotes, as DVC's overrides read it: backslashes count before a quote or `${` only."""
-    escaped = REFERENCE.sub(lambda match: match[1] * 2 + r"\${", text)
+    escaped = PARAM_REFERENCE.sub(lambda match: match[1] * 2 + r"\${", text)
     escaped = BEFORE_QUOTE.sub(lambda match: match[0] * 2, escaped)
     return "'" + escaped.replace("'", r"\'") + "'"
 

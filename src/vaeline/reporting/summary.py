@@ -1,6 +1,5 @@
 """The summary of a run: the metrics and pictures of all stages."""
 
-import html
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -38,6 +37,7 @@ HEADLINES = (
 """
 
 MARKUP = re.compile(r"[\\`*\[\]|$~]|(?<!\w)_|_(?!\w)")
+ENTITY = re.compile(r"&(?=#?\w+;)")
 MetricValues = Mapping[str, float | str]
 """Metrics of all stages, as `<stage>/<name>`."""
 
@@ -92,7 +92,8 @@ def copy_pictures(outputs: Path) -> list[str]:
 
 def markdown_text(text: str) -> str:
     """Returns text in one line of Markdown, of which nothing is markup or a cell's end."""
-    escaped = MARKUP.sub(lambda match: f"\\{match[0]}", html.escape(text, quote=False))
+    escaped = MARKUP.sub(lambda match: f"\\{match[0]}", ENTITY.sub("&amp;", text))
+    escaped = escaped.replace("<", "&lt;").replace(">", "&gt;")
     return " ".join(escaped.split())
 
 
