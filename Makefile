@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+# What was typed as ARGS stays as it was typed: make expands no $ in it, and xargs, not a shell, splits it.
+override ARGS := $(value ARGS)
+export ARGS
 READY := $(VENV)/.ready
 # see stages/__init__.py
 export GOMP_SPINCOUNT ?= 2000
@@ -32,7 +35,7 @@ repro: $(READY)  ## set up, run the whole pipeline, and say where to look
 	@echo "Next:     source $(VENV)/bin/activate; dvc exp run -S beta=4; dvc exp show; vaeline ui; vaeline --help"
 
 test: $(READY)  ## set up, and run all tests; a part of them: ARGS=tests/core
-	@python -m pytest -n auto --dist loadgroup $(ARGS)
+	@printf %s "-n auto --dist loadgroup $$ARGS" | xargs python -m pytest
 
 lint: $(READY)  ## check style and types
 	@ruff check . && ruff format --check . && mypy
@@ -55,7 +58,7 @@ deps: $(READY)  ## rewrite the code entries of dvc.yaml
 
 PINS := uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 requirements: $(READY)  ## pin the dependencies of pyproject.toml; newer versions: ARGS=--upgrade
-	@$(PINS) --all-extras $(ARGS) pyproject.toml -o requirements.txt
+	@printf %s "--all-extras $$ARGS pyproject.toml -o requirements.txt" | xargs $(PINS)
 	@{ sed '/^[^#]/,$$d' requirements-cpu.txt; grep -vE '^(cuda-|nvidia-|triton)' requirements.txt; } > $(VENV)/cpu.txt
 	@mv $(VENV)/cpu.txt requirements-cpu.txt
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from benchmarks.harness import Ratio, significant
-from vaeline.core.params import read_yaml
+from vaeline.core.yaml import read_yaml
 
 OWN_COST = 45.0  # seconds for all stages
 AIM = 25.0

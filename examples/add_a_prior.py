@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.distributions import Distribution
 
-from vaeline.core.params import StageParams, read_yaml
+from vaeline.core.params import StageParams
+from vaeline.core.yaml import read_yaml
 from vaeline.models.catalog import MODELS
 from vaeline.models.contracts import Prior
 from vaeline.models.distributions.gaussians import diagonal_gaussian

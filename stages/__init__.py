@@ -2,7 +2,20 @@
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+
+# `.venv/bin/dvc repro` finds DVC, and the stages then run in whatever else is called python.
+for package in ("pydantic", "ruamel", "torch"):
+    if find_spec(package) is None:
+        sys.exit(
+            f"the package '{package}' is missing for {sys.executable}: `source .venv/bin/activate` and run "
+            "again (`make .venv/.ready` sets it up)"
+        )
+
+if sys.argv[0] == "-m" and len(sys.argv) > 1:  # `python -m stages.train --help`
+    print("a stage takes no arguments, it reads params.yaml: `dvc repro` runs what has to run")
+    sys.exit(0 if {"-h", "--help"} & {*sys.argv} else 2)
 
 # OpenMP's threads spin while they wait for each other. Of a training with two cores to itself, those put to
 # sleep at once double the time; of two on the same two cores, those that spin for as long as is usual take

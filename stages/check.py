@@ -6,6 +6,7 @@ from vaeline.core.params import StageParams
 from vaeline.data.draws import Draws
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation.observing import observe, training_set
+from vaeline.models.catalog import unread_params
 from vaeline.models.checkpoints import model_facts
 from vaeline.runtime import processes
 from vaeline.runtime.devices import device
@@ -13,11 +14,14 @@ from vaeline.runtime.seeding import set_seed
 from vaeline.runtime.stage import run_stage
 from vaeline.training.build import build
 from vaeline.training.checks import Check, checkpoint_check, pre_training_checks
+from vaeline.training.objectives.catalog import OBJECTIVES
 from vaeline.training.sharing import reject_whole_batch
 
 
 def main(params: StageParams) -> None:
     set_seed(params.seed)
+    for line in unread_params(params.to_dict(), [OBJECTIVES]):
+        print(line)
     data = Prepared.open()
     data.verify()
     model, objective = build(params, data)

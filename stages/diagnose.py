@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from vaeline.core.files import write_csv, write_figure, write_json
-from vaeline.core.params import read_yaml
+from vaeline.core.yaml import read_yaml
 from vaeline.data.prepared import Prepared
 from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.finding import findings_text, save_findings

@@ -12,7 +12,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.support.small import merged
 from vaeline.config import ExperimentConfig
-from vaeline.core.params import StageParams, read_yaml
+from vaeline.core.params import StageParams
+from vaeline.core.yaml import read_yaml
 from vaeline.provenance.closure import folded, imported, is_code, stage_code
 from vaeline.provenance.dependencies import dependency_hash, files_in
 

@@ -117,7 +117,7 @@ def check_params() -> None:
     """Check the whole of params.yaml.
 
     Also checks what no stage would read in this run. What is wrong is named with its key, its value and the
-    values that are allowed.
+    values that are allowed. A param that is set and that no chosen part reads is named as well.
 
     Example:
 
@@ -126,7 +126,8 @@ def check_params() -> None:
     """
     from vaeline.config import ExperimentConfig
 
-    ExperimentConfig.load()
+    for line in ExperimentConfig.load().unread():
+        print(f"params.yaml: {line}")
     print("params.yaml: valid")
 
 

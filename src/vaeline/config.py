@@ -7,9 +7,10 @@ from pydantic import create_model
 from ruamel.yaml import YAML
 
 from vaeline.core.files import replacing, write_json
-from vaeline.core.params import Hyperparameters, read_yaml, validated
+from vaeline.core.params import Hyperparameters, validated
+from vaeline.core.yaml import read_yaml
 from vaeline.data.catalog import DATASETS
-from vaeline.models.catalog import MODELS
+from vaeline.models.catalog import MODELS, unread_params
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.networks.catalog import NETWORKS
 from vaeline.models.posteriors.catalog import POSTERIORS
@@ -52,3 +53,7 @@ class ExperimentConfig(Parameters):
     def load(cls, path: Path | str = "params.yaml") -> Self:
         """Reads a YAML or JSON file; raises VaelineError for the first value that is wrong."""
         return validated(cls, read_yaml(path), str(path))
+
+    def unread(self) -> list[str]:
+        """Returns a line for each param that is not at its default and that no chosen part reads."""
+        return unread_params(self.to_dict(), (DATASETS, OBJECTIVES, OPTIMIZERS))

@@ -2,7 +2,8 @@ import pytest
 import yaml
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Hyperparameters, StageParams, read_yaml, validated
+from vaeline.core.params import Hyperparameters, StageParams, validated
+from vaeline.core.yaml import read_yaml
 
 # Wrong in type, in range, or not among the choices.
 WRONG = {

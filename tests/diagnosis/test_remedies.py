@@ -1,5 +1,7 @@
 """Every remedy can be applied, whatever parts the training is made of."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -7,11 +9,11 @@ from tests.support import small
 from tests.support.small import CLASSES, SHAPE, SMALL, merged, objective, shown_to
 from vaeline.config import TABLES, ExperimentConfig
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import StageParams, flatten_params
+from vaeline.core.params import StageParams, flatten_params, nest_params
 from vaeline.diagnosis import remedies
 from vaeline.diagnosis.detectors import DETECTORS
 from vaeline.experiments import find
-from vaeline.models.catalog import MODELS
+from vaeline.models.catalog import FLAT_SIZES, MODELS, read_params
 from vaeline.training.objectives.catalog import OBJECTIVES
 
 MEASURES = {"unused_units": 0, "crowding": 4.0, "late_gain": 0.02, "best_epoch": 7, "binary_share": 0.9}
@@ -86,6 +88,48 @@ def test_training_with_remedy_makes_its_first_step(row):
         assert torch.isfinite(loss_of(config))
         for changes in distinct(config):
             assert torch.isfinite(loss_of(find.varied(config, changes).to_dict())), changes
+
+
+OF_TRAINING = [table for table in TABLES if table.section not in ("data", "optimizer")]
+PAIRS = [
+    {f"{one.section}.name": a, f"{other.section}.name": b}
+    for one, other in itertools.combinations(OF_TRAINING, 2)
+    for a, b in itertools.product(one, other)
+]
+
+
+def test_every_remedy_names_params_that_the_chosen_parts_read():
+    """Over all pairs of parts, also those that a training would refuse."""
+    bases = [flatten_params(configured(changed)) for changed in (CHANGED[3], *CHANGED[1::3])]
+    sections = {table.section for table in TABLES}
+    remedied = set()
+    for chosen in PAIRS:
+        configs = [nest_params(base | chosen) for base in bases]
+        read = read_params(configs[0], [OBJECTIVES])
+        for changes in (changes for config in configs for changes in distinct(config)):
+            options = {".".join(key.split(".")[:2]) for key in changes if key.partition(".")[0] in sections}
+            assert options <= read, (chosen, changes)
+            assert changes.keys() & FLAT_SIZES.keys() <= read, (chosen, changes)
+            remedied |= changes.keys()
+    assert remedied > {"hidden_dim", "network.conv.channels", "network.residual.channels", "latent_dim"}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("mlp", {"hidden_dim": 800}),
+        ("conv", {"network.conv.channels": 64}),
+        ("residual", {"network.residual.channels": 64}),
+    ],
+)
+def test_networks_are_enlarged_by_what_makes_them_large(name, changes):
+    remedy = remedies.larger_networks(configured({"network": {"name": name}, "epochs": 10}), {})
+    assert remedy.changes == changes | {"epochs": 20}
+    sizes = [
+        sum(p.numel() for p in small.vae((3, 32, 32), **nest_params(c)).parameters())
+        for c in ({"network.name": name}, {"network.name": name, **changes})
+    ]
+    assert sizes[1] > 1.5 * sizes[0]
 
 
 def test_training_that_was_best_at_its_end_is_shortened_by_an_epoch():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.conftest import ROOT
-from vaeline.core.params import read_yaml
+from vaeline.core.yaml import read_yaml
 
 FENCE = re.compile(r"^```(\{?[\w-]*\}?)[^\n]*\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 SHELL, TRANSCRIPT = "bash", "console"

@@ -12,7 +12,7 @@ import torch
 from tests.conftest import ROOT
 from tests.docs.markdown import Page
 from tests.support.small import digits, vae
-from vaeline.core.params import read_yaml
+from vaeline.core.yaml import read_yaml
 from vaeline.evaluation.classes import conditional_accuracy
 from vaeline.evaluation.disentanglement.scores import disentanglement_scores
 from vaeline.evaluation.estimators.annealed import ais_against_bound

@@ -8,7 +8,8 @@ from tests.support.small import digits, objective
 from tests.support.trainings import VALID, FromFunction
 from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import StageParams, flatten_params, nest_params, read_yaml
+from vaeline.core.params import StageParams, flatten_params, nest_params
+from vaeline.core.yaml import read_yaml
 from vaeline.experiments.clinic import cases
 from vaeline.experiments.find import varied
 from vaeline.experiments.presets import preset_config, preset_names, preset_overrides
@@ -136,6 +137,12 @@ def test_preset_overrides_what_it_extends(tmp_path):
         ("beta: -1.0\n", "beta = -1.0 is not allowed"),
         ("beta: {max: 2.0}\n", "unknown key 'beta.max'"),
         ("extends: nothing\n", "no preset 'nothing'"),
+        ("extends: wrong\n", "wrong.yaml: extends itself, by way of wrong"),
+        (
+            "extends: [{a: 1}]\n",
+            "wrong.yaml: extends = {'a': 1} is not allowed: should be the name",
+        ),
+        ("extends: 7\n", "wrong.yaml: extends = 7 is not allowed"),
     ],
 )
 def test_wrong_preset_is_one_line(content, message, tmp_path):
@@ -144,6 +151,19 @@ def test_wrong_preset_is_one_line(content, message, tmp_path):
         preset_overrides("wrong", tmp_path)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+NO_NAMES = ["../params", "../presets/zoo", "./zoo", "/etc/zoo", "*", "zoo*", "", "a/../zoo", "\0"]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_only_a_file_of_the_directory_is_a_preset(name, tmp_path):
+    presets = tmp_path / "presets"
+    presets.mkdir()
+    for path in (tmp_path / "params.yaml", presets / "zoo.yaml"):
+        path.write_text("beta: 2.0\n")
+    with pytest.raises(VaelineError, match=r"^no preset "):
+        preset_overrides(name, presets)
 
 
 def test_presets_are_read_in_the_root_alone(tmp_path):

@@ -135,7 +135,10 @@ def test_stopping_starts_no_other_experiment(made_up, monkeypatch):
         (["beta=1", "latent_dim=2, 4"], {"beta": ["1"], "latent_dim": ["2", "4"]}),
         (["gate=[all],[holes,underfitting]"], {"gate": ["[all]", "[holes,underfitting]"]}),
         (["notes='a, b',c"], {"notes": ["'a, b'", "c"]}),
-        (["notes=a=b"], {"notes": ["a=b"]}),
+        (["notes='a=b'"], {"notes": ["'a=b'"]}),
+        (["notes='it\\'s, well',\"b,c\""], {"notes": ["'it\\'s, well'", '"b,c"']}),
+        (["learning_rate=1e-3,0.01"], {"learning_rate": ["0.001", "0.01"]}),
+        (["seed=range(1,4)"], {"seed": ["1", "2", "3"]}),
     ],
 )
 def test_grid_is_parsed_at_the_commas_outside_brackets_and_quotes(settings, grid):
@@ -157,6 +160,27 @@ def test_wrong_range_is_one_line(settings, message):
         parse_grid(settings)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        (["beta=0.5", "data.name=digits"], "beta=0.5_data.name=digits"),
+        (["data.image_folder.folder='../a b'"], "data.image_folder.folder=__._a_b_"),
+        (["notes=a.lock"], "notes=a_lock"),
+        (["notes=a..."], "notes=a___"),
+    ],
+)
+def test_name_of_an_experiment_is_one_for_git_and_for_a_file(overrides, name):
+    named = sweep.experiment_name(overrides)
+    assert named == name
+    subprocess.run(["git", "check-ref-format", f"refs/exps/{named}"], check=True)
+
+
+def test_long_names_are_shortened_and_still_differ():
+    names = {sweep.experiment_name([f"notes={'é' * 300}{i}"]) for i in range(3)}
+    assert len(names) == 3
+    assert max(len(f"{name}-12.findings.json".encode()) for name in names) < 255
 
 
 def test_lists_can_be_swept(made_up, monkeypatch):

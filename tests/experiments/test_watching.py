@@ -5,7 +5,7 @@ import json
 import pytest
 
 from vaeline.config import ExperimentConfig
-from vaeline.core.params import read_yaml
+from vaeline.core.yaml import read_yaml
 from vaeline.diagnosis.finding import load_findings, problems
 from vaeline.experiments import watching
 from vaeline.experiments.watching import SETTLED, Watch, answers, kept

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from vaeline.core.params import read_yaml
+from vaeline.core.yaml import read_yaml
 from vaeline.provenance.closure import folded, is_code, rewrite, stage_code
 
 SOURCES = {

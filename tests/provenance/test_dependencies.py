@@ -6,7 +6,7 @@ import pytest
 from dvc.repo import Repo
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import read_yaml
+from vaeline.core.yaml import read_yaml
 from vaeline.provenance.dependencies import dependency_hash, stage_dependencies
 
 PIPELINE = """\

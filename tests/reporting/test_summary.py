@@ -1,4 +1,8 @@
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
 
 from vaeline.core.files import write_json
 from vaeline.diagnosis.finding import Evidence, Finding
@@ -113,3 +117,28 @@ def test_pictures_of_all_stages_are_copied_once(tmp_path):
         assert summary.copy_pictures(tmp_path) == ["plots/a.png", "plots/z.png", "plots/b.png"]
     assert (tmp_path / "report/plots/b.png").read_text() == "evaluate/plots/b.png"
     assert len(list(tmp_path.glob("report/plots/*"))) == 3
+
+
+HOSTILE = [
+    "<script>a</script>", "<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "a | b", "a\n\nb",
+    "```\n<b>", "`<b>`", "*a* _b_ ~~c~~", "&lt;b&gt;", "\\<b>", "$x$", "![x](y)", "<!-- a", "&#60;b>",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("notes", HOSTILE)
+def test_notes_are_text_in_the_summary_and_never_markup(notes):
+    finding = replace(FINDINGS[0], command=f"dvc exp run -S 'notes={notes}'")
+    text = summary.summary_markdown(METRICS, {"notes": notes}, f"notes={notes}", [finding], [], notes)
+    page = MarkdownIt("gfm-like", {"linkify": False}).parse(text)
+    tokens = [child for token in page for child in [token, *(token.children or [])]]
+    assert not {token.type for token in tokens} & {
+        "html_inline",
+        "html_block",
+        "link_open",
+        "em_open",
+        "s_open",
+    }
+    assert sum(token.type == "heading_open" for token in tokens) == 4
+    cells = [token for token in page if token.type == "inline"]
+    (at,) = (i for i, token in enumerate(cells) if token.content == "notes")
+    assert "".join(child.content for child in cells[at + 1].children) == " ".join(notes.split())

@@ -5,22 +5,43 @@ The flat keys are defined here. A section (`prior:`, `data:` …) belongs to the
 """
 
 import difflib
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from vaeline.core.errors import VaelineError
+from vaeline.core.yaml import read_yaml, shortened
+
+UNPRINTABLE = ("Cc", "Cs")  # categories of Unicode: control characters and halves of pairs
 
 
 class BaseOptions(BaseModel):
     """Base of everything read from params.yaml: frozen, strict, and closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _text_fits_a_command(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value == "???":  # OmegaConf's, which DVC reads overrides with
+            raise PydanticCustomError("text", "should be another text: this one means a missing value")
+        if any(unicodedata.category(c) in UNPRINTABLE and c not in "\t\n" for c in value):
+            raise PydanticCustomError("text", "should have no control characters, which no command can set")
+        return value
 
 
 def _none_or_several(value: int) -> int:
@@ -130,9 +151,8 @@ def _one_line(model: type[BaseModel], error: ValidationError, section: str) -> s
     key = ".".join([*([section] if section else []), *map(str, first["loc"])])
     if first["type"] == "extra_forbidden":
         return f"unknown key '{key}'{_nearest(model, first['loc'])}"
-    if not key:
-        return first["msg"].removeprefix("Value error, ")
-    return f"{key} = {first['input']!r} is not allowed: {first['msg'].lower()}"
+    reason = first["msg"].removeprefix("Value error, ")
+    return f"{key} = {shortened(first['input'])} is not allowed: {reason.lower()}" if key else reason
 
 
 def _nearest(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
@@ -143,24 +163,6 @@ def _nearest(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
         model = annotation
     close = difflib.get_close_matches(str(location[-1]), model.model_fields, n=1)
     return f" (did you mean '{close[0]}'?)" if close else f" (known: {', '.join(model.model_fields)})"
-
-
-def parse_yaml(text: str) -> Any:
-    """Returns the values in YAML 1.2, as DVC reads it: `off` is a word, and 1e-4 a number."""
-    return YAML(typ="safe", pure=True).load(text)
-
-
-def read_yaml(path: Path | str) -> dict[str, Any]:
-    """Returns the mapping in a YAML (or JSON) file; raises VaelineError if it holds none."""
-    try:
-        values = parse_yaml(Path(path).read_text())
-    except FileNotFoundError:
-        raise VaelineError(f"{path}: no such file; run from the repository's root") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise VaelineError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(values, dict):
-        raise VaelineError(f"{path}: expected 'key: value' lines, found {type(values).__name__}")
-    return values
 
 
 def flatten_params(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

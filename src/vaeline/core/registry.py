@@ -69,6 +69,17 @@ class Table(Generic[PartT]):
         values = section.model_dump() if isinstance(section, BaseModel) else section
         return validated(self.Section, values, section=self.section)
 
+    def reads(self, name: str) -> frozenset[str]:
+        """Returns what the part `name` reads: keys of its section (`network.mlp`), and of its context.
+
+        It receives nothing but what its constructor names, and of the section a type checker lets it read
+        nothing but what the Protocol there declares.
+        """
+        named = inspect.signature(self._parts[name]).parameters
+        section = named["section"].annotation if "section" in named else None
+        keys = (key for key in dir(section) if isinstance(inspect.getattr_static(section, key), property))
+        return frozenset({f"{self.section}.{key}" for key in keys} | named.keys() - {"section"})
+
     def build(self, section: SectionValues, **context: Any) -> PartT:
         """Returns the part that `section` names, built from the section and `context`."""
         parsed = self.parse(section)

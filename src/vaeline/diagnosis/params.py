@@ -15,9 +15,15 @@ class _Mlp(TypedDict):
     depth: int
 
 
+class _Convolutions(TypedDict):
+    channels: int
+
+
 class _Network(TypedDict):
     name: str
     mlp: _Mlp
+    conv: _Convolutions
+    residual: _Convolutions
 
 
 class _Diagonal(TypedDict):

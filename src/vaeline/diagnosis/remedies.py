@@ -184,13 +184,19 @@ def longer(params: RemedyParams, metrics: Measurements) -> Remedy:
 
 def larger_networks(params: RemedyParams, _: Measurements) -> Remedy:
     """Networks that are too small, or trained too briefly, for what z carries."""
-    cause = f"networks of {params['hidden_dim']} units, {params['epochs']} epochs: too few for the decoder"
-    return Remedy(cause, {"hidden_dim": 2 * params["hidden_dim"], "epochs": 2 * params["epochs"]})
+    network = params["network"]
+    if network["name"] == "mlp":
+        key, width, units = "hidden_dim", params["hidden_dim"], "units"
+    else:
+        options = network["conv"] if network["name"] == "conv" else network["residual"]
+        key, width, units = f"network.{network['name']}.channels", options["channels"], "channels"
+    cause = f"networks of {width} {units}, {params['epochs']} epochs: too few for the decoder"
+    return Remedy(cause, {key: 2 * width, "epochs": 2 * params["epochs"]})
 
 
 def _bounds(params: RemedyParams) -> dict[str, float]:
     """Returns the bounds on gradients and variances that the params do not set yet."""
     clip = {} if params["grad_clip"] else {"grad_clip": 1.0}
-    diagonal = params["posterior"]["diagonal"]
-    wide = diagonal["log_var_max"] > LARGEST_LOG_VARIANCE
+    gaussian = params["model"]["name"] != "vq"  # whose posterior has no variance
+    wide = gaussian and params["posterior"]["diagonal"]["log_var_max"] > LARGEST_LOG_VARIANCE
     return clip | ({"posterior.diagonal.log_var_max": LARGEST_LOG_VARIANCE} if wide else {})

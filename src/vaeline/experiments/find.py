@@ -18,7 +18,9 @@ from typing import Any
 
 from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import flatten_params, nest_params, param_text, parse_yaml, read_yaml, validated
+from vaeline.core.params import flatten_params, nest_params, param_text, validated
+from vaeline.core.yaml import parse_yaml, read_yaml
+from vaeline.experiments.overrides import parsed_override
 from vaeline.provenance.closure import is_code
 from vaeline.provenance.dependencies import dependency_hash, files_in, stage_dependencies
 from vaeline.provenance.git import git
@@ -50,12 +52,7 @@ def params_with(overrides: Sequence[str]) -> dict[str, Any]:
     Raises:
         VaelineError: If a key or a value is wrong.
     """
-    changes = {}
-    for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals:
-            raise VaelineError(f"'{override}' is no override: expected key=value, as in data.name=digits")
-        changes[key] = parse_yaml(value)
+    changes = dict(map(parsed_override, overrides))
     return varied(read_yaml("params.yaml"), changes).to_dict()
 
 
@@ -138,7 +135,7 @@ def _hash_in_state(path: str, state: int) -> str:  # noqa: ARG001 (a sweep asks 
 @functools.cache
 def _committed(rev: str) -> Texts:
     """Returns the params of a commit; compared first, since dvc.lock takes fifty times as long to parse."""
-    return _texts(parse_yaml(_show(rev, "params.yaml")))
+    return _texts(parse_yaml(_show(rev, "params.yaml"), f"params.yaml at {rev[:10]}"))
 
 
 @functools.cache
@@ -150,7 +147,7 @@ def _recorded(rev: str, named: frozenset[str]) -> dict[str, StageRun]:
             _texts(entry.get("params", {}).get("params.yaml", {})),
             {place: d["md5"] for d in entry["deps"] if is_code(place := _place(d["path"])) or place in named},
         )
-        for stage, entry in parse_yaml(_show(rev, "dvc.lock"))["stages"].items()
+        for stage, entry in parse_yaml(_show(rev, "dvc.lock"), f"dvc.lock at {rev[:10]}")["stages"].items()
     }
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import flatten_params, read_yaml
+from vaeline.core.params import flatten_params
+from vaeline.core.yaml import read_yaml
 from vaeline.experiments.find import varied
 
 PRESETS = Path("presets")
@@ -21,7 +22,7 @@ def preset_names(directory: Path = PRESETS) -> list[str]:
     if not directory.is_dir():
         raise VaelineError(f"{directory}: no such directory; run from the repository's root")
     paths = sorted(directory.glob("*.yaml"))
-    parts = {part for path in paths for part in _parts(read_yaml(path))}
+    parts = {part for path in paths for part in _parts(read_yaml(path), path)}
     return [path.stem for path in paths if path.stem not in parts]
 
 
@@ -31,15 +32,21 @@ def preset_overrides(name: str, directory: Path = PRESETS) -> dict[str, Any]:
     Raises:
         VaelineError: If there is no such preset, or if params.yaml would not accept its values.
     """
+    return _overrides(name, directory, ())
+
+
+def _overrides(name: str, directory: Path, extended_by: tuple[str, ...]) -> dict[str, Any]:
     path = directory / f"{name}.yaml"
-    if not path.is_file():
-        raise VaelineError(f"no preset '{name}': {directory} has {', '.join(preset_names(directory))}")
+    if f"{name}.yaml" not in {path.name for path in directory.glob("*.yaml")}:  # a name alone, and no path
+        raise VaelineError(f"no preset {name!r}: {directory} has {', '.join(preset_names(directory))}")
+    if name in extended_by:
+        raise VaelineError(f"{path}: extends itself, by way of {' and '.join(extended_by)}")
     values = read_yaml(path)
-    parts = _parts(values)
     own = flatten_params({key: value for key, value in values.items() if key != "extends"})
-    merged = {k: v for part in parts for k, v in preset_overrides(part, directory).items()} | own
-    varied(ExperimentConfig().to_dict(), merged, where=str(path))
-    return merged
+    chain = (*extended_by, name)
+    merged = {k: v for part in _parts(values, path) for k, v in _overrides(part, directory, chain).items()}
+    varied(ExperimentConfig().to_dict(), merged | own, where=str(path))
+    return merged | own
 
 
 def preset_config(name: str, directory: Path = PRESETS) -> ExperimentConfig:
@@ -47,6 +54,9 @@ def preset_config(name: str, directory: Path = PRESETS) -> ExperimentConfig:
     return varied(ExperimentConfig().to_dict(), preset_overrides(name, directory))
 
 
-def _parts(values: Mapping[str, Any]) -> list[str]:
+def _parts(values: Mapping[str, Any], path: Path) -> list[str]:
     extends = values.get("extends", [])
-    return [extends] if isinstance(extends, str) else list(extends)
+    parts = extends if isinstance(extends, list) else [extends]
+    if wrong := [part for part in parts if not isinstance(part, str)]:
+        raise VaelineError(f"{path}: extends = {wrong[0]!r} is not allowed: should be the name of a preset")
+    return parts

@@ -4,6 +4,7 @@ They run with `dvc exp run --temp` and not through DVC's queue: if a worker of t
 experiment stays listed as running and is never resumed. Here the same command resumes it.
 """
 
+import hashlib
 import itertools
 import re
 import sys
@@ -19,7 +20,9 @@ from vaeline.core.params import flatten_params, param_text
 from vaeline.core.progress import bar
 from vaeline.experiments.find import Experiment, find, metrics_at, params_with
 from vaeline.experiments.launch import failure, running_experiment, watch
+from vaeline.experiments.overrides import parsed_range
 
+LONGEST_EXPERIMENT = 120  # bytes; a file's may have 255, with what is appended to it
 CODE_CHANGED = "code or params.yaml have changed while it ran: run the same command again"
 SWEPT_METRICS = {
     "elbo": "evaluate/elbo",
@@ -37,8 +40,6 @@ SWEPT_METRICS = {
     "fid_samples": "fid/fid_samples",
 }
 """The columns of a table of experiments and their metrics; standard errors are in `<column>_se`."""
-# A comma within brackets or quotes is a part of the value.
-VALUE = re.compile(r"""(?:\[[^\]]*\]|'[^']*'|"[^"]*"|[^,])+""")
 
 Point = tuple[Any, ...]
 """The values of the swept params of one experiment, in the order of their keys."""
@@ -71,18 +72,13 @@ def parse_grid(settings: Sequence[str]) -> dict[str, list[str]]:
     """
     grid: dict[str, list[str]] = {}
     for setting in settings:
-        key, equals, values = setting.partition("=")
-        if not (key and equals and split_values(values)):
+        key, _, values = setting.partition("=")
+        if not (key and values.strip(", ")):
             raise VaelineError(f"'{setting}' is no range: expected key=value,value,… as in beta=0.5,1,2")
         if key in grid:
             raise VaelineError(f"'{key}' is swept twice: give all of its values in one {key}=value,value,…")
-        grid[key] = split_values(values)
+        grid |= [parsed_range(setting)]
     return grid
-
-
-def split_values(values: str) -> list[str]:
-    """Returns the values in `value,value,…`, whose commas in brackets or quotes do not separate."""
-    return [value.strip() for value in VALUE.findall(values)]
 
 
 def sweep(grid: Mapping[str, Sequence[str]], shared: Sequence[str], command: str) -> Sweep:
@@ -145,9 +141,18 @@ def _rank(value: Any) -> tuple[bool, float, str]:
     return not number, float(value) if number else 0.0, "" if number else str(value)
 
 
+def experiment_name(overrides: Sequence[str]) -> str:
+    """Returns a name for an experiment that git takes for a reference, and that a file can have."""
+    name = re.sub(r"[^\w.=+-]|\.(?=\.|lock\b|$)", "_", "_".join(overrides))
+    if len(name.encode()) <= LONGEST_EXPERIMENT:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name.encode()[:LONGEST_EXPERIMENT].decode(errors='ignore')}_{digest}"
+
+
 def _run(overrides: Sequence[str], progress: "tqdm[Any]") -> str:
     """Returns why the experiment failed, or "" if it succeeded."""
-    name = re.sub(r"[^\w.=+-]", "_", "_".join(overrides))
+    name = experiment_name(overrides)
     with running_experiment(overrides, name) as process:
         watch(process, name, progress)
     reason = failure(name) if process.returncode else ""

@@ -10,6 +10,7 @@ from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.experiments.find import params_with
 from vaeline.experiments.sweep import Sweep, point_text
 from vaeline.provenance.origin import changes_text, origin_tags
+from vaeline.reporting.summary import code_span, markdown_text
 
 KEY_HEADINGS = {"beta": "β", "seed": "Seed"}
 METRIC_HEADINGS = {
@@ -60,7 +61,10 @@ def sweep_rows(swept: Sweep) -> str:
     columns = metric_columns(swept.table)
     keys = [KEY_HEADINGS.get(key, f"`{key}`") for key in swept.keys]
     rows = [
-        [*(param_text(row[key]) for key in swept.keys), *(table_cell(row, name) for name in columns)]
+        [
+            *(markdown_text(param_text(row[key])) for key in swept.keys),
+            *(table_cell(row, name) for name in columns),
+        ]
         for row in table_records(swept.table)
     ]
     return markdown_table([[*keys, *columns.values()], *rows])
@@ -74,12 +78,15 @@ def made_by(swept: Sweep) -> str:
     code = " with uncommitted changes" if tags["git.dirty"] == "true" else ""
     data = f", on {shared['data.name']}" if "data.name" in shared else ""
     return (
-        f"Made by `{swept.command}` at commit `{tags['git.commit'][:10]}`{code}{data}. "
-        f"Params that differ from the committed ones: {changes_text(shared) or 'none'}."
+        f"Made by {code_span(swept.command)} at commit `{tags['git.commit'][:10]}`{code}{data}. "
+        f"Params that differ from the committed ones: {markdown_text(changes_text(shared)) or 'none'}."
     )
 
 
 def failed_points(swept: Sweep) -> list[str]:
     """Returns the lines that name each point without an experiment, and the reason; none if all succeeded."""
-    lines = [f"- {point_text(swept.keys, point)}: {reason}" for point, reason in swept.failures.items()]
+    lines = [
+        f"- {markdown_text(f'{point_text(swept.keys, point)}: {reason}')}"
+        for point, reason in swept.failures.items()
+    ]
     return ["", "Not in the table:", "", *lines] if lines else []

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vaeline.core.params import read_yaml
+from vaeline.core.yaml import read_yaml
 from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.detectors import DURING
 from vaeline.diagnosis.finding import Finding, findings_text, problems, save_findings
@@ -88,5 +88,8 @@ def _with_commands(findings: list[Finding]) -> list[Finding]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1:  # --help, or anything else that no training says
+        print(__doc__)
+        sys.exit()
     for answer in answers(sys.stdin):
         print(answer, flush=True)

@@ -10,7 +10,7 @@ options in params.yaml, and the context that the docstring of its base class lis
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -209,7 +209,11 @@ class Model(nn.Module, ABC):
         classes: how many labels the model is conditioned on; 0 where it models x alone.
         likelihood: what turns the decoder's output into p(x|z).
         config: the params that it was trained with, where it comes from a checkpoint.
+        reads: what it reads of the params: `latent_dim`, the sections from which it builds the part that they
+            name, and options that it reads whatever part is named.
     """
+
+    reads: ClassVar[tuple[str, ...]] = ("latent_dim", "network", "posterior", "prior", "likelihood")
 
     event_shape: EventShape
     latent_dim: int

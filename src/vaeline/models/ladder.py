@@ -45,6 +45,8 @@ class LadderVAE(LatentVariableModel):
     and the model's own `latent_dim` is the number of dimensions of all.
     """
 
+    reads = (*LatentVariableModel.reads, "network.mlp", "posterior.diagonal")
+
     class Options(BaseOptions):
         """Options of `model.ladder`: stochastic layers, units of the networks between them, and skips."""
 

@@ -37,6 +37,8 @@ class TwoLayerVAE(LatentVariableModel):
     diagonal Gaussian. With hidden_dim 200, latent_dim 100 and network.mlp.taper 1 it is the paper's.
     """
 
+    reads = (*LatentVariableModel.reads, "network.mlp", "posterior.diagonal")
+
     class Options(BaseOptions):
         """Options of `model.two_layer`: the dimensions of z₂, and the units between z₁ and z₂."""
 

@@ -50,6 +50,8 @@ class VQVAE(LatentVariableModel):
     here. The sections posterior and prior, and latent_dim, are not used.
     """
 
+    reads = ("network", "likelihood")
+
     class Options(BaseOptions):
         """Options of `model.vq`; `decay` is of the codebook's running means, `commitment` the paper's β."""
 

@@ -11,7 +11,8 @@ from typing import Any
 from pathspec import PathSpec
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import flatten_params, param_text, read_yaml
+from vaeline.core.params import flatten_params, param_text
+from vaeline.core.yaml import read_yaml
 
 REFERENCE = re.compile(r"(?<!\\)\$\{([^}]+)\}")  # `${data.folder}`; `\${NPROC}` is left to the shell
 IGNORED = (".git/", ".hg/", ".dvc/")  # by DVC itself, whatever .dvcignore says

@@ -4,7 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from vaeline.core.params import StageParams, read_yaml
+from vaeline.core.params import StageParams
+from vaeline.core.yaml import read_yaml
 from vaeline.provenance.dependencies import dependency_hash, stage_dependencies
 
 

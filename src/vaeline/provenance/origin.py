@@ -1,11 +1,14 @@
 """The origin of a result: commit, experiment, versions, machine, and changes from the committed params."""
 
+import contextlib
 import os
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from vaeline.core.params import flatten_params, param_text, parse_yaml
+from vaeline.core.errors import VaelineError
+from vaeline.core.params import flatten_params, param_text
+from vaeline.core.yaml import parse_yaml
 from vaeline.provenance.git import git_or_empty
 from vaeline.provenance.hardware import hardware
 
@@ -41,9 +44,14 @@ def experiment_tags() -> dict[str, str]:
 
 
 def committed_params() -> dict[str, Any]:
-    """Returns the params committed at the baseline, with dotted keys; an empty dict without git."""
-    params = git_or_empty("show", f"{os.environ.get('DVC_EXP_BASELINE_REV', 'HEAD')}:./params.yaml")
-    return flatten_params(parse_yaml(params)) if params else {}
+    """Returns the params committed at the baseline, with dotted keys; an empty dict without git.
+
+    What was committed in a file that cannot be read is not known either.
+    """
+    text = git_or_empty("show", f"{os.environ.get('DVC_EXP_BASELINE_REV', 'HEAD')}:./params.yaml")
+    with contextlib.suppress(VaelineError):
+        return flatten_params(parse_yaml(text, "params.yaml"))
+    return {}
 
 
 def changed_params(params: Mapping[str, Any]) -> dict[str, Any]:

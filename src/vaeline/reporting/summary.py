@@ -36,6 +36,8 @@ HEADLINES = (
 `{name}` in a label is the value of a metric; a label that begins with … belongs to the figure above it.
 """
 
+MARKUP = re.compile(r"[\\`*\[\]|$~]|(?<!\w)_|_(?!\w)")
+ENTITY = re.compile(r"&(?=#?\w+;)")
 MetricValues = Mapping[str, float | str]
 """Metrics of all stages, as `<stage>/<name>`."""
 
@@ -88,6 +90,26 @@ def copy_pictures(outputs: Path) -> list[str]:
     return [f"plots/{picture.name}" for picture in pictures]
 
 
+def markdown_text(text: str) -> str:
+    """Returns text in one line of Markdown, of which nothing is markup or a cell's end."""
+    escaped = MARKUP.sub(lambda match: f"\\{match[0]}", ENTITY.sub("&amp;", text))
+    escaped = escaped.replace("<", "&lt;").replace(">", "&gt;")
+    return " ".join(escaped.split())
+
+
+def code_block(text: str) -> list[str]:
+    """Returns the lines of a block of code in Markdown, in a fence that is longer than any in the text."""
+    fence = "`" * (1 + max(2, *map(len, re.findall("`+", text) or [""])))
+    return [fence, text, fence]
+
+
+def code_span(text: str) -> str:
+    """Returns code within a line of Markdown."""
+    ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    space = " " if ticks != "`" else ""
+    return f"{ticks}{space}{' '.join(text.split())}{space}{ticks}".replace("|", r"\|")
+
+
 def summary_markdown(
     metrics: MetricValues,
     params: Mapping[str, Any],
@@ -110,11 +132,9 @@ def summary_markdown(
         [
             "# Summary",
             "",
-            f"Params that differ from the committed ones: {changes or 'none'}",
+            f"Params that differ from the committed ones: {markdown_text(changes) or 'none'}",
             "",
-            "```",
-            findings_text(findings),
-            "```",
+            *code_block(findings_text(findings)),
             "",
             *headline_table(metrics),
             "",
@@ -122,9 +142,7 @@ def summary_markdown(
             "",
             "## Training",
             "",
-            "```",
-            log.rstrip(),
-            "```",
+            *code_block(log.rstrip()),
             "",
             *_table("Params", flatten_params(params)),
             *_table("Every metric", metrics),
@@ -133,7 +151,7 @@ def summary_markdown(
 
 
 def _table(title: str, values: Mapping[str, Any]) -> list[str]:
-    rows = [f"| {name} | {value} |" for name, value in values.items()]
+    rows = [f"| {name} | {markdown_text(str(value))} |" for name, value in values.items()]
     return [f"## {title}", "", "| | |", "|---|---|", *rows, ""]
 
 

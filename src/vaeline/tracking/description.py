@@ -6,6 +6,7 @@ from typing import Any
 from vaeline.diagnosis.finding import Finding, problems, verdict_line
 from vaeline.provenance.commands import exp_run_command
 from vaeline.provenance.origin import changed_params
+from vaeline.reporting.summary import code_block
 
 LONGEST_NOTES = 3000  # characters of a description, of which MLflow keeps 8,000
 OWN_HEADING = "### Verdict and figures"
@@ -61,4 +62,4 @@ def _problem(problem: Finding) -> list[str]:
 
 
 def _code(command: str) -> list[str]:
-    return ["```", command, "```", ""]
+    return [*code_block(command), ""]

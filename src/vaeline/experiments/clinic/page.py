@@ -13,16 +13,17 @@ from vaeline.experiments.clinic.trial import Trial
 from vaeline.experiments.presets import preset_config
 from vaeline.experiments.tables import markdown_table
 from vaeline.provenance.commands import override_arguments
+from vaeline.reporting.summary import code_block, code_span, markdown_text
 
 DETECTOR_TITLES = {detector.name: detector.title for detector in DETECTORS}
 CONFIDENCE = 0.95
 CLINIC_HEADINGS = ["Failure", "Provoked with", "Found", "ELBO before", "Remedy", "ELBO after", "Cured"]
 CLINIC_TEXT = """# The clinic
 
-Each failure is provoked by a configuration of its own on {train:,} MNIST images. The findings of diagnose are
-read, exactly the command that they print is run, and the same detectors look again. *Cured* says that the
-failure is more likely gone than not, and that either the ELBO of {valid:,} validation images at β = 1 or the
-measure that revealed the failure is better than before.
+Each failure is provoked by a configuration of its own, on {train:,} MNIST images unless it names other data.
+The findings of diagnose are read, exactly the command that they print is run, and the same detectors look
+again. *Cured* says that the failure is more likely gone than not, and that either the ELBO of validation
+images ({valid:,} of MNIST) at β = 1 or the measure that revealed the failure is better than before.
 
 """
 BETWEEN = """
@@ -72,13 +73,17 @@ def _cells(row: CaseRow) -> list[str]:
     after = row["after"] or {}
     return [
         DETECTOR_TITLES[row["mode"]],
-        f"{row['why']}: `{' '.join(override_arguments(row['provoked_with']))}`",
+        f"{markdown_text(row['why'])}: {_overrides(row['provoked_with'])}",
         f"yes, {row['sure']:.0%} sure" if row["found"] else "**no**",
         _elbo(row),
-        f"`{' '.join(override_arguments(row['changes']))}`" if row["changes"] else "–",
+        _overrides(row["changes"]) if row["changes"] else "–",
         _elbo(after),
         "yes" if row["cured"] else "**no**",
     ]
+
+
+def _overrides(changes: Mapping[str, Any]) -> str:
+    return code_span(" ".join(override_arguments(changes)))
 
 
 def _elbo(values: Mapping[str, Any]) -> str:
@@ -110,8 +115,8 @@ def _evidence(row: CaseRow) -> str:
         sound = f"{sign} {evidence['threshold']:g} {evidence['unit']}".strip()
         values = _value(evidence), _value(then)
         lines.append([f"`{evidence['name']}`", *values, sound, evidence["reason"]])
-    heading = f"### {DETECTOR_TITLES[row['mode']]}: `{' '.join(override_arguments(row['provoked_with']))}`"
-    remedy = f"```\n{row['remedy'] or 'no remedy'}\n```"
+    heading = f"### {DETECTOR_TITLES[row['mode']]}: {_overrides(row['provoked_with'])}"
+    remedy = "\n".join(code_block(row["remedy"] or "no remedy"))
     notes = "".join(f"\n{note}\n" for note in _notes(row))
     return f"{heading}\n\n{markdown_table(lines)}\n\n{remedy}\n{notes}\n"
 
@@ -133,8 +138,8 @@ def _notes(row: CaseRow) -> list[str]:
         notes.append(f"Found after the remedy: {', '.join(row['after']['found'])}.")
     if advised := row["advised"]:
         effect = "cures as well" if advised["cured"] else "does **not** cure"
-        overrides = " ".join(override_arguments(advised["changes"]))
-        notes.append(f"What is commonly advised, `{overrides}`, {effect}: ELBO {_elbo(advised['after'])}.")
+        overrides = _overrides(advised["changes"])
+        notes.append(f"What is commonly advised, {overrides}, {effect}: ELBO {_elbo(advised['after'])}.")
     return notes
 
 

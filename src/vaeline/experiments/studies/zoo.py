@@ -8,6 +8,8 @@ from vaeline.experiments.presets import preset_overrides
 from vaeline.experiments.records import PresetRecord
 from vaeline.experiments.study import Row, Study
 from vaeline.experiments.tables import markdown_table
+from vaeline.provenance.commands import override_flags
+from vaeline.reporting.summary import code_span, markdown_text
 
 BUDGET = "zoo"
 """The preset that all others extend."""
@@ -49,8 +51,7 @@ class ZooStudy(Study):
         """Returns how the member is chosen, and the paper that it comes from."""
         shared = preset_overrides(BUDGET)
         chosen = {k: v for k, v in changes.items() if k not in NOT_CHOSEN and shared.get(k) != v}
-        flags = " ".join(f"-S {key}={value}" for key, value in chosen.items())
-        return {"name": member, "chosen_by": flags, "source": changes["notes"]}
+        return {"name": member, "chosen_by": override_flags(chosen), "source": changes["notes"]}
 
     def outcome(self, record: PresetRecord | None) -> Row:
         """Returns bounds, distance, accuracy, active units and time."""
@@ -72,7 +73,7 @@ class ZooStudy(Study):
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    description = row["name"], f"`{row['chosen_by']}`" if row["chosen_by"] else "", row["source"]
+    description = row["name"], row["chosen_by"] and code_span(row["chosen_by"]), markdown_text(row["source"])
     if not row["run"]:
         return *description, "not run", *[""] * (len(ZOO_HEADINGS) - len(description) - 1)
     figures = [estimate_text(row, name) if name in row else "" for name in ZOO_FIGURES]
