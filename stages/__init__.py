@@ -26,6 +26,6 @@ os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 # An experiment that DVC runs in a copy of the repository must run that copy's code, not the installed one.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
-from vaeline.runtime.stopping import stop_without_traceback
+from vaeline.runtime.stopping import stop_without_traceback  # noqa: E402 (the path comes first)
 
 stop_without_traceback()

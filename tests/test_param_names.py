@@ -9,7 +9,8 @@ from dvc_data.hashfile.meta import Meta
 from tests.conftest import ROOT
 from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import read_yaml, validated
+from vaeline.core.params import validated
+from vaeline.core.yaml import read_yaml
 
 IGNORED = {Meta.PARAM_SIZE, Meta.PARAM_NFILES}
 """DVC's run cache leaves params of these names, at any depth, out of its key (treeverse/dvc#10296).

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from vaeline.core.errors import warn_once
-from vaeline.core.locking import NO_LOCKS, HeldElsewhereError, locked
+from vaeline.core.locking import FOR_EVER, NO_LOCKS, HeldElsewhereError, locked
 
 
 @pytest.fixture(autouse=True)
@@ -24,9 +24,9 @@ def without_locks(monkeypatch, code: int) -> None:
 
 def test_a_held_lock_is_held_until_the_block_ends(tmp_path):
     path = tmp_path / "new" / "one.lock"
-    with locked(path), pytest.raises(HeldElsewhereError), locked(path, wait=False):
+    with locked(path), pytest.raises(HeldElsewhereError), locked(path, wait=0):
         raise AssertionError("two hold one lock")
-    with locked(path, wait=False):
+    with locked(path, wait=0):
         pass
 
 
@@ -35,12 +35,12 @@ def test_an_error_in_the_block_passes_and_frees_the_lock(tmp_path):
         with pytest.raises(type(error)) as caught, locked(tmp_path / "lock"):
             raise error
         assert caught.value is error
-        with locked(tmp_path / "lock", wait=False):
+        with locked(tmp_path / "lock", wait=0):
             pass
 
 
 @pytest.mark.parametrize("code", NO_LOCKS, ids=errno.errorcode.get)
-@pytest.mark.parametrize("wait", [True, False])
+@pytest.mark.parametrize("wait", [0, FOR_EVER])
 def test_without_a_lock_service_the_block_runs_and_that_is_said_once(
     tmp_path, monkeypatch, capsys, code, wait
 ):

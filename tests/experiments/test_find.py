@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.committed import CODE, DEFAULT, FOLDER, dump, git, keep, ran
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import read_yaml
+from vaeline.core.yaml import read_yaml
 from vaeline.experiments import find
 from vaeline.experiments.find import Experiment
 from vaeline.provenance.dependencies import dependency_hash

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from vaeline.core.errors import DamagedFileError, VaelineError
-from vaeline.core.params import read_yaml
+from vaeline.core.yaml import read_yaml
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def remove_training(training: Path) -> None:
     """Removes the directory of a training, unless a process uses it."""
     # Renamed first: a kill in between must not leave a state without its checkpoints.
     removed = training.with_name(f".{training.name}")
-    with contextlib.suppress(HeldElsewhereError, OSError), locked(f"{training}.lock", wait=False):
+    with contextlib.suppress(HeldElsewhereError, OSError), locked(f"{training}.lock", wait=0):
         shutil.rmtree(removed, ignore_errors=True)
         training.replace(removed)
         shutil.rmtree(removed)

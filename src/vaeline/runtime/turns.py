@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vaeline.core.locking import HeldElsewhereError, locked
-from vaeline.core.params import read_yaml
+from vaeline.core.yaml import read_yaml
 
 
 @contextlib.contextmanager
@@ -21,7 +21,7 @@ def turn(stage: str) -> Iterator[None]:
     lock = Path(".scratch/stages") / f"{stage}.lock"
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(locked(lock, wait=False))
+            stack.enter_context(locked(lock, wait=0))
         except HeldElsewhereError:
             other = lock.read_text()
             print(

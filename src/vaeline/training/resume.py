@@ -52,7 +52,7 @@ class Scratch:
         for place in (root / f"{key}.{i}" for i in itertools.count()):
             with contextlib.ExitStack() as stack:
                 try:
-                    stack.enter_context(locked(f"{place}.lock", wait=False))
+                    stack.enter_context(locked(f"{place}.lock", wait=0))
                 except HeldElsewhereError:
                     continue
                 yield cls(place, facts, every)

@@ -160,16 +160,6 @@ def test_who_waits_for_the_database_is_told(root, monkeypatch):
     assert told == [f"waiting for another process that writes to {root / 'mlflow.db'}"]
 
 
-def test_file_system_without_locks_does(root, monkeypatch):
-    def refuse(*_, **__):
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(FileLock, "acquire", refuse)
-    with database_lock():
-        entered = True
-    assert entered
-
-
 def test_error_within_the_lock_is_not_taken_for_one_of_the_lock(root):
     with pytest.raises(OSError, match="disk full"), database_lock():
         raise OSError(errno.ENOSPC, "disk full")

@@ -11,9 +11,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from vaeline.core.errors import VaelineError
+from vaeline.core.locking import HeldElsewhereError, locked
 from vaeline.runtime.stage import workspace
 from vaeline.tracking.runs.failures import failure_reason, say
 from vaeline.tracking.runs.mlflow_api import MIGRATIONS, URL, MlflowClient, ScriptDirectory
@@ -44,14 +43,13 @@ def database_uri(path: Path) -> str:
 @contextlib.contextmanager
 def database_lock() -> Iterator[None]:
     """Keeps other processes from the SQLite file; says so if it has to wait for one."""
-    lock = FileLock(workspace() / ".mlflow.lock", fallback_to_soft=False)
+    path = workspace() / ".mlflow.lock"
     with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError, NotImplementedError):  # a file system without locks
-            try:
-                stack.enter_context(lock.acquire(timeout=LOCK_TOLD_AFTER))
-            except Timeout:
-                say(f"waiting for another process that writes to {database()}")
-                stack.enter_context(lock.acquire())
+        try:
+            stack.enter_context(locked(path, LOCK_TOLD_AFTER))
+        except HeldElsewhereError:
+            say(f"waiting for another process that writes to {database()}")
+            stack.enter_context(locked(path))
         yield
 
 
