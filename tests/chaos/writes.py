@@ -47,7 +47,7 @@ def kill_at_writes(stage: str, sample: int | None, first: bool = False) -> list[
     if sample is not None and sample < len(points):
         points = random.Random(stage).sample(points, sample)
     work = functools.partial(_killed, stage=stage, first=first)
-    return run_trials(work, shares(points, 4 * WORKERS), f"{stage} killed at its writes")
+    return run_trials(work, shares(points, 2 * WORKERS), f"{stage} killed at its writes")
 
 
 def _killed(points: Sequence[Point], stage: str, first: bool) -> list[Trial]:
@@ -68,7 +68,7 @@ def _killed(points: Sequence[Point], stage: str, first: bool) -> list[Trial]:
 def _before(stage: str, first: bool) -> Iterator[tuple[Clone, Callable[[], None]]]:
     """Yields a clone in which a stage may start, and a function that restores this state.
 
-    If not `first`, the whole pipeline has run in it, with another seed.
+    If not `first`, the stage has run in it before, with another seed.
     """
     with small_clone(stage) as clone, TemporaryDirectory(prefix="vaeline-saved-") as saved:
         if first:
@@ -77,7 +77,7 @@ def _before(stage: str, first: bool) -> Iterator[tuple[Clone, Callable[[], None]
             params = clone.root / "params.yaml"
             text = params.read_text()
             params.write_text(text.replace("\nseed: 42 ", "\nseed: 43 "))
-            run_all(clone.root)
+            run_all(clone.root, STAGES[: STAGES.index(stage) + 1])
             params.write_text(text)
             run_all(clone.root, STAGES[: STAGES.index(stage)])
         _copy(clone.root, Path(saved))

@@ -26,6 +26,7 @@ stages:
     outs: [out, alone.csv, never_made]
     metrics: [m.json: {cache: false}]
     plots: [plots]
+  fid: {cmd: x}
 """
 
 
@@ -69,3 +70,10 @@ def test_another_stage_does_not_wait_and_one_that_need_not_wait_removes_nothing(
         assert (project / "alone.csv").exists()
     with turn("train"):
         assert (project / "alone.csv").exists()
+
+
+def test_what_a_killed_process_did_not_finish_writing_is_removed(project):
+    for name in (".alone.csv.x1.csv", ".m.json.x2.json", ".kept.txt.x3.txt"):
+        (project / name).write_text("half")
+    with turn("train"):
+        assert sorted(path.name for path in project.glob(".*")) == [".kept.txt.x3.txt", ".scratch"]

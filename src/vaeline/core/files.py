@@ -6,6 +6,7 @@ links, fsync) is done without.
 
 import contextlib
 import errno
+import glob
 import io
 import json
 import os
@@ -55,6 +56,11 @@ def replacing(path: Path | str, durable: bool = True) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def unfinished_files(path: Path) -> list[Path]:
+    """Returns the temporary files beside `path` of processes that were killed while they wrote it."""
+    return list(path.parent.glob(f".{glob.escape(path.name)}.*"))
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from vaeline.core.files import unfinished_files
 from vaeline.core.locking import HeldElsewhereError, locked
 from vaeline.core.yaml import read_yaml
 
@@ -16,7 +17,7 @@ def turn(stage: str) -> Iterator[None]:
     """Waits until no other process runs `stage` in this workspace, and keeps others waiting in the block.
 
     DVC can be killed without its stage, and then starts the stage again. What the other process wrote after
-    DVC had emptied the stage's outs is removed.
+    DVC had emptied the stage's outs is removed, as is what a killed one did not finish writing.
     """
     lock = Path(".scratch/stages") / f"{stage}.lock"
     with contextlib.ExitStack() as stack:
@@ -32,6 +33,8 @@ def turn(stage: str) -> Iterator[None]:
             stack.enter_context(locked(lock))
             _remove_outs(stage)
         lock.write_text(str(os.getpid()))
+        for left in (left for out in stage_outs(stage) for left in unfinished_files(out)):
+            left.unlink()
         yield
 
 

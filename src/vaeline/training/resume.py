@@ -35,6 +35,8 @@ class Scratch:
         self.checkpoints = directory / "checkpoints"
         self._result = directory / RESULT
         self.checkpoints.mkdir(parents=True, exist_ok=True)
+        for left in (*directory.glob(".*"), *self.checkpoints.glob(".*")):
+            left.unlink()  # by a process that was killed while it wrote
 
     @classmethod
     @contextlib.contextmanager
