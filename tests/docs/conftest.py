@@ -12,7 +12,7 @@ def after_a_run(tmp_path, monkeypatch):
     store(DATASETS.build({"name": "digits"}, raw=None), tmp_path / "data" / "prepared")
     content = {
         "config": config().to_dict(),
-        "shape": (1, 8, 8),
+        "shape": [1, 8, 8],
         "classes": 10,
         "training": {"model": vae().state_dict()},
     }

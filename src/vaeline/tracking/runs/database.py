@@ -19,7 +19,7 @@ from vaeline.tracking.runs.mlflow_api import MIGRATIONS, URL, MlflowClient, Scri
 from vaeline.tracking.runs.moving import follow_move
 
 UNFINISHED = "making"  # in the name of a file that is not complete
-BESIDE = ("-journal", "-wal", "-shm")  # what SQLite keeps beside a file
+COMPANION_FILES = ("-journal", "-wal", "-shm")  # what SQLite keeps beside a file
 LOCK_TOLD_AFTER = 5  # seconds of waiting for another process
 BUSY = 20  # seconds that SQLite waits for another process to write
 
@@ -66,10 +66,10 @@ def open_database() -> MlflowClient:
     _remove_unfinished(path)
     try:
         if not path.exists() or not path.stat().st_size:
-            _set_aside(path, BESIDE)  # SQLite would replay the journal of another file
+            _set_aside(path, COMPANION_FILES)  # SQLite would replay the journal of another file
             _make(path)
         elif _half_made(path):
-            aside = _set_aside(path, ("", *BESIDE))
+            aside = _set_aside(path, ("", *COMPANION_FILES))
             say(f"{path} was left half made and holds no run: it is now {aside.name}, and another is made")
             _make(path)
         follow_move(path, workspace())
@@ -103,7 +103,9 @@ def _remove_unfinished(path: Path) -> None:
 def _set_aside(path: Path, parts: tuple[str, ...]) -> Path:
     """Renames the `parts` of a database that exist, and returns its new name."""
     names = (path.with_name(f"{path.name}.broken-{i}") for i in itertools.count(1))
-    aside = next(name for name in names if not any(Path(f"{name}{part}").exists() for part in ("", *BESIDE)))
+    aside = next(
+        name for name in names if not any(Path(f"{name}{part}").exists() for part in ("", *COMPANION_FILES))
+    )
     for part in parts:
         with contextlib.suppress(FileNotFoundError):
             Path(f"{path}{part}").rename(f"{aside}{part}")

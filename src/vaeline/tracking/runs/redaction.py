@@ -4,7 +4,7 @@ import os
 import re
 from urllib.parse import unquote
 
-HIDDEN = "***"
+MASK = "***"
 SECRET_VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 ADDRESS_VARIABLES = ("MLFLOW_TRACKING_URI", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 SHORTEST = 4  # characters of a secret that is also hidden outside of an address: a shorter one is in any word
@@ -23,8 +23,8 @@ def redacted(text: str) -> str:
         'no answer from https://***@server:5000/api?token=***'
     """
     for secret in sorted(_secrets(), key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
-    return SECRET_FIELD.sub(rf"\1{HIDDEN}", USER_INFO.sub(f"{HIDDEN}@", text))
+        text = text.replace(secret, MASK)
+    return SECRET_FIELD.sub(rf"\1{MASK}", USER_INFO.sub(f"{MASK}@", text))
 
 
 def _secrets() -> set[str]:
