@@ -50,8 +50,8 @@ def _pipeline(task: tuple[str, int], kills: int, seconds: float, expected: State
     moments, happened, said = random.Random(f"{kind} {seed}"), 0, ""
     with small_clone("killed") as clone:
         for _ in range(kills):
-            # A pipeline that resumes takes less than a whole one.
-            killed, printed = _repro(clone, kind, moments.uniform(0, seconds / 2))
+            # Early enough that many kills come before the end, and late enough that stages end between them.
+            killed, printed = _repro(clone, kind, moments.uniform(0, seconds / 4))
             happened, said = happened + killed, said + printed
         done = clone.run("dvc", "repro", ok=False)
         said += done.stdout + done.stderr
