@@ -67,7 +67,9 @@ def stage_loop(images: Tensor, valid: Tensor, folder: Path, **changes: Any) -> I
     """
     config = params(**changes)
     with contextlib.ExitStack() as stack:
-        with patch.dict(os.environ, {"DVC_ROOT": str(folder)}), _as_in_a_stage():
+        # Until the end: MLflow is written to in the background.
+        stack.enter_context(patch.dict(os.environ, {"DVC_ROOT": str(folder)}))
+        with _as_in_a_stage():
             os.environ.pop("MLFLOW_TRACKING_URI", None)
             set_seed(config.seed)
             model = vae(changes, tuple(images.shape[1:]))

@@ -20,11 +20,11 @@ from vaeline.training.sharing import reject_whole_batch
 
 def main(params: StageParams) -> None:
     set_seed(params.seed)
-    for line in unread_params(params.to_dict(), [OBJECTIVES]):
-        print(line)
     data = Prepared.open()
     data.verify()
     model, objective = build(params, data)
+    for line in unread_params(params.to_dict(), [OBJECTIVES]):
+        print(line)
     reject_whole_batch(model, objective, dict(params.objective)["name"], processes.wanted())
     batch = training_set(model, data.train[: params.batch_size])
     x = observe(model, batch, Draws.of_seed(params.seed, len(batch)))

@@ -14,8 +14,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import torch
 
-# A shell that starts the tests in the background has them ignore Ctrl-C, and all that they start.
+# What starts the tests in the background (`&`, nohup) has them, and all that they start, ignore signals.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).parents[1]
 

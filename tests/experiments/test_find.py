@@ -28,7 +28,7 @@ def test_params_are_those_of_the_workspace_with_the_overrides(committed):
         ("beta=-4", "beta = -4 is not allowed"),
         ("beta", "'beta' is no override: use key=value"),
         ("network=conv", "params.yaml: unknown key 'network'"),
-        ("notes=\x1b", "DVC cannot read 'notes=\\x1b'"),
+        ("notes=\x1b", "DVC cannot read the value of 'notes=\\x1b'"),
     ],
 )
 def test_wrong_override_is_one_line(committed, override, line):

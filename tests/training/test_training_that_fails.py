@@ -106,10 +106,3 @@ def test_an_epoch_without_a_single_update_does_not_report_a_loss_of_zero():
     with contextlib.suppress(TrainingDivergedError):
         _, records = trained(failing(0, 1, 2), epochs=1)
         assert records[0].train_loss != 0.0
-
-
-def test_a_last_batch_of_one_image_and_batch_norm_go_together_or_are_refused_in_one_line():
-    """A batch of one has no variance: 101 images in batches of 50 must not end in a traceback."""
-    with contextlib.suppress(VaelineError):
-        _, records = trained(n=101, network={"batch_norm": True}, epochs=1)
-        assert math.isfinite(records[0].train_loss)
