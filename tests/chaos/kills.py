@@ -71,7 +71,10 @@ def _repro(clone: Clone, kind: str, after: float) -> tuple[bool, str]:
         try:
             process.wait(timeout=after)
         except subprocess.TimeoutExpired:
-            for one in chosen(psutil.Process(process.pid)):
+            dvc = psutil.Process(process.pid)
+            while process.poll() is None and not (victims := chosen(dvc)):  # until a stage runs
+                time.sleep(0.05)
+            for one in victims if process.poll() is None else ():
                 _send(one, number)
         killed = process.wait() != 0
         log.seek(0)

@@ -143,7 +143,7 @@ def test_frontier_runs_the_missing_experiments_and_tabulates_all(reproduced, swe
         "vaeline frontier: 1 failed, see above; the table has the others"
     )
     assert "beta=4: done" in swept.done.stderr
-    assert "- beta = 1e+38: beta=1e38 failed: " in swept.done.stdout
+    assert "- beta = 1e+38: beta=1e+38 failed: " in swept.done.stdout
     assert reproduced.run("git", "status", "--porcelain").stdout.splitlines() == [
         "?? docs/pictures/",
         "?? docs/results/",
