@@ -32,10 +32,10 @@ be killed, and a disk may be large enough).
 
 {table}
 
-Kills at random moments hit `dvc repro`, up to twelve times a pipeline, in any stage. Kills at system calls
-hit one stage, each time at another call that changes a file (strace injects them): all of them in train, a
-random sample in the others. A full disk has 0 to 4,096 KB left when a stage starts. The servers are made of
-sockets, but for the last, which is MLflow's own on PostgreSQL.
+Kills at random moments hit `dvc repro`, several times a pipeline, in any stage. Kills at system calls hit one
+stage, each time at another call that changes a file, which strace injects. A full disk has 0 to 4,096 KB left
+when a stage starts. The servers that refuse, delay or garble are made of sockets; the one on PostgreSQL is
+MLflow's own.
 
 Written by `make chaos`: {origins}.
 """
