@@ -45,7 +45,7 @@ def test_a_trained_model_is_used(tmp_path):
     store(DATASETS.build({"name": "digits"}, raw=None), tmp_path / "data" / "prepared")
     content = {
         "config": config().to_dict(),
-        "shape": (1, 8, 8),
+        "shape": [1, 8, 8],
         "classes": 10,
         "training": {"model": vae().state_dict()},
     }
