@@ -51,6 +51,7 @@ def test_gradient_is_that_of_the_loss_and_sums_are_over_the_batch():
     torch.testing.assert_close(seen.monitored, monitored)
 
 
+@pytest.mark.usefixtures("traced")
 def test_compiled_gradients_are_the_plain_ones():
     """Draws, sums and gradients; a smaller batch and another β meet no graph that was made for others."""
     changes = {"network": {"batch_norm": True}, "grad_clip": 0.1, "free_bits": 0.05, "seed": 3}

@@ -76,7 +76,6 @@ CASES = {
     "posterior_collapse": {"beta": 100.0},
     "unstable_training": {"learning_rate": 0.3},
     "underfitting": {"epochs": 6},
-    "overfitting": {"likelihood.bernoulli.binarization": "static", "epochs": 120, "hidden_dim": 128},
 }
 
 
