@@ -51,7 +51,7 @@ bench: $(READY)  ## measure speed beside others; a part: python -m benchmarks ep
 	@python -m benchmarks
 
 chaos: $(READY)  ## inject faults, and write docs/results/chaos.md (an hour); a part: ARGS=kills
-	@python -m tests.chaos $(ARGS)
+	@printf %s "$$ARGS" | xargs python -m tests.chaos
 
 deps: $(READY)  ## rewrite the code entries of dvc.yaml
 	@vaeline deps
