@@ -8,7 +8,6 @@ import numpy as np
 from vaeline.core.files import write_json
 from vaeline.data.catalog import DATASETS
 from vaeline.data.prepared import SPLITS, Prepared, Split
-from vaeline.data.split import split_indices
 from vaeline.data.storing import prepared_summary, store
 from vaeline.runtime.stage import run_stage, workspace
 
@@ -24,7 +23,7 @@ def main(params: PrepareParams) -> None:
     dataset = DATASETS.build(params.data, raw=workspace() / "data" / "raw")
     prepared = store(dataset, "data/prepared")
     write_json("outputs/prepare/metrics.json", prepared_summary(prepared))
-    for remark in dataset.remarks(*split_indices(dataset, len(dataset.training().images))):
+    for remark in dataset.remarks():
         print(remark)
     print(f"{prepared.name}: {sizes(prepared)} images of {prepared.shape} in data/prepared")
     for line in class_lines(prepared):

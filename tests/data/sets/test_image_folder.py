@@ -8,7 +8,6 @@ from tests.support.published import image_files
 from vaeline.core.errors import VaelineError
 from vaeline.data import storing
 from vaeline.data.catalog import DATASETS
-from vaeline.data.split import split_indices
 from vaeline.data.storing import store
 
 FLAT = [f"{i:03}.png" for i in range(40)]
@@ -92,8 +91,7 @@ def test_without_a_test_folder_a_share_of_the_training_images_is_the_test_set(tm
     prepared = store(dataset, tmp_path / "prepared")
     assert (len(prepared.train), len(prepared.test)) == (17, 3)
     assert contents(prepared.valid) == sorted(image.tobytes() for image in valid)
-    remarks = dataset.remarks(*split_indices(dataset, 23))
-    assert remarks == ["splits: train is train/, valid is val/, test is a share of 0.1 of train/"]
+    assert dataset.remarks() == ["splits: train is train/, valid is val/, test is a share of 0.1 of train/"]
 
 
 def test_a_new_file_moves_at_most_one_other_file_to_another_set(tmp_path):

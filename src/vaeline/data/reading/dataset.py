@@ -101,13 +101,8 @@ class DataSet(ABC):
         """Images at the end of the training set that alone are used for validation; 0: any of them may be."""
         return 0
 
-    def remarks(self, train: np.ndarray, valid: np.ndarray) -> list[str]:  # noqa: ARG002
-        """Returns what a user should know about this data, a line each.
-
-        Args:
-            train: indices, among the training images, of those that are trained on.
-            valid: indices of those that are used for validation.
-        """
+    def remarks(self) -> list[str]:
+        """Returns what a user should know about this data, a line each."""
         return []
 
     @property

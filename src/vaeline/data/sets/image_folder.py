@@ -21,6 +21,7 @@ from vaeline.data.reading.image_files import folder_command, left_out_lines, pri
 from vaeline.data.reading.layout import LabelledFiles, Layout, Role, layout
 from vaeline.data.reading.pixels import Background, Form
 from vaeline.data.reading.remarks import dark_lines, split_lines, transparent_lines, unseen_lines
+from vaeline.data.split import split_indices
 
 BROKEN_NAMED = 3
 
@@ -99,7 +100,7 @@ class ImageFolder(DataSet):
         """Returns the images of the test folder, or `test_share` of all; raises VaelineError."""
         return self._test.examples
 
-    def remarks(self, train: np.ndarray, valid: np.ndarray) -> list[str]:
+    def remarks(self) -> list[str]:
         """Returns how the folder was understood, what was left out, and what is suspicious."""
         options, sets = self.options.image_folder, (self._training, self._test)
         return [
@@ -108,7 +109,7 @@ class ImageFolder(DataSet):
             *transparent_lines(sum(part.transparent for part in sets), options.background),
             *dark_lines(max(part.brightest for part in sets)),
             *unseen_lines(self._parts),
-            *copies_lines(self._digests(train, valid)),
+            *copies_lines(self._digests()),
         ]
 
     @cached_property
@@ -194,8 +195,9 @@ class ImageFolder(DataSet):
         """Returns how many images are needed; those of valid are taken from train, if it has no folder."""
         return FEWEST[role] + (FEWEST["valid"] if role == "train" and "valid" not in self._parts else 0)
 
-    def _digests(self, train: np.ndarray, valid: np.ndarray) -> dict[str, dict[str, bytes]]:
+    def _digests(self) -> dict[str, dict[str, bytes]]:
         """Returns the hash of each image by split and by its name, as it is printed."""
+        train, valid = split_indices(self, len(self.training().images))
         training = [(printable(name), digest) for name, digest in self._training.digests.items()]
         return {
             "train": dict(training[i] for i in train),
