@@ -25,10 +25,10 @@ TEXT = """# Faults
 
 Faults are injected into a small pipeline (`digits`, three epochs), which then runs to its end. In each trial
 the outputs of every stage are compared, byte for byte, with those of a pipeline that nothing disturbed;
-MLflow must have one run of the training with each epoch once, and none that is left RUNNING; no traceback may
-be printed, and where the fault leaves the time for it, a line says what is wrong. Numbers are those of the
-trials in which that held; *faults* counts the faults that happened in them (a process may end before it is to
-be killed, and a disk may be large enough).
+MLflow must have one run of the training with each epoch once, and none that is left RUNNING. No traceback may
+be printed, and a fault that the process survives must be named in one line. Each number is the count of trials
+in which that held. *Faults* can be fewer than trials (a process may end before it is to be killed, and a disk
+may be large enough), or more (a pipeline is killed several times).
 
 {table}
 

@@ -14,7 +14,6 @@ VARYING = frozenset(
         "outputs/train/run.json",  # the id of the run, seconds
         "outputs/report/summary.json",  # the same
         "outputs/report/report.html",  # the same
-        "outputs/report/summary.md",
     }
 )
 """Files that two undisturbed runs do not have in common either."""
