@@ -26,9 +26,9 @@ TEXT = """# Faults
 Faults are injected into a small pipeline (`digits`, three epochs), which then runs to its end. In each trial
 the outputs of every stage are compared, byte for byte, with those of a pipeline that nothing disturbed;
 MLflow must have one run of the training with each epoch once, and none that is left RUNNING. No traceback may
-be printed, and a fault that the process survives must be named in one line. Each number is the count of trials
-in which that held. *Faults* can be fewer than trials (a process may end before it is to be killed, and a disk
-may be large enough), or more (a pipeline is killed several times).
+be printed, and a fault that the process survives must be named in one line. Each number is the count of
+trials in which that held. *Faults* can be fewer than trials (a process may end before it is to be killed, and
+a disk may be large enough), or more (a pipeline is killed several times).
 
 {table}
 

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def started(*arguments: str, isolated: bool = False) -> subprocess.CompletedProcess[str]:
-    """Runs python with `arguments`, if `isolated` without any installed package, and returns the result."""
+    """Runs python with `arguments`; if `isolated`, without any installed package."""
     flags = ["-S"] if isolated else []
     return subprocess.run([sys.executable, *flags, *arguments], cwd=ROOT, capture_output=True, text=True)
 
