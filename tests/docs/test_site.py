@@ -75,8 +75,9 @@ def test_search_finds_pages_without_a_server(site, browser):
     with visit(browser, (site / "index.html").as_uri()) as seen:
         seen.page.get_by_placeholder("Search").first.fill("posterior collapse")
         seen.page.keyboard.press("Enter")
+        # Results come one by one; the heading changes after the last.
+        seen.page.get_by_role("heading", name="Search Results").wait_for()
         first = seen.page.locator("ul.search li a").first
-        first.wait_for()
         titles = seen.page.locator("ul.search li a").all_inner_texts()
         assert "Diagnosis and the gate" in titles
         first.click()
