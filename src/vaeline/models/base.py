@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaeline.core.numerics import in_full
 from vaeline.models.contracts import Model, Network, Prior, StartingPoint
+from vaeline.models.distributions.numerics import in_full
 
 
 class LatentVariableModel(Model):

@@ -144,9 +144,8 @@ def _load_weights(path: Path | str, model: Model, weights: Mapping[str, Tensor])
     """Copies `weights` to `model`; raises CheckpointError unless they are its own, and all finite."""
     own = model.state_dict()
     for name in own.keys() & weights.keys():
-        if (
-            weights[name].dtype != own[name].dtype
-        ):  # would be copied all the same, but is not what was trained
+        # Would be copied all the same, but is not what was trained.
+        if weights[name].dtype != own[name].dtype:
             raise CheckpointError(
                 f"{path}: its weights do not fit its configuration: {name} is {weights[name].dtype}, not "
                 f"{own[name].dtype}"

@@ -9,11 +9,11 @@ from torch.distributions import Distribution
 from torch.nn.functional import one_hot
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.numerics import in_full
 from vaeline.data.observations import Labelled, Observations, pixels
 from vaeline.models.base import LatentVariableModel, over_rows
 from vaeline.models.contracts import EventShape, Generative, ModelParams, StartingPoint
 from vaeline.models.distributions.noise import Noise, draw, global_noise
+from vaeline.models.distributions.numerics import in_full
 from vaeline.models.inference import Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.networks.catalog import NETWORKS

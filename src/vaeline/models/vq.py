@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.numerics import in_full
 from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations, pixels
 from vaeline.models.base import LatentVariableModel
@@ -16,6 +15,7 @@ from vaeline.models.contracts import EventShape, ModelParams, StartingPoint
 from vaeline.models.distributions.codebook import nearest_codes, usage
 from vaeline.models.distributions.codes import Assigned
 from vaeline.models.distributions.noise import Noise, global_noise
+from vaeline.models.distributions.numerics import in_full
 from vaeline.models.inference import Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.networks.catalog import NETWORKS

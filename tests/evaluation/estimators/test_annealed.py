@@ -10,7 +10,6 @@ from torch.distributions import Normal
 
 from tests.support.linear_gaussian import LATENT, LinearGaussian, images
 from tests.support.small import shown_to, split, vae
-from vaeline.core.numerics import log_mean_exp
 from vaeline.data.observations import pixels
 from vaeline.evaluation.chunks import DECODER_ROWS
 from vaeline.evaluation.estimators import annealed as module
@@ -23,6 +22,7 @@ from vaeline.evaluation.estimators.annealed import (
 from vaeline.evaluation.estimators.estimate import Estimate
 from vaeline.evaluation.observing import evaluation_set
 from vaeline.models.catalog import MODELS
+from vaeline.models.distributions.numerics import log_mean_exp
 from vaeline.runtime.processes import each
 
 N = 5

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.numerics import effective_sample_size, log_mean_exp
 from vaeline.core.progress import bar
 from vaeline.data.observations import Observations, pixels
 from vaeline.evaluation.chunks import device_of, even_indices, model_input, rows_at_a_time
 from vaeline.models.contracts import Model
+from vaeline.models.distributions.numerics import effective_sample_size, log_mean_exp
 from vaeline.runtime import processes
 
 CHAINS = 16  # for each image, as Wu et al.

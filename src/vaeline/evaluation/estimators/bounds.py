@@ -7,12 +7,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from vaeline.core.numerics import effective_sample_size
 from vaeline.core.progress import bar
 from vaeline.data.observations import Observations
 from vaeline.evaluation.chunks import device_of, model_input, rows_at_a_time
 from vaeline.evaluation.estimators.estimate import Estimate
 from vaeline.models.contracts import Model
+from vaeline.models.distributions.numerics import effective_sample_size
 from vaeline.runtime import processes
 
 

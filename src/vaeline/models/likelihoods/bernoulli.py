@@ -8,10 +8,10 @@ from torch import Tensor
 from torch.distributions import Bernoulli as Coin
 from torch.distributions import Distribution, Independent
 
-from vaeline.core.numerics import sum_of_logs
 from vaeline.core.params import BaseOptions
 from vaeline.data.draws import Draws
 from vaeline.models.contracts import EventShape, Likelihood
+from vaeline.models.distributions.numerics import sum_of_logs
 
 BINARIZATION_CHUNK = 4096
 

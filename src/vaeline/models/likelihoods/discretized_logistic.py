@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, constraints
 from torch.nn.functional import logsigmoid, softplus
 
-from vaeline.core.numerics import rises_to, softly_above
 from vaeline.core.params import BaseOptions
 from vaeline.models.contracts import EventShape, image_shape
+from vaeline.models.distributions.numerics import rises_to, softly_above
 from vaeline.models.likelihoods.eight_bit import GREY_LEVELS, EightBit
 
 TOP = GREY_LEVELS - 1

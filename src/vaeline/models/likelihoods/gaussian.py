@@ -8,9 +8,9 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
-from vaeline.core.numerics import rises_to, softly_above
 from vaeline.core.params import BaseOptions
 from vaeline.models.contracts import EventShape
+from vaeline.models.distributions.numerics import rises_to, softly_above
 from vaeline.models.likelihoods.eight_bit import Dequantized
 from vaeline.models.running import KeepsStatistics
 

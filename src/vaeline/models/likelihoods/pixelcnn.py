@@ -10,9 +10,9 @@ from torch.distributions import Bernoulli as Coin
 from torch.distributions import Distribution, constraints
 from torch.utils.checkpoint import checkpoint
 
-from vaeline.core.numerics import in_full
 from vaeline.core.params import BaseOptions
 from vaeline.models.contracts import EventShape, image_shape
+from vaeline.models.distributions.numerics import in_full
 from vaeline.models.likelihoods.bernoulli import Bernoulli, BernoulliSection, Coins
 from vaeline.models.networks.init import output_layer
 from vaeline.models.networks.pixelcnn import GatedPixelCNN

@@ -6,10 +6,10 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
-from vaeline.core.numerics import in_full, safe_log_var
 from vaeline.core.params import BaseOptions
 from vaeline.models.contracts import Posterior
 from vaeline.models.distributions.gaussians import diagonal_gaussian
+from vaeline.models.distributions.numerics import in_full, safe_log_var
 from vaeline.models.networks.init import init_weights
 
 

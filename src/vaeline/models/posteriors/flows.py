@@ -8,10 +8,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaeline.core.numerics import in_full
 from vaeline.core.params import BaseOptions
 from vaeline.models.contracts import Posterior
 from vaeline.models.distributions.flows import Flow
+from vaeline.models.distributions.numerics import in_full
 from vaeline.models.networks.init import init_weights
 from vaeline.models.posteriors.diagonal import DiagonalGaussian, DiagonalSection
 

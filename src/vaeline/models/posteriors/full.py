@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaeline.core.numerics import in_full
 from vaeline.models.contracts import Posterior
 from vaeline.models.distributions.gaussians import FullGaussian
+from vaeline.models.distributions.numerics import in_full
 from vaeline.models.posteriors.diagonal import DiagonalGaussian, DiagonalSection
 
 

@@ -7,10 +7,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from vaeline.core.numerics import in_full
 from vaeline.models.contracts import Prior
 from vaeline.models.distributions.codebook import Codebook
 from vaeline.models.distributions.codes import Coded
+from vaeline.models.distributions.numerics import in_full
 from vaeline.models.networks.init import output_layer
 from vaeline.models.networks.pixelcnn import GatedPixelCNN
 

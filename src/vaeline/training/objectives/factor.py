@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import softplus
 
-from vaeline.core.numerics import in_full
 from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
 from vaeline.models.contracts import Model
 from vaeline.models.distributions.noise import Noise, global_noise
+from vaeline.models.distributions.numerics import in_full
 from vaeline.training.objectives.limits import no_lone_image, only_layer, reject_free_bits
 from vaeline.training.objectives.objective import Objective
 from vaeline.training.objectives.options import ObjectiveSection

@@ -5,11 +5,11 @@ from typing import Literal, Protocol
 from torch import Tensor
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.numerics import log_mean_exp
 from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations
 from vaeline.models.contracts import Model
 from vaeline.models.distributions.noise import Noise, global_noise
+from vaeline.models.distributions.numerics import log_mean_exp
 from vaeline.models.inference import Inference
 from vaeline.training.objectives.limits import reject_free_bits
 from vaeline.training.objectives.objective import Objective

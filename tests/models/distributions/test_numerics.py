@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from vaeline.core.numerics import (
+from vaeline.models.distributions.numerics import (
     effective_sample_size,
     log_mean_exp,
     rises_to,
