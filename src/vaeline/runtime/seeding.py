@@ -34,18 +34,12 @@ def own_noise(seed: int) -> Iterator[None]:
 
 
 def rng_state() -> dict[str, Any]:
-    """Returns the state of every global generator, in types that `torch.load(weights_only=True)` reads."""
-    numpy_state = np.random.get_state(legacy=False)
-    assert isinstance(numpy_state, dict)
-    keys, position = numpy_state["state"]["key"], numpy_state["state"]["pos"]
+    """Returns the state of torch's global generators, in types that `torch.load(weights_only=True)` reads.
+
+    Python's and NumPy's are not part of it: a training draws nothing from them, but libraries in the same
+    process do (an HTTP client waits a random time before it tries again).
+    """
     return {
-        "python": random.getstate(),
-        "numpy": (
-            torch.from_numpy(keys.astype(np.int64)),
-            position,
-            numpy_state["has_gauss"],
-            numpy_state["gauss"],
-        ),
         "torch": torch.get_rng_state(),
         # Of the device that this process uses: each of several processes has its own.
         "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
@@ -53,11 +47,7 @@ def rng_state() -> dict[str, Any]:
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
-    """Restores every global generator to a state from `rng_state`."""
-    keys, *rest = state["numpy"]
-    version, internal, gauss = state["python"]
-    random.setstate((version, tuple(internal), gauss))
-    np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), *rest))
+    """Restores torch's global generators to a state from `rng_state`."""
     torch.set_rng_state(state["torch"])
     if state["cuda"] is not None:
         torch.cuda.set_rng_state(state["cuda"])
