@@ -1,5 +1,6 @@
 """Prints the seconds that the stages' `main` functions take, in one process with all imports done."""
 
+import argparse
 import time
 
 # What stages import where they need it would otherwise count as their work.
@@ -16,6 +17,7 @@ from vaeline.core.params import StageParams
 STAGE_MODULES = (prepare, check, fid_reference, train, evaluate, diagnose, fid, report)
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m benchmarks.mains", description=__doc__).parse_args()
     started = time.perf_counter()
     for stage in STAGE_MODULES:
         stage.main(StageParams.load(stage.__name__.split(".")[1]))

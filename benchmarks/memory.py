@@ -1,5 +1,6 @@
 """The peak memory of some work in a new process: `python -m benchmarks.memory iwae 5000`."""
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -59,6 +60,13 @@ def peak_resident() -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
+MEASURES = {"iwae": measure_iwae, "epoch": measure_epoch, "prepare": measure_prepare}
+
+
 if __name__ == "__main__":
-    {"iwae": measure_iwae, "epoch": measure_epoch, "prepare": measure_prepare}[sys.argv[1]](int(sys.argv[2]))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
+    parser.add_argument("work", choices=MEASURES)
+    parser.add_argument("count", type=int, help="k of iwae, or the number of images")
+    arguments = parser.parse_args()
+    MEASURES[arguments.work](arguments.count)
     print(peak_resident())

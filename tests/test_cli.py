@@ -1,5 +1,6 @@
 """The `vaeline` command: its help, its one-line errors, and what each command does."""
 
+import hashlib
 import os
 import re
 import shlex
@@ -15,8 +16,10 @@ from typer.testing import CliRunner
 from tests.conftest import ROOT
 from vaeline import __version__
 from vaeline.cli import app
-from vaeline.core.errors import VaelineError
+from vaeline.core.errors import DamagedFileError, VaelineError
 from vaeline.experiments.sweep import Sweep
+from vaeline.provenance import closure
+from vaeline.runtime import damage
 
 COMMANDS = typer.main.get_command(app).commands
 COMMAND_LINE = "from vaeline.cli import main; main()"
@@ -91,6 +94,23 @@ def test_wrong_command_is_one_line(arguments, status, line, at_the_root):
     assert result.stderr.startswith(line)
     assert result.stderr.count("\n") == 1
     assert result.stdout == ""
+
+
+def test_what_is_said_of_a_damaged_file_is_what_a_stage_would_say(tmp_path, monkeypatch):
+    def read_damaged() -> None:
+        raise DamagedFileError("outputs/train/history.csv", "damaged", "use another")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(closure, "rewrite", read_damaged)
+    monkeypatch.setattr(damage, "_cache", lambda: tmp_path)
+    lock = (
+        "stages: {train: {outs: [{path: outputs/train/history.csv, md5: 0cc175b9c0f1b6a831c399e269772661}]}}"
+    )
+    (tmp_path / "dvc.lock").write_text(lock)
+    (tmp_path / "outputs/train").mkdir(parents=True)
+    (tmp_path / "outputs/train/history.csv").write_text("b")
+    line = "damaged: `rm -f outputs/train/history.csv && dvc repro` restores it\n"
+    assert run("deps", status=1).stderr == f"vaeline deps: outputs/train/history.csv: {line}"
 
 
 def test_outside_the_repository_one_line_says_where_to_run(tmp_path, monkeypatch):

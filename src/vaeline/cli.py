@@ -35,7 +35,9 @@ class CommandGroup(TyperGroup):
             with stoppable():
                 return super().invoke(ctx)
         except VaelineError as error:
-            end(f"vaeline {ctx.invoked_subcommand}", str(error), 1)
+            from vaeline.runtime.damage import with_remedy
+
+            end(f"vaeline {ctx.invoked_subcommand}", with_remedy(error), 1)
         except KeyboardInterrupt as error:
             status = getattr(error, "status", INTERRUPTED)
             end(f"vaeline {ctx.invoked_subcommand}", "stopped; the same command resumes it", status)

@@ -1,3 +1,4 @@
+import runpy
 import subprocess
 import sys
 
@@ -20,6 +21,19 @@ def test_unknown_benchmark_is_an_error_that_lists_the_known_ones(capsys):
         parse_names(["epochs"])
     assert stopped.value.code == 2
     assert "there is no benchmark 'epochs'; choose from: epoch small_batch" in capsys.readouterr().err
+
+
+PROGRAMS = [path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text()]
+
+
+@pytest.mark.parametrize("program", sorted(PROGRAMS))
+def test_help_of_a_program_starts_no_work(program, monkeypatch, capsys):
+    name = f"benchmarks.{program}".removesuffix(".__main__")
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(name, run_name="__main__")
+    assert ended.value.code == 0
+    assert f"usage: python -m {name}" in capsys.readouterr().out
 
 
 def test_help_describes_every_benchmark_and_runs_none(tmp_path):

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 
 os.environ["OMP_NUM_THREADS"] = "1"  # each trial has one core
 
-from tests.chaos.caches import fill_caches
+from tests.chaos.caches import assail_caches
 from tests.chaos.kills import kill_pipelines
 from tests.chaos.page import write_page
 from tests.chaos.servers import broken_servers, kill_server
@@ -36,7 +36,7 @@ PARTS: dict[str, Callable[[], list[Trial]]] = {
         trial for stage in STAGES if stage != "train" for trial in kill_at_writes(stage, SAMPLE)
     ],
     "disks": fill_disks,
-    "caches": fill_caches,
+    "caches": assail_caches,
     "servers": broken_servers,
     "postgres": lambda: kill_server(RESTARTS),
 }
