@@ -24,7 +24,7 @@ from tests.chaos.trials import Trial
 from tests.chaos.writes import STAGES, fill_disks, kill_at_writes
 
 FIRST = 40  # system calls of a first training, most of which make the database of MLflow
-SAMPLE = 8  # system calls of each stage but train, of which all are tried
+SAMPLE = 5  # system calls of each stage but train, of which all are tried
 PIPELINES, KILLS = 2, 12  # of each of five kinds
 RESTARTS = 4
 
