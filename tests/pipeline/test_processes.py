@@ -18,14 +18,14 @@ def ran(clone, **environment):
         for stage in STAGES:
             clone.run(sys.executable, "-m", f"stages.{stage}", **environment)
     else:
-        clone.run_stages(*STAGES)
+        clone.run_stages("prepare", "check", *STAGES)
     with (clone.root / "outputs/train/history.csv").open() as file:
         rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
     return rows, {name: json.loads(text) for name, text in clone.metrics().items() if name in STAGES}
 
 
 @pytest.fixture(scope="module")
-def prepared(clone_of):
+def clone(clone_of):
     """Batches of 100 leave a last one that two processes cannot share evenly; free bits look at all of it."""
     clone = clone_of("processes")
     clone.environment["OMP_NUM_THREADS"] = "1"  # as each of two has it: threads round in their own ways
@@ -34,16 +34,14 @@ def prepared(clone_of):
         assert old in params
         params = params.replace(old, new)
     (clone.root / "params.yaml").write_text(params)
-    clone.run_stages("prepare", "check")
     return clone
 
 
-def test_two_processes_train_and_evaluate_as_one_does(prepared):
-    before = len(prepared.runs())
-    alone, metrics = ran(prepared)
-    shutil.rmtree(prepared.root / ".scratch")  # it has the finished training, which would be published again
-    shared, both = ran(prepared, NPROC="2")
-    assert len(prepared.runs()) == before + 2
+def test_two_processes_train_and_evaluate_as_one_does(clone):
+    alone, metrics = ran(clone)
+    shutil.rmtree(clone.root / ".scratch")  # it has the finished training, which would be published again
+    shared, both = ran(clone, NPROC="2")
+    assert len(clone.runs()) == 2
     for one, other in zip(alone, shared, strict=True):
         assert other == pytest.approx(one, rel=1e-4)
     for stage in STAGES:
@@ -52,6 +50,6 @@ def test_two_processes_train_and_evaluate_as_one_does(prepared):
         assert both[stage].keys() == metrics[stage].keys()
 
 
-def test_nproc_that_is_no_number_is_refused(prepared):
-    failed = prepared.run(sys.executable, "-m", "stages.train", ok=False, NPROC="two")
+def test_nproc_that_is_no_number_is_refused(clone):
+    failed = clone.run(sys.executable, "-m", "stages.train", ok=False, NPROC="two")
     assert failed.stderr == "train: NPROC = 'two' is not a number of processes: use 1 or more\n"

