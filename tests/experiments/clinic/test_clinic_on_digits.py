@@ -1,4 +1,4 @@
-"""A small clinic: on real digits two failures are found, and cured by their remedies; `vaeline clinic` has all."""
+"""A small clinic: two failures of real digits are found and cured; `vaeline clinic` has all."""
 
 import math
 from functools import cache
