@@ -204,7 +204,7 @@ class KillAt:
 
 
 def test_after_a_kill_at_any_moment_the_same_checkpoints_are_published(tmp_path, uninterrupted, monkeypatch):
-    """Also between the state and its other names (best.pt must not stay behind); `make chaos` has all moments."""
+    """Also between the state and its other names, where best.pt could stay behind; `make chaos` has all."""
     with monkeypatch.context() as patch:
         counter = KillAt(patch, 10**9)
         train(tmp_path / "counted", params())
