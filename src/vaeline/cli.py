@@ -58,6 +58,9 @@ class CommandGroup(TyperGroup):
 
 def end(command: str, message: str, status: int) -> NoReturn:
     """Ends the command with one line on stderr."""
+    from vaeline.core.progress import close_bars
+
+    close_bars()
     print(f"{command}: {message}", file=sys.stderr)
     raise typer.Exit(status)
 

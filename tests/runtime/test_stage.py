@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import ROOT
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import StageParams
+from vaeline.core.progress import bar
 from vaeline.runtime.stage import run_stage, workspace
 
 
@@ -46,6 +47,27 @@ def test_a_full_disk_is_one_line_that_names_the_file(project, code):
         run_stage("train", raising(OSError(code, "no space", "outputs/train/best.pt")))
     assert caught.value.code.startswith("train: no space left on the disk (outputs/train/best.pt): ")
     assert "\n" not in caught.value.code
+
+
+@pytest.mark.parametrize(
+    "error", [VaelineError("params.yaml: beta"), OSError(errno.ENOSPC, "no space", "a"), KeyboardInterrupt()]
+)
+def test_the_line_of_an_error_is_not_written_behind_a_progress_bar(project, capsys, error):
+    def main(_: StageParams) -> None:
+        for _ in loop:
+            raise error
+
+    def steps():
+        with bar(total=3) as drawn:  # a generator's block ends when the generator is collected
+            while True:
+                yield drawn.update()
+
+    loop = steps()
+    with pytest.raises(SystemExit) as caught:
+        run_stage("train", main)
+    said = f"{capsys.readouterr().err}{caught.value.code}"
+    assert said.startswith("\r  0%")
+    assert said.splitlines()[-1].startswith("train: ") or said.splitlines()[-2].startswith("train: stopped")
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError(), OSError(errno.EIO, "broken disk")])

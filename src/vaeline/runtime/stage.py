@@ -10,6 +10,7 @@ from pathlib import Path
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import DISK_FULL
 from vaeline.core.params import StageParams
+from vaeline.core.progress import close_bars
 from vaeline.runtime import processes
 from vaeline.runtime.damage import with_remedy
 from vaeline.runtime.finished import remove_recorded
@@ -48,15 +49,18 @@ def run_stage(name: str, main: Callable[[StageParams], None], shared: bool = Fal
     except VaelineError as error:
         if not processes.leads():
             time.sleep(GRACE)
+        close_bars()
         sys.exit(f"{name}: {with_remedy(error, in_workspace=workspace() == Path.cwd())}")
     except OSError as error:
         if error.errno not in DISK_FULL:
             raise
+        close_bars()
         full = error.filename2 or error.filename  # the second is where it was copied to
         sys.exit(f"{name}: no space left on the disk ({full}): free some space and run again")
     except KeyboardInterrupt as error:
         if processes.leads():
             with contextlib.suppress(OSError):  # the terminal may be gone
+                close_bars()
                 print(f"{name}: stopped; {_how_to_resume(name)}", file=sys.stderr, flush=True)
         sys.exit(getattr(error, "status", INTERRUPTED))
 
