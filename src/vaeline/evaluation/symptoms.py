@@ -34,8 +34,9 @@ def history_symptoms(history: pd.DataFrame, dimensions: int) -> dict[str, float]
     unsteady = trends.unsteadiness(
         int(last["skipped_updates"]), int(last["spikes"]), float(last["largest_variance"]), int(last["step"])
     )
-    best = int(history["epoch"].iloc[int(history["valid_elbo"].argmax())])
-    return unsteady | trends.elbo_trend(history["valid_elbo"].tolist(), dimensions) | {"best_epoch": best}
+    validated = history.dropna(subset="valid_elbo")
+    best = int(validated["epoch"].iloc[int(validated["valid_elbo"].argmax())])
+    return unsteady | trends.elbo_trend(validated["valid_elbo"].tolist(), dimensions) | {"best_epoch": best}
 
 
 def model_symptoms(model: Model, data: Prepared) -> dict[str, float]:

@@ -10,7 +10,7 @@ from tests.support import small
 from tests.support.linear_gaussian import Mixed, images
 from tests.support.small import config, shown, vae
 from vaeline.core.errors import VaelineError
-from vaeline.training.gradients import CompiledGradients, Gradients
+from vaeline.training.steps.gradients import CompiledGradients, Gradients
 from vaeline.training.objectives.catalog import OBJECTIVES
 from vaeline.training.objectives.factor import permuted
 

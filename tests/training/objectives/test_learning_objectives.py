@@ -10,7 +10,7 @@ from tests.support.trainings import VALID, Guessing, N, equal, started, weights
 from vaeline.models import checkpoints
 from vaeline.training.checks import pre_training_checks
 from vaeline.training.fit import fit
-from vaeline.training.gradients import CompiledGradients, Gradients
+from vaeline.training.steps.gradients import CompiledGradients, Gradients
 from vaeline.training.objectives.catalog import OBJECTIVES
 from vaeline.training.optimizers.catalog import OPTIMIZERS
 

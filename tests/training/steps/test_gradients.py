@@ -8,7 +8,7 @@ from tests.support.trainings import VALID, FromFunction, N, equal, started, trai
 from vaeline.core.errors import VaelineError
 from vaeline.data.draws import Draws
 from vaeline.training.fit import fit
-from vaeline.training.gradients import (
+from vaeline.training.steps.gradients import (
     COMPILED_FROM,
     CompiledGradients,
     Gradients,

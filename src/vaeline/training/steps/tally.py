@@ -8,7 +8,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vaeline.core.errors import VaelineError
-from vaeline.training.gradients import StepResult
+from vaeline.training.steps.gradients import StepResult
 from vaeline.training.state import Training
 
 LOG_EVERY = 100  # steps between two reads from the device: each waits for it

@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy.stats import kstest
 
-from vaeline.training.noise import TrainingNoise, step_seeds
+from vaeline.training.steps.noise import TrainingNoise, step_seeds
 from vaeline.training.sharing import PARTS, Share
 
 CPU = torch.device("cpu")
