@@ -2,41 +2,54 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
 from torch import Tensor
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import Hyperparameters
+from vaeline.core.params import Hyperparameters, flatten_params
 from vaeline.models import checkpoints
 from vaeline.models.contracts import Model
+from vaeline.provenance.commands import exp_run_command
 from vaeline.provenance.dependencies import dependency_hash
 
 RANDOM = str(Hyperparameters.model_fields["init_from"].default)
 """The `init_from` of a training that starts from random weights."""
+MODEL_PARAMS = ("hidden_dim", "latent_dim", "model", "network", "posterior", "prior", "likelihood")
+"""The params that a model is built from."""
 
 
-def start_from_checkpoint(model: Model, init_from: str) -> None:
-    """Gives `model` the weights of the checkpoint `init_from`, unless that is RANDOM.
+class WarmStartParams(Protocol):
+    """What a warm start reads of params.yaml; all of it goes into messages."""
+
+    @property
+    def init_from(self) -> str:
+        """A checkpoint, or RANDOM."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns all params as plain values."""
+
+
+def start_from_checkpoint(model: Model, params: WarmStartParams) -> None:
+    """Gives `model` the weights of the checkpoint `params.init_from`, unless that is RANDOM.
 
     Those are the weights that were evaluated: the moving average, if that training had one. Nothing else of
-    the training goes on: neither its optimizer nor its schedules.
+    that training goes on, neither its optimizer nor its schedules.
 
     Raises:
         VaelineError: where there is no such checkpoint, or a weight of it does not fit.
     """
-    if init_from == RANDOM:
+    path = params.init_from
+    if path == RANDOM:
         return
-    if not Path(init_from).is_file():
+    if not Path(path).is_file():
         raise VaelineError(
-            f"init_from = '{init_from}': there is no such file: copy a checkpoint there, or start from random "
-            f"weights, `dvc exp run -S init_from={RANDOM}`"
+            f"init_from = '{path}': there is no such file: name a checkpoint, or start from random weights, "
+            f"`{exp_run_command({'init_from': RANDOM})}`"
         )
-    weights = checkpoints.read_weights(init_from)
+    weights = checkpoints.read_weights(path)
     if misfit := _first_misfit(model.state_dict(), weights):
-        raise VaelineError(
-            f"init_from = '{init_from}': {misfit}: train a model with the params of that checkpoint, or start "
-            f"from random weights, `dvc exp run -S init_from={RANDOM}`"
-        )
+        raise VaelineError(f"init_from = '{path}': {misfit}: {_remedy(path, params)}")
     model.load_state_dict(weights)
 
 
@@ -58,6 +71,18 @@ def _first_misfit(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> s
             return f"'{name}' holds NaN or infinity"
     more = [name for name in weights if name not in own]
     return f"it has '{more[0]}', which this model has not" if more else ""
+
+
+def _remedy(path: str, params: WarmStartParams) -> str:
+    """Returns the command that builds the model of the checkpoint, if its params are others."""
+    of_checkpoint, own = (
+        flatten_params({key: config[key] for key in MODEL_PARAMS if key in config})
+        for config in (checkpoints.read_checkpoint(path)["config"], params.to_dict())
+    )
+    changes = {key: value for key, value in of_checkpoint.items() if own.get(key, value) != value}
+    if not changes:
+        return f"it is of other images: use another, or none, `{exp_run_command({'init_from': RANDOM})}`"
+    return f"build its model, `{exp_run_command({'init_from': path, **changes})}`"
 
 
 def _kind(value: Tensor) -> str:
