@@ -14,11 +14,13 @@ WORSENING = {"learning_rate": 0.3, "epochs": 12}  # so fast that the validation 
 def test_training_ends_when_patience_is_exhausted(capsys):
     _, whole = trained(**WORSENING)
     elbos = [record.valid_elbo for record in whole]
-    training, records = trained(patience=2, **WORSENING)
+    _, records = trained(patience=2, **WORSENING)
     end = next(n for n in range(1, 13) if n - (elbos.index(max(elbos[:n])) + 1) == 2)
     assert end < 12  # or nothing is shown
     assert [record.valid_elbo for record in records] == elbos[:end]
-    reason = f"stopped after epoch {end}: the validation ELBO has not improved since epoch {end - 2} (patience: 2)"
+    reason = (
+        f"stopped after epoch {end}: the validation ELBO has not improved since epoch {end - 2} (patience: 2)"
+    )
     assert [record.stopped for record in records] == [""] * (end - 1) + [reason]
     assert f"train: {reason}" in capsys.readouterr().err
 
@@ -38,7 +40,7 @@ def test_epochs_between_validations_train_the_same_and_the_last_is_validated():
     assert [record.validated for record in rarely[1]] == [False, False, True, False, True]
     for full, sparse in zip(every[1], rarely[1], strict=True):
         assert sparse.train_loss == full.train_loss
-        assert sparse == full or math.isnan(sparse.valid_elbo) and math.isnan(sparse.valid_loss)
+        assert sparse == full or (math.isnan(sparse.valid_elbo) and math.isnan(sparse.valid_loss))
 
 
 @pytest.mark.parametrize("schedule", ["constant", "plateau"])

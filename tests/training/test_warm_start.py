@@ -1,5 +1,5 @@
-import torch
 import pytest
+import torch
 
 from tests.support.small import config, vae
 from tests.support.trainings import equal, trained
@@ -46,8 +46,8 @@ def test_by_default_weights_stay_random():
 def test_first_weight_that_does_not_fit_is_named_with_the_command_that_builds_its_model(path):
     message = refusal(path, hidden_dim=24, network={"mlp": {"depth": 1}})
     assert message == (
-        f"init_from = '{path}': 'encoder.1.0.weight' is 16×64 float32 there, and 24×64 float32 in this model: "
-        f"build its model, `dvc exp run -S init_from={path} -S hidden_dim=16 -S network.mlp.depth=2`"
+        f"init_from = '{path}': 'encoder.1.0.weight' is 16×64 float32 there, and 24×64 float32 in this "
+        f"model: build its model, `dvc exp run -S init_from={path} -S hidden_dim=16 -S network.mlp.depth=2`"
     )
 
 

@@ -179,7 +179,9 @@ def more_patience(params: RemedyParams, metrics: Measurements) -> Remedy | None:
     """Early stopping at a pause of a training that would have gone on to improve."""
     if (epochs := _trained_epochs(params, metrics)) < params["epochs"]:
         patience = params["patience"]
-        cause = f"patience = {patience} ended it after {epochs} of {params['epochs']} epochs, while it improved"
+        cause = (
+            f"patience = {patience} ended it after {epochs} of {params['epochs']} epochs, while it improved"
+        )
         return Remedy(cause, {"patience": 2 * patience})
     return None
 

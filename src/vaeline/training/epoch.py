@@ -12,14 +12,15 @@ from vaeline.evaluation.estimators.bounds import elbo_terms
 from vaeline.evaluation.estimators.estimate import Estimate
 from vaeline.models.contracts import Model
 from vaeline.runtime.seeding import own_noise
-from vaeline.training.steps.batches import Batches
-from vaeline.training.steps.accumulation import UpdateGradients
-from vaeline.training.steps.gradients import StepResult
 from vaeline.training.record import Record
 from vaeline.training.schedules.kl import BetaSchedule
 from vaeline.training.state import Training
+from vaeline.training.steps.accumulation import UpdateGradients
+from vaeline.training.steps.batches import Batches
+from vaeline.training.steps.gradients import StepResult
 from vaeline.training.steps.tally import Tally, no_elbo
 
+NOT_MEASURED = Estimate(math.nan, math.nan)
 VALIDATION_SEED = 0  # the same noise each epoch, so that epochs differ by their weights alone
 
 
@@ -54,11 +55,11 @@ def update_weights(training: Training, parameters: Sequence[Tensor], result: Ste
 
 @dataclass(frozen=True)
 class ValidationScore:
-    """The β = 1 bound of the validation images and its two terms, in nats an image; NaN without a validation."""
+    """The β = 1 bound of the validation images and its two terms, in nats an image. NaN: not measured."""
 
     distortion: float = math.nan
     rate: float = math.nan
-    elbo: Estimate = Estimate(math.nan, math.nan)
+    elbo: Estimate = NOT_MEASURED
 
     @classmethod
     def of(cls, model: Model, valid: Observations) -> Self:

@@ -27,7 +27,7 @@ def kl_table(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def training_log(records: Sequence[Record]) -> str:
-    """Returns the training log: one line an epoch, followed by its alerts, and by why training ended early."""
+    """Returns the training log: a line an epoch, followed by its alerts, and by why training ended early."""
     lines = []
     for r in records:
         bound = f"valid ELBO {r.valid_elbo:.2f} ± {r.valid_elbo_se:.2f}, " if r.validated else ""

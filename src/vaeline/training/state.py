@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from vaeline.models.contracts import Model
-from vaeline.training.steps.monitor import Monitor
 from vaeline.training.objectives.objective import Objective
 from vaeline.training.optimizers.catalog import OPTIMIZERS
 from vaeline.training.optimizers.skipping import SkippingOptimizer
@@ -13,6 +12,7 @@ from vaeline.training.schedules.learning_rate import LearningRate
 from vaeline.training.schedules.patience import EarlyStopping
 from vaeline.training.steps.accumulation import updates_in_epoch
 from vaeline.training.steps.averaging import WeightAverage
+from vaeline.training.steps.monitor import Monitor
 
 POSITION = ("epoch", "step", "skipped")
 

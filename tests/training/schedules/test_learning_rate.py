@@ -11,6 +11,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.params import RISING_SCHEDULES, Hyperparameters, validated
 from vaeline.training.schedules.learning_rate import LR_SCHEDULES, LearningRate, burda_factor
 
+
 def learning_rate(name: str, updates: int, **changes: object) -> LearningRate:
     """Returns the learning rate of a training of so many `updates` an epoch."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
@@ -144,10 +145,14 @@ def test_a_schedule_that_rises_by_itself_takes_no_warm_up(name):
 
 @pytest.mark.parametrize("patience", [1, 2, 5])
 def test_plateau_is_that_of_pytorch(patience):
-    """An ELBO in steps, with ties: each is seen at the end of an epoch, and counts from the next update on."""
-    elbos = [round(float(v), 1) for v in torch.randn(40, generator=torch.Generator().manual_seed(1)).cummax(0)[0]]
+    """An ELBO in steps, with ties: each is of an epoch, and counts from the next update on."""
+    elbos = [
+        round(float(v), 1) for v in torch.randn(40, generator=torch.Generator().manual_seed(1)).cummax(0)[0]
+    ]
     elbos[20:] = [elbo - 0.1 * (i % 3) for i, elbo in enumerate(elbos[20:])]
-    mine = learning_rate("plateau", 3, learning_rate=0.01, lr_plateau_patience=patience, lr_plateau_factor=0.3)
+    mine = learning_rate(
+        "plateau", 3, learning_rate=0.01, lr_plateau_patience=patience, lr_plateau_factor=0.3
+    )
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.01)
     peer = ReduceLROnPlateau(optimizer, "max", factor=0.3, patience=patience - 1, threshold=0.0, eps=0.0)
     for epoch, elbo in enumerate(elbos, start=1):

@@ -7,9 +7,9 @@ import torch
 
 from tests.support.small import config, digits
 from tests.support.trainings import VALID, N, equal, started, weights
-from vaeline.runtime.seeding import own_noise
 from vaeline.evaluation.estimators.bounds import elbo_terms
 from vaeline.models import checkpoints
+from vaeline.runtime.seeding import own_noise
 from vaeline.training.epoch import VALIDATION_SEED
 from vaeline.training.fit import fit
 from vaeline.training.steps.averaging import WeightAverage

@@ -6,8 +6,8 @@ import torch
 from tests.support.small import config, digits, split, vae
 from vaeline.data.observations import Labelled, pixels
 from vaeline.evaluation.observing import training_set
-from vaeline.training.steps.batches import Batches, Minibatch
 from vaeline.training.sharing import PARTS
+from vaeline.training.steps.batches import Batches, Minibatch
 
 N = 130
 EVERYTHING = {"augment_flip": 0.5, "augment_shift": 1, "augment_crop": 1, "batch_size": 50}

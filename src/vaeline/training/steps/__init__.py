@@ -1,1 +1,1 @@
-"""Steps: their minibatches and noise, the gradient of an update, the average of weights, and what is counted."""
+"""Steps: minibatches and their noise, gradients, averaged weights, and what is counted and watched."""

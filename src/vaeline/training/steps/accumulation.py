@@ -12,6 +12,7 @@ from vaeline.training.params import GradientParams
 from vaeline.training.steps.batches import Minibatch
 from vaeline.training.steps.gradients import Gradients, StepResult, clipped, gradient_norm, gradients
 
+
 def updates_in_epoch(images: int, batch_size: int, accumulate: int) -> int:
     """Returns how many updates a pass over so many `images` makes."""
     return math.ceil(images / (batch_size * accumulate))

@@ -13,9 +13,9 @@ from vaeline.data.observations import Observations, resident
 from vaeline.evaluation.observing import observe
 from vaeline.models.contracts import Model
 from vaeline.models.distributions.noise import Noise
-from vaeline.training.steps.noise import TrainingNoise
 from vaeline.training.params import BatchParams
 from vaeline.training.sharing import Share
+from vaeline.training.steps.noise import TrainingNoise
 
 
 class Minibatch(NamedTuple):

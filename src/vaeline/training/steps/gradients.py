@@ -46,10 +46,8 @@ def gradient_norm(gradients: Iterable[Tensor | None]) -> Tensor:
     return torch.linalg.vector_norm(torch.stack(norms))
 
 
-def clipped(
-    gradients: tuple[Tensor | None, ...], norm: Tensor, largest: float
-) -> tuple[Tensor | None, ...]:
-    """Returns gradients of that `norm`, scaled down to the `largest` where they are above it; 0 is no limit."""
+def clipped(gradients: tuple[Tensor | None, ...], norm: Tensor, largest: float) -> tuple[Tensor | None, ...]:
+    """Returns gradients of that `norm`, scaled down to the `largest` that it may be; 0 is no limit."""
     if largest == 0:
         return gradients
     factor = (largest / (norm + 1e-6)).clamp(max=1)
