@@ -50,7 +50,7 @@ def _straight(way: float) -> float:
     return way
 
 
-def warm_up(step: int, steps: float) -> float:
+def warm_up_factor(step: int, steps: float) -> float:
     """Returns the factor on the learning rate at `step` (from 0): a line to 1 at the last of `steps`."""
     return min(1.0, (step + 1) / steps) if steps > 0 else 1.0
 
@@ -127,7 +127,7 @@ class LearningRate:
 
     def set(self, step: int) -> float:
         """Sets the rate of the update `step`, from 0, and returns it."""
-        rate = self.largest * self.schedule(step) * warm_up(step, self.warmup)
+        rate = self.largest * self.schedule(step) * warm_up_factor(step, self.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         return rate
