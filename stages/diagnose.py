@@ -3,8 +3,6 @@
 import math
 from pathlib import Path
 
-import pandas as pd
-
 from vaeline.core.files import write_csv, write_figure, write_json
 from vaeline.core.yaml import read_yaml
 from vaeline.data.prepared import Prepared
@@ -34,7 +32,7 @@ def main(params: TrainedModelParams) -> None:
     model = checkpoints.load_selected(params.select).to(target)
     data = Prepared.open()
     images = evaluation_set(model, data.valid)
-    history = pd.read_csv("outputs/train/history.csv")
+    history = symptoms.read_history("outputs/train/history.csv")
 
     latents = measure_latents(model, images)
     samples = neighbours.neighbour_samples(model)

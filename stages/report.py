@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from vaeline.config import ExperimentConfig
-from vaeline.core.files import read_json, write_json, write_text
+from vaeline.core.files import read_json, read_numbers, write_json, write_text
 from vaeline.core.params import StageParams, validated
 from vaeline.data.prepared import Prepared
 from vaeline.diagnosis.finding import findings_text, load_findings, save_findings
@@ -47,7 +45,7 @@ def main(params: StageParams) -> None:
         params=values,
         tags=origin | experiment_tags() | part_tags(values) | summary.text_metrics(metrics),
         metrics=summary.numeric_metrics(metrics) | {"train/seconds": training["seconds"]},
-        curves=history.epoch_curves(pd.read_csv(OUTPUTS / "train" / "history.csv")),
+        curves=history.epoch_curves(read_numbers(OUTPUTS / "train" / "history.csv", ["epoch", "step"])),
         artifacts=summary.run_artifacts(OUTPUTS),
         pictures=summary.stage_pictures(OUTPUTS),
         inputs=run_inputs(Prepared.open()),

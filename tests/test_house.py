@@ -189,7 +189,8 @@ QUICK = {
     "fid_inception": "skip",
     "data": {"name": "digits", "train_size": 200, "valid_size": 50},
 }
-CYCLICAL = {"kl_schedule": "cyclical"}  # kl_cycles counts only there
+# kl_cycles and lr_plateau_… count only there.
+CONDITIONS = {"kl_schedule": "cyclical", "lr_schedule": "plateau"}
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +205,7 @@ def read(tmp_path_factory) -> dict[str, set[str]]:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setattr("vaeline.evaluation.fid.classifier.CLASSIFIER_STEPS", 5)
         seen = {stage: run_stage(stage) for stage in PIPELINE}
-        seen["train"] |= run_stage("train", **CYCLICAL)
+        seen["train"] |= run_stage("train", **CONDITIONS)
     return seen
 
 

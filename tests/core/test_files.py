@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 import torch
 
-from vaeline.core.errors import warn_once
+from vaeline.core.errors import DamagedFileError, warn_once
 from vaeline.core.files import (
     link_or_copy,
     read_json,
+    read_numbers,
     replacing,
     write_csv,
     write_figure,
@@ -45,6 +46,37 @@ def test_written_json_and_csv_read_back_equal(tmp_path):
     write_csv(tmp_path / "t.csv", pd.DataFrame({"x": [0.1, 1 / 3], "y": [1, 2]}))
     assert (tmp_path / "t.csv").read_text().splitlines()[0] == "x,y"
     assert pd.read_csv(tmp_path / "t.csv")["x"].tolist() == [0.1, 1 / 3]
+
+
+NUMBERS = "epoch,loss,valid\n1,0.5,\n2,0.25,0.75\n"
+
+
+def test_table_of_numbers_is_read_as_it_was_written(tmp_path):
+    (tmp_path / "t.csv").write_text(NUMBERS)
+    table = read_numbers(tmp_path / "t.csv", ["epoch", "loss"], gaps=["valid"])
+    pd.testing.assert_frame_equal(table, pd.read_csv(tmp_path / "t.csv"))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "no table of numbers"),
+        (b"\xff\xfe\x00", "no table of numbers"),
+        (NUMBERS.replace("0.25", "0.2x").encode(), "no table of numbers"),
+        (NUMBERS.replace("0.25", "").encode(), "no 'loss' in each row"),
+        (NUMBERS.replace("loss", "lass").encode(), "no 'loss' in each row"),
+        (NUMBERS.replace("valid", "valie").encode(), "no 'valid' in each row"),
+        (NUMBERS[:-6].encode(), "line 3 is not as long as the first"),
+        (NUMBERS[:17].encode(), "no rows"),
+    ],
+)
+def test_damaged_table_is_one_line_that_says_how_to_restore_it(tmp_path, content, reason):
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(DamagedFileError) as raised:
+        read_numbers(tmp_path / "t.csv", ["epoch", "loss"], gaps=["valid"])
+    assert reason in raised.value.fault
+    assert "\n" not in str(raised.value)
+    assert raised.value.path == tmp_path / "t.csv"
 
 
 def test_json_is_sorted_and_ends_with_a_newline(tmp_path):

@@ -32,6 +32,7 @@ CHANGED = [
     {"augment_shift": 1, "likelihood": {"bernoulli": {"binarization": "static"}}},
     {"augment_shift": 1, "kl_warmup_epochs": 7.0, "kl_schedule": "cyclical", "free_bits": 0.5},
     {"prior": {"name": "flow"}},
+    {"patience": 3},
 ]
 
 
@@ -136,6 +137,17 @@ def test_training_that_was_best_at_its_end_is_shortened_by_an_epoch():
     config = configured({"augment_shift": 1, "epochs": 30})
     assert remedies.shorter(config, {"best_epoch": 30}).changes == {"epochs": 29}
     assert remedies.shorter(config, {"best_epoch": 12}).changes == {"epochs": 12}
+
+
+def test_training_that_was_stopped_early_and_still_improved_needs_patience_not_epochs():
+    metrics = {"best_epoch": 12, "late_gain": 0.02}
+    (underfitting,) = (detector for detector in DETECTORS if detector.name == "underfitting")
+    remedy = underfitting.remedy(configured({"patience": 3, "epochs": 30}), metrics)
+    assert remedy.changes == {"patience": 6}
+    assert "ended it after 15 of 30 epochs" in remedy.cause
+    to_the_end = configured({"patience": 3, "epochs": 15})
+    assert "epochs" in underfitting.remedy(to_the_end, metrics).changes
+    assert "12 of 15" in remedies.shorter(configured({"patience": 3, "epochs": 30}), metrics).cause
 
 
 @pytest.mark.parametrize("objective", [name for name in OBJECTIVES if name != "perceptual"])

@@ -20,6 +20,8 @@ OTHERS = (
     "git checkout docs",
     "source .venv/bin/activate",
     "dvc exp show",
+    "cp outputs/train/checkpoints/best.pt data/init/",
+    "dvc add data/init/",
     "dvc metrics diff HEAD NAME",
     "dvc plots diff HEAD NAME",
     "dvc queue start",

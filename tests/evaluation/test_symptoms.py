@@ -1,8 +1,10 @@
 """The measures of samples and images, for models where they are known."""
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -69,3 +71,13 @@ def test_the_error_of_a_ratio_combines_the_errors_of_both_coverages(image_classi
 def test_nearly_black_and_white_pixels_are_counted():
     images = np.array([[[0, 15, 16, 127], [128, 239, 240, 255]]], dtype=np.uint8)
     assert symptoms.binary_share(images) == 4 / 8
+
+
+def test_symptoms_of_a_history_are_those_of_its_validations():
+    elbos = [-9.0, -5.0, -4.0, -4.5, -4.4]
+    every = pd.DataFrame({"epoch": range(1, 6), "valid_elbo": elbos, "step": range(3, 18, 3)})
+    every[["skipped_updates", "spikes", "largest_variance"]] = [1, 2, 0.5]
+    sparse = pd.concat([every, every.assign(epoch=every["epoch"] - 0.5, valid_elbo=math.nan)])
+    expected = symptoms.history_symptoms(every, 64)
+    assert expected["best_epoch"] == 3
+    assert symptoms.history_symptoms(sparse.sort_values("epoch"), 64) == expected

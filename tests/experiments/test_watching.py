@@ -89,6 +89,17 @@ def test_the_first_epochs_may_be_without_a_rate(place):
     ]
 
 
+def test_epochs_without_a_validation_say_nothing_of_the_rate(place):
+    judge = watch(place)
+    collapsed, unvalidated = {**HEALTHY, "valid_kl": 0.1}, dict(HEALTHY)
+    del unvalidated["valid_kl"]
+    epochs = [collapsed, unvalidated] * SETTLED
+    told = ["Posterior collapse" in judge.epoch(measures) for measures in epochs]
+    assert told.index(True) == len(epochs) - 2
+    resumed = watch(place, *epochs[:-2])
+    assert "Posterior collapse" in resumed.epoch(collapsed)
+
+
 def test_a_resumed_training_counts_the_epochs_before(place):
     collapsed = {**HEALTHY, "valid_kl": 0.1}
     resumed = watch(place, *[collapsed] * (SETTLED - 1))

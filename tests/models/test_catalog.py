@@ -99,6 +99,9 @@ def test_param_that_no_chosen_part_reads_is_told():
     assert unread(posterior__diagonal__log_var_max=5.0, posterior__name="iaf") == []
     assert unread(likelihood__bernoulli__binarization="static", likelihood__name="pixelcnn") == []
     assert unread(objective__elbo__kl="drawn", objective__name="perceptual") == []
+    assert unread(kl_cycles=2) == ["kl_cycles plays no part with kl_schedule = 'linear'"]
+    assert unread(kl_cycles=2, kl_schedule="cyclical", kl_warmup_epochs=1.0) == []
+    assert unread(lr_plateau_factor=0.1) == ["lr_plateau_factor plays no part with lr_schedule = 'constant'"]
     (line,) = unread(objective__dip__variant="i")
     assert line == "objective.dip.variant plays no part with objective.name = 'elbo'"
 

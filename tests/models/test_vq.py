@@ -13,7 +13,7 @@ from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.observing import start_from
 from vaeline.models.distributions.codebook import nearest_codes
 from vaeline.training.fit import fit
-from vaeline.training.gradients import Gradients
+from vaeline.training.steps.gradients import Gradients
 
 TINY = {"codes": 3, "side": 2, "embedding_dim": 2}
 

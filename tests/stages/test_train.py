@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 from tests.support.small import config
 from vaeline.core.files import read_json
 from vaeline.core.params import StageParams
+from vaeline.evaluation.symptoms import read_history
 from vaeline.runtime.stage import run_stage
 from vaeline.training.fit import fit
 
@@ -84,6 +85,33 @@ def test_a_resumed_training_first_writes_what_was_before(monkeypatch):
     written = watched(monkeypatch)
     train.main(params())
     assert written == [[1, 2], [1, 2, 3], [1, 2, 3, 4]]
+
+
+@pytest.mark.usefixtures("prepared")
+def test_a_warm_start_is_in_the_origin_and_begins_where_the_other_training_ended(tmp_path):
+    """Of a training that ended early, with averaged weights, some epochs of which were not validated."""
+    first = config(
+        data={"name": "digits"}, epochs=9, patience=2, val_every=2, ema_decay=0.5, learning_rate=0.5
+    )
+    train.main(first)
+    metrics = read_json(OUTPUT / "metrics.json")
+    assert metrics["epochs"] < 9
+    assert "stopped after epoch" in (OUTPUT / "training.log").read_text().splitlines()[-1]
+    history = read_history(OUTPUT / "history.csv")
+    assert history["valid_elbo"].isna().tolist() == [epoch % 2 == 1 for epoch in history["epoch"]]
+    assert "init_from" not in read_json(OUTPUT / "run.json")
+
+    shutil.copy(OUTPUT / "checkpoints/best.pt", "first.pt")
+    train.main(config(data={"name": "digits"}, epochs=1, learning_rate=1e-9, init_from="first.pt"))
+    again = read_json(OUTPUT / "metrics.json")
+    assert again["valid_elbo"] == pytest.approx(metrics["best_valid_elbo"], abs=1e-3)
+    tags = {"init_from": "first.pt", "init_from.md5": hashlib.md5(Path("first.pt").read_bytes()).hexdigest()}
+    assert read_json(OUTPUT / "run.json").items() >= tags.items()
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    assert sum(run.data.tags.items() >= tags.items() for run in runs) == 1
+    points = {len(client.get_metric_history(run.info.run_id, "train_loss")) for run in runs}
+    assert points == {metrics["epochs"], 1}
 
 
 def published() -> dict[str, bytes]:

@@ -22,7 +22,18 @@ import runpy, sys
 for name in sys.argv[1:]:
     runpy.run_module("stages." + name, run_name="__main__")
 """
-KEPT = (".py", ".yaml", ".toml", "ignore", ".dvc/config", ".html", ".css", ".js", "data/own/README.md")
+KEPT = (
+    ".py",
+    ".yaml",
+    ".toml",
+    "ignore",
+    ".dvc/config",
+    ".html",
+    ".css",
+    ".js",
+    "data/own/README.md",
+    "data/init/random",
+)
 
 
 class Clone:

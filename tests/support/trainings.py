@@ -105,4 +105,5 @@ def failing(*steps: int, kind: float = math.nan) -> Watching:
 
 def record(epoch: int, valid_elbo: float) -> Record:
     numbers = dict.fromkeys(Record.__dataclass_fields__, 0.0)
-    return Record(**numbers | {"epoch": epoch, "valid_elbo": valid_elbo, "kl_per_dim": (), "alerts": ()})
+    others = {"epoch": epoch, "valid_elbo": valid_elbo, "kl_per_dim": (), "alerts": (), "stopped": ""}
+    return Record(**numbers | others)

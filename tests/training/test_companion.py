@@ -15,7 +15,7 @@ from vaeline.provenance.closure import stage_code
 from vaeline.training import companion
 from vaeline.training.companion import FINDINGS, MODULE, Companion
 from vaeline.training.fit import fit
-from vaeline.training.tally import TrainingDivergedError
+from vaeline.training.steps.tally import TrainingDivergedError
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.trainings import record
 from vaeline.core.files import write_csv
+from vaeline.evaluation.symptoms import read_history
 from vaeline.training import history
 
 RECORDS = [
@@ -75,6 +76,43 @@ def test_curves_are_mappings_of_numbers_with_their_epoch():
     assert [row["epoch"] for row in curves] == [1, 2, 3]
     assert curves[1]["valid_elbo"] == -40.0
     assert all(isinstance(value, int | float) for row in curves for value in row.values())
+
+
+NAN = float("nan")
+SPARSE = [
+    replace(r, valid_elbo=NAN, valid_elbo_se=NAN, valid_loss=NAN, valid_recon=NAN, valid_kl=NAN)
+    if r.epoch != 2
+    else r
+    for r in RECORDS
+]
+
+
+def test_epochs_without_a_validation_have_empty_fields_and_no_points(tmp_path):
+    history.write_history(tmp_path, SPARSE)
+    read = read_history(tmp_path / "history.csv")
+    pd.testing.assert_frame_equal(read, history.history_table(SPARSE), check_exact=True)
+    curves = history.epoch_curves(read)
+    assert [("valid_elbo" in row, "valid_kl" in row, "train_loss" in row) for row in curves] == [
+        (False, False, True),
+        (True, True, True),
+        (False, False, True),
+    ]
+    first, second, *_ = [line for line in history.training_log(SPARSE).splitlines() if "epoch" in line]
+    assert "valid" not in first
+    assert "valid ELBO -40.00 ± 0.25" in second
+
+
+def test_metrics_are_of_the_last_validation_if_there_was_one(tmp_path):
+    metrics = history.training_metrics(SPARSE)
+    assert (metrics["epochs"], metrics["valid_elbo"], metrics["best_epoch"]) == (3, -40.0, 2)
+    assert "valid_elbo" not in history.training_metrics(SPARSE[:1])
+    history.write_history(tmp_path, SPARSE[:1])  # JSON has no NaN
+
+
+def test_log_ends_with_why_training_ended_early():
+    ended = [*RECORDS[:2], replace(RECORDS[2], stopped="stopped after epoch 3: …")]
+    assert history.training_log(ended).splitlines()[-1] == "stopped after epoch 3: …"
+    pd.testing.assert_frame_equal(history.history_table(ended), history.history_table(RECORDS))
 
 
 @pytest.mark.parametrize("of", [history.history_table, history.kl_table, history.training_metrics])

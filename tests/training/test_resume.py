@@ -303,6 +303,14 @@ def test_best_record_has_the_highest_elbo(elbos, winner):
     assert best([record(i + 1, elbo) for i, elbo in enumerate(elbos)]).epoch == winner
 
 
+def test_best_checkpoint_is_of_an_epoch_with_a_validation(tmp_path):
+    settings = params(val_every=3)
+    records = train(tmp_path, settings)
+    epochs = {name: content["training"]["position"]["epoch"] for name, content in published(tmp_path).items()}
+    assert epochs == {"best.pt": best(records).epoch, "epoch_0002.pt": 2, "epoch_0004.pt": 4, "last.pt": 4}
+    assert epochs["best.pt"] in (3, 4)
+
+
 def test_publishing_replaces_only_the_checkpoints(tmp_path):
     out = tmp_path / "outputs" / "checkpoints"
     out.mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -20,7 +21,7 @@ def resumed(params: StageParams, stop: int) -> tuple[Training, list[Record]]:
     """Returns a training that ended after `stop` epochs, and went on in objects of its own."""
     first = started(params)
     records: Iterator[Record] = fit(first, digits(N), VALID, params)
-    done = [next(records) for _ in range(stop)]
+    done = list(itertools.islice(records, stop))
     state = copy.deepcopy(first.state_dict())
     torch.manual_seed(999)  # the state of no generator is part of a training
     second = started(StageParams({**params.to_dict(), "seed": 77}))
@@ -41,6 +42,13 @@ def resumed(params: StageParams, stop: int) -> tuple[Training, list[Record]]:
         {"grad_clip": 1.0, "weight_decay": 1e-2, "free_bits": 0.1},
         {"objective": {"name": "factor"}},
         {"augment_flip": 0.5, "augment_shift": 1, "augment_crop": 1},
+        {"ema_decay": 0.7, "network": {"batch_norm": True}},
+        {"ema_decay": 0.7, "model": {"name": "vq"}},
+        {"accumulate": 2, "lr_schedule": "cosine", "lr_warmup_epochs": 2.5, "grad_clip": 1.0},
+        {"optimizer": {"name": "adamw"}, "weight_decay": 1e-2},
+        {"lr_schedule": "plateau", "lr_plateau_patience": 1, "learning_rate": 0.3},
+        {"patience": 1, "learning_rate": 0.3},
+        {"val_every": 2, "patience": 3},
     ],
     ids=lambda changes: "-".join(changes) or "default",
 )
@@ -50,7 +58,7 @@ def test_a_resumed_training_ends_with_the_same_bits(changes):
     expected = list(fit(whole, digits(N), VALID, params))
     for stop in (1, 3):
         training, records = resumed(params, stop)
-        assert records == expected
+        assert list(map(repr, records)) == list(map(repr, expected))  # where NaN is NaN
         assert equal(training.state_dict(), whole.state_dict())
 
 

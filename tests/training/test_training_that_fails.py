@@ -14,7 +14,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.training.fit import fit
 from vaeline.training.objectives.terms import Terms
 from vaeline.training.optimizers.catalog import OPTIMIZERS
-from vaeline.training.tally import TrainingDivergedError
+from vaeline.training.steps.tally import TrainingDivergedError
 
 
 @pytest.mark.parametrize("kind", [math.nan, math.inf])

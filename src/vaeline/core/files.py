@@ -5,6 +5,7 @@ links, fsync) is done without.
 """
 
 import contextlib
+import csv
 import errno
 import glob
 import io
@@ -128,6 +129,36 @@ def write_tensors(path: Path | str, content: Mapping[str, Any]) -> None:
 def write_csv(path: Path | str, table: "DataFrame", durable: bool = True) -> None:
     """Writes the columns of a table, without its index."""
     write_text(path, table.to_csv(index=False), durable)
+
+
+def read_numbers(path: Path | str, complete: Sequence[str], gaps: Sequence[str] = ()) -> "DataFrame":
+    """Returns a table of numbers in a CSV file.
+
+    Args:
+        path: the file, as `write_csv` writes it.
+        complete: columns that must have a number in each row.
+        gaps: columns that must be there; a field without a number is NaN.
+
+    Raises:
+        DamagedFileError: for anything else, with what is wrong.
+    """
+    from pandas import read_csv
+
+    try:
+        header, *rows = csv.reader(io.StringIO(Path(path).read_text()), strict=True)
+        table = read_csv(path)
+        numbers = table.astype(float)
+    except (ValueError, csv.Error) as error:
+        reason = " ".join(str(error).split())
+        raise DamagedFileError(path, f"damaged, no table of numbers ({reason})", RESTORE) from None
+    if short := [number for number, row in enumerate(rows, start=2) if len(row) != len(header)]:
+        raise DamagedFileError(path, f"damaged, line {short[0]} is not as long as the first", RESTORE)
+    lacking = [name for name in (*complete, *gaps) if name not in numbers]
+    lacking += [name for name in complete if name in numbers and numbers[name].isna().any()]
+    if lacking or not rows:
+        what = f"no '{lacking[0]}' in each row" if lacking else "no rows"
+        raise DamagedFileError(path, f"damaged, it has {what}", RESTORE)
+    return table
 
 
 def write_figure(path: Path | str, figure: "Figure") -> None:

@@ -67,6 +67,10 @@ FindingName = Literal[
 """The findings on which a gate may fail; see `diagnosis.detectors`."""
 
 
+RISING_SCHEDULES = ("one_cycle", "linear")
+"""Schedules of the learning rate that begin with a rise."""
+
+
 class Hyperparameters(BaseOptions):
     """The keys at the top level of params.yaml, so that `dvc exp run -S beta=4` works."""
 
@@ -79,9 +83,13 @@ class Hyperparameters(BaseOptions):
     latent_dim: int = Field(20, ge=1)
 
     batch_size: int = Field(128, ge=1)
+    accumulate: int = Field(1, ge=1)
     epochs: int = Field(30, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
-    lr_schedule: Literal["constant", "cosine", "one_cycle", "linear", "burda"] = "constant"
+    lr_schedule: Literal["constant", "cosine", "one_cycle", "linear", "burda", "plateau"] = "constant"
+    lr_warmup_epochs: float = Field(0.0, ge=0)
+    lr_plateau_patience: int = Field(10, ge=1)
+    lr_plateau_factor: float = Field(0.5, gt=0, lt=1)
     weight_decay: float = Field(0.0, ge=0)
     batch_reduction: Literal["mean", "sum"] = "mean"
     shuffle: bool = True
@@ -89,6 +97,8 @@ class Hyperparameters(BaseOptions):
     max_skipped_updates: int = Field(20, ge=0)
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: Literal["auto", "always", "never"] = "auto"
+    ema_decay: float = Field(0.0, ge=0, lt=1)
+    init_from: str = Field("data/init/random", min_length=1)
 
     augment_flip: float = Field(0.0, ge=0, le=1)
     augment_shift: int = Field(0, ge=0)
@@ -100,6 +110,8 @@ class Hyperparameters(BaseOptions):
     kl_cycles: int = Field(4, ge=1)
     free_bits: float = Field(0.0, ge=0)
 
+    val_every: int = Field(1, ge=1)
+    patience: int = Field(0, ge=0)
     checkpoint_every: int = Field(10, ge=1)
     select: Literal["best", "last"] = "best"
 
@@ -114,6 +126,15 @@ class Hyperparameters(BaseOptions):
     fid_inception: Literal["auto", "require", "skip"] = "auto"
 
     gate: list[FindingName] = []
+
+    @model_validator(mode="after")
+    def _learning_rate_rises_once(self) -> Self:
+        if self.lr_warmup_epochs > 0 and self.lr_schedule in RISING_SCHEDULES:
+            raise ValueError(
+                f"lr_warmup_epochs = {self.lr_warmup_epochs:g}: lr_schedule = '{self.lr_schedule}' rises by "
+                "itself: set lr_warmup_epochs to 0, or lr_schedule to constant, cosine, burda or plateau"
+            )
+        return self
 
     @model_validator(mode="after")
     def _cycles_reach_beta(self) -> Self:

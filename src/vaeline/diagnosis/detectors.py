@@ -121,7 +121,7 @@ UNDERFITTING = Detector(
     "dimension",
     if_healthy="the ELBO has levelled off: the last quarter gained {late_gain:.4f} bits per dimension",
     note=_small_gain,
-    remedy=remedies.first(remedies.faster, remedies.longer),
+    remedy=remedies.first(remedies.faster, remedies.more_patience, remedies.longer),
     follows_from=("unstable_training",),
 )
 DETECTORS = (UNSTABLE, UNDERFITTING, COLLAPSE, OVERFITTING, DEAD_DIMENSIONS, BLUR, HOLES, LOW_DIVERSITY)

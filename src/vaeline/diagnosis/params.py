@@ -58,6 +58,7 @@ class RemedyParams(TypedDict):
     hidden_dim: int
     latent_dim: int
     epochs: int
+    patience: int
     kl_schedule: str
     kl_warmup_epochs: float
     kl_cycles: int

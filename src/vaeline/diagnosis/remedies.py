@@ -158,7 +158,8 @@ def moved_images(params: RemedyParams, _: Measurements) -> Remedy | None:
 
 def shorter(params: RemedyParams, metrics: Measurements) -> Remedy:
     """Training past the best epoch."""
-    cause = f"training continued past its best epoch, {metrics['best_epoch']} of {params['epochs']}"
+    of = _trained_epochs(params, metrics)
+    cause = f"training continued past its best epoch, {metrics['best_epoch']} of {of}"
     epochs = max(1, min(int(metrics["best_epoch"]), params["epochs"] - 1))
     if params["kl_schedule"] == "linear":
         return Remedy(cause, {"epochs": epochs})
@@ -171,6 +172,17 @@ def faster(params: RemedyParams, _: Measurements) -> Remedy | None:
     if params["learning_rate"] < SLOW:
         cause = f"learning_rate = {params['learning_rate']:g} needs many times these epochs"
         return Remedy(cause, {"learning_rate": SAFE_LEARNING_RATE})
+    return None
+
+
+def more_patience(params: RemedyParams, metrics: Measurements) -> Remedy | None:
+    """Early stopping at a pause of a training that would have gone on to improve."""
+    if (epochs := _trained_epochs(params, metrics)) < params["epochs"]:
+        patience = params["patience"]
+        cause = (
+            f"patience = {patience} ended it after {epochs} of {params['epochs']} epochs, while it improved"
+        )
+        return Remedy(cause, {"patience": 2 * patience})
     return None
 
 
@@ -192,6 +204,12 @@ def larger_networks(params: RemedyParams, _: Measurements) -> Remedy:
         key, width, units = f"network.{network['name']}.channels", options["channels"], "channels"
     cause = f"networks of {width} {units}, {params['epochs']} epochs: too few for the decoder"
     return Remedy(cause, {key: 2 * width, "epochs": 2 * params["epochs"]})
+
+
+def _trained_epochs(params: RemedyParams, metrics: Measurements) -> int:
+    """Returns how many epochs there were, which early stopping may have made fewer than `epochs`."""
+    patience = params.get("patience", 0)  # which checkpoints of earlier versions lack
+    return min(params["epochs"], int(metrics["best_epoch"]) + patience) if patience else params["epochs"]
 
 
 def _bounds(params: RemedyParams) -> dict[str, float]:

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
+from vaeline.core.files import read_numbers
 from vaeline.data.observations import Observations
 from vaeline.data.prepared import Prepared, Split
 from vaeline.evaluation import trends
@@ -28,14 +30,23 @@ SCORED = 2000  # images for reconstructions and bounds
 EXTREME = 1 / 16  # of the range of a pixel: this near to black or white it is as good as binary
 
 
+def read_history(path: Path | str) -> pd.DataFrame:
+    """Returns the history that the train stage wrote, a row an epoch; raises DamagedFileError."""
+    counts = ("epoch", "step", "skipped_updates", "spikes", "largest_variance")
+    terms = ("loss", "recon", "kl")
+    complete = [*counts, *(f"train_{term}" for term in terms)]
+    return read_numbers(path, complete, gaps=["valid_elbo", *(f"valid_{term}" for term in terms)])
+
+
 def history_symptoms(history: pd.DataFrame, dimensions: int) -> dict[str, float]:
     """Returns how training went, from its epochs, for images of so many `dimensions`; see `trends`."""
     last = history.iloc[-1]
     unsteady = trends.unsteadiness(
         int(last["skipped_updates"]), int(last["spikes"]), float(last["largest_variance"]), int(last["step"])
     )
-    best = int(history["epoch"].iloc[int(history["valid_elbo"].argmax())])
-    return unsteady | trends.elbo_trend(history["valid_elbo"].tolist(), dimensions) | {"best_epoch": best}
+    validated = history.dropna(subset="valid_elbo")
+    best = int(validated["epoch"].iloc[int(validated["valid_elbo"].argmax())])
+    return unsteady | trends.elbo_trend(validated["valid_elbo"].tolist(), dimensions) | {"best_epoch": best}
 
 
 def model_symptoms(model: Model, data: Prepared) -> dict[str, float]:

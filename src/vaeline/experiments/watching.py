@@ -24,7 +24,7 @@ from vaeline.diagnosis.remedy_commands import with_remedy_commands
 from vaeline.evaluation.trends import unsteadiness
 from vaeline.runtime.stage import workspace
 
-SETTLED = 3  # epochs whose rate is judged together: in the first one z has no use yet
+SETTLED = 3  # validations whose rate is judged together: in the first one z has no use yet
 
 
 class Watch:
@@ -33,7 +33,7 @@ class Watch:
     def __init__(self, config: Mapping[str, Any], earlier: Sequence[Mapping[str, float]], path: Path) -> None:
         """Begins after the epochs `earlier`; `path` is for the findings of a training that diverges."""
         self.config, self.path = config, path
-        self.rates = [measures["valid_kl"] for measures in earlier]
+        self.rates = [measures["valid_kl"] for measures in earlier if "valid_kl" in measures]
         self.told: set[str] = set()
 
     def findings(self, measures: Mapping[str, float]) -> list[Finding]:
@@ -50,7 +50,8 @@ class Watch:
 
     def epoch(self, measures: Mapping[str, float]) -> str:
         """Returns the text of the problems that have appeared with this epoch; an empty one without any."""
-        self.rates.append(measures["valid_kl"])
+        if "valid_kl" in measures:
+            self.rates.append(measures["valid_kl"])
         new = [finding for finding in problems(self.findings(measures)) if finding.name not in self.told]
         self.told |= {finding.name for finding in new}
         return findings_text(new) if new else ""

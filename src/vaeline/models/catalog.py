@@ -33,6 +33,13 @@ OF_MODELS: Sequence[Table[Any]] = (NETWORKS, POSTERIORS, PRIORS, LIKELIHOODS)
 FLAT_SIZES = {"hidden_dim": "network", "latent_dim": "model"}
 """Flat params that not every part reads, and the section whose part decides."""
 
+CONDITIONAL = {
+    "kl_cycles": ("kl_schedule", "cyclical"),
+    "lr_plateau_patience": ("lr_schedule", "plateau"),
+    "lr_plateau_factor": ("lr_schedule", "plateau"),
+}
+"""Flat params that count only beside a certain value of another."""
+
 
 def read_params(params: Mapping[str, Any], more: Sequence[Table[Any]] = ()) -> frozenset[str]:
     """Returns what the chosen parts read: `hidden_dim`, `latent_dim`, and keys of sections (`network.mlp`).
@@ -61,6 +68,11 @@ def unread_params(params: Mapping[str, Any], more: Sequence[Table[Any]] = ()) ->
         _line(key, section, params)
         for key, section in FLAT_SIZES.items()
         if key not in read and params[key] != getattr(default, key)
+    ]
+    flat += [
+        f"{key} plays no part with {other} = '{params[other]}'"
+        for key, (other, needed) in CONDITIONAL.items()
+        if params.get(other, needed) != needed and params.get(key) != getattr(default, key)
     ]
     return flat + [line for table in (MODELS, *OF_MODELS, *more) for line in _of_section(table, params, read)]
 

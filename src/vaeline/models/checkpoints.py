@@ -112,6 +112,11 @@ def write_model_only(path: Path | str, target: Path | str) -> tuple[int, int, in
     return channels, height, width
 
 
+def read_weights(path: Path | str) -> dict[str, Tensor]:
+    """Returns the weights in a checkpoint, on the CPU; raises CheckpointError as `load` does for its file."""
+    return _facts_and_weights(path).training.model
+
+
 class _Content(BaseModel):
     """What `load` needs of a checkpoint."""
 

@@ -20,7 +20,7 @@ from tqdm import tqdm
 import vaeline
 from vaeline.training.record import Record
 from vaeline.training.state import Training
-from vaeline.training.tally import TrainingDivergedError
+from vaeline.training.steps.tally import TrainingDivergedError
 
 MODULE = "vaeline.experiments.watching"
 FINDINGS = Path("outputs/train/findings.json")
@@ -31,14 +31,17 @@ Measures = Mapping[str, float]
 
 
 def epoch_measures(record: Record) -> Measures:
-    """Returns what findings are made of after an epoch; the counts are of all steps so far."""
-    return {
+    """Returns what findings are made of after an epoch; the counts are of all steps so far.
+
+    Without a validation there is no `valid_kl`.
+    """
+    counts = {
         "step": record.step,
         "skipped_updates": record.skipped_updates,
         "spikes": record.spikes,
         "largest_variance": record.largest_variance,
-        "valid_kl": record.valid_kl,
     }
+    return counts | {"valid_kl": record.valid_kl} if record.validated else counts
 
 
 def step_measures(training: Training) -> Measures:

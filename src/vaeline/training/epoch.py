@@ -1,59 +1,65 @@
 """One epoch: a pass over the training images, the score of the validation images, and the record of both."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
+
+from torch import Tensor
 
 from vaeline.data.observations import Observations
 from vaeline.evaluation.estimators.bounds import elbo_terms
 from vaeline.evaluation.estimators.estimate import Estimate
 from vaeline.models.contracts import Model
 from vaeline.runtime.seeding import own_noise
-from vaeline.training.batches import Batches
-from vaeline.training.gradients import Gradients, StepResult
 from vaeline.training.record import Record
-from vaeline.training.schedules import BetaSchedule
+from vaeline.training.schedules.kl import BetaSchedule
 from vaeline.training.state import Training
-from vaeline.training.tally import Tally, no_elbo
+from vaeline.training.steps.accumulation import UpdateGradients
+from vaeline.training.steps.batches import Batches
+from vaeline.training.steps.gradients import StepResult
+from vaeline.training.steps.tally import Tally, no_elbo
 
+NOT_MEASURED = Estimate(math.nan, math.nan)
 VALIDATION_SEED = 0  # the same noise each epoch, so that epochs differ by their weights alone
 
 
 def train_epoch(
-    training: Training, batches: Batches, compute: Gradients, beta: BetaSchedule, tally: Tally
+    training: Training, batches: Batches, compute: UpdateGradients, beta: BetaSchedule, tally: Tally
 ) -> float:
     """Trains on every image once, and returns the last learning rate; raises TrainingDivergedError."""
     training.model.train()
     learning_rate = math.nan
-    for batch in batches.epoch(training.step):
-        result = compute(batch.x, beta(training.step), batch.noise, batch.share)
-        learning_rate = training.optimizer.param_groups[0]["lr"]
-        take_step(training, compute, result)
+    for minibatches in batches.updates(training.epoch):
+        learning_rate = training.learning_rate.set(training.step)
+        result = compute(minibatches, beta(training.step))
+        update_weights(training, compute.parameters, result)
         tally.add(result)
     tally.read()
     training.epoch += 1
     return learning_rate
 
 
-def take_step(training: Training, compute: Gradients, result: StepResult) -> None:
-    """Updates the weights by the gradients that `compute` returned, unless they are not finite."""
-    for parameter, gradient in zip(compute.parameters, result.gradients, strict=True):
+def update_weights(training: Training, parameters: Sequence[Tensor], result: StepResult) -> None:
+    """Updates `parameters` by the gradients in `result`, unless they are not finite."""
+    for parameter, gradient in zip(parameters, result.gradients, strict=True):
         parameter.grad = gradient
     # The hook of mixed-precision training: the fused update does nothing where found_inf is 1, on the device
     # itself, without waiting for it.
     training.optimizer.found_inf = result.failed
     training.optimizer.step()
-    training.scheduler.step()
+    if training.average:
+        training.average.update(training.model)
     training.step += 1
 
 
 @dataclass(frozen=True)
 class ValidationScore:
-    """The β = 1 bound of the validation images and its two terms, in nats an image."""
+    """The β = 1 bound of the validation images and its two terms, in nats an image. NaN: not measured."""
 
-    distortion: float
-    rate: float
-    elbo: Estimate
+    distortion: float = math.nan
+    rate: float = math.nan
+    elbo: Estimate = NOT_MEASURED
 
     @classmethod
     def of(cls, model: Model, valid: Observations) -> Self:
@@ -65,17 +71,29 @@ class ValidationScore:
         return cls(distortion, rate, Estimate.of(terms.elbo))
 
 
+def validate(training: Training, valid: Observations) -> ValidationScore:
+    """Returns the score after an epoch, of which schedule and early stopping take note.
+
+    Raises:
+        TrainingDivergedError: where the validation images have no finite ELBO.
+    """
+    score = ValidationScore.of(training.evaluated, valid)
+    if not math.isfinite(score.elbo.mean):
+        raise no_elbo(training.epoch)
+    for observer in (training.learning_rate.schedule, training.stopping):
+        observer.observe(training.epoch, score.elbo.mean)
+    return score
+
+
 def epoch_record(
     training: Training, tally: Tally, score: ValidationScore, beta: float, learning_rate: float
 ) -> Record:
     """Returns the record of the epoch that has just ended, with its last `beta` and `learning_rate`.
 
     Raises:
-        TrainingDivergedError: where training or validation images have no finite ELBO.
+        TrainingDivergedError: where the training images have no finite loss.
     """
     means = tally.means()
-    if not math.isfinite(score.elbo.mean):
-        raise no_elbo(training.epoch)
     tally.alert(training.monitor.epoch(training.epoch, means.kl_per_dim))
     return Record(
         epoch=training.epoch,
@@ -95,4 +113,5 @@ def epoch_record(
         largest_variance=training.monitor.largest_variance,
         kl_per_dim=means.kl_per_dim,
         alerts=tuple(tally.alerts),
+        stopped=training.stopping.reason,
     )

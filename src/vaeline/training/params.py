@@ -20,8 +20,12 @@ class GradientParams(Protocol):
         """Images in a minibatch; the last of an epoch may be smaller."""
 
     @property
+    def accumulate(self) -> int:
+        """Minibatches in an update; the last of an epoch may have fewer."""
+
+    @property
     def batch_reduction(self) -> str:
-        """`mean` or `sum`, over the images of a minibatch."""
+        """`mean` or `sum`, over the images of an update."""
 
     @property
     def grad_clip(self) -> float:
@@ -46,6 +50,10 @@ class BatchParams(AugmentationParams, Protocol):
     @property
     def batch_size(self) -> int:
         """Images in a minibatch."""
+
+    @property
+    def accumulate(self) -> int:
+        """Minibatches in an update."""
 
     @property
     def shuffle(self) -> bool:
@@ -76,12 +84,8 @@ class BetaParams(Protocol):
         """How often a cyclical schedule begins again."""
 
 
-class OptimizerParams(Protocol):
-    """What the optimizer and its learning rate depend on."""
-
-    @property
-    def optimizer(self) -> Mapping[str, Any] | BaseModel:
-        """The section of params.yaml."""
+class LearningRateParams(Protocol):
+    """What the learning rate of each update depends on."""
 
     @property
     def learning_rate(self) -> float:
@@ -92,16 +96,52 @@ class OptimizerParams(Protocol):
         """A name in `LR_SCHEDULES`."""
 
     @property
-    def weight_decay(self) -> float:
-        """Of the optimizer."""
+    def lr_warmup_epochs(self) -> float:
+        """Epochs in which the learning rate rises from 0."""
+
+    @property
+    def lr_plateau_patience(self) -> int:
+        """Epochs without a higher validation ELBO, before `plateau` lowers the learning rate."""
+
+    @property
+    def lr_plateau_factor(self) -> float:
+        """What `plateau` multiplies the learning rate by."""
 
     @property
     def epochs(self) -> int:
         """Epochs of the whole training."""
 
+
+class StoppingParams(Protocol):
+    """What decides when a training ends early."""
+
+    @property
+    def patience(self) -> int:
+        """Epochs without a higher validation ELBO, before the training ends; 0 for no limit."""
+
+
+class OptimizerParams(LearningRateParams, StoppingParams, Protocol):
+    """What the updates of a training depend on, besides the gradient."""
+
+    @property
+    def optimizer(self) -> Mapping[str, Any] | BaseModel:
+        """The section of params.yaml."""
+
+    @property
+    def weight_decay(self) -> float:
+        """Of the optimizer."""
+
+    @property
+    def ema_decay(self) -> float:
+        """Of the average of the weights; 0 for none."""
+
     @property
     def batch_size(self) -> int:
         """Images in a minibatch."""
+
+    @property
+    def accumulate(self) -> int:
+        """Minibatches in an update."""
 
 
 class TrainingParams(GradientParams, BatchParams, BetaParams, OptimizerParams, Protocol):
@@ -110,3 +150,7 @@ class TrainingParams(GradientParams, BatchParams, BetaParams, OptimizerParams, P
     @property
     def max_skipped_updates(self) -> int:
         """Updates that may be NaN or infinite before the training is stopped."""
+
+    @property
+    def val_every(self) -> int:
+        """Epochs between two validations; the last epoch is always validated."""

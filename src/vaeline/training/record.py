@@ -14,12 +14,13 @@ class Record:
         valid_loss: distortion + β · KL at this epoch's last β, whatever the objective. Comparable with
             `train_loss` only for `elbo` without free bits, where both estimate the same quantity.
         valid_elbo: the β = 1 bound that checkpoints are selected by, with its standard error in
-            `valid_elbo_se`.
+            `valid_elbo_se`. NaN, as all of `valid_…`, in an epoch without validation.
         skipped_updates: updates that were not finite, in all steps so far.
         spikes: steps so far whose loss spiked.
         largest_variance: the largest posterior variance in all steps so far.
         kl_per_dim: the mean training KL of each latent dimension.
         alerts: what the monitor found in this epoch, a line each.
+        stopped: why the training ended with this epoch before its last one; else an empty string.
     """
 
     epoch: int
@@ -39,6 +40,12 @@ class Record:
     largest_variance: float
     kl_per_dim: tuple[float, ...]
     alerts: tuple[str, ...] = ()
+    stopped: str = ""
+
+    @property
+    def validated(self) -> bool:
+        """Whether the epoch ended with a validation."""
+        return not math.isnan(self.valid_elbo)
 
 
 def best(records: Sequence[Record]) -> Record:

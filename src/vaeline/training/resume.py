@@ -133,7 +133,7 @@ class Scratch:
     def _keep(self, state: Path, records: list[Record]) -> None:
         epoch = records[-1].epoch
         link_or_copy(state, self.checkpoints / "last.pt")
-        if best(records) is records[-1]:
+        if records[-1].validated and best(records) is records[-1]:
             link_or_copy(state, self.checkpoints / "best.pt")
         if epoch % self.every == 0:
             link_or_copy(state, self.checkpoints / f"epoch_{epoch:04d}.pt")

@@ -1,18 +1,18 @@
 """What a training is made of, and what it takes to go on with it."""
 
-import math
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-import torch
-
 from vaeline.models.contracts import Model
-from vaeline.training.monitor import Monitor
 from vaeline.training.objectives.objective import Objective
 from vaeline.training.optimizers.catalog import OPTIMIZERS
 from vaeline.training.optimizers.skipping import SkippingOptimizer
 from vaeline.training.params import OptimizerParams
-from vaeline.training.schedules import LR_SCHEDULES
+from vaeline.training.schedules.learning_rate import LearningRate
+from vaeline.training.schedules.patience import EarlyStopping
+from vaeline.training.steps.accumulation import updates_in_epoch
+from vaeline.training.steps.averaging import WeightAverage
+from vaeline.training.steps.monitor import Monitor
 
 POSITION = ("epoch", "step", "skipped")
 
@@ -27,7 +27,9 @@ class Training:
     model: Model
     objective: Objective
     optimizer: SkippingOptimizer
-    scheduler: torch.optim.lr_scheduler.LRScheduler
+    learning_rate: LearningRate
+    stopping: EarlyStopping
+    average: WeightAverage | None
     monitor: Monitor = field(default_factory=Monitor)
     epoch: int = 0
     step: int = 0
@@ -46,27 +48,43 @@ class Training:
             learning_rate=params.learning_rate,
             weight_decay=params.weight_decay,
         )
-        steps = math.ceil(n_images / params.batch_size)
-        scheduler = LR_SCHEDULES[params.lr_schedule](optimizer, params.epochs, steps)
-        return cls(model, objective, optimizer, scheduler)
+        updates = updates_in_epoch(n_images, params.batch_size, params.accumulate)
+        learning_rate = LearningRate(optimizer, params, updates)
+        average = WeightAverage(model, params.ema_decay) if params.ema_decay else None
+        return cls(model, objective, optimizer, learning_rate, EarlyStopping(params), average)
+
+    @property
+    def evaluated(self) -> Model:
+        """The model that is validated and used after training: with averaged weights if there are any."""
+        return self.average.model if self.average else self.model
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns the state, in types that `torch.load(weights_only=True)` reads."""
-        return {
-            "model": self.model.state_dict(),
+        """Returns the state, in types that `torch.load(weights_only=True)` reads.
+
+        `model` has the weights that are evaluated; `trained` those that are updated, where they are others.
+        """
+        state = {
+            "model": self.evaluated.state_dict(),
             "objective": self.objective.learned_state(),
             "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduler.state_dict(),
+            "schedule": self.learning_rate.schedule.state_dict(),
+            "stopping": self.stopping.state_dict(),
             "monitor": self.monitor.state_dict(),
             "position": {name: getattr(self, name) for name in POSITION},
         }
+        if self.average:
+            state |= {"trained": self.model.state_dict(), "average": self.average.state_dict()}
+        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Puts the training back to where `state_dict` found it."""
-        self.model.load_state_dict(state["model"])
+        self.model.load_state_dict(state["trained" if self.average else "model"])
+        if self.average:
+            self.average.load_state_dict(state["average"], state["model"])
         self.objective.load_learned_state(state["objective"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.scheduler.load_state_dict(state["scheduler"])
+        self.learning_rate.schedule.load_state_dict(state["schedule"])
+        self.stopping.load_state_dict(state["stopping"])
         self.monitor.load_state_dict(state["monitor"])
         for name in POSITION:
             setattr(self, name, state["position"][name])

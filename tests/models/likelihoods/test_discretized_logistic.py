@@ -13,7 +13,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.data.draws import Draws
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.likelihoods.discretized_logistic import LevelMixture
-from vaeline.training.gradients import CompiledGradients, Gradients
+from vaeline.training.steps.gradients import CompiledGradients, Gradients
 
 LEVELS = torch.arange(256, dtype=torch.float64) / 255
 LOCS = (-1e4, -3.0, -1e-3, 0.0, 0.2, 0.5017, 1.0, 1.002, 7.0, 1e4)

@@ -8,7 +8,7 @@ from tests.support.small import config, digits, objective, vae
 from vaeline.core.errors import VaelineError
 from vaeline.data.draws import Draws
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
-from vaeline.training.gradients import CompiledGradients, Gradients
+from vaeline.training.steps.gradients import CompiledGradients, Gradients
 
 VARIANCES = ("fixed", "shared", "optimal", "per_pixel")
 

@@ -13,7 +13,7 @@ from vaeline.models.likelihoods import pixelcnn as module
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.runtime.seeding import own_noise
 from vaeline.training.fit import fit
-from vaeline.training.gradients import CompiledGradients, Gradients
+from vaeline.training.steps.gradients import CompiledGradients, Gradients
 
 
 def pixelcnn(colours: int = 1, *, large: bool = True, **options: object):

@@ -17,6 +17,18 @@ def test_training_curves_have_each_column_of_the_history():
         assert line.get_ydata().tolist() == history[column].tolist()
 
 
+def test_validation_curve_is_a_line_through_the_epochs_that_have_one():
+    columns = [f"{split}_{name}" for name in ("loss", "recon", "kl") for split in ("train", "valid")]
+    history = pd.DataFrame(
+        {"epoch": [1, 2, 3]} | {c: [3.0, np.nan if "valid" in c else 2.0, 1.0] for c in columns}
+    )
+    for axes in training_curves(history).axes:
+        train, valid = axes.lines
+        assert train.get_xdata().tolist() == [1, 2, 3]
+        assert valid.get_xdata().tolist() == [1, 3]
+        assert valid.get_ydata().tolist() == [3.0, 1.0]
+
+
 def test_bars_are_the_kl_of_each_dimension_and_grey_below_the_threshold():
     table = pd.DataFrame({"dimension": [2, 0, 1], "kl": [3.0, 0.5, 0.05]})
     (axes,) = kl_per_dimension(table, 0.1).axes

@@ -10,9 +10,9 @@ from tests.support import small
 from tests.support.linear_gaussian import Mixed, images
 from tests.support.small import config, shown, vae
 from vaeline.core.errors import VaelineError
-from vaeline.training.gradients import CompiledGradients, Gradients
 from vaeline.training.objectives.catalog import OBJECTIVES
 from vaeline.training.objectives.factor import permuted
+from vaeline.training.steps.gradients import CompiledGradients, Gradients
 
 
 def objective(k: int = 1, free_bits: float = 0.0, batch_size: int = 50, latent_dim: int = 3, **options):

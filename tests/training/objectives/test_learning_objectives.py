@@ -10,9 +10,9 @@ from tests.support.trainings import VALID, Guessing, N, equal, started, weights
 from vaeline.models import checkpoints
 from vaeline.training.checks import pre_training_checks
 from vaeline.training.fit import fit
-from vaeline.training.gradients import CompiledGradients, Gradients
 from vaeline.training.objectives.catalog import OBJECTIVES
 from vaeline.training.optimizers.catalog import OPTIMIZERS
+from vaeline.training.steps.gradients import CompiledGradients, Gradients
 
 
 def test_parameters_that_require_a_gradient_are_learned():

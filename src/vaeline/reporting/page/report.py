@@ -17,6 +17,8 @@ ORIGINS = {
     "git.dirty": "Code differs from the commit",
     "dvc.baseline": "Baseline of the experiment",
     "dvc.experiment": "Experiment",
+    "init_from": "Initial weights",
+    "init_from.md5": "MD5 of the initial weights",
     "hardware.cpu": "Processor",
     "hardware.cores": "Cores available",
     "hardware.memory": "Memory",

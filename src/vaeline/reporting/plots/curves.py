@@ -16,9 +16,10 @@ def training_curves(history: pd.DataFrame) -> Figure:
     fig = figure(9.0, 3.2)
     for axes, name in zip(fig.subplots(1, 3), ("loss", "recon", "kl"), strict=True):
         for split, colour in zip(("train", "valid"), PALETTE, strict=False):
+            measured = history.dropna(subset=f"{split}_{name}")  # not every epoch may be validated
             axes.plot(
-                history["epoch"],
-                history[f"{split}_{name}"],
+                measured["epoch"],
+                measured[f"{split}_{name}"],
                 label=split,
                 color=colour,
                 marker=".",

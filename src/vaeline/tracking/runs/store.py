@@ -119,10 +119,10 @@ class Store:
 
     def curves(self, run_id: str, curves: Sequence[Mapping[str, float]]) -> None:
         """Logs the epochs that the run lacks."""
-        logged = {metric.step for metric in self.client.get_metric_history(run_id, "valid_elbo")}
+        logged = {metric.step for metric in self.client.get_metric_history(run_id, "train_loss")}
         now = milliseconds_now()
         lacking = [row for row in curves if row["epoch"] not in logged]
-        # An epoch goes as a whole: it counts as logged if its validation ELBO is.
+        # An epoch goes as a whole: it counts as logged if its training loss is.
         together = max(1, POINTS_AT_ONCE // max(map(len, lacking), default=1))
         for start in range(0, len(lacking), together):
             points = [

@@ -1,5 +1,6 @@
 """Adam, by PyTorch's fused kernel, without the Python work of PyTorch's own class."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
@@ -19,25 +20,28 @@ class AdamSection(Protocol):
         """Options of `adam`."""
 
 
-class Adam(SkippingOptimizer):
-    """Adam (Kingma & Ba 2015, algorithm 1): the update of `torch.optim.Adam(fused=True)`, bit for bit.
+class MomentOptions(BaseOptions):
+    """The decay of both moments, and what keeps their quotient finite."""
+
+    beta1: float = Field(0.9, ge=0, lt=1)
+    beta2: float = Field(0.999, ge=0, lt=1)
+    eps: float = Field(1e-8, ge=0)
+
+
+class FusedAdam(SkippingOptimizer):
+    """What Adam and AdamW share: all but the kernel, `fused_update`.
 
     PyTorch's class goes over every parameter's state in Python and counts its steps, which for small batches
     takes longer than the arithmetic; here a group has one count. Where `found_inf` is 1 the kernel changes
     nothing, and the host need not wait for the device.
     """
 
-    class Options(BaseOptions):
-        """Options of `optimizer.adam`: the decay of both moments, and what keeps the quotient finite."""
-
-        beta1: float = Field(0.9, ge=0, lt=1)
-        beta2: float = Field(0.999, ge=0, lt=1)
-        eps: float = Field(1e-8, ge=0)
+    fused_update: Callable[..., None]
 
     def __init__(
-        self, *, section: AdamSection, parameters: ParamsT, learning_rate: float, weight_decay: float
+        self, options: MomentOptions, parameters: ParamsT, learning_rate: float, weight_decay: float
     ) -> None:
-        fixed = {**section.adam.model_dump(), "weight_decay": weight_decay, "steps": torch.zeros(())}
+        fixed = {**options.model_dump(), "weight_decay": weight_decay, "steps": torch.zeros(())}
         super().__init__(parameters, {"lr": learning_rate, **fixed})
 
     @torch.no_grad()
@@ -54,7 +58,7 @@ class Adam(SkippingOptimizer):
         taken = 1 if self.found_inf is None else 1 - self.found_inf
         # A new tensor, since all groups begin with the same one.
         steps = group["steps"] = group["steps"].to(parameters[0].device) + taken
-        torch._fused_adam_(
+        self.fused_update(
             parameters,
             gradients,
             [state["first"] for state in states],
@@ -76,6 +80,20 @@ class Adam(SkippingOptimizer):
         if not state:
             state |= {name: torch.zeros_like(parameter) for name in ("first", "second")}
         return state
+
+
+class Adam(FusedAdam):
+    """Adam (Kingma & Ba 2015, algorithm 1): the update of `torch.optim.Adam(fused=True)`, bit for bit."""
+
+    class Options(MomentOptions):
+        """Options of `optimizer.adam`: the decay of both moments, and what keeps the quotient finite."""
+
+    fused_update = staticmethod(torch._fused_adam_)
+
+    def __init__(
+        self, *, section: AdamSection, parameters: ParamsT, learning_rate: float, weight_decay: float
+    ) -> None:
+        super().__init__(section.adam, parameters, learning_rate, weight_decay)
 
 
 def _laid_out(parameter: Tensor, gradient: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -40,6 +40,20 @@ class StepResult(NamedTuple):
     failed: Tensor
 
 
+def gradient_norm(gradients: Iterable[Tensor | None]) -> Tensor:
+    """Returns the norm of all gradients together."""
+    norms = [torch.linalg.vector_norm(gradient) for gradient in gradients if gradient is not None]
+    return torch.linalg.vector_norm(torch.stack(norms))
+
+
+def clipped(gradients: tuple[Tensor | None, ...], norm: Tensor, largest: float) -> tuple[Tensor | None, ...]:
+    """Returns gradients of that `norm`, scaled down to the `largest` that it may be; 0 is no limit."""
+    if largest == 0:
+        return gradients
+    factor = (largest / (norm + 1e-6)).clamp(max=1)
+    return tuple(gradient if gradient is None else gradient * factor for gradient in gradients)
+
+
 class Loss(nn.Module):
     """The objective of a model as one module, which is what DistributedDataParallel takes.
 
@@ -70,7 +84,8 @@ class Gradients:
         objective.to(next(model.parameters()).device)
         self.loss: Callable[[Observations, float | Tensor, Noise], Terms]
         self.loss = whole = Loss(model, objective, params.precision)
-        self.summed, self.clip = params.batch_reduction == "sum", params.grad_clip
+        self.summed = params.batch_reduction == "sum"
+        self.clip = params.grad_clip if params.accumulate == 1 else 0.0  # else the sum over minibatches is
         self.parameters = [p for p in whole.parameters() if p.requires_grad]
         self.running = running_statistics(whole)
         self.buffers = list(whole.buffers())
@@ -95,12 +110,9 @@ class Gradients:
         terms, gradients = self._differentiated(x, beta, noise, share)
         with torch.no_grad():
             sums, loss, max_variance = self._counted(terms, share)
-            norms = [torch.linalg.vector_norm(gradient) for gradient in gradients if gradient is not None]
-            norm = torch.linalg.vector_norm(torch.stack(norms))
+            norm = gradient_norm(gradients)
             failed = ~torch.isfinite(norm + loss)
-            if self.clip > 0:
-                factor = (self.clip / (norm + 1e-6)).clamp(max=1)
-                gradients = tuple(g if g is None else g * factor for g in gradients)
+            gradients = clipped(gradients, norm, self.clip)
             for statistic, value in zip(self.running, before, strict=True):
                 statistic.copy_(torch.where(failed, value, statistic))
             sums = torch.where(failed, 0.0, sums)
@@ -238,7 +250,7 @@ class ShardedGradients(Gradients):
 
 
 def gradients(model: Model, objective: Objective, params: GradientParams, steps: int) -> Gradients:
-    """Returns the gradients of a training of `steps` in all.
+    """Returns the gradients of a training of so many `steps`, each a minibatch, in all.
 
     Over several processes where there are several, else compiled if `params.compile` says so.
     """

@@ -8,14 +8,14 @@ from tests.support.trainings import VALID, FromFunction, N, equal, started, trai
 from vaeline.core.errors import VaelineError
 from vaeline.data.draws import Draws
 from vaeline.training.fit import fit
-from vaeline.training.gradients import (
+from vaeline.training.objectives.terms import Terms
+from vaeline.training.steps.gradients import (
     COMPILED_FROM,
     CompiledGradients,
     Gradients,
     ShardedGradients,
     gradients,
 )
-from vaeline.training.objectives.terms import Terms
 
 BATCH = 40
 

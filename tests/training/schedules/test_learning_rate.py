@@ -1,54 +1,31 @@
 import math
 from collections import Counter
-from fractions import Fraction
 from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from vaeline.training.schedules import LR_SCHEDULES, burda_factor, kl_weight
-
-TOTAL = 100
-
-
-def test_the_linear_warm_up_goes_from_zero_to_one_and_stays():
-    assert [kl_weight(step, 20, TOTAL) for step in (0, 1, 10, 20, 21, 99)] == [0.0, 0.05, 0.5, 1.0, 1.0, 1.0]
+from tests.support.small import config
+from vaeline.core.errors import VaelineError
+from vaeline.core.params import RISING_SCHEDULES, Hyperparameters, validated
+from vaeline.training.schedules.learning_rate import LR_SCHEDULES, LearningRate, burda_factor
 
 
-@pytest.mark.parametrize("cycles", [1, 4])
-def test_without_a_warm_up_the_weight_is_one_from_the_first_step(cycles):
-    assert {kl_weight(step, 0, TOTAL, cycles) for step in range(TOTAL)} == {1.0}
+def learning_rate(name: str, updates: int, **changes: object) -> LearningRate:
+    """Returns the learning rate of a training of so many `updates` an epoch."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
+    return LearningRate(optimizer, config(lr_schedule=name, **changes), updates)
 
 
-def test_a_warm_up_may_end_within_a_step():
-    assert kl_weight(2, 2.5, TOTAL) == 0.8
-    assert kl_weight(3, 2.5, TOTAL) == 1.0
-
-
-def test_the_cyclical_warm_up_starts_anew_in_each_equal_part():
-    weights = [kl_weight(step, 10, TOTAL, cycles=4) for step in range(TOTAL)]
-    assert weights[:25] == [min(1.0, step / 10) for step in range(25)]
-    assert weights == weights[:25] * 4
-
-
-def test_cycles_need_not_divide_the_steps():
-    weights = [kl_weight(step, 10, TOTAL, cycles=3) for step in range(TOTAL)]
-    restarts = [step for step in range(1, TOTAL) if weights[step] < weights[step - 1]]
-    assert restarts == [34, 67]
-    assert weights[34] == pytest.approx((34 - 100 / 3) / 10)
-
-
-def rates(name: str, rate: float, steps: int) -> list[float]:
-    """Returns the learning rate that each of `steps` updates uses."""
-    optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=rate)
-    scheduler = LR_SCHEDULES[name](optimizer, 1, steps)
+def rates(name: str, rate: float, steps: int, **changes: object) -> list[float]:
+    """Returns the learning rate that each of `steps` updates, one epoch, uses."""
+    of_update = learning_rate(name, steps, learning_rate=rate, **{"epochs": 1} | changes)
     used = []
-    for _ in range(steps):
-        used.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        scheduler.step()
+    for step in range(steps):
+        returned = of_update.set(step)
+        used += [group["lr"] for group in of_update.optimizer.param_groups]
+        assert used[-1] == returned
     return used
 
 
@@ -91,13 +68,8 @@ def test_the_papers_stages_are_as_long_and_as_fast_as_published():
 
 
 def test_the_papers_rate_changes_only_between_epochs():
-    optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=1e-3)
-    scheduler = LR_SCHEDULES["burda"](optimizer, 5, 7)
-    used = []
-    for _ in range(5 * 7):
-        used.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        scheduler.step()
+    of_update = learning_rate("burda", 7, learning_rate=1e-3, epochs=5)
+    used = [of_update.set(step) for step in range(5 * 7)]
     assert used == pytest.approx([1e-3] * 7 + [7.2e-4] * 21 + [5.2e-4] * 7)
 
 
@@ -151,17 +123,40 @@ def test_cosine_is_the_closed_form_at_every_small_total(steps):
     assert rates("cosine", 0.01, steps) == pytest.approx(expected)
 
 
-@given(
-    total=st.integers(1, 500),
-    cycles=st.integers(1, 600),
-    warmup=st.floats(1e-3, 600) | st.integers(1, 600),
-)
-def test_weight_of_the_kl_is_the_fraction_that_it_is_defined_as(total, cycles, warmup):
-    for step in {*range(min(total, 20)), total // 2, total - 1}:
-        within = Fraction(step) % Fraction(total, cycles)
-        expected = min(Fraction(1), within / Fraction(warmup))
-        assert kl_weight(step, warmup, total, cycles) == pytest.approx(float(expected), rel=1e-12)
+def test_warm_up_rises_in_a_line_to_the_scheduled_rate():
+    """The first update is not lost at a rate of 0, and the last of the warm-up has the whole rate."""
+    line = [min(1.0, (step + 1) / 5) for step in range(20)]
+    assert rates("constant", 0.01, 20, lr_warmup_epochs=0.25) == pytest.approx([0.01 * f for f in line])
+    cosine = rates("cosine", 0.01, 20)
+    warmed = rates("cosine", 0.01, 20, lr_warmup_epochs=0.25)
+    assert warmed == pytest.approx([f * rate for f, rate in zip(line, cosine, strict=True)])
 
 
-def test_linear_warm_up_stays_at_one_after_the_last_step():
-    assert kl_weight(TOTAL, 20, TOTAL) == kl_weight(TOTAL + 1, 20, TOTAL) == 1.0
+def test_warm_up_within_one_update_changes_nothing():
+    assert rates("cosine", 0.01, 5, lr_warmup_epochs=0.1) == rates("cosine", 0.01, 5)
+
+
+@pytest.mark.parametrize("name", RISING)
+def test_a_schedule_that_rises_by_itself_takes_no_warm_up(name):
+    with pytest.raises(VaelineError, match=f"lr_warmup_epochs = 2: lr_schedule = '{name}' rises by itself"):
+        validated(Hyperparameters, {"lr_schedule": name, "lr_warmup_epochs": 2})
+    assert set(RISING) == set(RISING_SCHEDULES)
+
+
+@pytest.mark.parametrize("patience", [1, 2, 5])
+def test_plateau_is_that_of_pytorch(patience):
+    """An ELBO in steps, with ties: each is of an epoch, and counts from the next update on."""
+    elbos = [
+        round(float(v), 1) for v in torch.randn(40, generator=torch.Generator().manual_seed(1)).cummax(0)[0]
+    ]
+    elbos[20:] = [elbo - 0.1 * (i % 3) for i, elbo in enumerate(elbos[20:])]
+    mine = learning_rate(
+        "plateau", 3, learning_rate=0.01, lr_plateau_patience=patience, lr_plateau_factor=0.3
+    )
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.01)
+    peer = ReduceLROnPlateau(optimizer, "max", factor=0.3, patience=patience - 1, threshold=0.0, eps=0.0)
+    for epoch, elbo in enumerate(elbos, start=1):
+        mine.schedule.observe(epoch, elbo)
+        peer.step(elbo)
+        assert mine.set(3 * epoch) == pytest.approx(peer.get_last_lr()[0])
+    assert 0 < peer.get_last_lr()[0] < 0.01

@@ -6,17 +6,17 @@ import torch
 from tests.support.small import config, digits, split, vae
 from vaeline.data.observations import Labelled, pixels
 from vaeline.evaluation.observing import training_set
-from vaeline.training.batches import Batches, Minibatch
 from vaeline.training.sharing import PARTS
+from vaeline.training.steps.batches import Batches, Minibatch
 
 N = 130
 EVERYTHING = {"augment_flip": 0.5, "augment_shift": 1, "augment_crop": 1, "batch_size": 50}
 
 
-def epoch(params=None, step: int = 0, model=None) -> list[Minibatch]:
+def epoch(params=None, number: int = 0) -> list[Minibatch]:
     params = params or config(**EVERYTHING)
-    model = model or vae(**params.to_dict())
-    return list(Batches(model, digits(N), params).epoch(step))
+    model = vae(**params.to_dict())
+    return [batch for (batch,) in Batches(model, digits(N), params).updates(number)]
 
 
 def as_process(monkeypatch, rank: int, size: int) -> None:
@@ -45,10 +45,20 @@ def test_noise_of_draws_is_the_same_in_each_run():
         assert torch.equal(one.noise(shape, one.x), other.noise(shape, other.x))
 
 
-def test_epoch_is_determined_by_its_first_step():
-    first, second = epoch(), epoch(step=3)
+def test_epoch_is_determined_by_its_number():
+    first, second = epoch(), epoch(number=1)
     assert not torch.equal(first[0].x, second[0].x)
-    assert torch.equal(second[0].x, epoch(step=3)[0].x)
+    assert torch.equal(second[0].x, epoch(number=1)[0].x)
+
+
+def test_updates_of_several_minibatches_have_the_minibatches_of_single_ones():
+    params = config(**EVERYTHING | {"batch_size": 30, "accumulate": 2})
+    model = vae(**params.to_dict())
+    updates = [list(update) for update in Batches(model, digits(N), params).updates(1)]
+    assert [[len(batch.x) for batch in update] for update in updates] == [[30, 30], [30, 30], [10]]
+    single = epoch(config(**EVERYTHING | {"batch_size": 30}), number=1)
+    for batch, alone in zip([batch for update in updates for batch in update], single, strict=True):
+        assert torch.equal(batch.x, alone.x)
 
 
 def test_without_shuffling_images_come_in_their_order():
@@ -66,7 +76,7 @@ def test_labels_go_with_their_images():
         tuple(image.flatten().tolist()): label
         for image, label in zip(images.images, images.labels, strict=True)
     }
-    for batch in Batches(model, training_set(model, images), params).epoch(0):
+    for (batch,) in Batches(model, training_set(model, images), params).updates(0):
         assert isinstance(batch.x, Labelled)
         for image, label in zip(batch.x.images, batch.x.labels, strict=True):
             key = tuple((image * 255).round().to(torch.uint8).flatten().tolist())

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from vaeline.training.monitor import LARGE_VARIANCE, LOW_KL, WINDOW, Monitor
+from vaeline.training.steps.monitor import LARGE_VARIANCE, LOW_KL, WINDOW, Monitor
 
 
 def watched(losses: list[float], monitor: Monitor | None = None, first: int = 1) -> list[str]:

@@ -8,8 +8,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vaeline.core.errors import VaelineError
-from vaeline.training.gradients import StepResult
 from vaeline.training.state import Training
+from vaeline.training.steps.gradients import StepResult
 
 LOG_EVERY = 100  # steps between two reads from the device: each waits for it
 ADVICE = "lower learning_rate, set grad_clip: 1.0, or narrow posterior.diagonal.log_var_min and log_var_max"

@@ -4,8 +4,8 @@ import pytest
 import torch
 from scipy.stats import kstest
 
-from vaeline.training.noise import TrainingNoise, step_seeds
 from vaeline.training.sharing import PARTS, Share
+from vaeline.training.steps.noise import TrainingNoise, step_seeds
 
 CPU = torch.device("cpu")
 KIND = torch.empty(0)

@@ -1,6 +1,7 @@
 """The minibatches of a training, as the model observes them."""
 
 import functools
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -12,9 +13,9 @@ from vaeline.data.observations import Observations, resident
 from vaeline.evaluation.observing import observe
 from vaeline.models.contracts import Model
 from vaeline.models.distributions.noise import Noise
-from vaeline.training.noise import TrainingNoise
 from vaeline.training.params import BatchParams
 from vaeline.training.sharing import Share
+from vaeline.training.steps.noise import TrainingNoise
 
 
 class Minibatch(NamedTuple):
@@ -43,16 +44,22 @@ class Batches:
         self.noise = TrainingNoise(params.seed, self.device)
         self._share = functools.cache(Share.mine)
 
-    def epoch(self, step: int) -> Iterator[Minibatch]:
-        """Yields this process's rows of every minibatch of the epoch that begins at `step`."""
-        order = self._order(step).to(self.images.device)
-        for number, index in enumerate(order.split(self.params.batch_size), start=step):
-            share = self._share(len(index))
-            draws = self.noise.draws(number, share)
-            images = self.images.index_select(0, index[share.rows])
-            x = observe(self.model, self.augment(images, draws), draws)
-            yield Minibatch(x.to(self.device), draws.noise, share)
+    def updates(self, epoch: int) -> Iterator[Iterator[Minibatch]]:
+        """Yields the minibatches of each update of `epoch`, from 0; use one before asking for the next."""
+        first = epoch * math.ceil(len(self.images) / self.params.batch_size)
+        minibatches = self._order(first).to(self.images.device).split(self.params.batch_size)
+        for start in range(0, len(minibatches), self.params.accumulate):
+            of_update = minibatches[start : start + self.params.accumulate]
+            yield (self._minibatch(n, index) for n, index in enumerate(of_update, start=first + start))
 
-    def _order(self, step: int) -> Tensor:
+    def _order(self, number: int) -> Tensor:
         count = len(self.images)
-        return self.noise.order(step, count) if self.params.shuffle else torch.arange(count)
+        return self.noise.order(number, count) if self.params.shuffle else torch.arange(count)
+
+    def _minibatch(self, number: int, index: Tensor) -> Minibatch:
+        """Returns this process's rows of the images `index`, the minibatch `number` of the training."""
+        share = self._share(len(index))
+        draws = self.noise.draws(number, share)
+        images = self.images.index_select(0, index[share.rows])
+        x = observe(self.model, self.augment(images, draws), draws)
+        return Minibatch(x.to(self.device), draws.noise, share)
