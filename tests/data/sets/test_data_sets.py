@@ -31,6 +31,9 @@ def dataset(request, tmp_path, monkeypatch):
     if request.param == "image_folder":
         image_files(tmp_path / "mine", [f"{'ab'[i % 2]}/{i}.png" for i in range(40)])
         section |= {"path": str(tmp_path / "mine"), "image_folder": {"side": 12}}
+    if request.param == "arrays":
+        np.save(tmp_path / "mine.npy", np.random.default_rng(0).integers(0, 256, (40, 9, 12), np.uint8))
+        section |= {"path": str(tmp_path / "mine.npy"), "arrays": {"axes": "NHW"}}
     return DATASETS.build(section, raw=tmp_path / "raw")
 
 
