@@ -25,8 +25,8 @@ def write_pngs(images: np.ndarray, labels: np.ndarray, folder: Path) -> None:
 
 def prepared_folder(folder: Path, workspace: Path, side: int = 28, mode: str = "grey") -> Prepared:
     """Does what the prepare stage does with `folder` in `workspace`: split, hash and store its images."""
-    options = {"folder": str(folder.resolve()), "side": side, "mode": mode}
-    section = {"name": "image_folder", "image_folder": options}
+    options = {"side": side, "mode": mode}
+    section = {"name": "image_folder", "path": str(folder.resolve()), "image_folder": options}
     return store(DATASETS.build(section, raw=workspace / "data" / "raw"), workspace / "data" / "prepared")
 
 
@@ -41,6 +41,6 @@ def torchvision_batches(folder: Path) -> list[Tensor]:
 
 def same_images(prepared: Prepared, batches: list[Tensor]) -> bool:
     """Returns whether the splits together hold the images of the batches, in any order."""
-    ours = [image for split in (prepared.train, prepared.valid, prepared.test) for image in split.images]
+    ours = [image for split in (prepared.train, prepared.valid, prepared.test) for image in split.values]
     theirs = torch.cat(batches).numpy()
     return sorted(image.tobytes() for image in ours) == sorted(image.tobytes() for image in theirs)

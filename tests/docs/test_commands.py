@@ -19,6 +19,7 @@ OTHERS = (
     "git checkout params.yaml",
     "git checkout docs",
     "source .venv/bin/activate",
+    "dvc add path/to/scans.npz",
     "dvc exp show",
     "cp outputs/train/checkpoints/best.pt data/init/",
     "dvc add data/init/",

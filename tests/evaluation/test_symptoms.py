@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from tests.support.small import CLASSES, SHAPE, split
+from vaeline.core.scaling import BYTES
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation import symptoms
 from vaeline.evaluation.fid import classifier
@@ -21,6 +22,7 @@ class Copying(nn.Module):
     """q(z|x) is one point, the image itself; p(x|z) is at decoder(z); p(z) is uniform."""
 
     classes = 0
+    scaling = BYTES
     likelihood = SimpleNamespace(evaluation_set=lambda images: images)
 
     def __init__(self, decoder=lambda x: x) -> None:
@@ -40,11 +42,11 @@ class Copying(nn.Module):
 
 @pytest.fixture(scope="module")
 def image_classifier():
-    return classifier.train_classifier(TRAIN.images, TRAIN.labels, CLASSES, torch.device("cpu"))
+    return classifier.train_classifier(TRAIN.values, TRAIN.labels, CLASSES, torch.device("cpu"))
 
 
 def of_samples(model, image_classifier):
-    described = {"name": "digits", "shape": SHAPE, "classes": [str(digit) for digit in range(10)]}
+    described = {"name": "digits", "shape": SHAPE, "values": {"kind": "bytes"}, "classes": list("0123456789")}
     return symptoms.sample_symptoms(model, image_classifier, Prepared(None, described, TRAIN, VALID, VALID))
 
 

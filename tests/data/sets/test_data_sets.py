@@ -30,7 +30,10 @@ def dataset(request, tmp_path, monkeypatch):
     section = {"name": request.param, "train_size": 20, "valid_size": 6}
     if request.param == "image_folder":
         image_files(tmp_path / "mine", [f"{'ab'[i % 2]}/{i}.png" for i in range(40)])
-        section["image_folder"] = {"folder": str(tmp_path / "mine"), "side": 12}
+        section |= {"path": str(tmp_path / "mine"), "image_folder": {"side": 12}}
+    if request.param == "arrays":
+        np.save(tmp_path / "mine.npy", np.random.default_rng(0).integers(0, 256, (40, 9, 12), np.uint8))
+        section |= {"path": str(tmp_path / "mine.npy"), "arrays": {"axes": "NHW"}}
     return DATASETS.build(section, raw=tmp_path / "raw")
 
 
@@ -53,14 +56,14 @@ def test_examples_have_the_documented_types_and_shapes(dataset):
 def test_prepared_data_are_the_split_data_unchanged(dataset, tmp_path):
     prepared = store(dataset, tmp_path / "prepared")
     training = dataset.training()
-    train, valid = split_indices(dataset, len(training.images))
+    train, valid = split_indices(dataset, len(training.values))
 
     for stored, source, indices in (
         (prepared.train, training, train),
         (prepared.valid, training, valid),
         (prepared.test, dataset.test(), slice(None)),
     ):
-        np.testing.assert_array_equal(stored.images, source.images[indices])
+        np.testing.assert_array_equal(stored.values, source.values[indices])
         np.testing.assert_array_equal(stored.labels, source.labels[indices])
         assert (stored.factors is None) == (source.factors is None)
         if source.factors is not None:
@@ -104,7 +107,7 @@ def test_idx_sets_without_sha256_are_verified_by_the_md5_that_torchvision_lists(
     for name, content in files.items():
         (folder / name).write_bytes(content)
 
-    images = DATASETS.build({"name": "kmnist"}, raw=tmp_path).training().images
+    images = DATASETS.build({"name": "kmnist"}, raw=tmp_path).training().values
     np.testing.assert_array_equal(images[:, 0], arrays["train-images-idx3-ubyte"])
 
     damaged = folder / "t10k-labels-idx1-ubyte.gz"

@@ -13,22 +13,23 @@ from vaeline.data.storing import store
 FLAT = [f"{i:03}.png" for i in range(40)]
 
 
-def mine(tmp_path, folder="mine", **options):
+def mine(tmp_path, path="mine", **options):
     section = {
         "name": "image_folder",
-        "image_folder": {"folder": str(tmp_path / folder), "side": 12} | options,
+        "path": str(tmp_path / path),
+        "image_folder": {"side": 12} | options,
     }
     return DATASETS.build(section, raw=tmp_path / "data" / "raw")
 
 
 def contents(*parts):
-    return sorted(image.tobytes() for part in parts for image in part.images[:])
+    return sorted(image.tobytes() for part in parts for image in part.values[:])
 
 
 def test_a_flat_folder_is_one_class_and_every_image_is_in_exactly_one_set(tmp_path):
     images = image_files(tmp_path / "mine", FLAT)
     dataset = mine(tmp_path, test_share=0.25)
-    assert (len(dataset.training().images), len(dataset.test().images)) == (30, 10)
+    assert (len(dataset.training().values), len(dataset.test().values)) == (30, 10)
     assert contents(dataset.training(), dataset.test()) == sorted(image.tobytes() for image in images)
     assert dataset.classes == ("image",)
     assert not dataset.training().labels.any()
@@ -41,7 +42,7 @@ def test_folders_are_classes_including_deeper_folders(tmp_path):
     assert dataset.classes == ("cat", "dog")
     label = {image.tobytes(): i % 2 for i, image in enumerate(images)}
     for part in (dataset.training(), dataset.test()):
-        assert part.labels.tolist() == [label[image.tobytes()] for image in part.images[:]]
+        assert part.labels.tolist() == [label[image.tobytes()] for image in part.values[:]]
 
 
 def test_train_and_test_folders_are_the_two_sets(tmp_path):
@@ -50,9 +51,9 @@ def test_train_and_test_folders_are_the_two_sets(tmp_path):
     dataset = mine(tmp_path)
     assert dataset.classes == ("a", "b", "c")
     np.testing.assert_array_equal(
-        dataset.training().images[:], np.concatenate([training[::2], training[1::2]])
+        dataset.training().values[:], np.concatenate([training[::2], training[1::2]])
     )
-    np.testing.assert_array_equal(dataset.test().images[:], np.concatenate([test[::2], test[1::2]]))
+    np.testing.assert_array_equal(dataset.test().values[:], np.concatenate([test[::2], test[1::2]]))
     assert dataset.training().labels.tolist() == [0] * 10 + [1] * 10
     assert dataset.test().labels.tolist() == [1] * 3 + [2] * 3
 
@@ -72,10 +73,10 @@ def test_a_folder_of_validation_images_is_the_validation_split(tmp_path):
 def test_sizes_within_a_validation_folder_are_nested_and_never_mixed(tmp_path, split):
     image_files(tmp_path / "mine", [f"train/{i:02}.png" for i in range(20)])
     valid = image_files(tmp_path / "mine", [f"val/{i:02}.png" for i in range(6)], seed=1)
-    section = {"folder": str(tmp_path / "mine"), "side": 12}
+    section = {"name": "image_folder", "path": str(tmp_path / "mine"), "image_folder": {"side": 12}}
     chosen = []
     for size in (3, 4, 6):
-        values = {"name": "image_folder", "split": split, "valid_size": size, "image_folder": section}
+        values = section | {"split": split, "valid_size": size}
         prepared = store(DATASETS.build(values, raw=tmp_path / "data/raw"), tmp_path / "prepared")
         chosen.append(set(contents(prepared.valid)))
     assert chosen[0] < chosen[1] < chosen[2] == {image.tobytes() for image in valid}
@@ -113,7 +114,7 @@ def test_the_stored_bytes_do_not_depend_on_the_chunk_size(tmp_path, monkeypatch)
 def test_grey_images_have_one_channel(tmp_path):
     image_files(tmp_path / "mine", FLAT)
     dataset = mine(tmp_path, mode="grey", side=8)
-    assert dataset.training().images.shape == (36, 1, 8, 8)
+    assert dataset.training().values.shape == (36, 1, 8, 8)
 
 
 def test_broken_files_are_listed_and_left_out_with_their_labels(tmp_path, capsys):
@@ -123,7 +124,7 @@ def test_broken_files_are_listed_and_left_out_with_their_labels(tmp_path, capsys
     part = mine(tmp_path, max_broken=0.05).training()
     assert "left out, broken: train/b/03.png (" in capsys.readouterr().out
     label = {image.tobytes(): i % 2 for i, image in enumerate(images)}
-    assert part.labels.tolist() == [label[image.tobytes()] for image in part.images[:]]
+    assert part.labels.tolist() == [label[image.tobytes()] for image in part.values[:]]
     assert len(part.labels) == 19
 
 
@@ -142,11 +143,11 @@ def test_too_many_broken_files_are_a_one_line_error_with_the_first_names(tmp_pat
 @pytest.mark.parametrize(
     ("names", "options", "words"),
     [
-        (FLAT, {"folder": "nowhere"}, r"nowhere': there is no such folder: set it .* `dvc exp run -S"),
-        (["a/notes.png/x.png"], {"folder": "mine/a/notes.png/x.png"}, "there is no such folder"),
+        (FLAT, {"path": "nowhere"}, r"nowhere': there is no such folder: set it .* `dvc exp run -S"),
+        (["a/notes.png/x.png"], {"path": "mine/a/notes.png/x.png"}, "there is no such folder"),
         ([*FLAT, "a/b.png"], {}, "000.png is beside class folders"),
         (["1.png", "2.png", "3.png"], {}, "0 images for train, at least 5 needed"),
-        (["a/1.png"], {"folder": "mine/empty"}, "no images in it: put images there, or"),
+        (["a/1.png"], {"path": "mine/empty"}, "no images in it: put images there, or"),
     ],
 )
 def test_a_folder_that_cannot_be_used_is_a_one_line_error(tmp_path, names, options, words):
@@ -158,8 +159,8 @@ def test_a_folder_that_cannot_be_used_is_a_one_line_error(tmp_path, names, optio
 
 def test_a_home_folder_is_written_out(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
-    section = {"name": "image_folder", "image_folder": {"folder": "~/pictures"}}
-    with pytest.raises(VaelineError, match=r"-S data.image_folder.folder=/home/me/pictures`"):
+    section = {"name": "image_folder", "path": "~/pictures"}
+    with pytest.raises(VaelineError, match=r"-S data.path=/home/me/pictures`"):
         DATASETS.build(section, raw=tmp_path / "data" / "raw").training()
 
 
@@ -168,7 +169,7 @@ def test_a_relative_folder_is_that_of_the_working_directory(tmp_path, monkeypatc
     image_files(tmp_path / "repository" / "mine", FLAT)
     copied = image_files(tmp_path / "copy" / "mine", FLAT[:20], seed=1)
     monkeypatch.chdir(tmp_path / "copy")
-    section = {"name": "image_folder", "image_folder": {"folder": "mine", "side": 12}}
+    section = {"name": "image_folder", "path": "mine", "image_folder": {"side": 12}}
     dataset = DATASETS.build(section, raw=tmp_path / "repository" / "data" / "raw")
     assert contents(dataset.training(), dataset.test()) == sorted(image.tobytes() for image in copied)
 
@@ -177,8 +178,8 @@ def test_a_copy_of_the_repository_without_the_images_says_how_to_name_them(tmp_p
     image_files(tmp_path / "repository" / "mine", FLAT)
     (tmp_path / "copy" / "mine").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "copy")
-    section = {"name": "image_folder", "image_folder": {"folder": "mine"}}
-    with pytest.raises(VaelineError, match=f"files that git does not .*folder={tmp_path}/repository/mine`"):
+    section = {"name": "image_folder", "path": "mine"}
+    with pytest.raises(VaelineError, match=f"that git does not .*data.path={tmp_path}/repository/mine`"):
         DATASETS.build(section, raw=tmp_path / "repository" / "data" / "raw").training()
 
 
@@ -203,8 +204,8 @@ import sys
 from pathlib import Path
 from vaeline.data.catalog import DATASETS
 from vaeline.data.storing import store
-options = {"folder": sys.argv[1], "side": 256}
-store(DATASETS.build({"name": "image_folder", "image_folder": options}, raw=Path("data/raw")), "prepared")
+section = {"name": "image_folder", "path": sys.argv[1], "image_folder": {"side": 256}}
+store(DATASETS.build(section, raw=Path("data/raw")), "prepared")
 print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """
 

@@ -64,7 +64,7 @@ def test_equal_classifiers_are_stored_as_equal_bytes_and_can_be_loaded(trained, 
     trained.save(tmp_path / "first.pt")
     Classifier.load(tmp_path / "first.pt").save(tmp_path / "second.pt")
     assert (tmp_path / "first.pt").read_bytes() == (tmp_path / "second.pt").read_bytes()
-    images = torch.tensor(digits.test().images[:5])
+    images = torch.tensor(digits.test().values[:5])
     assert torch.equal(Classifier.load(tmp_path / "second.pt")(images), trained(images))
 
 
@@ -89,6 +89,14 @@ def test_rotated_images_can_be_indexed_by_rows():
     assert (len(rotated), rotated.shape) == (6, (6, 1, 2, 2))
     assert np.array_equal(rotated[np.array([5, 2])][0, 0], np.rot90(images[5, 0]))
     assert np.array_equal(rotated[2:3][0, 0], images[2, 0, ::-1, ::-1])
+
+
+def test_of_oblong_images_the_central_square_is_rotated():
+    images = np.arange(4 * 2 * 5 * 2, dtype=np.uint8).reshape(4, 2, 5, 2)
+    rotated = RotatedImages(images)
+    assert rotated.shape == (4, 2, 2, 2)
+    assert np.array_equal(rotated[np.array([0])], images[:1, :, 1:3])
+    assert np.array_equal(rotated[2:3], images[2:3, :, 2:0:-1, ::-1])
 
 
 def test_images_of_one_of_several_classes_are_scored_by_class(trained, digits):

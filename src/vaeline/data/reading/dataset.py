@@ -9,6 +9,7 @@ from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from vaeline.core.params import BaseOptions
+from vaeline.core.scaling import BYTES, AnyScaling
 from vaeline.data.arrays import ArraySource
 
 
@@ -25,10 +26,13 @@ SplitSize = Annotated[int | Literal["auto"], PlainValidator(_split_size)]
 class DataOptions(BaseOptions):
     """Options in `data:` that all data sets share; `auto` is the data set's own default.
 
-    `split` decides which training images become train and which valid: `random` depends on `split_seed`
-    alone, and `tail` keeps the order of the files and takes the last images as valid.
+    `path` is the file or folder of the user's own data, relative to the root of the repository or absolute;
+    only data sets of one's own read it. `split` decides which training images become train and which valid:
+    `random` depends on `split_seed` alone, and `tail` keeps the order of the files and takes the last images
+    as valid.
     """
 
+    path: str = Field("data/own", min_length=1)
     split: Literal["random", "tail"] = "random"
     # RandomState takes no seed beyond 32 bits.
     split_seed: int = Field(0, ge=0, lt=2**32)
@@ -57,18 +61,22 @@ class DataSection(Protocol):
 
 
 class Examples(NamedTuple):
-    """Images and what belongs to each of them."""
+    """Values and what belongs to each of them."""
 
-    images: ArraySource
-    """uint8 [N, C, H, W]."""
+    values: ArraySource
+    """[N, *event_shape], (C, H, W) of images, in the units of the data; see `DataSet.scaling`."""
     labels: np.ndarray
     """int64 [N]."""
     factors: np.ndarray | None = None
-    """int64 [N, F]: the index of each factor's value, if the factors of the images are known."""
+    """int64 [N, F]: the index of each factor's value, if the factors are known."""
 
 
 class DataSet(ABC):
-    """A data set as published.
+    """A data set, published or of one's own.
+
+    Attributes:
+        name: as in `data.name`.
+        of_path: whether it is what `data.path` holds.
 
     Args:
         section: the `data:` section of params.yaml.
@@ -76,6 +84,7 @@ class DataSet(ABC):
     """
 
     name: ClassVar[str]
+    of_path: ClassVar[bool] = False
 
     def __init__(self, section: DataSection, raw: Path) -> None:
         self.options = section
@@ -101,9 +110,21 @@ class DataSet(ABC):
         """Images at the end of the training set that alone are used for validation; 0: any of them may be."""
         return 0
 
+    def scaling(self, train: np.ndarray) -> AnyScaling:  # noqa: ARG002
+        """Returns how the values are stored, given the indices of `training()` that are in train: as levels.
+
+        Where that depends on statistics, they are those of train alone. A data set whose `training()` and
+        `test()` give anything but uint8 returns another kind.
+        """
+        return BYTES
+
     def remarks(self) -> list[str]:
         """Returns what a user should know about this data, a line each."""
         return []
+
+    def named(self, split: str, row: int) -> str:
+        """Returns what the example at `row` of `test()`, or of `training()` for other splits, is called."""
+        return f"{'test' if split == 'test' else 'training'} row {row}"
 
     @property
     def factors(self) -> dict[str, int]:

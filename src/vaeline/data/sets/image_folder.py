@@ -13,15 +13,14 @@ from pydantic import Field
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import BaseOptions
 from vaeline.data.prepared import FEWEST
-from vaeline.data.reading.copies import copies_lines
-from vaeline.data.reading.dataset import DataSection, DataSet, Examples
+from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.reading.decoding import BrokenFiles, decode_files
 from vaeline.data.reading.encoded import ImageFile
 from vaeline.data.reading.image_files import folder_command, left_out_lines, printable
 from vaeline.data.reading.layout import LabelledFiles, Layout, Role, layout
+from vaeline.data.reading.own_path import PathSection, own_path
 from vaeline.data.reading.pixels import Background, Form
 from vaeline.data.reading.remarks import dark_lines, split_lines, transparent_lines, unseen_lines
-from vaeline.data.split import split_indices
 
 BROKEN_NAMED = 3
 
@@ -30,13 +29,13 @@ class _ImageSet(NamedTuple):
     """Decoded images, of one split or two, in order."""
 
     examples: Examples
-    digests: dict[str, bytes]
+    names: list[str]
     counts: Counter[Role]
     transparent: int
     brightest: int
 
 
-class ImageFolderSection(DataSection, Protocol):
+class ImageFolderSection(PathSection, Protocol):
     """The options in `data:` that an image folder reads."""
 
     @property
@@ -45,7 +44,7 @@ class ImageFolderSection(DataSection, Protocol):
 
 
 class ImageFolder(DataSet):
-    """The images below `data.image_folder.folder`, of any size and of every format that Pillow decodes.
+    """The images below `data.path`, of any size and of every format that Pillow decodes.
 
     Its folders are classes, including whatever is deeper in them; without folders, all images are of one
     class. Folders called train, val and test, or similarly (see `layout`), are splits that hold the classes.
@@ -61,11 +60,11 @@ class ImageFolder(DataSet):
 
     options: ImageFolderSection
     name = "image_folder"
+    of_path = True
 
     class Options(BaseOptions):
-        """Options of `data.image_folder`; `folder` is relative to the root of the repository, or absolute."""
+        """Options of `data.image_folder`."""
 
-        folder: str = Field("data/own", min_length=1)
         side: int = Field(64, ge=8, le=1024)
         mode: Literal["grey", "rgb"] = "rgb"
         background: Background = "white"
@@ -80,12 +79,12 @@ class ImageFolder(DataSet):
     @property
     def train_size(self) -> int:
         """All training images that are not used for validation."""
-        return len(self.training().images) - self.valid_size
+        return len(self.training().values) - self.valid_size
 
     @property
     def valid_size(self) -> int:
         """All images of the validation folder, or a tenth of the training images, at least 3."""
-        return self.held_out or max(FEWEST["valid"], len(self.training().images) // 10)
+        return self.held_out or max(FEWEST["valid"], len(self.training().values) // 10)
 
     @property
     def held_out(self) -> int:
@@ -109,8 +108,11 @@ class ImageFolder(DataSet):
             *transparent_lines(sum(part.transparent for part in sets), options.background),
             *dark_lines(max(part.brightest for part in sets)),
             *unseen_lines(self._parts),
-            *copies_lines(self._digests()),
         ]
+
+    def named(self, split: str, row: int) -> str:
+        """Returns the path of an image in the folder."""
+        return printable((self._test if split == "test" else self._training).names[row])
 
     @cached_property
     def _training(self) -> "_ImageSet":
@@ -122,17 +124,12 @@ class ImageFolder(DataSet):
 
     @cached_property
     def _folder(self) -> Path:
-        path = self.options.image_folder.folder
-        if Path(path).is_dir():  # relative to where the stage runs, since that is what DVC has hashed
-            return Path(path)
-        if path.startswith("~"):
-            raise VaelineError(
-                f"data.image_folder.folder = {path!r}: DVC does not know what ~ is: write the whole path, "
-                f"`{folder_command(Path(path).expanduser())}`"
-            )
+        path = own_path(self.name, self.options)
+        if path.is_dir():
+            return path
         raise VaelineError(
-            f"data.image_folder.folder = {path!r}: there is no such folder: set it to the folder of your "
-            f"images, `{folder_command('PATH')}`"
+            f"data.path = {str(path)!r}: there is no such folder: set it to the folder of your images, "
+            f"`{folder_command('PATH')}`"
         )
 
     @cached_property
@@ -186,24 +183,13 @@ class ImageFolder(DataSet):
             f: c for role in roles if role in self._parts for f, c in zip(*self._parts[role], strict=True)
         }
         labels = np.array([numbers[classes[file]] for file in kept], np.int64)
-        digests = dict(zip(kept, decoded.digests, strict=True))
         return _ImageSet(
-            Examples(decoded.images, labels), digests, counts, decoded.transparent, decoded.brightest
+            Examples(decoded.images, labels), kept, counts, decoded.transparent, decoded.brightest
         )
 
     def _fewest(self, role: Role) -> int:
         """Returns how many images are needed; those of valid are taken from train, if it has no folder."""
         return FEWEST[role] + (FEWEST["valid"] if role == "train" and "valid" not in self._parts else 0)
-
-    def _digests(self) -> dict[str, dict[str, bytes]]:
-        """Returns the hash of each image by split and by its name, as it is printed."""
-        train, valid = split_indices(self, len(self.training().images))
-        training = [(printable(name), digest) for name, digest in self._training.digests.items()]
-        return {
-            "train": dict(training[i] for i in train),
-            "valid": dict(training[i] for i in valid),
-            "test": {printable(name): digest for name, digest in self._test.digests.items()},
-        }
 
     def _tolerate(self, broken: BrokenFiles, count: int) -> None:
         """Lists the broken files; raises VaelineError if there are too many."""
