@@ -24,6 +24,7 @@ from mlflow.entities import (
     Run,
     RunTag,
 )
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
@@ -48,6 +49,7 @@ __all__ = [
     "MlflowException",
     "Model",
     "ModelSignature",
+    "ModelVersion",
     "Param",
     "ParamSchema",
     "ParamSpec",
