@@ -38,7 +38,7 @@ def fetch_checkpoint(address: str, folder: Path) -> Path:
 
 
 def _location(client: MlflowClient, address: str) -> str:
-    """Returns where the files of a model are. MLflow would look some of them up in the store of its choice."""
+    """Returns where a model's files are; MLflow would look some of them up in the store of its own choice."""
     if address.startswith(OF_RUN):
         run_id = address.removeprefix(OF_RUN).partition("/")[0]
         outputs = client.get_run(run_id).outputs
