@@ -37,20 +37,45 @@ def fetch_checkpoint(address: str, folder: Path) -> Path:
     return checkpoints[0]
 
 
-def _location(client: MlflowClient, address: str) -> str:
-    """Returns where a model's files are; MLflow would look some of them up in the store of its own choice."""
+def fetch_report(address: str, folder: Path) -> Path:
+    """Downloads the report of the run that logged a model into `folder`, and returns the report's folder.
+
+    Raises:
+        VaelineError: As `fetch_checkpoint`.
+    """
+    store = tracking_server() or _local_store(address)
+    try:
+        return Path(
+            MlflowClient(store).download_artifacts(
+                _run_id(MlflowClient(store), address), "report", str(folder)
+            )
+        )
+    except Exception as error:  # whatever a server, a proxy or a database may raise
+        raise VaelineError(f"{address}: no report in {store_name()} ({failure_reason(error)})") from error
+
+
+def _run_id(client: MlflowClient, address: str) -> str:
     if address.startswith(OF_RUN):
-        run_id = address.removeprefix(OF_RUN).partition("/")[0]
-        outputs = client.get_run(run_id).outputs
-        if not (outputs and outputs.model_outputs):
-            raise VaelineError("the run has logged no model yet")
-        return str(client.get_logged_model(outputs.model_outputs[0].model_id).artifact_location)
+        return address.removeprefix(OF_RUN).partition("/")[0]
+    return str(client.get_model_version(*_name_and_version(client, address)).run_id)
+
+
+def _name_and_version(client: MlflowClient, address: str) -> tuple[str, str]:
     name, at, alias = address.removeprefix(REGISTERED).partition("@")
     if at:
-        version = client.get_model_version_by_alias(name, alias).version
-    else:
-        name, _, version = name.rpartition("/")
-    return client.get_model_version_download_uri(name, version)
+        return name, str(client.get_model_version_by_alias(name, alias).version)
+    name, _, version = name.rpartition("/")
+    return name, version
+
+
+def _location(client: MlflowClient, address: str) -> str:
+    """Returns where a model's files are; MLflow would look some of them up in the store of its own choice."""
+    if not address.startswith(OF_RUN):
+        return client.get_model_version_download_uri(*_name_and_version(client, address))
+    outputs = client.get_run(_run_id(client, address)).outputs
+    if not (outputs and outputs.model_outputs):
+        raise VaelineError("the run has logged no model yet")
+    return str(client.get_logged_model(outputs.model_outputs[0].model_id).artifact_location)
 
 
 def _local_store(address: str) -> str:

@@ -67,3 +67,4 @@ MIGRATIONS = Path(mlflow.__file__).parent / "store" / "db_migrations"
 # A failure is told in one line of our own, without these lines before it.
 for name in ("urllib3.connectionpool", "mlflow.store.db.utils"):
     logging.getLogger(name).setLevel(logging.CRITICAL)
+logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)  # tells of each step of saving a model
