@@ -18,10 +18,10 @@ def load(source: Path | str = WORKSPACE, select: str = "best") -> TrainedModel:
     """Returns a trained model, ready to encode, reconstruct, sample, interpolate and score.
 
     Args:
-        source: A folder that `vaeline export` wrote as `folder` or `mlflow`; a checkpoint (`….pt`); the folder
-            of a training (`outputs/train`) or of the repository; `runs:/RUN_ID`, `models:/NAME/VERSION` or
-            `models:/NAME@ALIAS` in MLflow; or the name of a DVC experiment, a branch or a commit of the
-            repository in this folder.
+        source: A folder that `vaeline export` wrote as `folder` or `mlflow`; a checkpoint (`….pt`); the
+            folder of a training (`outputs/train`) or of the repository; `runs:/RUN_ID`,
+            `models:/NAME/VERSION` or `models:/NAME@ALIAS` in MLflow; or the name of a DVC experiment, a
+            branch or a commit of the repository in this folder.
         select: Of a training's checkpoints, `best` (by the validation ELBO) or `last`.
 
     Raises:

@@ -38,12 +38,13 @@ TINY = {
 EXPORT_HEADINGS = ("model", "folder", "ONNX", "encoder", "decoder", "largest difference")
 EXPORT_TEXT = """# What can be exported
 
-One model of every part as in [Models](models.md), small and untrained, of observations of shape {shape}: a
-graph does not depend on the weights. *Folder*: `model.safetensors` and `config.json` were written and read
-back, and every weight is the same bit for bit. *ONNX*: `encoder.onnx` and `decoder.onnx` were written at opset
-{opset} with the batch as free dimension, and run by ONNX Runtime at other batch sizes than the traced one; the
-last column is the largest difference from PyTorch, of which {tolerance:.0e} is allowed. `label` is an input of a
-model that is conditioned on labels; `noise` is standard normal, and zeros give the mean of a Gaussian posterior.
+One model of every part as in [Models](models.md), small and untrained, of observations of shape
+{shape}: a graph does not depend on the weights. *Folder*: `model.safetensors` and `config.json`
+were written and read back, and every weight is the same bit for bit. *ONNX*: `encoder.onnx` and
+`decoder.onnx` were written at opset {opset} with the batch as free dimension, and run by ONNX
+Runtime at other batch sizes than the traced one; the last column is the largest difference from
+PyTorch, of which {tolerance:.0e} is allowed. `label` is an input of a model that is conditioned on
+labels; `noise` is standard normal, and zeros give the mean of a Gaussian posterior.
 
 `vaeline export-table` writes this page; no number is typed.
 
