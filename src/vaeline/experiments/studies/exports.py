@@ -21,7 +21,7 @@ from vaeline.models.contracts import Model
 from vaeline.reporting.summary import markdown_text
 from vaeline.serving.folder import read_model, write_model
 from vaeline.serving.graphs import graphs
-from vaeline.serving.onnx_files import OPSET, ONNX_TOLERANCE, write_onnx
+from vaeline.serving.onnx_files import ONNX_TOLERANCE, OPSET, write_onnx
 
 PREFIX = "zoo-"
 EVENT_SHAPE, CLASSES = (3, 12, 10), 4  # neither square nor divisible by 8, so that networks pad and crop
