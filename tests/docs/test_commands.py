@@ -20,6 +20,8 @@ OTHERS = (
     "git checkout docs",
     "source .venv/bin/activate",
     "dvc add path/to/scans.npz",
+    "mlflow models serve -m models:/vae@champion --env-manager uv",
+    "curl 127.0.0.1:5001/invocations",
     "dvc exp show",
     "cp outputs/train/checkpoints/best.pt data/init/",
     "dvc add data/init/",

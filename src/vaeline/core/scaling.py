@@ -41,6 +41,30 @@ class _Scaling(BaseModel):
         return observed.clip(0, 1)
 
 
+class _Floats(_Scaling):
+    """Floats, which come from outside and go there in the units of the user's data."""
+
+    def observed(self, values: np.ndarray) -> np.ndarray:
+        """Returns values of the user's data as a model observes them, which is as they are stored."""
+        return self.stored(values)
+
+    def read(self, values: np.ndarray) -> np.ndarray:
+        """Returns values from outside, in the units of the user's data, as a model observes them."""
+        return self.stored(values)
+
+    def written(self, observed: ValuesT) -> ValuesT:
+        """Returns observed values as they go outside: in the units of the user's data."""
+        return self.original(observed)
+
+    def stored(self, values: np.ndarray) -> np.ndarray:
+        """Returns values of the user's data as they are stored, float32."""
+        raise NotImplementedError
+
+    def original(self, observed: ValuesT) -> ValuesT:
+        """Returns observed values in the units of the user's data."""
+        raise NotImplementedError
+
+
 class Bytes(_Scaling):
     """Levels 0 … 255: stored as they are, observed as level/255."""
 
@@ -59,8 +83,24 @@ class Bytes(_Scaling):
         """Returns observed values in [0, 1] as levels, which need not be whole."""
         return observed * TOP_LEVEL
 
+    def accepts(self, values: np.ndarray) -> np.ndarray:
+        """Returns which values from outside can be observed; NaN cannot."""
+        return (values >= 0) & (values <= _top(values))
 
-class Range(_Scaling):
+    def accepted(self, values: np.ndarray) -> str:
+        """Returns what `accepts` allows, in words."""
+        return "levels of 0 to 255" if _top(values) == TOP_LEVEL else "floats of 0 to 1"
+
+    def read(self, values: np.ndarray) -> np.ndarray:
+        """Returns values from outside, levels or floats in [0, 1], as a model observes them, float32."""
+        return values.astype(np.float32) / _top(values)
+
+    def written(self, observed: ValuesT) -> ValuesT:
+        """Returns observed values as they go outside: in [0, 1]."""
+        return observed
+
+
+class Range(_Floats):
     """Floats between `low` and `high`: stored and observed as their place between the two, in [0, 1]."""
 
     kind: Literal["range"] = "range"
@@ -77,16 +117,20 @@ class Range(_Scaling):
         """Returns values of the user's data as they are stored, float32 in [0, 1]."""
         return ((values.astype(np.float64) - self.low) / (self.high - self.low)).astype(np.float32)
 
-    def observed(self, values: np.ndarray) -> np.ndarray:
-        """Returns values of the user's data as a model observes them, which is as they are stored."""
-        return self.stored(values)
-
     def original(self, observed: ValuesT) -> ValuesT:
         """Returns observed values in the units of the user's data."""
         return observed * (self.high - self.low) + self.low
 
+    def accepts(self, values: np.ndarray) -> np.ndarray:
+        """Returns which values from outside can be observed; NaN cannot."""
+        return (values >= self.low) & (values <= self.high)
 
-class Standardised(_Scaling):
+    def accepted(self, values: np.ndarray) -> str:  # noqa: ARG002
+        """Returns what `accepts` allows, in words."""
+        return f"numbers from {self.low:g} to {self.high:g}"
+
+
+class Standardised(_Floats):
     """Floats with mean 0 and variance 1 over train, for each channel of images or each column of vectors.
 
     Attributes:
@@ -115,13 +159,17 @@ class Standardised(_Scaling):
         values = values.astype(np.float64)
         return ((values - _along(self.mean, values)) / _along(self.std, values)).astype(np.float32)
 
-    def observed(self, values: np.ndarray) -> np.ndarray:
-        """Returns values of the user's data as a model observes them, which is as they are stored."""
-        return self.stored(values)
-
     def original(self, observed: ValuesT) -> ValuesT:
         """Returns observed values in the units of the user's data."""
         return observed * _along(self.std, observed) + _along(self.mean, observed)
+
+    def accepts(self, values: np.ndarray) -> np.ndarray:
+        """Returns which values from outside can be observed: all that are finite."""
+        return np.isfinite(values)
+
+    def accepted(self, values: np.ndarray) -> str:  # noqa: ARG002
+        """Returns what `accepts` allows, in words."""
+        return "finite numbers"
 
     def bounded(self, observed: ValuesT) -> ValuesT:
         """Returns `observed` itself: what train has not reached is not impossible."""
@@ -139,6 +187,11 @@ Scaling = Annotated[Bytes | Range | Standardised, Field(discriminator="kind")]
 AnyScaling = Bytes | Range | Standardised
 SCALING: TypeAdapter[AnyScaling] = TypeAdapter(Scaling)
 BYTES = Bytes()
+
+
+def _top(values: np.ndarray) -> int:
+    """Returns the largest value of levels (integers), or of floats."""
+    return 1 if values.dtype.kind in "bf" else TOP_LEVEL
 
 
 def _along(numbers: Sequence[float], values: ValuesT) -> ValuesT:

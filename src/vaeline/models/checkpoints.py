@@ -10,7 +10,7 @@ Example:
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -26,6 +26,8 @@ from vaeline.models.contracts import Model
 
 FORMAT = "vaeline checkpoint 1"
 DIRECTORY = Path("outputs/train/checkpoints")
+SELECTED = ("best", "last")
+"""The checkpoints that every training leaves: the best by the validation ELBO, and the last."""
 USE_ANOTHER = "use another or train again"
 
 
@@ -88,14 +90,29 @@ def load(path: Path | str) -> Model:
         CheckpointError: where the file is missing or damaged, holds what is no finite weight of its model, or
             does not fit this version.
     """
-    content = _facts_and_weights(path)
-    values, weights = content.config, content.training.model
+    content = _validated_content(path, _FactsAndWeights, read_checkpoint(path))
+    return rebuild(path, content.model_dump(exclude={"training"}), content.training.model)
+
+
+def rebuild(path: Path | str, content: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Model:
+    """Returns the model that the `model_facts` in `content` describe, with its weights; see `load`.
+
+    Args:
+        path: what they were read from, to name in an error.
+        content: `model_facts`; other keys do not count.
+        weights: the state of the model.
+
+    Raises:
+        CheckpointError: as `load`.
+    """
+    facts = _validated_content(path, _ModelFacts, content)
+    values = facts.config
     try:
         validated(Hyperparameters, {k: v for k, v in values.items() if k in Hyperparameters.model_fields})
         config = StageParams(values)
-        shape, classes = tuple(content.shape), content.classes
+        shape, classes = tuple(facts.shape), facts.classes
         model = MODELS.build(
-            config.model, config=config, event_shape=shape, classes=classes, scaling=content.scaling
+            config.model, config=config, event_shape=shape, classes=classes, scaling=facts.scaling
         )
     except (VaelineError, AttributeError) as error:
         reason = _brief(error).removeprefix("params.yaml: ")
@@ -107,17 +124,24 @@ def load(path: Path | str) -> Model:
     return model.eval()
 
 
-def write_model_only(path: Path | str, target: Path | str) -> tuple[int, ...]:
-    """Writes to `target` what `load` needs of a checkpoint, a third of it; returns an observation's shape."""
-    content = _facts_and_weights(path)
-    facts = content.model_dump(exclude={"training"})
-    save_checkpoint(target, {**facts, "training": {"model": content.training.model}})
-    return tuple(content.shape)
+def facts_of(model: Model) -> dict[str, Any]:
+    """Returns the `model_facts` of a model that comes from a checkpoint."""
+    facts = {
+        "shape": list(model.event_shape),
+        "classes": model.classes,
+        "scaling": model.scaling.model_dump(),
+    }
+    return {"config": model.config, **facts}
+
+
+def save_model(path: Path | str, model: Model) -> None:
+    """Writes what `load` needs of a model that comes from a checkpoint: a third of that."""
+    save_checkpoint(path, {**facts_of(model), "training": {"model": model.state_dict()}})
 
 
 def read_weights(path: Path | str) -> dict[str, Tensor]:
     """Returns the weights in a checkpoint, on the CPU; raises CheckpointError as `load` does for its file."""
-    return _facts_and_weights(path).training.model
+    return _validated_content(path, _FactsAndWeights, read_checkpoint(path)).training.model
 
 
 class _Content(BaseModel):
@@ -126,27 +150,32 @@ class _Content(BaseModel):
     model_config = ConfigDict(strict=True, arbitrary_types_allowed=True)
 
 
+_ContentT = TypeVar("_ContentT", bound=_Content)
+
+
 class _Training(_Content):
     model: dict[str, Tensor]
 
 
-class _FactsAndWeights(_Content):
+class _ModelFacts(_Content):
     config: dict[str, Any]
     shape: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
     classes: int = Field(ge=0)
     scaling: Scaling = BYTES  # checkpoints of earlier versions lack it
+
+
+class _FactsAndWeights(_ModelFacts):
     training: _Training
 
 
-def _facts_and_weights(path: Path | str) -> _FactsAndWeights:
-    content = read_checkpoint(path)
+def _validated_content(path: Path | str, kind: type[_ContentT], content: Mapping[str, Any]) -> _ContentT:
     try:
-        return _FactsAndWeights.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         what = f"without '{key}'" if first["type"] == "missing" else f"'{key}': {first['msg'].lower()}"
-        raise DamagedCheckpointError(path, f"incomplete checkpoint, {what}", USE_ANOTHER) from None
+        raise DamagedCheckpointError(path, f"incomplete model, {what}", USE_ANOTHER) from None
 
 
 def _load_weights(path: Path | str, model: Model, weights: Mapping[str, Tensor]) -> None:

@@ -1,84 +1,152 @@
-"""A trained model, as `mlflow.pyfunc.load_model(…).unwrap_python_model()` returns it."""
+"""A trained model as MLflow loads and serves it: `mlflow models serve`, and `mlflow.pyfunc.load_model`.
 
-from pathlib import Path
-from typing import Any, cast
+A row of a request has an `image`, as nested lists of numbers (in [0, 1] where data are levels), and a `label` where the model is
+conditioned on labels. The params of the request choose the method and its options.
+"""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 import torch
-from torch import Tensor
 
-from vaeline.data.observations import Labelled, Observations
+from vaeline.core.errors import VaelineError
+from vaeline.evaluation.trained import TrainedModel
 from vaeline.models import checkpoints
-from vaeline.models.conditional import ConditionalVAE
-from vaeline.models.contracts import Model
-from vaeline.models.distributions.moments import moments
+from vaeline.tracking.runs.mlflow_api import BAD_REQUEST, MlflowException
+from vaeline.tracking.signature import IMAGE, LABEL, REQUEST_PARAMS
 
-Array = np.ndarray | Tensor
+Answer = np.ndarray | pd.DataFrame
 
 
-class TrainedModel:
-    """Encodes, reconstructs and samples images.
-
-    Images are float32 [N, C, H, W] in [0, 1], as arrays or tensors; results are arrays. `labels` [N] are for
-    models that are conditioned on them. Random draws depend on torch's seed.
+@dataclass(frozen=True)
+class Request:
+    """The rows of a request, and its params.
 
     Attributes:
-        model: The model itself.
+        count: How many rows there are.
+        rows_images: [N, *event_shape], or None where no row has an image.
+        labels: [N], or None where no row has a label.
+        params: Those of `REQUEST_PARAMS`, by the request or by default.
     """
 
-    def __init__(self, checkpoint: Path | str) -> None:
-        self.model: Model = checkpoints.load(checkpoint)
+    count: int
+    rows_images: np.ndarray | None
+    labels: np.ndarray | None
+    params: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, rows: pd.DataFrame | np.ndarray, params: Mapping[str, Any] | None) -> Self:
+        """Returns the request with these rows, or images alone; raises VaelineError for uneven ones."""
+        images, labels = (rows, None) if isinstance(rows, np.ndarray) else _columns(rows)
+        defaults = {name: default for name, (_, default) in REQUEST_PARAMS.items()}
+        return cls(len(rows), images, labels, defaults | dict(params or {}))
 
     @property
-    def python_model(self) -> "TrainedModel":
-        """This object, for MLflow's `unwrap_python_model`."""
-        return self
+    def images(self) -> np.ndarray:
+        """The images, [N, *event_shape]; raises VaelineError if there is none."""
+        if self.rows_images is None:
+            raise VaelineError(f"method = '{self.params['method']}' needs rows with an `{IMAGE}`")
+        return self.rows_images
 
-    @torch.no_grad()
-    def encode(self, images: Array, labels: Array | None = None) -> np.ndarray:
-        """Returns the mean of q(z|x), [N, d], of the layer that the decoder takes."""
-        layer = self.model.infer(_observed(images, labels)).layers[0]
-        mean, _ = moments(layer.posterior)
-        return mean.reshape(-1, *mean.shape[-1:])[: len(images)].numpy()
 
-    @torch.no_grad()
-    def reconstruct(self, images: Array, labels: Array | None = None) -> np.ndarray:
-        """Returns E[x|z] at a z drawn from q(z|x), [N, C, H, W]."""
-        mean = self.model.infer(_observed(images, labels)).likelihood.mean[0]
-        return self.model.scaling.bounded(mean).numpy()
+def _encode(trained: TrainedModel, request: Request) -> Answer:
+    return trained.encode(request.images, request.labels, request.params["draws"])
 
-    def sample(self, n: int, labels: Array | None = None) -> np.ndarray:
-        """Returns E[x|z] at z ~ p(z), [n, C, H, W]."""
-        if labels is None:
-            return self.model.sample(n).numpy()
-        if not self.model.classes:
-            raise ValueError("this model is not conditioned on labels: call sample(n) without them")
-        return cast(ConditionalVAE, self.model).sample(n, torch.as_tensor(labels)).numpy()
 
-    def predict(self, data: Array, params: dict[str, Any] | None = None) -> np.ndarray:
-        """Returns the latent means or the reconstructions of images: MLflow's interface.
+def _reconstruct(trained: TrainedModel, request: Request) -> Answer:
+    return trained.reconstruct(request.images, request.labels)
+
+
+def _sample(trained: TrainedModel, request: Request) -> Answer:
+    n = request.count or request.params["n"]
+    return trained.sample(n, request.labels, request.params["temperature"])
+
+
+def _score(trained: TrainedModel, request: Request) -> Answer:
+    return pd.DataFrame(trained.score(request.images, request.labels, request.params["k"]))
+
+
+METHODS: dict[str, Callable[[TrainedModel, Request], Answer]] = {
+    "encode": _encode,
+    "reconstruct": _reconstruct,
+    "sample": _sample,
+    "score": _score,
+}
+
+
+class RequestError(MlflowException):
+    """What a request asks for cannot be done; the server answers 400 with one line."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, error_code=BAD_REQUEST)
+        self.reason = reason
+
+    def serialize_as_json(self) -> str:
+        """Returns the answer; MLflow would put the whole request before the reason."""
+        return json.dumps({"error_code": self.error_code, "message": self.reason})
+
+
+class ServedModel:
+    """Answers requests; MLflow's `unwrap_python_model` gives the `TrainedModel`."""
+
+    def __init__(self, trained: TrainedModel) -> None:
+        self.python_model = trained
+
+    def predict(self, rows: pd.DataFrame | np.ndarray, params: Mapping[str, Any] | None = None) -> Answer:
+        """Returns what the params ask for.
 
         Args:
-            data: Images.
-            params: `{"method": "encode"}` or `{"method": "reconstruct"}`, the default.
+            rows: With the columns `image` and `label`, or images alone, [N, *event_shape].
+            params: Some of `REQUEST_PARAMS`.
+
+        Returns:
+            Latents [N, d] (encode), images [N, *event_shape], or a row of bounds for each image (score).
 
         Raises:
-            ValueError: The method has another name.
+            RequestError: The method is unknown, or the model cannot take the images, labels or params.
         """
-        images = np.asarray(data, dtype=np.float32)
-        method = (params or {}).get("method", "reconstruct")
-        if method == "encode":
-            return self.encode(images)
-        if method == "reconstruct":
-            return self.reconstruct(images)
-        raise ValueError(f"method = {method!r} is not one of 'encode', 'reconstruct'")
+        try:
+            request = Request.read(rows, params)
+            method = request.params["method"]
+            if method not in METHODS:
+                raise VaelineError(f"method = '{method}' is not one of {', '.join(METHODS)}")
+            with _seeded(request.params["seed"]):
+                return METHODS[method](self.python_model, request)
+        except VaelineError as error:
+            raise RequestError(str(error)) from None
 
 
-def _observed(images: Array, labels: Array | None) -> Observations:
-    x = torch.as_tensor(images, dtype=torch.float32)
-    return x if labels is None else Labelled(x, torch.as_tensor(labels))
+def _columns(rows: pd.DataFrame) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Returns the images and the labels, each as one array, or None where no row has any."""
+    images, labels = (
+        _stacked(rows[name], name) if name in rows and not rows[name].isna().all() else None
+        for name in (IMAGE, LABEL)
+    )
+    return images, labels
 
 
-def _load_pyfunc(path: str) -> TrainedModel:
+def _stacked(column: pd.Series, name: str) -> np.ndarray:
+    try:
+        return np.array(column.tolist(), dtype=np.float32)
+    except (TypeError, ValueError):
+        raise VaelineError(f"each `{name}` has to be numbers, and all of the same shape") from None
+
+
+@contextlib.contextmanager
+def _seeded(seed: int | None) -> Iterator[None]:
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def _load_pyfunc(path: str) -> ServedModel:
     """Returns the model in a checkpoint; MLflow calls this name."""
-    return TrainedModel(path)
+    return ServedModel(TrainedModel(checkpoints.load(path), path))

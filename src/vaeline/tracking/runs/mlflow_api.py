@@ -12,6 +12,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 import mlflow
 from alembic.script import ScriptDirectory
 from mlflow import MlflowClient, pyfunc
+from mlflow.artifacts import download_artifacts
 from mlflow.entities import (
     Dataset,
     DatasetInput,
@@ -23,14 +24,20 @@ from mlflow.entities import (
     Run,
     RunTag,
 )
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
-from mlflow.types import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+from mlflow.protos.databricks_pb2 import BAD_REQUEST
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+from mlflow.types.schema import AnyType
 from sqlalchemy.engine import URL
 
 __all__ = [
+    "BAD_REQUEST",
     "MIGRATIONS",
     "URL",
+    "AnyType",
+    "ColSpec",
     "DataType",
     "Dataset",
     "DatasetInput",
@@ -42,6 +49,7 @@ __all__ = [
     "MlflowException",
     "Model",
     "ModelSignature",
+    "ModelVersion",
     "Param",
     "ParamSchema",
     "ParamSpec",
@@ -50,6 +58,7 @@ __all__ = [
     "Schema",
     "ScriptDirectory",
     "TensorSpec",
+    "download_artifacts",
     "pyfunc",
 ]
 
@@ -59,3 +68,4 @@ MIGRATIONS = Path(mlflow.__file__).parent / "store" / "db_migrations"
 # A failure is told in one line of our own, without these lines before it.
 for name in ("urllib3.connectionpool", "mlflow.store.db.utils"):
     logging.getLogger(name).setLevel(logging.CRITICAL)
+logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)  # tells of each step of saving a model
