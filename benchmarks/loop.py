@@ -56,7 +56,7 @@ def mnist() -> tuple[Tensor, Tensor]:
     data = Prepared.open()
     if data.name != "mnist":
         raise VaelineError(f"data/prepared holds {data.name}: run `dvc repro prepare` with data.name: mnist")
-    return torch.from_numpy(data.train.images.copy()), torch.from_numpy(data.valid.images.copy())
+    return torch.from_numpy(data.train.values.copy()), torch.from_numpy(data.valid.values.copy())
 
 
 @contextlib.contextmanager

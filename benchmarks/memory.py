@@ -43,7 +43,7 @@ def measure_prepare(images: int) -> None:
     """Prepares an image folder of that many images, 48 KiB each when stored; excludes the workers' memory."""
     train = Prepared.open().train
     with tempfile.TemporaryDirectory() as name:
-        write_pngs(train.images[:images], train.labels[:images], Path(name) / "images")
+        write_pngs(train.values[:images], train.labels[:images], Path(name) / "images")
         prepared_folder(Path(name) / "images", Path(name), side=128, mode="rgb")
 
 

@@ -41,6 +41,6 @@ def torchvision_batches(folder: Path) -> list[Tensor]:
 
 def same_images(prepared: Prepared, batches: list[Tensor]) -> bool:
     """Returns whether the splits together hold the images of the batches, in any order."""
-    ours = [image for split in (prepared.train, prepared.valid, prepared.test) for image in split.images]
+    ours = [image for split in (prepared.train, prepared.valid, prepared.test) for image in split.values]
     theirs = torch.cat(batches).numpy()
     return sorted(image.tobytes() for image in ours) == sorted(image.tobytes() for image in theirs)

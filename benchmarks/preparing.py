@@ -24,7 +24,7 @@ def prepare() -> list[Ratio]:
     theirs: deque[list[Tensor]] = deque(maxlen=1)
     with tempfile.TemporaryDirectory() as name:
         folder, workspace = Path(name) / "images", Path(name) / "workspace"
-        write_pngs(train.images[:PNG_IMAGES], train.labels[:PNG_IMAGES], folder)
+        write_pngs(train.values[:PNG_IMAGES], train.labels[:PNG_IMAGES], folder)
         contestants = {
             VAELINE: Contestant(lambda: ours.append(prepared_folder(folder, workspace)), PNG_IMAGES),
             IMAGE_FOLDER: Contestant(lambda: theirs.append(torchvision_batches(folder)), PNG_IMAGES),

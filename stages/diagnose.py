@@ -38,7 +38,7 @@ def main(params: TrainedModelParams) -> None:
 
     latents = measure_latents(model, images)
     samples = neighbours.neighbour_samples(model)
-    nearest = neighbours.nearest_neighbours(samples, data.train.images)
+    nearest = neighbours.nearest_neighbours(samples, data.train.values)
     metrics = latent_use.latent_statistics(latents)
     metrics |= latent_use.squared_errors(model, images) | model.measures(latents.mean)
     metrics |= neighbours.copying_scores(nearest, neighbours.held_out_neighbours(data))
@@ -53,7 +53,7 @@ def main(params: TrainedModelParams) -> None:
     pictures = gallery.gallery_figures(model, images, latents, dimensions, data.valid.labels, data.classes)
     pictures |= gallery.class_samples(model, data.classes)
     pictures |= gallery.factor_information(latents, data.valid.factors, data.factors)
-    pictures["neighbours"] = gallery.neighbour_rows(samples, nearest, data.train.images)
+    pictures["neighbours"] = gallery.neighbour_rows(samples, nearest, data.train.values, model.scaling)
     pictures["training"] = training_curves(history)
 
     for name, figure in pictures.items():

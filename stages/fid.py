@@ -30,9 +30,9 @@ def main(params: TrainedModelParams) -> None:
     target = device(params.device)
     reference = Reference.load(Path("outputs/fid_reference/features"))
     model = checkpoints.load_selected(params.select).to(target)
-    images = generate_images(model.sample, reference.samples)
+    images = generate_images(model.sample, reference.samples, model.scaling)
     mixture = fit_ex_post(model, Prepared.open().train)
-    images_ex_post = generate_images(mixture.sample, reference.samples)
+    images_ex_post = generate_images(mixture.sample, reference.samples, model.scaling)
     metrics = reference.scores({FROM_PRIOR: images, FROM_EX_POST: images_ex_post}, target)
     metrics |= conditional_accuracy(model, reference.classifier, reference.samples)
     if not processes.leads():

@@ -5,7 +5,7 @@ from pathlib import Path
 from vaeline.core.files import write_json
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation.fid.classifier import CLASSIFIER_SEED, classifier_accuracy, train_classifier
-from vaeline.evaluation.fid.images import random_subset, sample_size
+from vaeline.evaluation.fid.images import Pictures, random_subset, sample_size
 from vaeline.evaluation.fid.inception import inception_or_reason
 from vaeline.evaluation.fid.reference import Reference
 from vaeline.evaluation.params import FidReferenceParams
@@ -23,12 +23,13 @@ def main(params: FidReferenceParams) -> None:
     inception, skipped = inception_or_reason(params.fid_inception, target)
     data = Prepared.open()
     n = sample_size(params.fid_samples, len(data.test), len(data.valid))
-    classifier = train_classifier(data.train.images, data.train.labels, len(data.classes), target)
-    share, error = classifier_accuracy(classifier, data.test.images, data.test.labels, len(data.classes))
+    train, valid, test = (Pictures(s.values, data.scaling) for s in (data.train, data.valid, data.test))
+    classifier = train_classifier(train, data.train.labels, len(data.classes), target)
+    share, error = classifier_accuracy(classifier, test, data.test.labels, len(data.classes))
 
     # Real against real: valid comes from the distribution that the model learns, and is not trained on. Its
     # distance is what a perfect model would reach; not zero, for n is finite, and test may differ in writers.
-    real, held_out = random_subset(data.test.images, n), random_subset(data.valid.images, n)
+    real, held_out = random_subset(test, n), random_subset(valid, n)
     reference = Reference.measure(real, held_out, classifier, inception, params.fid_inception, skipped)
     if not processes.leads():
         return

@@ -66,7 +66,7 @@ def test_the_mean_image_is_a_model_too():
     grey image. In nats: 44.4 for even chances, 26.9 for the mean image, 13.4 for the grey image.
     """
     data = DATASETS.build({"name": "digits"}, raw=None)
-    seen, held_out = (part.images.astype(float) / 255 for part in (data.training(), data.test()))
+    seen, held_out = (part.values.astype(float) / 255 for part in (data.training(), data.test()))
     share = seen.mean(0).clip(1e-3, 1 - 1e-3)
     guesses = [np.full_like(share, 0.5), share, held_out.clip(1e-9, 1 - 1e-9)]
     nats = [-(held_out * np.log(p) + (1 - held_out) * np.log1p(-p)).sum((1, 2, 3)) for p in guesses]

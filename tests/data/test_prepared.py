@@ -12,7 +12,7 @@ from vaeline.data.prepared import Prepared, sealed
 from vaeline.data.reading.dataset import DataOptions
 from vaeline.data.storing import store
 
-FILES = [f"{split}_{field}.npy" for split in ("train", "valid", "test") for field in ("images", "labels")]
+FILES = [f"{split}_{field}.npy" for split in ("train", "valid", "test") for field in ("values", "labels")]
 
 
 @pytest.fixture
@@ -35,11 +35,11 @@ def test_attributes_are_those_of_the_data_set(folder):
 def test_arrays_are_memory_mapped_and_read_only(folder):
     prepared = Prepared.open(folder)
     for split in (prepared.train, prepared.valid, prepared.test):
-        assert isinstance(split.images, np.memmap)
+        assert isinstance(split.values, np.memmap)
         assert isinstance(split.labels, np.memmap)
-        assert (split.images.dtype, split.labels.dtype) == (np.uint8, np.int64)
+        assert (split.values.dtype, split.labels.dtype) == (np.uint8, np.int64)
     with pytest.raises(ValueError, match="read-only"):
-        prepared.train.images[0] = 0
+        prepared.train.values[0] = 0
 
 
 @pytest.mark.parametrize("file", [*FILES, "description.json"])
@@ -58,7 +58,7 @@ def test_a_truncated_file_is_named(folder, file, keep):
 
 
 def test_a_broken_header_is_named(folder):
-    file = folder / "valid_images.npy"
+    file = folder / "valid_values.npy"
     file.write_bytes(b"\x00" * 20 + file.read_bytes()[20:])
     with pytest.raises(VaelineError, match=rf"^{file}: damaged"):
         Prepared.open(folder)
@@ -66,7 +66,7 @@ def test_a_broken_header_is_named(folder):
 
 @pytest.mark.parametrize("other", [np.zeros((60, 24), np.uint8), np.zeros((60, 2, 3, 4), np.int8)])
 def test_an_array_of_another_type_or_shape_is_named(folder, other):
-    file = folder / "train_images.npy"
+    file = folder / "train_values.npy"
     np.save(file, other)
     with pytest.raises(VaelineError, match=rf"^{file}: damaged, .* not that of uint8 \[60, 2, 3, 4\]"):
         Prepared.open(folder)
@@ -88,7 +88,7 @@ def test_every_flipped_bit_of_a_header_or_of_the_description_is_rejected(folder)
     Prepared.open(folder).verify()
 
 
-KEYS = ["name", "shape", "classes", "split", "split_seed", "factors", "arrays"]
+KEYS = ["name", "shape", "values", "classes", "split", "split_seed", "factors", "arrays"]
 WRONG = st.sampled_from(
     [None, True, -1, 0, 7, 10**20, 0.5, "", "uint8", "../x", [], [1], {}, {"a": 1}, [["a", 1]]]
 )

@@ -26,7 +26,7 @@ def files(folder):
 def test_images_keep_their_labels_and_no_image_is_in_two_splits(tmp_path):
     prepared = store(numbered(), tmp_path)
     for split in (prepared.train, prepared.valid, prepared.test):
-        assert (split.images == split.labels[:, None, None, None]).all()
+        assert (split.values == split.labels[:, None, None, None]).all()
     train, valid, test = (set(split.labels) for split in (prepared.train, prepared.valid, prepared.test))
     assert (len(train), len(valid)) == (60, 30)
     assert not train & valid
@@ -40,9 +40,9 @@ def test_files_are_those_that_numpy_saves_for_any_chunk_size(tmp_path, monkeypat
     monkeypatch.setattr(storing, "STORE_CHUNK", chunk)
     prepared = store(numbered(), tmp_path)
     saved = io.BytesIO()
-    np.save(saved, np.array(prepared.train.images))
-    assert (tmp_path / "train_images.npy").read_bytes() == saved.getvalue()
-    assert prepared.hashes["train_images.npy"] == hashlib.sha256(saved.getvalue()).hexdigest()
+    np.save(saved, np.array(prepared.train.values))
+    assert (tmp_path / "train_values.npy").read_bytes() == saved.getvalue()
+    assert prepared.hashes["train_values.npy"] == hashlib.sha256(saved.getvalue()).hexdigest()
 
 
 def test_equal_options_store_equal_bytes_and_another_seed_changes_the_split_only(tmp_path):
@@ -52,7 +52,7 @@ def test_equal_options_store_equal_bytes_and_another_seed_changes_the_split_only
     store(numbered(split_seed=1), reseeded)
     assert files(first) == files(again)
     same = {name for name, content in files(reseeded).items() if content == files(first)[name]}
-    assert same == {"test_images.npy", "test_labels.npy"}
+    assert same == {"test_values.npy", "test_labels.npy"}
 
 
 class LimitedSource:
@@ -88,7 +88,7 @@ class Streamed(Numbered):
 def test_no_more_than_a_chunk_is_read_at_a_time(tmp_path, monkeypatch):
     monkeypatch.setattr(storing, "STORE_CHUNK", 16)
     prepared = store(Streamed(DataOptions(), raw=None), tmp_path)
-    assert prepared.train.images.shape == (60, 1, 2, 2)
+    assert prepared.train.values.shape == (60, 1, 2, 2)
 
 
 def test_a_failure_half_way_leaves_the_earlier_files(tmp_path, monkeypatch):
@@ -112,7 +112,7 @@ def test_the_summary_has_sizes_hashes_and_the_mean_pixel(tmp_path):
     prepared = store(numbered(), tmp_path)
     values = prepared_summary(prepared)
     hashes = {values.pop(f"{name}_sha256") for name in ("train", "valid", "test")}
-    assert hashes == {hashlib.sha256(path.read_bytes()).hexdigest() for path in tmp_path.glob("*_images.npy")}
+    assert hashes == {hashlib.sha256(path.read_bytes()).hexdigest() for path in tmp_path.glob("*_values.npy")}
     assert values.pop("mean_pixel") == pytest.approx(np.mean(prepared.train.labels) / 255, rel=1e-12)
     assert values == {
         "data": "numbered",

@@ -43,7 +43,9 @@ def data_of(kind: str, classes: int) -> Prepared:
     sizes = FEWEST_SIZES if kind == "few" else SIZES
     labels = {s: np.minimum(np.arange(n, dtype=np.int64), classes - 1) for s, n in sizes.items()}
     splits = {s: Split(KINDS[kind](n).astype(np.uint8), labels[s]) for s, n in sizes.items()}
-    description = {"name": kind, "shape": list(SHAPE), "classes": list(map(str, range(classes)))}
+    classes_named = list(map(str, range(classes)))
+    values = {"kind": "bytes"}
+    description = {"name": kind, "shape": list(SHAPE), "values": values, "classes": classes_named}
     return Prepared(None, description, **splits)
 
 
@@ -56,10 +58,10 @@ def evaluate_metrics(model: Model, data: Prepared) -> dict:
 
 
 def fid_metrics(model: Model, data: Prepared) -> dict:
-    classifier = train_classifier(data.train.images, data.train.labels, len(data.classes), CPU)
-    share, _ = classifier_accuracy(classifier, data.test.images, data.test.labels, len(data.classes))
+    classifier = train_classifier(data.train.values, data.train.labels, len(data.classes), CPU)
+    share, _ = classifier_accuracy(classifier, data.test.values, data.test.labels, len(data.classes))
     n = sample_size(2048, len(data.test), len(data.valid))
-    halves = (random_subset(part.images, n) for part in (data.test, data.valid))
+    halves = (random_subset(part.values, n) for part in (data.test, data.valid))
     reference = Reference.measure(*halves, classifier, None, "skip", "switched off")
     ex_post = fit_ex_post(model, data.train)
     images = {FROM_PRIOR: generate_images(model.sample, n), FROM_EX_POST: generate_images(ex_post.sample, n)}
@@ -69,7 +71,7 @@ def fid_metrics(model: Model, data: Prepared) -> dict:
 
 def diagnose_metrics(model: Model, data: Prepared) -> dict:
     images = evaluation_set(model, data.valid)
-    nearest = neighbours.nearest_neighbours(neighbours.neighbour_samples(model), data.train.images)
+    nearest = neighbours.nearest_neighbours(neighbours.neighbour_samples(model), data.train.values)
     metrics = latent_use.latent_statistics(measure_latents(model, images))
     metrics |= latent_use.squared_errors(model, images)
     metrics |= neighbours.copying_scores(nearest, neighbours.held_out_neighbours(data))

@@ -22,7 +22,7 @@ def train():
 def test_the_mixture_has_the_moments_of_the_aggregate_posterior(train):
     """E[z] = E[mu] and Cov[z] = Cov[mu] + E[Sigma]: means alone would lack the second term."""
     model = LinearGaussian(diagonal=False, stretch=4.0)
-    q = model.q(torch.from_numpy(train.images) / 255)
+    q = model.q(torch.from_numpy(train.values) / 255)
     expected = q.mean.T.cov(correction=0) + q.covariance_matrix.reshape(-1, LATENT, LATENT)[0]
     z = ex_post.fit_ex_post(model, train).mixture.sample((200_000,))
     covariance = z.T.cov()

@@ -38,11 +38,11 @@ class Copying(nn.Module):
 
 @pytest.fixture(scope="module")
 def image_classifier():
-    return classifier.train_classifier(TRAIN.images, TRAIN.labels, CLASSES, torch.device("cpu"))
+    return classifier.train_classifier(TRAIN.values, TRAIN.labels, CLASSES, torch.device("cpu"))
 
 
 def of_samples(model, image_classifier):
-    described = {"name": "digits", "shape": SHAPE, "classes": [str(digit) for digit in range(10)]}
+    described = {"name": "digits", "shape": SHAPE, "values": {"kind": "bytes"}, "classes": list("0123456789")}
     return symptoms.sample_symptoms(model, image_classifier, Prepared(None, described, TRAIN, VALID, VALID))
 
 

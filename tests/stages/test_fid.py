@@ -74,10 +74,10 @@ def test_a_perfect_model_reaches_the_floor_and_a_copying_one_goes_below(
     assert reference["classifier_accuracy"] > 0.8
     assert reference["inception"] == "skipped"
 
-    perfect = metrics_of(Replay(random_subset(prepared.valid.images, 215)), monkeypatch)
+    perfect = metrics_of(Replay(random_subset(prepared.valid.values, 215)), monkeypatch)
     assert perfect["fid_samples"] == 215
     assert perfect["fid_classifier"] == pytest.approx(perfect["fid_classifier_floor"], rel=1e-6)
-    copying = metrics_of(Replay(random_subset(prepared.test.images, 215)), monkeypatch)
+    copying = metrics_of(Replay(random_subset(prepared.test.values, 215)), monkeypatch)
     assert abs(copying["fid_classifier"]) < 1e-3 * perfect["fid_classifier"]
     assert copying["fid_classifier_floor"] == perfect["fid_classifier_floor"]
     noise = np.random.default_rng(0).integers(0, 256, (215, 1, 8, 8)).astype(np.uint8)

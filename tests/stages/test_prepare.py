@@ -23,7 +23,7 @@ from vaeline.provenance.closure import is_code
 
 
 def digest_of(split: str) -> str:
-    return hashlib.sha256(Path(f"data/prepared/{split}_images.npy").read_bytes()).hexdigest()
+    return hashlib.sha256(Path(f"data/prepared/{split}_values.npy").read_bytes()).hexdigest()
 
 
 def test_digits_are_prepared_with_their_metrics(tmp_path, monkeypatch, capsys):
@@ -42,7 +42,7 @@ def test_digits_are_prepared_with_their_metrics(tmp_path, monkeypatch, capsys):
         "height": 8,
         "width": 8,
         **{f"{name}_sha256": digest_of(name) for name in ("train", "valid", "test")},
-        "mean_pixel": prepared.train.images.mean(dtype=float) / 255,
+        "mean_pixel": prepared.train.values.mean(dtype=float) / 255,
     }
     assert "digits: 1200 train, 100 valid, 382 test" in capsys.readouterr().out
 
@@ -62,7 +62,7 @@ def test_a_temporary_copy_reads_raw_files_of_the_repository_and_writes_its_own_a
     prepare.main(StageParams({"data": {"name": "mnist", "train_size": 7, "valid_size": 3}}))
 
     test = Prepared.open(copy / "data" / "prepared").test
-    np.testing.assert_array_equal(test.images[:, 0], arrays["t10k-images-idx3-ubyte"])
+    np.testing.assert_array_equal(test.values[:, 0], arrays["t10k-images-idx3-ubyte"])
     assert not (tmp_path / "repository" / "data" / "prepared").exists()
 
 

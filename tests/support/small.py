@@ -58,7 +58,7 @@ def objective(params: StageParams | None = None, images: int = 1000) -> Objectiv
 
 @cache
 def _all_digits() -> Tensor:
-    return torch.from_numpy(DATASETS.build({"name": "digits"}, raw=None).training().images)
+    return torch.from_numpy(DATASETS.build({"name": "digits"}, raw=None).training().values)
 
 
 def digits(n: int) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from tests.support.small import CLASSES, SHAPE, config, digits, split
 from tests.support.trainings import STEPS
 from vaeline.core.errors import VaelineError
+from vaeline.core.scaling import BYTES
 from vaeline.training.build import build
 from vaeline.training.fit import fit
 from vaeline.training.objectives.catalog import OBJECTIVES
@@ -19,7 +20,9 @@ WHOLE_BATCH = [name for name in OBJECTIVES if not OBJECTIVES[name].per_example]
 
 
 def data(n: int = N) -> SimpleNamespace:
-    return SimpleNamespace(shape=SHAPE, classes=tuple(map(str, range(CLASSES))), train=split(n))
+    return SimpleNamespace(
+        shape=SHAPE, classes=tuple(map(str, range(CLASSES))), train=split(n), scaling=BYTES
+    )
 
 
 def lone_image(n: int, batch_size: int) -> bool:

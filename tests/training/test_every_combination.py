@@ -17,6 +17,7 @@ from tests.support.small import config as small_config
 from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import StageParams, validated
+from vaeline.core.scaling import BYTES
 from vaeline.data.draws import Draws
 from vaeline.data.prepared import Split
 from vaeline.evaluation.observing import evaluation_set, observe, training_set
@@ -49,11 +50,11 @@ TINY = {
     "objective": {"factor": {"hidden_dim": 4, "depth": 1}},
 }
 IMAGES = {
-    "digits": lambda n: split(n).images,
+    "digits": lambda n: split(n).values,
     "black": lambda n: np.zeros((n, *SHAPE), np.uint8),
     "white": lambda n: np.full((n, *SHAPE), 255, np.uint8),
     "grey": lambda n: np.full((n, *SHAPE), 128, np.uint8),
-    "one image": lambda n: np.repeat(split(1).images, n, 0),
+    "one image": lambda n: np.repeat(split(1).values, n, 0),
 }
 WITHOUT_DOWNLOADS = sorted(set(OBJECTIVES) - {"perceptual"})
 
@@ -126,7 +127,8 @@ def outcome(changes: dict[str, Any], images: np.ndarray, labels: np.ndarray, cla
         values = small_config(**merged(TINY, changes)).to_dict()
         params = StageParams(validated(ExperimentConfig, values).to_dict())
         train = Split(images, labels)
-        data = SimpleNamespace(shape=images.shape[1:], classes=tuple(map(str, range(classes))), train=train)
+        names = tuple(map(str, range(classes)))
+        data = SimpleNamespace(shape=images.shape[1:], classes=names, train=train, scaling=BYTES)
         torch.manual_seed(0)
         model, objective = build(params, data)
         first = training_set(model, train[: params.batch_size])
@@ -164,4 +166,4 @@ def test_each_part_alone_is_trained():
     for key, table in tables.items():
         for name in table:
             changes = {key: {"name": name}, "batch_size": 4, "learning_rate": 1e-2}
-            assert outcome(changes, split(12).images, split(12).labels, CLASSES) == "trained", (key, name)
+            assert outcome(changes, split(12).values, split(12).labels, CLASSES) == "trained", (key, name)

@@ -1,4 +1,4 @@
-"""What a model takes as input: images as a tensor, or images together with their labels."""
+"""What a model takes as input: values as a tensor, or values together with their labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,13 +6,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vaeline.core.scaling import TOP_LEVEL
+
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """Images [N, C, H, W] with their labels, int64 [N].
+    """Values [N, *event_shape], such as images, with their labels, int64 [N].
 
-    It can be indexed, split, scaled and moved as a tensor of images can, so that code which passes images on
-    to a model, in batches or chunks, works on both.
+    It can be indexed, split and moved as a tensor of images can, so that code which passes images on to a
+    model, in batches or chunks, works on both.
     """
 
     images: Tensor
@@ -23,9 +25,6 @@ class Labelled:
 
     def __getitem__(self, rows: slice | Tensor) -> "Labelled":
         return Labelled(self.images[rows], self.labels[rows])
-
-    def __truediv__(self, number: float) -> "Labelled":
-        return Labelled(self.images / number, self.labels)
 
     @property
     def shape(self) -> torch.Size:
@@ -59,8 +58,14 @@ Observations = Tensor | Labelled
 
 
 def pixels(x: Observations) -> Tensor:
-    """Returns the images alone, [N, C, H, W]."""
+    """Returns the values alone, [N, *event_shape]."""
     return x.images if isinstance(x, Labelled) else x
+
+
+def observed(values: Tensor) -> Tensor:
+    """Returns what a model observes of stored values, float32: level/255 of uint8, and floats as they are."""
+    levels = values.dtype == torch.uint8
+    return values.to(torch.float32) / TOP_LEVEL if levels else values
 
 
 def with_pixels(x: Observations, images: Tensor) -> Observations:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from vaeline.core.errors import DamagedFileError, VaelineError
 from vaeline.core.files import read_json
+from vaeline.core.scaling import SCALING, TOP_LEVEL, AnyScaling, Scaling, Standardised
 
 SPLITS = ("train", "valid", "test")
 FEWEST = {"train": 2, "valid": 3, "test": 3}
@@ -26,39 +27,45 @@ PREPARE_AGAIN = "run `dvc repro prepare` (or `dvc checkout data/prepared`)"
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images and what belongs to them, memory-mapped read-only.
+    """Values and what belongs to them, memory-mapped read-only.
 
     Attributes:
-        images: uint8 [N, C, H, W].
+        values: [N, *event_shape], (C, H, W) of images: uint8, which a model observes as value/255, or
+            float32, which it observes as they are; see `Scaling`.
         labels: int64 [N].
-        factors: int64 [N, F], for each image the index of each factor's value, if the factors are known.
+        factors: int64 [N, F], for each example the index of each factor's value, if the factors are known.
     """
 
-    images: np.ndarray
+    values: np.ndarray
     labels: np.ndarray
     factors: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.values)
 
     def __getitem__(self, rows: slice | np.ndarray) -> "Split":
         factors = None if self.factors is None else self.factors[rows]
-        return Split(self.images[rows], self.labels[rows], factors)
+        return Split(self.values[rows], self.labels[rows], factors)
 
     def mean(self) -> np.ndarray:
-        """Returns the mean image, float32 [C, H, W] in [0, 1]."""
-        return (self.images.mean(0, dtype=np.float64) / 255).astype(np.float32)
+        """Returns the mean of what a model observes, float32 [*event_shape]."""
+        return (self.values.mean(0, dtype=np.float64) / self._top).astype(np.float32)
 
     def evenly_spaced(self, count: int) -> np.ndarray:
-        """Returns `count` images evenly spaced over the whole set, float32 [count, C, H, W] in [0, 1].
+        """Returns what a model observes of `count` examples evenly spaced, float32 [count, *event_shape].
 
         Raises:
             VaelineError: if there are fewer than `count`.
         """
         if count > len(self):
-            raise VaelineError(f"{count} images are needed, but the data set has {len(self)}")
+            raise VaelineError(f"{count} examples are needed, but the data set has {len(self)}")
         chosen = np.linspace(0, len(self) - 1, count).round().astype(int)
-        return self.images[chosen].astype(np.float32) / 255
+        return self.values[chosen].astype(np.float32) / self._top
+
+    @property
+    def _top(self) -> int:
+        """What the stored values are divided by before a model observes them."""
+        return TOP_LEVEL if self.values.dtype == np.uint8 else 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +89,7 @@ class Prepared:
         description = _read_description(directory / DESCRIPTION)
         arrays = {file: _mapped(directory / file, facts) for file, facts in description["arrays"].items()}
         splits = {
-            s: Split(arrays[f"{s}_images.npy"], arrays[f"{s}_labels.npy"], arrays.get(f"{s}_factors.npy"))
+            s: Split(arrays[f"{s}_values.npy"], arrays[f"{s}_labels.npy"], arrays.get(f"{s}_factors.npy"))
             for s in SPLITS
         }
         return cls(directory, description, **splits)
@@ -93,10 +100,14 @@ class Prepared:
         return str(self.description["name"])
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of one image."""
-        channels, height, width = self.description["shape"]
-        return channels, height, width
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one example: (C, H, W) of images, (D,) of vectors."""
+        return tuple(self.description["shape"])
+
+    @property
+    def scaling(self) -> AnyScaling:
+        """What the stored values are, and how they come from those of the user's data."""
+        return SCALING.validate_python(self.description["values"])
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -150,7 +161,8 @@ class _ArrayFacts(_Strict):
 
 class _Description(_Strict):
     name: str
-    shape: tuple[Length, Length, Length]
+    shape: tuple[Length] | tuple[Length, Length, Length]
+    values: Scaling
     classes: list[str] = Field(min_length=1)
     split: str
     split_seed: int
@@ -161,15 +173,17 @@ class _Description(_Strict):
     @model_validator(mode="after")
     def _arrays_are_those_of_a_data_set(self) -> Self:
         fields: dict[str, tuple[str, tuple[int, ...]]] = {
-            "images": ("uint8", self.shape),
+            "values": (self.values.dtype, self.shape),
             "labels": ("int64", ()),
         }
         fields |= {"factors": ("int64", (len(self.factors),))} if self.factors else {}
+        if isinstance(self.values, Standardised) and len(self.values.mean) != self.shape[0]:
+            raise ValueError("values has statistics of another number of channels")
         for split in SPLITS:
-            images = self.arrays.get(f"{split}_images.npy")
+            values = self.arrays.get(f"{split}_values.npy")
             for field, (dtype, of_one) in fields.items():
                 facts = self.arrays.get(f"{split}_{field}.npy")
-                expected = None if images is None else (dtype, [images.shape[0], *of_one])
+                expected = None if values is None else (dtype, [values.shape[0], *of_one])
                 if facts is None or (facts.dtype, facts.shape) != expected:
                     raise ValueError(f"{split}_{field}.npy does not belong to the rest")
         if len(self.arrays) > len(SPLITS) * len(fields):

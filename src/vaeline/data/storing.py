@@ -11,6 +11,7 @@ import numpy as np
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import replacing, write_json
+from vaeline.core.scaling import TOP_LEVEL, AnyScaling
 from vaeline.data.arrays import ArraySource
 from vaeline.data.prepared import DESCRIPTION, FEWEST, SPLITS, Prepared, npy_header, sealed
 from vaeline.data.reading.dataset import DataSet, Examples
@@ -20,6 +21,8 @@ STORE_CHUNK = 4096
 """Images read and written at a time, if they are small."""
 PIECE_BYTES = 1 << 25
 """Bytes read and written at a time, if images are large."""
+SIDES = {1: ("columns",), 3: ("channels", "height", "width")}
+"""What the axes of an example are called, by their number."""
 
 
 def store(dataset: DataSet, directory: Path | str) -> Prepared:
@@ -33,55 +36,77 @@ def store(dataset: DataSet, directory: Path | str) -> Prepared:
     """
     directory = Path(directory)
     training, test = dataset.training(), dataset.test()
-    train, valid = split_indices(dataset, available=len(training.images))
-    if len(test.images) < FEWEST["test"]:
+    train, valid = split_indices(dataset, available=len(training.values))
+    if len(test.values) < FEWEST["test"]:
         raise VaelineError(
-            f"{dataset.name} has {len(test.images)} test images, and at least {FEWEST['test']} are needed to "
+            f"{dataset.name} has {len(test.values)} test images, and at least {FEWEST['test']} are needed to "
             "evaluate: add some"
         )
     splits = {
         "train": (training, train),
         "valid": (training, valid),
-        "test": (test, np.arange(len(test.images))),
+        "test": (test, np.arange(len(test.values))),
     }
+    scaling = dataset.scaling(train)
     arrays = {}
     with ExitStack() as stack:
         # Entered first, so moved into place last: there is never a description without its arrays.
         description = stack.enter_context(replacing(directory / DESCRIPTION))
         for name, (examples, indices) in splits.items():
-            for field, source in _arrays(examples).items():
+            for field, source in _arrays(examples, scaling).items():
                 path = stack.enter_context(replacing(directory / f"{name}_{field}.npy"))
                 arrays[f"{name}_{field}.npy"] = _write(path, source, indices)
-        write_json(description, sealed(_description(dataset, training, arrays)))
+        write_json(description, sealed(_description(dataset, training, scaling, arrays)))
     return Prepared.open(directory)
 
 
 def prepared_summary(prepared: Prepared) -> dict[str, int | float | str]:
-    """Returns sizes and hashes of the prepared data, and the mean pixel of train in [0, 1]."""
-    images = prepared.train.images
-    channels, height, width = prepared.shape
+    """Returns sizes and hashes of the prepared data, and the mean of train's values, of pixels in [0, 1]."""
+    values = prepared.train.values
     return {
         "data": prepared.name,
         "train_size": len(prepared.train),
         "valid_size": len(prepared.valid),
         "test_size": len(prepared.test),
         "classes": len(prepared.classes),
-        "channels": channels,
-        "height": height,
-        "width": width,
-        **{f"{split}_sha256": prepared.hashes[f"{split}_images.npy"] for split in SPLITS},
-        "mean_pixel": int(images.sum(dtype=np.int64)) / (255 * images.size),
+        **dict(zip(SIDES[len(prepared.shape)], prepared.shape, strict=True)),
+        **{f"{split}_sha256": prepared.hashes[f"{split}_values.npy"] for split in SPLITS},
+        **_mean(values),
     }
 
 
-def _arrays(examples: Examples) -> dict[str, ArraySource]:
-    return {field: array for field, array in examples._asdict().items() if array is not None}
+def _mean(values: np.ndarray) -> dict[str, float]:
+    if values.dtype == np.uint8:
+        return {"mean_pixel": int(values.sum(dtype=np.int64)) / (TOP_LEVEL * values.size)}
+    return {"mean_value": float(values.mean(dtype=np.float64))}
 
 
-def _description(dataset: DataSet, training: Examples, arrays: dict[str, Any]) -> dict[str, Any]:
+def _arrays(examples: Examples, scaling: AnyScaling) -> dict[str, ArraySource]:
+    known = {field: array for field, array in examples._asdict().items() if array is not None}
+    return known | {"values": Stored(examples.values, scaling)}
+
+
+class Stored:
+    """What is stored of `source`, computed when it is indexed."""
+
+    def __init__(self, source: ArraySource, scaling: AnyScaling) -> None:
+        self._source, self._scaling = source, scaling
+        self.shape, self.dtype = source.shape, np.dtype(scaling.dtype)
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
+        return self._scaling.stored(self._source[rows])
+
+
+def _description(
+    dataset: DataSet, training: Examples, scaling: AnyScaling, arrays: dict[str, Any]
+) -> dict[str, Any]:
     return {
         "name": dataset.name,
-        "shape": list(training.images.shape[1:]),
+        "shape": list(training.values.shape[1:]),
+        "values": scaling.model_dump(),
         "classes": list(dataset.classes),
         "split": dataset.options.split,
         "split_seed": dataset.options.split_seed,

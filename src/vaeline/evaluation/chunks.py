@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from vaeline.data.observations import Observations
+from vaeline.data.observations import Observations, observed, pixels, with_pixels
 
 # Rows of the decoder at a time: few enough that a layer's output stays in the processor's cache. The number
 # is fixed rather than fitted to the machine, because noise is drawn chunk by chunk: other chunks, other
@@ -16,11 +16,9 @@ DECODER_PIXELS = DECODER_ROWS * 28 * 28  # images larger than 28×28 are decoded
 
 
 def model_input(images: Observations, device: torch.device) -> Observations:
-    """Returns images [N, C, H, W] with values 0 … 255 as a model takes them: float32 in [0, 1].
-
-    They are uint8, or float32 where the likelihood dequantized them.
-    """
-    return images.to(device, torch.float32) / 255
+    """Returns stored values [N, *event_shape] as a model takes them on `device`, see `observed`."""
+    images = images.to(device)
+    return with_pixels(images, observed(pixels(images)))
 
 
 def model_input_chunks(model: nn.Module, images: Observations) -> Iterator[Observations]:

@@ -16,7 +16,7 @@ class ClassSampler(Protocol):
     """A model that is conditioned on labels, and can be sampled given a label for each image."""
 
     def sample(self, n: int, y: Tensor, /) -> Tensor:
-        """Returns n images [n, C, H, W] in [0, 1] of the classes y [n]."""
+        """Returns n observations [n, *event_shape] of the classes y [n]."""
 
 
 def conditional_accuracy(model: Model, classifier: Classifier, n: int) -> dict[str, float]:
@@ -31,7 +31,8 @@ def conditional_accuracy(model: Model, classifier: Classifier, n: int) -> dict[s
     sampler = cast(ClassSampler, model)
     y = torch.arange(n, device=device_of(model)) % model.classes
     images = [
-        to_uint8(sampler.sample(len(labels), labels)).cpu().numpy() for labels in y.split(GENERATION_BATCH)
+        to_uint8(sampler.sample(len(labels), labels), model.scaling).cpu().numpy()
+        for labels in y.split(GENERATION_BATCH)
     ]
     share, error = classifier_accuracy(classifier, np.concatenate(images), y.cpu().numpy(), model.classes)
     return {"conditional_accuracy": share, "conditional_accuracy_se": error}

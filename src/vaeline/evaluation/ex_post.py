@@ -31,15 +31,15 @@ class ExPostSampler:
     mixture: MixtureSameFamily
 
     def sample(self, n: int) -> Tensor:
-        """Returns n images [n, C, H, W] in [0, 1]: the mean of p(x|z) at z from the mixture."""
+        """Returns n observations [n, *event_shape]: the mean of p(x|z) at z from the mixture."""
         return decode_means(self.model, self.mixture.sample(torch.Size((n,))))
 
 
 @torch.no_grad()
 def decode_means(model: Model, z: Tensor) -> Tensor:
-    """Returns images [n, C, H, W] in [0, 1]: the mean of p(x|z) at each of z [n, d]."""
+    """Returns observations [n, *event_shape]: the mean of p(x|z) at each of z [n, d]."""
     _, likelihood = model.joint(z)
-    return likelihood.mean.clamp(0, 1)
+    return model.scaling.bounded(likelihood.mean)
 
 
 @torch.no_grad()

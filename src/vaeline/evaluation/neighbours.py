@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaeline.data.observations import observed
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation.chunks import rows_at_a_time
 from vaeline.evaluation.estimators.estimate import Estimate
@@ -28,26 +29,26 @@ def nearest_neighbours(images: Tensor, train: np.ndarray) -> NearestNeighbours:
     """Returns the training images that are nearest to `images`, pixel by pixel.
 
     Args:
-        images: [N, C, H, W] in [0, 1].
-        train: uint8 [M, C, H, W]; it may be memory-mapped, since it is read in chunks, with memory for N
-            times a chunk.
+        images: what a model observes, [N, *event_shape].
+        train: stored values [M, *event_shape]; they may be memory-mapped, since they are read in
+            chunks, with memory for N times a chunk.
     """
     chunk = rows_at_a_time(train.shape[1:])
     x = images.flatten(1)
     least, index = torch.full((len(x),), torch.inf), torch.zeros(len(x), dtype=torch.int64)
     for start in range(0, len(train), chunk):
-        y = torch.tensor(train[start : start + chunk]).flatten(1).float() / 255
+        y = observed(torch.tensor(train[start : start + chunk])).flatten(1)
         # ‖x − y‖² minus ‖x‖², which is the same for all y.
         nearest, place = (y.square().sum(1) - 2 * x @ y.T).min(1)
         closer = nearest < least
         least[closer], index[closer] = nearest[closer], place[closer] + start
     # Computed again from the pixels: a difference of such sums would not be zero for a copy.
-    chosen = torch.from_numpy(train[index.numpy()]).flatten(1).float() / 255
+    chosen = observed(torch.from_numpy(train[index.numpy()])).flatten(1)
     return NearestNeighbours(index, (x - chosen).norm(dim=1))
 
 
 def neighbour_samples(model: Model) -> Tensor:
-    """Returns 1,000 samples of `model`, [1000, C, H, W] in [0, 1] on the CPU, drawn in chunks."""
+    """Returns 1,000 samples of `model`, [1000, *event_shape] on the CPU, drawn in chunks."""
     chunks = torch.arange(NEIGHBOUR_IMAGES).split(rows_at_a_time(model.event_shape))
     return torch.cat([model.sample(len(chunk)).cpu() for chunk in chunks])
 
@@ -55,7 +56,7 @@ def neighbour_samples(model: Model) -> Tensor:
 def held_out_neighbours(data: Prepared) -> NearestNeighbours:
     """Returns the training images nearest to up to 1,000 validation images."""
     images = torch.from_numpy(data.valid.evenly_spaced(min(NEIGHBOUR_IMAGES, len(data.valid))))
-    return nearest_neighbours(images, data.train.images)
+    return nearest_neighbours(images, data.train.values)
 
 
 def copying_scores(samples: NearestNeighbours, held_out: NearestNeighbours) -> dict[str, float]:

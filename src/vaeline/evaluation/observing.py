@@ -27,17 +27,17 @@ def start_from(model: Model, train: Split) -> None:
 
 
 def training_set(model: Model, split: Split) -> Observations:
-    """Returns what to train `model` on: uint8 [N, *event_shape], with labels if it is conditioned on them."""
-    return _labelled(model, model.likelihood.training_set(torch.from_numpy(split.images.copy())), split)
+    """Returns what to train `model` on: [N, *event_shape], with labels if it is conditioned on them."""
+    return _labelled(model, model.likelihood.training_set(torch.from_numpy(split.values.copy())), split)
 
 
 def evaluation_set(model: Model, split: Split) -> Observations:
-    """Returns what to compute bounds on, always the same: 0 … 255, [N, *event_shape], maybe with labels."""
-    return _labelled(model, model.likelihood.evaluation_set(torch.from_numpy(split.images.copy())), split)
+    """Returns what to compute bounds on, always the same: [N, *event_shape], maybe with labels."""
+    return _labelled(model, model.likelihood.evaluation_set(torch.from_numpy(split.values.copy())), split)
 
 
 def observe(model: Model, examples: Observations, draws: Draws) -> Observations:
-    """Returns what `model` observes of a minibatch of its training set: float32 in [0, 1].
+    """Returns what `model` observes of a minibatch of its training set: float32.
 
     Noise, such as that of binarization, is drawn again at each call.
     """

@@ -1,5 +1,6 @@
 """The measures that the detectors of `diagnosis` read, taken on the training and validation splits alone."""
 
+import functools
 import math
 from collections.abc import Mapping
 
@@ -18,7 +19,13 @@ from vaeline.evaluation.estimators.sharpness import sharpness
 from vaeline.evaluation.ex_post import decode_means, draw_posterior
 from vaeline.evaluation.fid.classifier import Classifier
 from vaeline.evaluation.fid.features import extract_features
-from vaeline.evaluation.fid.images import GENERATION_BATCH, generate_images, random_indices, to_uint8
+from vaeline.evaluation.fid.images import (
+    GENERATION_BATCH,
+    Pictures,
+    generate_images,
+    random_indices,
+    to_uint8,
+)
 from vaeline.evaluation.manifold import NEAREST, manifold_scores
 from vaeline.evaluation.observing import evaluation_set
 from vaeline.models.contracts import Model
@@ -52,8 +59,8 @@ def model_symptoms(model: Model, data: Prepared) -> dict[str, float]:
         "generalisation_gap_se": math.hypot(on_train.se, on_valid.se) / bits,
     }
     worth = latent_gain(model, valid) | exchange_rate(model, valid)
-    sharp = sharpness(model, valid, rows.images)
-    return worth | sharp | gap | {"binary_share": binary_share(rows.images)}
+    sharp = sharpness(model, valid, rows.values)
+    return worth | sharp | gap | {"binary_share": binary_share(Pictures(rows.values, data.scaling)[:])}
 
 
 def sample_symptoms(model: Model, classifier: Classifier, data: Prepared) -> dict[str, float]:
@@ -67,13 +74,14 @@ def sample_symptoms(model: Model, classifier: Classifier, data: Prepared) -> dic
     n = min(COVERAGE_IMAGES, len(data.valid), len(data.train))
     if n <= NEAREST:
         return {}
+    features = functools.partial(extract_features, classifier)
     valid = data.valid[random_indices(len(data.valid), n)]
-    real = extract_features(classifier, valid.images)
+    real = features(Pictures(valid.values, data.scaling))
     train = data.train[random_indices(len(data.train), n)]
-    by_train = manifold_scores(real, extract_features(classifier, train.images))
-    scores = manifold_scores(real, extract_features(classifier, generate_images(model.sample, n)))
+    by_train = manifold_scores(real, features(Pictures(train.values, data.scaling)))
+    scores = manifold_scores(real, features(generate_images(model.sample, n, model.scaling)))
     aggregate = _decoded_posterior(model, evaluation_set(model, train))
-    scores |= manifold_scores(real, extract_features(classifier, aggregate), "_aggregate")
+    scores |= manifold_scores(real, features(aggregate), "_aggregate")
     scores |= {"coverage_real": by_train["coverage"], "coverage_real_se": by_train["coverage_se"]}
     scores |= _ratio("coverage_ratio", scores, "coverage", "coverage_aggregate")
     return scores | _ratio("diversity", scores, "coverage_aggregate", "coverage_real")
@@ -88,7 +96,7 @@ def binary_share(images: np.ndarray) -> float:
 def _decoded_posterior(model: Model, images: Observations) -> np.ndarray:
     """Returns uint8 [N, C, H, W], decoded at one z ~ q(z|x) for each of N images."""
     chunks = draw_posterior(model, images).split(GENERATION_BATCH)
-    return torch.cat([to_uint8(decode_means(model, chunk)).cpu() for chunk in chunks]).numpy()
+    return torch.cat([to_uint8(decode_means(model, chunk), model.scaling).cpu() for chunk in chunks]).numpy()
 
 
 def _ratio(name: str, scores: Mapping[str, float], above: str, below: str) -> dict[str, float]:

@@ -37,12 +37,12 @@ class LatentVariableModel(Model):
 
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:
-        """Returns n observations in [0, 1], [n, *event_shape]: the mean of p(x|z) at z ~ p(z)."""
+        """Returns n observations, [n, *event_shape]: the mean of p(x|z) at z ~ p(z)."""
         return self.image(self.prior_sample((n,))[..., : self.latent_dim])
 
     def image(self, z: Tensor) -> Tensor:
-        """Returns E[x|z], [..., *event_shape], within [0, 1]: some likelihoods' means are not bounded."""
-        return self.decode(z).mean.clamp(0, 1)
+        """Returns E[x|z], [..., *event_shape], within what values can be: some means are not bounded."""
+        return self.scaling.bounded(self.decode(z).mean)
 
 
 def over_rows(network: nn.Module, z: Tensor) -> Tensor:

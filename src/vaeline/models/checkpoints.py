@@ -19,6 +19,7 @@ from torch import Tensor
 from vaeline.core.errors import DamagedFileError, VaelineError
 from vaeline.core.files import write_tensors
 from vaeline.core.params import Hyperparameters, StageParams, validated
+from vaeline.core.scaling import BYTES, Scaling
 from vaeline.data.prepared import Prepared
 from vaeline.models.catalog import MODELS
 from vaeline.models.contracts import Model
@@ -44,8 +45,9 @@ class PlainParams(Protocol):
 
 
 def model_facts(params: PlainParams, data: Prepared) -> dict[str, Any]:
-    """Returns what a checkpoint needs besides the weights: the params, an image's shape, and the classes."""
-    return {"config": params.to_dict(), "shape": list(data.shape), "classes": len(data.classes)}
+    """Returns what a checkpoint needs besides the weights: the params, and what the data are like."""
+    facts = {"shape": list(data.shape), "classes": len(data.classes), "scaling": data.scaling.model_dump()}
+    return {"config": params.to_dict(), **facts}
 
 
 def save_checkpoint(path: Path | str, content: dict[str, Any]) -> None:
@@ -80,7 +82,7 @@ def load(path: Path | str) -> Model:
     """Returns the model in a checkpoint, in eval mode on the CPU: ready for `infer(x)` and `sample(n)`.
 
     It is built from the params that it was trained with, whatever params.yaml says now, and has them as its
-    `config`.
+    `config`. Its `scaling` maps between what it observes and the units of the data.
 
     Raises:
         CheckpointError: where the file is missing or damaged, holds what is no finite weight of its model, or
@@ -92,7 +94,9 @@ def load(path: Path | str) -> Model:
         validated(Hyperparameters, {k: v for k, v in values.items() if k in Hyperparameters.model_fields})
         config = StageParams(values)
         shape, classes = tuple(content.shape), content.classes
-        model = MODELS.build(config.model, config=config, event_shape=shape, classes=classes)
+        model = MODELS.build(
+            config.model, config=config, event_shape=shape, classes=classes, scaling=content.scaling
+        )
     except (VaelineError, AttributeError) as error:
         reason = _brief(error).removeprefix("params.yaml: ")
         raise CheckpointError(f"{path}: its configuration is not of this version: {reason}") from None
@@ -103,13 +107,12 @@ def load(path: Path | str) -> Model:
     return model.eval()
 
 
-def write_model_only(path: Path | str, target: Path | str) -> tuple[int, int, int]:
-    """Writes to `target` what `load` needs of a checkpoint, a third of it; returns an image's (C, H, W)."""
+def write_model_only(path: Path | str, target: Path | str) -> tuple[int, ...]:
+    """Writes to `target` what `load` needs of a checkpoint, a third of it; returns an observation's shape."""
     content = _facts_and_weights(path)
-    facts = {"config": content.config, "shape": content.shape, "classes": content.classes}
+    facts = content.model_dump(exclude={"training"})
     save_checkpoint(target, {**facts, "training": {"model": content.training.model}})
-    channels, height, width = content.shape
-    return channels, height, width
+    return tuple(content.shape)
 
 
 class _Content(BaseModel):
@@ -126,6 +129,7 @@ class _FactsAndWeights(_Content):
     config: dict[str, Any]
     shape: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
     classes: int = Field(ge=0)
+    scaling: Scaling = BYTES  # checkpoints of earlier versions lack it
     training: _Training
 
 

@@ -9,6 +9,7 @@ from torch.distributions import Distribution
 from torch.nn.functional import one_hot
 
 from vaeline.core.errors import VaelineError
+from vaeline.core.scaling import BYTES, AnyScaling
 from vaeline.data.observations import Labelled, Observations, pixels
 from vaeline.models.base import LatentVariableModel, over_rows
 from vaeline.models.contracts import EventShape, Generative, ModelParams, StartingPoint
@@ -32,15 +33,17 @@ class ConditionalVAE(LatentVariableModel):
 
     shares: Tensor
 
-    def __init__(self, *, config: ModelParams, event_shape: EventShape, classes: int) -> None:
-        super().__init__(event_shape)
+    def __init__(
+        self, *, config: ModelParams, event_shape: EventShape, classes: int, scaling: AnyScaling = BYTES
+    ) -> None:
+        super().__init__(event_shape, scaling)
         if classes < 2:
             raise VaelineError("model.name = 'conditional' needs a data set with labels: use model.name=vae")
         channels, *size = event_shape
         self.classes, self.size = classes, size
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
         self.latent_dim = config.latent_dim
-        self.likelihood = LIKELIHOODS.build(config.likelihood, event_shape=event_shape)
+        self.likelihood = LIKELIHOODS.build(config.likelihood, event_shape=event_shape, scaling=scaling)
         self.prior = PRIORS.build(
             config.prior, latent_dim=config.latent_dim, recognise=self.encode, event_shape=event_shape
         )
@@ -104,7 +107,7 @@ class ConditionalVAE(LatentVariableModel):
             y = torch.as_tensor(y, device=z.device)
             if not ((y >= 0) & (y < self.classes)).all():
                 raise VaelineError(f"labels are 0 to {self.classes - 1}, not {y.tolist()}")
-        return self.decode(z, y).mean.clamp(0, 1)
+        return self.scaling.bounded(self.decode(z, y).mean)
 
     def draw_labels(self, shape: torch.Size) -> Tensor:
         """Returns labels of that shape, each drawn as often as training images have it."""

@@ -1,7 +1,8 @@
 """What every model and every part of one must have: the base classes to derive a new one from.
 
 Shapes: a batch has B observations of `event_shape`, (C, H, W) for images; K draws of z are made for each; z
-has d dimensions. Observations are float32 in [0, 1]. Log-densities and divergences are in nats.
+has d dimensions. Observations are float32: in [0, 1], or standardised (`Scaling`). Log-densities and
+divergences are in nats.
 
 A part is built by the table of its kind, and receives by keyword what its constructor names: `section`, the
 options in params.yaml, and the context that the docstring of its base class lists.
@@ -17,6 +18,7 @@ from torch.distributions import Distribution
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.registry import SectionValues
+from vaeline.core.scaling import BYTES, AnyScaling
 from vaeline.data.draws import Draws
 from vaeline.data.observations import Observations
 from vaeline.models.distributions.noise import Noise, global_noise
@@ -101,17 +103,30 @@ class Prior(nn.Module, ABC):
 class Likelihood(nn.Module, ABC):
     """p(x|z): turns the decoder's output into a distribution over observations.
 
-    It also knows what the model observes of the stored uint8 values: `training_set` and `evaluation_set` are
-    made once, `observe` is called on each minibatch, and draws its noise again each time.
+    It also knows what the model observes of the stored values: `training_set` and `evaluation_set` are made
+    once, `observe` is called on each minibatch, and draws its noise again each time. In all three, uint8
+    values are levels, which are observed as level/255, and float32 values are observed as they are.
 
-    Context: the `event_shape` of an observation.
+    Context: the `event_shape` of an observation, and the `scaling` of its values.
+
+    Attributes:
+        kinds: the kinds of values that it is a distribution of, see `Scaling`.
     """
+
+    kinds: ClassVar[tuple[str, ...]] = ("bytes", "range", "standardised")
 
     __call__: Callable[..., Distribution]
 
-    def __init__(self, event_shape: EventShape) -> None:
+    def __init__(self, event_shape: EventShape, scaling: AnyScaling = BYTES) -> None:
+        """Raises VaelineError for values of a kind that it is no distribution of."""
         super().__init__()
-        self.event_shape = event_shape
+        self.event_shape, self.scaling = event_shape, scaling
+        if scaling.kind not in self.kinds:
+            raise VaelineError(
+                f"this likelihood ({type(self).__name__}) is of values of the kind "
+                f"{' or '.join(self.kinds)}, and those of the data are {scaling.kind}: use the Gaussian, "
+                "`dvc exp run -S likelihood.name=gaussian`"
+            )
 
     @property
     def parameter_shape(self) -> EventShape:
@@ -128,14 +143,14 @@ class Likelihood(nn.Module, ABC):
 
     @abstractmethod
     def observe(self, values: Tensor, draws: Draws) -> Tensor:
-        """Returns what the model observes of a minibatch: uint8 [B, *event_shape] → float32 in [0, 1]."""
+        """Returns what the model observes of a minibatch [B, *event_shape] of `training_set`, float32."""
 
     def training_set(self, values: Tensor) -> Tensor:
-        """Returns the uint8 values [N, *event_shape] to train on."""
+        """Returns the values [N, *event_shape] to train on."""
         return values
 
     def evaluation_set(self, values: Tensor) -> Tensor:
-        """Returns what bounds are scored on, of uint8 values [N, *event_shape], always the same: 0 … 255."""
+        """Returns what bounds are scored on, of values [N, *event_shape], always the same."""
         return values
 
     def measures(self, log_likelihood: Tensor, dimensions: int) -> dict[str, Tensor]:  # noqa: ARG002
@@ -186,10 +201,10 @@ class StartingPoint:
     """What a model may start from, of a training set of N observations.
 
     Attributes:
-        mean: their mean, float32 [*event_shape] in [0, 1].
+        mean: their mean, float32 [*event_shape].
         labels: int64 [N].
-        examples: `examples(count)` gives that many, float32 [count, *event_shape] in [0, 1], taken evenly
-            from the whole set.
+        examples: `examples(count)` gives that many, float32 [count, *event_shape], taken evenly from the
+            whole set.
     """
 
     mean: Tensor
@@ -201,10 +216,11 @@ class Model(nn.Module, ABC):
     """A latent-variable model p(x, z) with an amortised posterior q(z|x).
 
     Context: `config`, the params; the `event_shape` of an observation; `classes`, how many labels the data
-    set has.
+    set has; the `scaling` of its values.
 
     Attributes:
         event_shape: shape of one observation.
+        scaling: how what it observes comes from the values of the data.
         latent_dim: dimensions of the z that `decode` takes.
         classes: how many labels the model is conditioned on; 0 where it models x alone.
         likelihood: what turns the decoder's output into p(x|z).
@@ -221,9 +237,9 @@ class Model(nn.Module, ABC):
     likelihood: Likelihood
     config: Mapping[str, Any]
 
-    def __init__(self, event_shape: EventShape) -> None:
+    def __init__(self, event_shape: EventShape, scaling: AnyScaling = BYTES) -> None:
         super().__init__()
-        self.event_shape = event_shape
+        self.event_shape, self.scaling = event_shape, scaling
 
     @abstractmethod
     def layers(self, x: Observations, k: int = 1, noise: Noise = global_noise) -> tuple[Layer, ...]:
@@ -247,10 +263,10 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def sample(self, n: int) -> Tensor:
-        """Returns n observations in [0, 1], [n, *event_shape]: the mean of p(x|z) at z ~ p(z)."""
+        """Returns n observations, [n, *event_shape]: the mean of p(x|z) at z ~ p(z)."""
 
     def infer(self, x: Observations, k: int = 1, noise: Noise = global_noise) -> Inference:
-        """Returns all layers with k draws of each, and p(x|z), for x [B, *event_shape] in [0, 1]."""
+        """Returns all layers with k draws of each, and p(x|z), for x [B, *event_shape]."""
         layers = self.layers(x, k, noise)
         return Inference(layers, self.conditioned(x).decode(layers[0].sample))
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
 from vaeline.core.params import BaseOptions
+from vaeline.core.scaling import BYTES, AnyScaling
 from vaeline.data.observations import Observations, pixels
 from vaeline.models.base import LatentVariableModel, over_rows
 from vaeline.models.contracts import EventShape, ModelParams
@@ -54,15 +55,22 @@ class LadderVAE(LatentVariableModel):
         hidden_dim: int = Field(100, ge=1)
         skip: bool = False
 
-    def __init__(self, section: LadderSection, *, config: ModelParams, event_shape: EventShape) -> None:
-        super().__init__(event_shape)
+    def __init__(
+        self,
+        section: LadderSection,
+        *,
+        config: ModelParams,
+        event_shape: EventShape,
+        scaling: AnyScaling = BYTES,
+    ) -> None:
+        super().__init__(event_shape, scaling)
         options, heads = NETWORKS.parse(config.network), POSTERIORS.parse(config.posterior)
         between = MLP(options, hidden_dim=section.ladder.hidden_dim)
         self.sizes = [max(1, config.latent_dim // 2**i) for i in range(section.ladder.layers)]
         self.skip = section.ladder.skip
         self.latent_dim = sum(self.sizes) if self.skip else self.sizes[0]
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
-        self.likelihood = LIKELIHOODS.build(config.likelihood, event_shape=event_shape)
+        self.likelihood = LIKELIHOODS.build(config.likelihood, event_shape=event_shape, scaling=scaling)
         self.encoder, features = self.network.encoder(event_shape)
         self.upwards, self.seen = nn.ModuleList(), nn.ModuleList()
         for size in self.sizes[:-1]:

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vaeline.core.params import BaseOptions
+from vaeline.core.scaling import BYTES, AnyScaling
 from vaeline.data.observations import Observations, pixels
 from vaeline.models.base import LatentVariableModel, over_rows
 from vaeline.models.contracts import EventShape, ModelParams
@@ -45,14 +46,21 @@ class TwoLayerVAE(LatentVariableModel):
         latent_dim: int = Field(50, ge=1)
         hidden_dim: int = Field(100, ge=1)
 
-    def __init__(self, section: TwoLayerSection, *, config: ModelParams, event_shape: EventShape) -> None:
-        super().__init__(event_shape)
+    def __init__(
+        self,
+        section: TwoLayerSection,
+        *,
+        config: ModelParams,
+        event_shape: EventShape,
+        scaling: AnyScaling = BYTES,
+    ) -> None:
+        super().__init__(event_shape, scaling)
         first, second = config.latent_dim, section.two_layer.latent_dim
         options = NETWORKS.parse(config.network)
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
         between = MLP(options, hidden_dim=section.two_layer.hidden_dim)
         self.latent_dim = first
-        self.likelihood = LIKELIHOODS.build(config.likelihood, event_shape=event_shape)
+        self.likelihood = LIKELIHOODS.build(config.likelihood, event_shape=event_shape, scaling=scaling)
         self.encoder, features = self.network.encoder(event_shape)
         self.posterior = POSTERIORS.build(config.posterior, features=features, latent_dim=first)
         self.upwards, features = between.encoder((first,))

@@ -3,6 +3,7 @@
 from torch import Tensor
 from torch.distributions import Distribution
 
+from vaeline.core.scaling import BYTES, AnyScaling
 from vaeline.data.observations import Observations, pixels
 from vaeline.models.base import LatentVariableModel
 from vaeline.models.contracts import EventShape, ModelParams
@@ -17,11 +18,11 @@ from vaeline.models.priors.catalog import PRIORS
 class VAE(LatentVariableModel):
     """p(z) p(x|z) with an amortised posterior q(z|x)."""
 
-    def __init__(self, *, config: ModelParams, event_shape: EventShape) -> None:
-        super().__init__(event_shape)
+    def __init__(self, *, config: ModelParams, event_shape: EventShape, scaling: AnyScaling = BYTES) -> None:
+        super().__init__(event_shape, scaling)
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
         self.latent_dim = config.latent_dim
-        self.likelihood = LIKELIHOODS.build(config.likelihood, event_shape=event_shape)
+        self.likelihood = LIKELIHOODS.build(config.likelihood, event_shape=event_shape, scaling=scaling)
         self.prior = PRIORS.build(
             config.prior, latent_dim=config.latent_dim, recognise=self.encode, event_shape=event_shape
         )

@@ -9,6 +9,7 @@ from torch.distributions import Distribution
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import BaseOptions
+from vaeline.core.scaling import BYTES, AnyScaling
 from vaeline.data.observations import Observations, pixels
 from vaeline.models.base import LatentVariableModel
 from vaeline.models.contracts import EventShape, ModelParams, StartingPoint
@@ -65,15 +66,17 @@ class VQVAE(LatentVariableModel):
 
     prior: CodePrior
 
-    def __init__(self, section: VQSection, *, config: ModelParams, event_shape: EventShape) -> None:
-        super().__init__(event_shape)
+    def __init__(
+        self, section: VQSection, *, config: ModelParams, event_shape: EventShape, scaling: AnyScaling = BYTES
+    ) -> None:
+        super().__init__(event_shape, scaling)
         _reject_other_parts(config)
         options = section.vq
         self.cells = options.side**2, options.embedding_dim
         self.latent_dim = options.side**2 * options.embedding_dim
         self.commitment = options.commitment
         self.network = NETWORKS.build(config.network, hidden_dim=config.hidden_dim)
-        self.likelihood = LIKELIHOODS.build(config.likelihood, event_shape=event_shape)
+        self.likelihood = LIKELIHOODS.build(config.likelihood, event_shape=event_shape, scaling=scaling)
         self.encoder, features = self.network.encoder(event_shape)
         self.fc_vectors = nn.Linear(features, self.latent_dim)
         init_weights(self.fc_vectors)

@@ -9,7 +9,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from vaeline.data.observations import Observations, pixels
+from vaeline.core.scaling import BYTES, AnyScaling
+from vaeline.data.observations import Observations, observed, pixels
 from vaeline.evaluation.chunks import device_of, model_input
 from vaeline.evaluation.disentanglement.information import entropies, mutual_information
 from vaeline.evaluation.estimators.latents import Latents
@@ -45,7 +46,7 @@ def gallery_figures(
 
     Args:
         model: The trained model.
-        images: Validation images, uint8 [N, C, H, W].
+        images: Validation images as the likelihood scores them, [N, C, H, W].
         latents: Their latents.
         dimensions: The table of latent dimensions, in order of their KL.
         labels: The class of each image, [N].
@@ -53,13 +54,14 @@ def gallery_figures(
     """
     x = model_input(images[:RECONSTRUCTIONS_SHOWN], device_of(model))
     reconstructions = model.infer(x).likelihood.mean[0]
+    picture = model.scaling.picture
     return {
         "reconstructions": reconstruction_rows(
-            pixels(x).cpu(),
-            reconstructions.cpu(),
+            picture(pixels(x)).cpu(),
+            picture(reconstructions).cpu(),
             "Validation images and their reconstructions: E[x|z] at a z drawn from q(z|x)",
         ),
-        "samples": grid(model.sample(SAMPLES), 10, "Samples: E[x|z] at z ~ p(z)"),
+        "samples": grid(picture(model.sample(SAMPLES)), 10, "Samples: E[x|z] at z ~ p(z)"),
         "interpolations": interpolations(model, x, latents),
         "traversals": traversals(model, x, latents, dimensions),
         "kl_per_dimension": kl_per_dimension(dimensions, ACTIVE_KL),
@@ -87,7 +89,8 @@ def traversals(model: Model, x: Observations, latents: Latents, dimensions: pd.D
         else "one latent"
     )
     title = f"Traversals: {moved} from −3σ to 3σ of q(z), the others as encoded from one image"
-    return grid(decoded, len(TRAVERSAL_STEPS), title, rows=[f"z{dimension}" for dimension in chosen])
+    rows = [f"z{dimension}" for dimension in chosen]
+    return grid(model.scaling.picture(decoded), len(TRAVERSAL_STEPS), title, rows)
 
 
 def interpolations(model: Model, x: Observations, latents: Latents) -> Figure:
@@ -102,7 +105,7 @@ def interpolations(model: Model, x: Observations, latents: Latents) -> Figure:
     z = z.transpose(1, 2).to(device_of(model))
     decoded = model.conditioned(x[: 2 * pairs : 2]).decode(z).mean.movedim(2, 0).flatten(0, 2)
     title = "Interpolations between the latent means of validation images"
-    return grid(decoded, POINTS, title, rows=("line", "arc") * len(starts))
+    return grid(model.scaling.picture(decoded), POINTS, title, rows=("line", "arc") * len(starts))
 
 
 def class_samples(model: Model, classes: Sequence[str]) -> dict[str, Figure]:
@@ -113,14 +116,17 @@ def class_samples(model: Model, classes: Sequence[str]) -> dict[str, Figure]:
     labels = torch.arange(len(names)).repeat_interleave(CLASS_SAMPLES).to(device_of(model))
     samples = cast(ConditionalVAE, model).sample(len(labels), labels)
     title = "Samples of each class: E[x|z, y] at z ~ p(z)"
-    return {"samples_by_class": grid(samples, CLASS_SAMPLES, title, rows=names)}
+    return {"samples_by_class": grid(model.scaling.picture(samples), CLASS_SAMPLES, title, rows=names)}
 
 
-def neighbour_rows(samples: Tensor, neighbours: NearestNeighbours, train: np.ndarray) -> Figure:
-    """Returns samples [N, C, H, W] in [0, 1], each above its nearest of uint8 `train` [M, C, H, W]."""
-    nearest = torch.from_numpy(train[neighbours.index[:RECONSTRUCTIONS_SHOWN].numpy()]).float() / 255
+def neighbour_rows(
+    samples: Tensor, neighbours: NearestNeighbours, train: np.ndarray, scaling: AnyScaling = BYTES
+) -> Figure:
+    """Returns samples [N, C, H, W], each above its nearest of the stored values `train` [M, C, H, W]."""
+    nearest = observed(torch.from_numpy(train[neighbours.index[:RECONSTRUCTIONS_SHOWN].numpy()]))
     title = "Samples and their nearest training images, by pixel distance"
-    return reconstruction_rows(samples[:RECONSTRUCTIONS_SHOWN], nearest, title, names=("sample", "nearest"))
+    rows = (scaling.picture(samples[:RECONSTRUCTIONS_SHOWN]), scaling.picture(nearest))
+    return reconstruction_rows(*rows, title, names=("sample", "nearest"))
 
 
 def map_of_latents(latents: Latents, labels: np.ndarray, classes: Sequence[str]) -> Figure:

@@ -44,7 +44,8 @@ class TrainedModel:
     @torch.no_grad()
     def reconstruct(self, images: Array, labels: Array | None = None) -> np.ndarray:
         """Returns E[x|z] at a z drawn from q(z|x), [N, C, H, W]."""
-        return self.model.infer(_observed(images, labels)).likelihood.mean[0].clamp(0, 1).numpy()
+        mean = self.model.infer(_observed(images, labels)).likelihood.mean[0]
+        return self.model.scaling.bounded(mean).numpy()
 
     def sample(self, n: int, labels: Array | None = None) -> np.ndarray:
         """Returns E[x|z] at z ~ p(z), [n, C, H, W]."""

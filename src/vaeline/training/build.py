@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from vaeline.core.errors import VaelineError
+from vaeline.core.scaling import AnyScaling
 from vaeline.data.prepared import Split
 from vaeline.evaluation.observing import start_from
 from vaeline.models.catalog import MODELS
@@ -58,6 +59,10 @@ class TrainingData(Protocol):
         """The name of each label."""
 
     @property
+    def scaling(self) -> AnyScaling:
+        """What the stored values are."""
+
+    @property
     def train(self) -> Split:
         """The training split."""
 
@@ -71,7 +76,11 @@ def build(params: BuildParams, data: TrainingData) -> tuple[Model, Objective]:
         VaelineError: for choices that do not go together.
     """
     model: Model = MODELS.build(
-        params.model, config=params, event_shape=data.shape, classes=len(data.classes)
+        params.model,
+        config=params,
+        event_shape=data.shape,
+        classes=len(data.classes),
+        scaling=data.scaling,
     )
     if any(isinstance(part, _BatchNorm) for part in model.modules()):
         _reject_what_batch_norm_cannot_do(model, len(data.train), params.batch_size)

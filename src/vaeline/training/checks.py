@@ -39,7 +39,7 @@ class Check:
 def pre_training_checks(
     model: Model, objective: Objective, x: Observations, beta: float, learning_rate: float
 ) -> list[Check]:
-    """Checks `model` and `objective` on one real batch x [B, *event_shape] in [0, 1].
+    """Checks `model` and `objective` on one real batch x [B, *event_shape].
 
     The checks run in order, each on the result of the one before, and stop at the first that fails. They run
     on copies: weights, gradients, BatchNorm statistics, mode and random generators stay as they are.
@@ -90,8 +90,11 @@ class _Trial:
     def input(self) -> tuple[bool, str]:
         low, high = (bound.item() for bound in pixels(self.x).aminmax())
         note = " (all are equal: there is next to nothing to learn)" if low == high else ""
-        values = f"values in [{low:.3g}, {high:.3g}], expected: [0, 1]{note}"
-        return 0 <= low <= high <= 1, f"{tuple(self.x.shape)}, {values}"
+        unit = self.model.scaling.unit
+        expected = "[0, 1]" if unit else "finite"
+        values = f"values in [{low:.3g}, {high:.3g}], expected: {expected}{note}"
+        inside = 0 <= low <= high <= 1 if unit else math.isfinite(low) and math.isfinite(high)
+        return inside, f"{tuple(self.x.shape)}, {values}"
 
     def forward(self) -> tuple[bool, str]:
         self.inference = self.model.infer(self.x)
@@ -132,9 +135,9 @@ class _Trial:
 
     def sampling(self) -> tuple[bool, str]:
         samples = self.model.sample(4)
-        inside = bool((samples >= 0).all() and (samples <= 1).all())
+        possible = bool((samples == self.model.scaling.bounded(samples)).all())
         shaped = samples.shape[1:] == self.x.shape[1:]
-        return inside and shaped, f"{tuple(samples.shape)}, values in [0, 1]: {inside}"
+        return possible and shaped, f"{tuple(samples.shape)}, values in the range of the data: {possible}"
 
     def learning(self) -> tuple[bool, str]:
         before = self._steps(1)

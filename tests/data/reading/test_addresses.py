@@ -38,7 +38,7 @@ def test_a_data_set_of_single_files_is_downloaded_once_and_then_read_from_disk(s
     for path in server.iterdir():
         path.unlink()
     again = DATASETS.build({"name": "svhn"}, raw=tmp_path / "raw").training()
-    assert (first.images == again.images).all()
+    assert (first.values == again.values).all()
 
 
 def test_a_wrong_file_is_rejected_while_files_before_it_are_kept(server, tmp_path):
@@ -90,7 +90,7 @@ def drive(tmp_path, monkeypatch):
 
 def test_google_drive_files_are_downloaded_with_torchvision(drive, tmp_path):
     dataset = DATASETS.build({"name": "celeba"}, raw=tmp_path / "raw")
-    assert len(dataset.training().images) == 32
+    assert len(dataset.training().values) == 32
     assert files(tmp_path / "raw" / "celeba") == files(drive)
 
 

@@ -29,8 +29,8 @@ def test_faces_are_cropped_and_resized_as_by_torchvision(placed, side, crop):
         for p in photographs.values()
     ]
     ours = build(raw, side=side, crop=crop)
-    np.testing.assert_array_equal(ours.training().images[:], expected[:32])
-    np.testing.assert_array_equal(ours.test().images[:], expected[32:])
+    np.testing.assert_array_equal(ours.training().values[:], expected[:32])
+    np.testing.assert_array_equal(ours.test().values[:], expected[32:])
     assert not list(raw.glob(".decoding-*"))
 
 
@@ -58,7 +58,7 @@ def test_the_tail_of_the_training_set_is_the_published_validation_set(placed):
     """The partition follows the order of the files: 0, then 1, then 2."""
     section = {"name": "celeba", "split": "tail", "train_size": 28, "valid_size": 4}
     dataset = DATASETS.build(section, raw=placed[0])
-    train, valid = split_indices(dataset, len(dataset.training().images))
+    train, valid = split_indices(dataset, len(dataset.training().values))
     assert (train.tolist(), valid.tolist()) == ([*range(28)], [*range(28, 32)])
     assert dataset.train_size + dataset.valid_size == 182_637
 

@@ -27,10 +27,10 @@ def test_images_labels_and_classes_are_those_of_torchvision(raw, tmp_path):
     (tmp_path / "theirs" / datasets.CIFAR10.filename).symlink_to(raw / datasets.CIFAR10.filename)
     for part, train in ((ours.training(), True), (ours.test(), False)):
         theirs = datasets.CIFAR10(str(tmp_path / "theirs"), train, download=True)  # only unpacks the file
-        np.testing.assert_array_equal(part.images, theirs.data.transpose(0, 3, 1, 2))
+        np.testing.assert_array_equal(part.values, theirs.data.transpose(0, 3, 1, 2))
         assert part.labels.tolist() == theirs.targets
         assert list(ours.classes) == theirs.classes
-    assert ours.training().images.shape == (40, 3, 32, 32)
+    assert ours.training().values.shape == (40, 3, 32, 32)
     assert sorted(path.name for path in raw.iterdir()) == [datasets.CIFAR10.filename]
 
 

@@ -53,14 +53,14 @@ def test_examples_have_the_documented_types_and_shapes(dataset):
 def test_prepared_data_are_the_split_data_unchanged(dataset, tmp_path):
     prepared = store(dataset, tmp_path / "prepared")
     training = dataset.training()
-    train, valid = split_indices(dataset, len(training.images))
+    train, valid = split_indices(dataset, len(training.values))
 
     for stored, source, indices in (
         (prepared.train, training, train),
         (prepared.valid, training, valid),
         (prepared.test, dataset.test(), slice(None)),
     ):
-        np.testing.assert_array_equal(stored.images, source.images[indices])
+        np.testing.assert_array_equal(stored.values, source.values[indices])
         np.testing.assert_array_equal(stored.labels, source.labels[indices])
         assert (stored.factors is None) == (source.factors is None)
         if source.factors is not None:
@@ -104,7 +104,7 @@ def test_idx_sets_without_sha256_are_verified_by_the_md5_that_torchvision_lists(
     for name, content in files.items():
         (folder / name).write_bytes(content)
 
-    images = DATASETS.build({"name": "kmnist"}, raw=tmp_path).training().images
+    images = DATASETS.build({"name": "kmnist"}, raw=tmp_path).training().values
     np.testing.assert_array_equal(images[:, 0], arrays["train-images-idx3-ubyte"])
 
     damaged = folder / "t10k-labels-idx1-ubyte.gz"

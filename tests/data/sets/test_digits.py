@@ -10,7 +10,7 @@ DIGITS = DATASETS.build({"name": "digits"}, raw=None)
 
 
 def test_grey_levels_are_rounded_to_the_nearest():
-    images = np.concatenate([DIGITS.training().images, DIGITS.test().images])
+    images = np.concatenate([DIGITS.training().values, DIGITS.test().values])
     levels = load_digits().images
     for level in range(17):
         expected = (Decimal(level) * 255 / 16).quantize(Decimal(1), ROUND_HALF_UP)
@@ -22,7 +22,7 @@ def test_images_and_labels_are_in_the_order_of_scikit_learn():
     np.testing.assert_array_equal(
         np.concatenate([DIGITS.training().labels, DIGITS.test().labels]), theirs.target
     )
-    brightest = DIGITS.test().images.reshape(-1, 64) == 255
+    brightest = DIGITS.test().values.reshape(-1, 64) == 255
     np.testing.assert_array_equal(brightest, theirs.data[1415:] == 16)
 
 

@@ -22,13 +22,13 @@ def mine(tmp_path, folder="mine", **options):
 
 
 def contents(*parts):
-    return sorted(image.tobytes() for part in parts for image in part.images[:])
+    return sorted(image.tobytes() for part in parts for image in part.values[:])
 
 
 def test_a_flat_folder_is_one_class_and_every_image_is_in_exactly_one_set(tmp_path):
     images = image_files(tmp_path / "mine", FLAT)
     dataset = mine(tmp_path, test_share=0.25)
-    assert (len(dataset.training().images), len(dataset.test().images)) == (30, 10)
+    assert (len(dataset.training().values), len(dataset.test().values)) == (30, 10)
     assert contents(dataset.training(), dataset.test()) == sorted(image.tobytes() for image in images)
     assert dataset.classes == ("image",)
     assert not dataset.training().labels.any()
@@ -41,7 +41,7 @@ def test_folders_are_classes_including_deeper_folders(tmp_path):
     assert dataset.classes == ("cat", "dog")
     label = {image.tobytes(): i % 2 for i, image in enumerate(images)}
     for part in (dataset.training(), dataset.test()):
-        assert part.labels.tolist() == [label[image.tobytes()] for image in part.images[:]]
+        assert part.labels.tolist() == [label[image.tobytes()] for image in part.values[:]]
 
 
 def test_train_and_test_folders_are_the_two_sets(tmp_path):
@@ -50,9 +50,9 @@ def test_train_and_test_folders_are_the_two_sets(tmp_path):
     dataset = mine(tmp_path)
     assert dataset.classes == ("a", "b", "c")
     np.testing.assert_array_equal(
-        dataset.training().images[:], np.concatenate([training[::2], training[1::2]])
+        dataset.training().values[:], np.concatenate([training[::2], training[1::2]])
     )
-    np.testing.assert_array_equal(dataset.test().images[:], np.concatenate([test[::2], test[1::2]]))
+    np.testing.assert_array_equal(dataset.test().values[:], np.concatenate([test[::2], test[1::2]]))
     assert dataset.training().labels.tolist() == [0] * 10 + [1] * 10
     assert dataset.test().labels.tolist() == [1] * 3 + [2] * 3
 
@@ -113,7 +113,7 @@ def test_the_stored_bytes_do_not_depend_on_the_chunk_size(tmp_path, monkeypatch)
 def test_grey_images_have_one_channel(tmp_path):
     image_files(tmp_path / "mine", FLAT)
     dataset = mine(tmp_path, mode="grey", side=8)
-    assert dataset.training().images.shape == (36, 1, 8, 8)
+    assert dataset.training().values.shape == (36, 1, 8, 8)
 
 
 def test_broken_files_are_listed_and_left_out_with_their_labels(tmp_path, capsys):
@@ -123,7 +123,7 @@ def test_broken_files_are_listed_and_left_out_with_their_labels(tmp_path, capsys
     part = mine(tmp_path, max_broken=0.05).training()
     assert "left out, broken: train/b/03.png (" in capsys.readouterr().out
     label = {image.tobytes(): i % 2 for i, image in enumerate(images)}
-    assert part.labels.tolist() == [label[image.tobytes()] for image in part.images[:]]
+    assert part.labels.tolist() == [label[image.tobytes()] for image in part.values[:]]
     assert len(part.labels) == 19
 
 

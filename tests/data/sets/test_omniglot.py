@@ -29,12 +29,12 @@ def test_drawings_are_those_of_torchvision_resized_and_inverted(raw, side):
             packed.extractall(raw / "omniglot-py")
         theirs = datasets.Omniglot(str(raw), background)
         expected = sorted((255 - np.asarray(functional.resize(image, side))).tobytes() for image, _ in theirs)
-        assert sorted(image.tobytes() for image in part.images) == expected
+        assert sorted(image.tobytes() for image in part.values) == expected
 
 
 def test_the_background_of_a_drawing_is_black(raw):
     """Nine in ten pixels in the archive are white, which is the paper."""
-    assert build(raw).training().images.mean() == pytest.approx(25.5, rel=0.1)
+    assert build(raw).training().values.mean() == pytest.approx(25.5, rel=0.1)
 
 
 def test_labels_are_alphabets_and_the_test_set_has_other_ones(raw):

@@ -31,6 +31,6 @@ def test_every_square_is_used_once_and_the_test_set_is_at_the_right(side):
 
 def test_the_default_sizes_are_the_documented_ones():
     dataset = patches(32)
-    train, valid = split_indices(dataset, len(dataset.training().images))
-    assert (len(train), len(valid), len(dataset.test().images)) == (375, 41, 104)
+    train, valid = split_indices(dataset, len(dataset.training().values))
+    assert (len(train), len(valid), len(dataset.test().values)) == (375, 41, 104)
     assert not set(train) & set(valid)

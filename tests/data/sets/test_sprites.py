@@ -27,7 +27,7 @@ def test_the_whole_grid_is_that_of_dsprites():
     """3 × 6 × 40 × 32 × 32 = 737,280; scales 0.5 … 1, angles 0 … 2π in 39 steps, positions a pixel apart."""
     whole = sprites(**WHOLE)
     assert tuple(whole.factors.values()) == FULL
-    assert len(whole.training().images) + len(whole.test().images) == 737_280
+    assert len(whole.training().values) + len(whole.test().values) == 737_280
     steps = np.stack([np.minimum(np.arange(40), n - 1) for n in FULL], axis=1)
     scale, angle, x, y = factor_values(steps, FULL)
     np.testing.assert_allclose(scale[:6], [0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
@@ -55,7 +55,7 @@ def test_areas_agree_with_formulas_at_every_orientation(shape, scale):
 def test_images_are_black_and_white_and_no_shape_is_cut_off():
     """At the largest scale, the area is the same in the corners as in the middle."""
     dataset = sprites(scale=1, orientation=10, x=2, y=2)
-    images = dataset.training().images[:]
+    images = dataset.training().values[:]
     assert set(np.unique(images)) == {0, 255}
     for shape in range(3):
         for angle in np.linspace(0, 6, 13):
@@ -104,7 +104,7 @@ def test_every_combination_occurs_once_and_the_test_set_does_not_depend_on_the_s
     places = [np.ravel_multi_index(part.factors.T, sizes) for part in (first.training(), first.test())]
     assert sorted(np.concatenate(places)) == list(range(11_520))
     np.testing.assert_array_equal(first.test().factors, second.test().factors)
-    assert (first.train_size, first.valid_size, len(first.test().images)) == (9_216, 1_152, 1_152)
+    assert (first.train_size, first.valid_size, len(first.test().values)) == (9_216, 1_152, 1_152)
     assert (first.training().labels == first.training().factors[:, 0]).all()
 
 
@@ -114,8 +114,8 @@ def test_an_image_depends_on_its_factors_and_not_on_the_indexing():
     alone = [
         drawn(f[0], *(v[0] for v in factor_values(f[None], (3, 6, 10, 8, 8)))) for f in examples.factors[rows]
     ]
-    np.testing.assert_array_equal(examples.images[rows][:, 0], alone)
-    np.testing.assert_array_equal(examples.images[3:4], examples.images[np.array([3])])
+    np.testing.assert_array_equal(examples.values[rows][:, 0], alone)
+    np.testing.assert_array_equal(examples.values[3:4], examples.values[np.array([3])])
 
 
 def test_memory_stays_flat_while_many_images_are_drawn():

@@ -125,6 +125,6 @@ def test_the_standard_error_agrees_with_a_bootstrap_over_images():
 def test_every_model_has_a_sharpness(name):
     model = vae(model={"name": name}).eval()
     rows = split(60)
-    measures = sharpness(model, evaluation_set(model, rows), rows.images)
+    measures = sharpness(model, evaluation_set(model, rows), rows.values)
     assert 0 <= measures["sharpness"] < 1
     assert measures["sharpness_se"] > 0

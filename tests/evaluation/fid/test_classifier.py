@@ -64,7 +64,7 @@ def test_equal_classifiers_are_stored_as_equal_bytes_and_can_be_loaded(trained, 
     trained.save(tmp_path / "first.pt")
     Classifier.load(tmp_path / "first.pt").save(tmp_path / "second.pt")
     assert (tmp_path / "first.pt").read_bytes() == (tmp_path / "second.pt").read_bytes()
-    images = torch.tensor(digits.test().images[:5])
+    images = torch.tensor(digits.test().values[:5])
     assert torch.equal(Classifier.load(tmp_path / "second.pt")(images), trained(images))
 
 

@@ -33,7 +33,12 @@ SOUND = {
 @cache
 def data() -> Prepared:
     everything = small.split(N + VALID)
-    described = {"name": "digits", "shape": small.SHAPE, "classes": [str(digit) for digit in range(10)]}
+    described = {
+        "name": "digits",
+        "shape": small.SHAPE,
+        "values": {"kind": "bytes"},
+        "classes": list("0123456789"),
+    }
     train, valid = everything[:N], everything[N:]
     return Prepared(None, described, train, valid, valid)
 
@@ -41,7 +46,7 @@ def data() -> Prepared:
 @cache
 def judge() -> classifier.Classifier:
     train = data().train
-    return classifier.train_classifier(train.images, train.labels, small.CLASSES, torch.device("cpu"))
+    return classifier.train_classifier(train.values, train.labels, small.CLASSES, torch.device("cpu"))
 
 
 def run(**changes: object) -> tuple[list, float]:

@@ -12,8 +12,8 @@ def test_each_split_is_an_input_with_digest_and_source(tmp_path):
     train, valid, test = run_inputs(prepared)
     assert [split.context for split in (train, valid, test)] == ["training", "validation", "testing"]
     assert train.name == "digits train"
-    assert prepared.hashes["train_images.npy"].startswith(train.digest)
-    assert json.loads(test.source)["sha256"] == prepared.hashes["test_images.npy"]
+    assert prepared.hashes["train_values.npy"].startswith(train.digest)
+    assert json.loads(test.source)["sha256"] == prepared.hashes["test_values.npy"]
     assert json.loads(train.profile) == {"num_rows": 1200, "num_elements": 1200 * 64}
     (images,) = TensorDatasetSchema.from_dict(json.loads(valid.schema)).features.inputs
     assert (images.type.name, images.shape) == ("uint8", (-1, 1, 8, 8))

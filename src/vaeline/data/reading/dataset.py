@@ -9,6 +9,7 @@ from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from vaeline.core.params import BaseOptions
+from vaeline.core.scaling import BYTES, AnyScaling
 from vaeline.data.arrays import ArraySource
 
 
@@ -57,14 +58,14 @@ class DataSection(Protocol):
 
 
 class Examples(NamedTuple):
-    """Images and what belongs to each of them."""
+    """Values and what belongs to each of them."""
 
-    images: ArraySource
-    """uint8 [N, C, H, W]."""
+    values: ArraySource
+    """[N, *event_shape], (C, H, W) of images, in the units of the data; see `DataSet.scaling`."""
     labels: np.ndarray
     """int64 [N]."""
     factors: np.ndarray | None = None
-    """int64 [N, F]: the index of each factor's value, if the factors of the images are known."""
+    """int64 [N, F]: the index of each factor's value, if the factors are known."""
 
 
 class DataSet(ABC):
@@ -100,6 +101,14 @@ class DataSet(ABC):
     def held_out(self) -> int:
         """Images at the end of the training set that alone are used for validation; 0: any of them may be."""
         return 0
+
+    def scaling(self, train: np.ndarray) -> AnyScaling:  # noqa: ARG002
+        """Returns how the values are stored, given the indices of `training()` that are in train: as levels.
+
+        Where that depends on statistics, they are those of train alone. A data set whose `training()` and
+        `test()` give anything but uint8 returns another kind.
+        """
+        return BYTES
 
     def remarks(self) -> list[str]:
         """Returns what a user should know about this data, a line each."""

@@ -80,12 +80,12 @@ class ImageFolder(DataSet):
     @property
     def train_size(self) -> int:
         """All training images that are not used for validation."""
-        return len(self.training().images) - self.valid_size
+        return len(self.training().values) - self.valid_size
 
     @property
     def valid_size(self) -> int:
         """All images of the validation folder, or a tenth of the training images, at least 3."""
-        return self.held_out or max(FEWEST["valid"], len(self.training().images) // 10)
+        return self.held_out or max(FEWEST["valid"], len(self.training().values) // 10)
 
     @property
     def held_out(self) -> int:
@@ -197,7 +197,7 @@ class ImageFolder(DataSet):
 
     def _digests(self) -> dict[str, dict[str, bytes]]:
         """Returns the hash of each image by split and by its name, as it is printed."""
-        train, valid = split_indices(self, len(self.training().images))
+        train, valid = split_indices(self, len(self.training().values))
         training = [(printable(name), digest) for name, digest in self._training.digests.items()]
         return {
             "train": dict(training[i] for i in train),

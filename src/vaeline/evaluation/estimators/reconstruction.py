@@ -14,17 +14,21 @@ UNIFORM_RESOLUTION = 2.0**-24
 
 @torch.inference_mode()
 def reconstruction_errors(model: Model, images: Observations) -> dict[str, Tensor]:
-    """Returns the errors of E[x|z] at one drawn z ~ q(z|x) for each uint8 image [N, C, H, W], each [N].
+    """Returns the errors of E[x|z] at one drawn z ~ q(z|x) for each of `images` [N, *event_shape], each [N].
 
-    `bce` is the binary cross-entropy in nats of an image, `sse` the summed squared error of an image, and
-    `mse` and `mae` the mean squared and absolute error of a pixel, with pixel values in [0, 1].
+    `bce` is the binary cross-entropy in nats of an image, where values are in [0, 1]; `sse` the summed
+    squared error of an image; `mse` and `mae` the mean squared and absolute error of a pixel. All are of what
+    the model observes.
     """
-    errors: dict[str, list[Tensor]] = {"bce": [], "sse": [], "mse": [], "mae": []}
+    errors: dict[str, list[Tensor]] = {"sse": [], "mse": [], "mae": []}
+    errors |= {"bce": []} if model.scaling.unit else {}
     for observation in model_input_chunks(model, images):
         mean, x = model.infer(observation).likelihood.mean[0], pixels(observation)
-        bce = binary_cross_entropy_with_logits(torch.logit(mean, eps=UNIFORM_RESOLUTION), x, reduction="none")
         squared = (mean - x).square().flatten(1)
-        errors["bce"].append(bce.flatten(1).sum(1).cpu())
+        if model.scaling.unit:
+            logits = torch.logit(mean, eps=UNIFORM_RESOLUTION)
+            bce = binary_cross_entropy_with_logits(logits, x, reduction="none")
+            errors["bce"].append(bce.flatten(1).sum(1).cpu())
         errors["sse"].append(squared.sum(1).cpu())
         errors["mse"].append(squared.mean(1).cpu())
         errors["mae"].append((mean - x).abs().flatten(1).mean(1).cpu())

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaeline.data.observations import Observations
+from vaeline.data.observations import Observations, observed
 from vaeline.evaluation.chunks import model_input_chunks
 from vaeline.models.contracts import Model
 
@@ -31,16 +31,16 @@ def sharpness(model: Model, images: Observations, originals: np.ndarray) -> dict
     Args:
         model: the model.
         images: what the model observes, [N, C, H, W].
-        originals: the same images as stored, uint8 [N, C, H, W]; a binarized image has fine detail of its
+        originals: the same images as stored, [N, C, H, W]; a binarized image has fine detail of its
             own, which is noise.
     """
     rebuilt = torch.cat(
         [
-            fine_energy(model.infer(x).likelihood.mean[0].clamp(0, 1)).cpu()
+            fine_energy(model.scaling.bounded(model.infer(x).likelihood.mean[0])).cpu()
             for x in model_input_chunks(model, images)
         ]
     )
-    shown = torch.from_numpy(originals.copy()).float() / 255
+    shown = observed(torch.from_numpy(originals.copy()))
     real = fine_energy(shown)
     if real.sum() <= NO_DETAIL * shown.double().square().sum():
         return {"sharpness": math.nan, "sharpness_se": math.nan}

@@ -9,13 +9,14 @@ import torch
 from torch import nn
 
 from vaeline.core.progress import bar
+from vaeline.data.arrays import ArraySource
 from vaeline.runtime import processes
 
 FEATURE_BATCH = 16  # larger batches do not fit into the processor's caches
 PROBE = 8  # images that are timed to estimate the time for all
 
 
-def extract_all(name: str, extractor: nn.Module, *halves: np.ndarray) -> list[np.ndarray]:
+def extract_all(name: str, extractor: nn.Module, *halves: ArraySource) -> list[np.ndarray]:
     """Returns the features, float32 [N, D], of each half, and first prints an estimate of the time it takes.
 
     Args:
@@ -31,7 +32,7 @@ def extract_all(name: str, extractor: nn.Module, *halves: np.ndarray) -> list[np
 
 @torch.inference_mode()
 def extract_features(
-    extractor: nn.Module, images: np.ndarray, done: Callable[[int], object] = lambda _: None
+    extractor: nn.Module, images: ArraySource, done: Callable[[int], object] = lambda _: None
 ) -> np.ndarray:
     """Returns features, float32 [N, D], of uint8 images [N, C, H, W]; calls `done(size)` for each batch."""
     device = next(extractor.parameters()).device
@@ -46,7 +47,7 @@ def extract_features(
     return np.concatenate(processes.each(range(0, len(images), FEATURE_BATCH), of_batch))
 
 
-def _time_estimate(extractor: nn.Module, images: np.ndarray, total: int) -> str:
+def _time_estimate(extractor: nn.Module, images: ArraySource, total: int) -> str:
     probe = images[:PROBE]
     extract_features(extractor, probe)  # the first batch includes the time to set up
     start = time.perf_counter()

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from vaeline.core.errors import VaelineError
+from vaeline.core.scaling import BYTES, AnyScaling
+from vaeline.data.arrays import ArraySource
 from vaeline.data.prepared import FEWEST
 from vaeline.runtime import processes
 
@@ -14,17 +16,40 @@ DRAW_SEED = 0
 GENERATION_BATCH = 256
 
 
-def to_uint8(images: Tensor) -> Tensor:
-    """Returns images in [0, 1] rounded to the nearest of 0 … 255; raises VaelineError if they contain NaN."""
-    if images.isnan().any():
+def to_uint8(values: Tensor, scaling: AnyScaling = BYTES) -> Tensor:
+    """Returns pictures of what a model observes or returns, [N, C, H, W], rounded to the nearest of 0 … 255.
+
+    Raises:
+        VaelineError: if there are NaN among the values.
+    """
+    if values.isnan().any():
         raise VaelineError("samples of the model contain NaN: its training failed, see `dvc metrics show`")
-    return (images * 255).round().clamp(0, 255).to(torch.uint8)
+    return (scaling.picture(values) * 255).round().to(torch.uint8)
 
 
-def generate_images(sample: Callable[[int], Tensor], n: int) -> np.ndarray:
+class Pictures:
+    """Stored values as the images that they are displayed as, uint8 [N, C, H, W], made when it is indexed."""
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, values: ArraySource, scaling: AnyScaling) -> None:
+        self._values, self._scaling, self.shape = values, scaling, values.shape
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
+        values = self._values[rows]
+        if values.dtype == np.uint8:
+            return values
+        return to_uint8(torch.from_numpy(values.copy()), self._scaling).numpy()
+
+
+def generate_images(sample: Callable[[int], Tensor], n: int, scaling: AnyScaling = BYTES) -> np.ndarray:
     """Returns uint8 [n, C, H, W], drawn by `sample(count)` from torch's global generators in batches."""
     counts = [min(GENERATION_BATCH, n - start) for start in range(0, n, GENERATION_BATCH)]
-    return torch.cat(processes.each(counts, lambda count: to_uint8(sample(count)).cpu())).numpy()
+    drawn = processes.each(counts, lambda count: to_uint8(sample(count), scaling).cpu())
+    return torch.cat(drawn).numpy()
 
 
 def sample_size(wanted: int, *available: int) -> int:
@@ -42,7 +67,7 @@ def sample_size(wanted: int, *available: int) -> int:
     return n
 
 
-def random_subset(images: np.ndarray, n: int) -> np.ndarray:
+def random_subset(images: ArraySource, n: int) -> np.ndarray:
     """Returns n of `images` [N, C, H, W], drawn without replacement, always the same ones."""
     return images[random_indices(len(images), n)]
 

@@ -1,6 +1,6 @@
 """The Bernoulli likelihood, for pixels that are 0 or 1."""
 
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 from pydantic import Field
@@ -9,7 +9,9 @@ from torch.distributions import Bernoulli as Coin
 from torch.distributions import Distribution, Independent
 
 from vaeline.core.params import BaseOptions
+from vaeline.core.scaling import BYTES, TOP_LEVEL, AnyScaling
 from vaeline.data.draws import Draws
+from vaeline.data.observations import observed
 from vaeline.models.contracts import EventShape, Likelihood
 from vaeline.models.distributions.numerics import sum_of_logs
 
@@ -27,10 +29,10 @@ class BernoulliSection(Protocol):
 class Bernoulli(Likelihood):
     """p(x|z) = Π Bernoulli(x_i; logits_i).
 
-    A grey value g in 0…255 is binarized: 1 with probability g/255. `dynamic` draws again each time an image
-    is used; `static` draws once (it overfits: Burda et al. 2016, appendix D); `grey` trains on g/255 itself,
-    which is no likelihood, but common in examples. Bounds are always evaluated on binary pixels, in the one
-    draw that `binarization_seed` fixes.
+    A grey value g in 0…255 is binarized: 1 with probability g/255, a float x with probability x. `dynamic`
+    draws again each time an image is used; `static` draws once (it overfits: Burda et al. 2016, appendix D);
+    `grey` trains on g/255 itself, which is no likelihood, but common in examples. Bounds are always evaluated
+    on binary pixels, in the one draw that `binarization_seed` fixes.
     """
 
     class Options(BaseOptions):
@@ -39,8 +41,12 @@ class Bernoulli(Likelihood):
         binarization: Literal["dynamic", "static", "grey"] = "dynamic"
         binarization_seed: int = Field(0, ge=0, lt=2**63)
 
-    def __init__(self, section: BernoulliSection, *, event_shape: EventShape) -> None:
-        super().__init__(event_shape)
+    kinds: ClassVar[tuple[str, ...]] = ("bytes", "range")
+
+    def __init__(
+        self, section: BernoulliSection, *, event_shape: EventShape, scaling: AnyScaling = BYTES
+    ) -> None:
+        super().__init__(event_shape, scaling)
         self.binarization = section.bernoulli.binarization
         self.seed = section.bernoulli.binarization_seed
 
@@ -53,23 +59,25 @@ class Bernoulli(Likelihood):
         return torch.logit(mean, eps=1e-3)
 
     def training_set(self, values: Tensor) -> Tensor:
-        """Returns the uint8 values [N, *event_shape] to train on: binarized once, or unchanged."""
+        """Returns the values [N, *event_shape] to train on: binarized once, or unchanged."""
         return self.evaluation_set(values) if self.binarization == "static" else values
 
     def evaluation_set(self, values: Tensor) -> Tensor:
-        """Returns the binarization that bounds are evaluated on: 0 or 255, uint8 [N, *event_shape]."""
+        """Returns the binarization that bounds are evaluated on: [N, *event_shape] of 0 and 255, or 1.0."""
         generator = torch.Generator().manual_seed(self.seed)
         binary = torch.empty_like(values)
         for target, chunk in zip(
             binary.split(BINARIZATION_CHUNK), values.split(BINARIZATION_CHUNK), strict=True
         ):
-            target.copy_(_binarized(chunk, generator) * 255)
+            target.copy_(_binarized(chunk, generator) * _top(values))
         return binary
 
     def observe(self, values: Tensor, draws: Draws) -> Tensor:
-        """Returns what the model observes of a minibatch: uint8 [B, *event_shape] → float32 in [0, 1]."""
+        """Returns what the model observes of a minibatch [B, *event_shape]: float32 in [0, 1]."""
         if self.binarization != "dynamic":
-            return values.float() / 255
+            return observed(values)
+        if values.dtype != torch.uint8:
+            return (draws.uniform(values.shape) < values.to(draws.device)).float()
         return brighter(values.to(draws.device), draws.words(values.shape))
 
 
@@ -114,4 +122,9 @@ def brighter(values: Tensor, words: Tensor) -> Tensor:
 
 def _binarized(values: Tensor, generator: torch.Generator) -> Tensor:
     uniform = torch.rand(values.shape, generator=generator, device=generator.device)
-    return (uniform * 255 < values.to(generator.device)).to(torch.float32)
+    return (uniform * _top(values) < values.to(generator.device)).to(torch.float32)
+
+
+def _top(values: Tensor) -> int:
+    """Returns the stored value that is observed as 1."""
+    return TOP_LEVEL if values.dtype == torch.uint8 else 1

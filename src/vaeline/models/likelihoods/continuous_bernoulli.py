@@ -1,7 +1,7 @@
 """The continuous Bernoulli likelihood, for values between 0 and 1."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -20,6 +20,8 @@ class ContinuousBernoulli(Dequantized):
     Loaiza-Ganem & Cunningham (2019), equations 7 and 8: l is the logit of their λ. C is the factor that the
     Bernoulli formula lacks to be a density of grey values.
     """
+
+    kinds: ClassVar[tuple[str, ...]] = ("bytes", "range")
 
     def forward(self, logits: Tensor) -> Distribution:
         """Returns p(x|z) for logits [..., *event_shape]: batch [...], event [*event_shape]."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from pydantic import Field
@@ -11,6 +11,7 @@ from torch.distributions import Categorical, Distribution, constraints
 from torch.nn.functional import logsigmoid, softplus
 
 from vaeline.core.params import BaseOptions
+from vaeline.core.scaling import BYTES, AnyScaling
 from vaeline.models.contracts import EventShape, image_shape
 from vaeline.models.distributions.numerics import rises_to, softly_above
 from vaeline.models.likelihoods.eight_bit import GREY_LEVELS, EightBit
@@ -41,6 +42,7 @@ class DiscretizedLogistic(EightBit):
     they would all have the same gradient, and separate slowly.
     """
 
+    kinds: ClassVar[tuple[str, ...]] = ("bytes",)
     places: Tensor
 
     class Options(BaseOptions):
@@ -48,9 +50,11 @@ class DiscretizedLogistic(EightBit):
 
         components: int = Field(5, ge=1)
 
-    def __init__(self, section: DiscretizedLogisticSection, *, event_shape: EventShape) -> None:
+    def __init__(
+        self, section: DiscretizedLogisticSection, *, event_shape: EventShape, scaling: AnyScaling = BYTES
+    ) -> None:
         part = "likelihood.name = 'discretized_logistic'"
-        super().__init__(image_shape(event_shape, part, "gaussian"))
+        super().__init__(image_shape(event_shape, part, "gaussian"), scaling)
         self.components = section.discretized_logistic.components
         places = (torch.arange(self.components) + 0.5) / self.components
         self.register_buffer("places", places.reshape(-1, 1, 1, 1), persistent=False)

@@ -1,11 +1,13 @@
-"""Likelihoods of grey values 0 … 255: their probability masses, or densities of the dequantized values."""
+"""Likelihoods of levels 0 … 255, as masses or as densities of dequantized values, and densities of floats."""
 
 import math
 
 import torch
 from torch import Tensor
 
+from vaeline.core.scaling import BYTES
 from vaeline.data.draws import Draws
+from vaeline.data.observations import observed
 from vaeline.models.contracts import Likelihood
 
 GREY_LEVELS = 256
@@ -20,10 +22,15 @@ class EightBit(Likelihood):
 
     def observe(self, values: Tensor, draws: Draws) -> Tensor:
         """Returns g/255 of a minibatch: uint8 [B, *event_shape] → float32 in [0, 1]."""
-        return values.to(draws.device).float() / (GREY_LEVELS - 1)
+        return observed(values.to(draws.device))
 
     def measures(self, log_likelihood: Tensor, dimensions: int) -> dict[str, Tensor]:
-        """Returns `bits_per_dim` [N]: −log₂ P(g) / `dimensions`, from log p(x) [N] in nats."""
+        """Returns `bits_per_dim` [N]: −log₂ P(g) / `dimensions`, from log p(x) [N] in nats.
+
+        Of floats, nothing: the bits of a density depend on its unit.
+        """
+        if self.scaling.kind != BYTES.kind:
+            return {}
         return {"bits_per_dim": -log_likelihood / (dimensions * math.log(2)) + math.log2(self.unit)}
 
 
@@ -33,18 +40,22 @@ class Dequantized(EightBit):
     The negative logarithm of a density at the 256 values alone has no lower bound: a spike at each of them
     exceeds any number. For x it has one, since E_u log p(x) − log 256 ≤ log P(g), the mass that the density
     gives a level. So `bits_per_dim` is an upper bound on the bits of a level, comparable with those of a
-    probability mass.
+    probability mass. Values that are stored as floats are observed as they are, without noise.
     """
 
     unit = float(GREY_LEVELS)
 
     def observe(self, values: Tensor, draws: Draws) -> Tensor:
         """Returns (g + u)/256 of a minibatch, with a new u: uint8 [B, *event_shape] → float32 in [0, 1]."""
+        if values.dtype != torch.uint8:
+            return values.to(draws.device)
         return draws.uniform(values.shape).add_(values.to(draws.device)) / GREY_LEVELS
 
     def evaluation_set(self, values: Tensor) -> Tensor:
-        """Returns what bounds are evaluated on: one draw of 255 (g + u)/256, float32 [N, *event_shape]."""
+        """Returns what bounds are evaluated on: one draw of (g + u)/256, float32 [N, *event_shape]."""
+        if values.dtype != torch.uint8:
+            return values
         generator = torch.Generator().manual_seed(DEQUANTIZATION_SEED)
         chunks = values.split(DEQUANTIZATION_CHUNK)
         dequantized = [torch.rand(chunk.shape, generator=generator).add_(chunk) for chunk in chunks]
-        return torch.cat(dequantized).mul_((GREY_LEVELS - 1) / GREY_LEVELS)
+        return torch.cat(dequantized).div_(GREY_LEVELS)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
 from vaeline.core.params import BaseOptions
+from vaeline.core.scaling import BYTES, AnyScaling
 from vaeline.models.contracts import EventShape
 from vaeline.models.distributions.numerics import rises_to, softly_above
 from vaeline.models.likelihoods.eight_bit import Dequantized
@@ -27,7 +28,7 @@ class GaussianSection(Protocol):
 
 
 class Gaussian(Dequantized):
-    """p(x|z) = Π N(x_i; μ_i, σ²), of dequantized values. μ is not bounded to [0, 1].
+    """p(x|z) = Π N(x_i; μ_i, σ²), of dequantized levels, or of floats. μ is not bounded.
 
     σ is `scale` where the variance is `fixed`, and starts there otherwise. `shared`: one σ, learned with the
     weights; `optimal`: the σ² that maximises the likelihood of a batch, its mean squared error (both σ-VAE,
@@ -39,7 +40,7 @@ class Gaussian(Dequantized):
     """
 
     class Options(BaseOptions):
-        """Options of `likelihood.gaussian`; `scale` is in units of values in [0, 1]."""
+        """Options of `likelihood.gaussian`; `scale` is in the units that the model observes."""
 
         variance: Literal["fixed", "shared", "optimal", "per_pixel"] = "shared"
         scale: float = Field(0.1, gt=0, le=100)
@@ -53,8 +54,10 @@ class Gaussian(Dequantized):
                 )
             return self
 
-    def __init__(self, section: GaussianSection, *, event_shape: EventShape) -> None:
-        super().__init__(event_shape)
+    def __init__(
+        self, section: GaussianSection, *, event_shape: EventShape, scaling: AnyScaling = BYTES
+    ) -> None:
+        super().__init__(event_shape, scaling)
         options = section.gaussian
         self.spread = SPREADS[options.variance](options.scale, len(event_shape))
 

@@ -1,7 +1,7 @@
 """An autoregressive likelihood of pixels that are 0 or 1: each depends on z and on the pixels before it."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import torch
 from pydantic import Field
@@ -11,6 +11,7 @@ from torch.distributions import Distribution, constraints
 from torch.utils.checkpoint import checkpoint
 
 from vaeline.core.params import BaseOptions
+from vaeline.core.scaling import BYTES, AnyScaling
 from vaeline.models.contracts import EventShape, image_shape
 from vaeline.models.distributions.numerics import in_full
 from vaeline.models.likelihoods.bernoulli import Bernoulli, BernoulliSection, Coins
@@ -46,8 +47,12 @@ class PixelCNN(Bernoulli):
         layers: int = Field(2, ge=1)
         kernel: Literal[3, 5, 7, 9] = 3
 
-    def __init__(self, section: PixelCNNSection, *, event_shape: EventShape) -> None:
-        super().__init__(section, event_shape=event_shape)
+    kinds: ClassVar[tuple[str, ...]] = ("bytes",)
+
+    def __init__(
+        self, section: PixelCNNSection, *, event_shape: EventShape, scaling: AnyScaling = BYTES
+    ) -> None:
+        super().__init__(section, event_shape=event_shape, scaling=scaling)
         channels, *_ = image_shape(event_shape, "likelihood.name = 'pixelcnn'", "bernoulli")
         options = section.pixelcnn.model_dump()
         self.network = GatedPixelCNN(channels, channels, condition=channels, **options)

@@ -41,7 +41,7 @@ def run_inputs(data: Prepared) -> list[RunInput]:
 
 
 def _input(data: Prepared, split: str) -> RunInput:
-    facts = data.description["arrays"][f"{split}_images.npy"]
+    facts = data.description["arrays"][f"{split}_values.npy"]
     count, *sides = facts["shape"]
     published = PUBLISHED_SOURCES.get(data.name, "")
     source = {"url": published} if published else {"uri": str(data.directory)}

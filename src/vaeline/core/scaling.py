@@ -1,0 +1,137 @@
+"""The units of values: of the user's data, of what is stored of them, of what a model observes, of pictures.
+
+Prepared values are either uint8 levels, which a model observes as level/255, or float32, which it observes as
+they are. A `Scaling` maps between the units of the user's data and what is stored of them.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+
+if TYPE_CHECKING:  # prepare does without torch, whose import takes seconds
+    from torch import Tensor
+
+TOP_LEVEL = 255
+
+ValuesT = TypeVar("ValuesT", np.ndarray, "Tensor")
+"""Values [N, *event_shape]: an array or a tensor."""
+
+
+class _Scaling(BaseModel):
+    """The identity in [0, 1], which the three kinds below change where they differ.
+
+    Attributes:
+        unit: whether a model observes values in [0, 1].
+        dtype: type of the stored values.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    unit: ClassVar[bool] = True
+    dtype: ClassVar[str] = "float32"
+
+    def bounded(self, observed: ValuesT) -> ValuesT:
+        """Returns values in the units that a model observes, within what they can be."""
+        return observed.clip(0, 1)
+
+    def picture(self, observed: ValuesT) -> ValuesT:
+        """Returns observed values [N, C, H, W] as pixels in [0, 1]."""
+        return observed.clip(0, 1)
+
+
+class Bytes(_Scaling):
+    """Levels 0 … 255: stored as they are, observed as level/255."""
+
+    dtype: ClassVar[str] = "uint8"
+    kind: Literal["bytes"] = "bytes"
+
+    def stored(self, values: np.ndarray) -> np.ndarray:
+        """Returns the levels themselves."""
+        return values
+
+    def original(self, observed: ValuesT) -> ValuesT:
+        """Returns observed values in [0, 1] as levels, which need not be whole."""
+        return observed * TOP_LEVEL
+
+
+class Range(_Scaling):
+    """Floats between `low` and `high`: stored and observed as their place between the two, in [0, 1]."""
+
+    kind: Literal["range"] = "range"
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _ascends(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError(f"low should be below high, found {self.low:g} and {self.high:g}")
+        return self
+
+    def stored(self, values: np.ndarray) -> np.ndarray:
+        """Returns values of the user's data as they are stored, float32 in [0, 1]."""
+        return ((values.astype(np.float64) - self.low) / (self.high - self.low)).astype(np.float32)
+
+    def original(self, observed: ValuesT) -> ValuesT:
+        """Returns observed values in the units of the user's data."""
+        return observed * (self.high - self.low) + self.low
+
+
+class Standardised(_Scaling):
+    """Floats with mean 0 and variance 1 over train, for each channel of images or each column of vectors.
+
+    Attributes:
+        mean: of each channel or column, in the units of the user's data.
+        std: the standard deviations.
+        least: the smallest values in train.
+        most: the largest.
+    """
+
+    unit: ClassVar[bool] = False
+    kind: Literal["standardised"] = "standardised"
+    mean: list[float] = Field(min_length=1)
+    std: list[Annotated[float, Field(gt=0)]]
+    least: list[float]
+    most: list[float]
+
+    @model_validator(mode="after")
+    def _as_many_of_each(self) -> Self:
+        counts = {len(numbers) for numbers in (self.mean, self.std, self.least, self.most)}
+        if len(counts) != 1:
+            raise ValueError("mean, std, least and most should have as many numbers each")
+        return self
+
+    def stored(self, values: np.ndarray) -> np.ndarray:
+        """Returns values of the user's data as they are stored, float32."""
+        values = values.astype(np.float64)
+        return ((values - _along(self.mean, values)) / _along(self.std, values)).astype(np.float32)
+
+    def original(self, observed: ValuesT) -> ValuesT:
+        """Returns observed values in the units of the user's data."""
+        return observed * _along(self.std, observed) + _along(self.mean, observed)
+
+    def bounded(self, observed: ValuesT) -> ValuesT:
+        """Returns `observed` itself: what train has not reached is not impossible."""
+        return observed
+
+    def picture(self, observed: ValuesT) -> ValuesT:
+        """Returns observed values as pixels in [0, 1]: from least to most in each channel."""
+        least, most = _along(self.least, observed), _along(self.most, observed)
+        # A channel of one value has no range; its std is 1, and its pixels are black.
+        return ((self.original(observed) - least) / (most - least).clip(1e-12)).clip(0, 1)
+
+
+Scaling = Annotated[Bytes | Range | Standardised, Field(discriminator="kind")]
+"""One of the three kinds, which its field `kind` names."""
+AnyScaling = Bytes | Range | Standardised
+SCALING: TypeAdapter[AnyScaling] = TypeAdapter(Scaling)
+BYTES = Bytes()
+
+
+def _along(numbers: Sequence[float], values: ValuesT) -> ValuesT:
+    """Returns a number for each channel or column, shaped so that it meets `values` [N, *event_shape]."""
+    shaped = np.reshape(numbers, (-1, *[1] * (values.ndim - 2)))
+    if isinstance(values, np.ndarray):
+        return shaped.astype(values.dtype)
+    return values.new_tensor(shaped)
