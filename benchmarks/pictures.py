@@ -25,8 +25,8 @@ def write_pngs(images: np.ndarray, labels: np.ndarray, folder: Path) -> None:
 
 def prepared_folder(folder: Path, workspace: Path, side: int = 28, mode: str = "grey") -> Prepared:
     """Does what the prepare stage does with `folder` in `workspace`: split, hash and store its images."""
-    options = {"folder": str(folder.resolve()), "side": side, "mode": mode}
-    section = {"name": "image_folder", "image_folder": options}
+    options = {"side": side, "mode": mode}
+    section = {"name": "image_folder", "path": str(folder.resolve()), "image_folder": options}
     return store(DATASETS.build(section, raw=workspace / "data" / "raw"), workspace / "data" / "prepared")
 
 

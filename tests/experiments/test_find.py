@@ -77,14 +77,12 @@ def test_folder_of_code_counts_without_its_bytecode(committed):
 
 def test_folder_of_images_counts_with_its_content_however_its_path_is_written(committed):
     def with_folder(path):
-        return DEFAULT | {
-            "data": DEFAULT["data"] | {"image_folder": DEFAULT["data"]["image_folder"] | {"folder": path}}
-        }
+        return DEFAULT | {"data": DEFAULT["data"] | {"path": path}}
 
     Path("mine").mkdir()
     Path("mine/1.png").write_text("one")
     pipeline = read_yaml("dvc.yaml")
-    pipeline["stages"]["train"]["deps"].append("${data.image_folder.folder}")
+    pipeline["stages"]["train"]["deps"].append("${data.path}")
     dump("dvc.yaml", pipeline)
     ran(with_folder("mine"), -1.0)
     lock = read_yaml("dvc.lock")

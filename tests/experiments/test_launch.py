@@ -55,8 +55,8 @@ def test_changed_files_need_an_identity_of_git(committed, monkeypatch):
         pass
 
 
-def test_folder_of_images_is_given_whole_since_the_copy_may_lack_it(committed, tmp_path):
-    folder = "data.image_folder.folder"
+def test_path_of_own_data_is_given_whole_since_the_copy_may_lack_it(committed, tmp_path):
+    folder = "data.path"
     of_images = ["data.name=image_folder", f"{folder}=my images", "seed=1"]
     assert launch.with_whole_path(of_images) == [
         "data.name=image_folder", "seed=1", f"{folder}='{tmp_path}/my images'"

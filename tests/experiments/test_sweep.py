@@ -166,7 +166,7 @@ def test_wrong_range_is_one_line(settings, message):
     ("overrides", "name"),
     [
         (["beta=0.5", "data.name=digits"], "beta=0.5_data.name=digits"),
-        (["data.image_folder.folder='../a b'"], "data.image_folder.folder=__._a_b_"),
+        (["data.path='../a b'"], "data.path=__._a_b_"),
         (["notes=a.lock"], "notes=a_lock"),
         (["notes=a..."], "notes=a___"),
     ],

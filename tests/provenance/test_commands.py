@@ -89,8 +89,8 @@ def test_nothing_changed_is_a_plain_run():
 @pytest.mark.parametrize("value", ["\0", "a\x1b[31m", "\r", "\x85", "\x7f", "\ud800", "???"])
 def test_text_that_no_command_can_set_is_no_param(value):
     values = ExperimentConfig().to_dict()
-    values["data"]["image_folder"]["folder"] = value
+    values["data"]["path"] = value
     for changed in ({"notes": value}, values):
-        with pytest.raises(VaelineError, match=r"(notes|folder) = .* is not allowed: ") as caught:
+        with pytest.raises(VaelineError, match=r"(notes|path) = .* is not allowed: ") as caught:
             validated(ExperimentConfig, changed)
         assert "\n" not in str(caught.value)

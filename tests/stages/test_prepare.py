@@ -83,12 +83,12 @@ def by_dvc(tmp_path, monkeypatch):
     entry["deps"] = [path for path in entry["deps"] if not is_code(path)]
     entry["cmd"] = "mkdir -p data/prepared outputs/prepare; echo '{}' > outputs/prepare/metrics.json; " + (
         "ls mine | wc -l > data/prepared/count; "
-        "grep -A 2 folder: params.yaml | grep side: > data/prepared/side"
+        "grep -A 2 image_folder: params.yaml | grep side: > data/prepared/side"
     )
     monkeypatch.chdir(tmp_path)
     dump("dvc.yaml", {"stages": {"prepare": entry}})
     repo = Repo.init(no_scm=True)
-    default = (ROOT / "params.yaml").read_text().replace("folder: data/own", "folder: mine")
+    default = (ROOT / "params.yaml").read_text().replace("path: data/own", "path: mine")
 
     def run(side: int) -> tuple[int, int]:
         Path("params.yaml").write_text(default.replace("side: 64 ", f"side: {side} "))
@@ -112,7 +112,7 @@ def test_the_default_folder_of_images_is_in_the_repository():
     """DVC needs every dependency to exist, whichever data set is chosen."""
     listed = subprocess.check_output(["git", "ls-files", "data/own"], cwd=ROOT, text=True)
     assert listed.split() == ["data/own/README.md"]
-    assert ExperimentConfig().data.image_folder.folder == "data/own"
+    assert ExperimentConfig().data.path == "data/own"
 
 
 def test_what_was_understood_left_out_and_noticed_is_printed_with_the_classes(tmp_path, monkeypatch, capsys):
@@ -125,8 +125,8 @@ def test_what_was_understood_left_out_and_noticed_is_printed_with_the_classes(tm
         Image.new("RGBA", (12, 12), (i, 0, 0, 0)).save(f"mine/val/a/clear{i}.png")
     Path("mine/Train/a/notes.txt").touch()
     Path("mine/Train/a/.DS_Store").touch()
-    folder = {"folder": "mine", "side": 12, "background": "black"}
-    prepare.main(StageParams({"data": {"name": "image_folder", "image_folder": folder}}))
+    options = {"side": 12, "background": "black"}
+    prepare.main(StageParams({"data": {"name": "image_folder", "path": "mine", "image_folder": options}}))
     assert capsys.readouterr().out.splitlines() == [
         "splits: train is Train/, valid is val/, test is test/",
         "left out, files of other kinds: .txt (1)",
@@ -147,6 +147,6 @@ def test_twelve_bits_in_sixteen_are_noticed(tmp_path, monkeypatch, capsys):
     for i in range(12):
         levels = np.roll(np.linspace(0, 4095, 144).astype(np.uint16).reshape(12, 12), i, axis=0)
         Image.fromarray(levels).save(f"mine/{i}.png")
-    folder = {"folder": "mine", "side": 12, "mode": "grey"}
-    prepare.main(StageParams({"data": {"name": "image_folder", "image_folder": folder}}))
+    options = {"side": 12, "mode": "grey"}
+    prepare.main(StageParams({"data": {"name": "image_folder", "path": "mine", "image_folder": options}}))
     assert "no pixel is brighter than 15 of 255: if the files have 16 bits" in capsys.readouterr().out

@@ -32,10 +32,10 @@ EXPERIMENT_REF = re.compile(r"([0-9a-f]{40}) refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/
 Texts = dict[str, str]
 """Params with dotted keys, their values as text."""
 StageRun = tuple[str, Texts, dict[str, str]]
-"""A stage's command, its params, and the hash of each entry of its code and of its folder of images."""
+"""A stage's command, its params, and the hash of each entry of its code and of the user's own data."""
 
-IMAGES_PARAM = "data.image_folder.folder"
-"""The param that is a path: experiments in a copy are given it whole, since the copy may lack the folder."""
+PATH_PARAM = "data.path"
+"""The param that is a path: experiments in a copy are given it whole, since the copy may lack the data."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def find(params: Mapping[str, Any]) -> Experiment | None:
     """Returns the newest experiment with exactly `params` that ran this workspace's code, if there is one.
 
     The committed results count as well. What is compared is what dvc.lock recorded of each stage when it ran:
-    command, params, and the hash of every entry of code among its dependencies, and of a folder of images.
+    command, params, and the hash of every entry of code among its dependencies, and of the user's own data.
     """
     wanted, expected = _texts(params), _expected(params)
     head = Experiment("HEAD", git("rev-parse", "HEAD").strip())
@@ -153,7 +153,7 @@ def _recorded(rev: str, named: frozenset[str]) -> dict[str, StageRun]:
 
 def _texts(params: Mapping[str, Any]) -> Texts:
     texts = {key: param_text(value) for key, value in flatten_params(params).items()}
-    return texts | {key: _place(texts[key]) for key in texts if key == IMAGES_PARAM}
+    return texts | {key: _place(texts[key]) for key in texts if key == PATH_PARAM}
 
 
 def _place(path: str) -> str:

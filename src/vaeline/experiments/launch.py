@@ -12,7 +12,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from vaeline.core.errors import VaelineError
-from vaeline.experiments.find import IMAGES_PARAM, experiments, params_with
+from vaeline.data.catalog import DATASETS
+from vaeline.experiments.find import PATH_PARAM, experiments, params_with
 from vaeline.provenance.commands import override_arguments
 from vaeline.provenance.git import git
 from vaeline.runtime.processes import end_with_parent
@@ -56,16 +57,16 @@ def running_experiment(
 
 
 def with_whole_path(overrides: Sequence[str]) -> list[str]:
-    """Returns `overrides`, and the absolute path of a folder of images that is given as a relative one.
+    """Returns `overrides`, and the absolute path of the user's own data if it is given as a relative one.
 
     The copy of the repository, in which the experiment runs, lacks what git does not track.
     """
     data = params_with(overrides)["data"]
-    folder = Path(data["image_folder"]["folder"])
-    if data["name"] != "image_folder" or folder.is_absolute():
+    path = Path(data["path"])
+    if not DATASETS[data["name"]].of_path or path.is_absolute():
         return [*overrides]
-    others = [override for override in overrides if override.partition("=")[0] != IMAGES_PARAM]
-    return [*others, *override_arguments({IMAGES_PARAM: str(folder.absolute())})]
+    others = [override for override in overrides if override.partition("=")[0] != PATH_PARAM]
+    return [*others, *override_arguments({PATH_PARAM: str(path.absolute())})]
 
 
 def watch(process: "subprocess.Popen[bytes]", name: str, progress: "tqdm[object]") -> None:

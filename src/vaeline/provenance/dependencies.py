@@ -48,19 +48,20 @@ def dependency_hash(path: Path | str) -> str:
     """
     path = Path(path)
     if path.is_file():
-        return _md5(path.read_bytes())
+        return _file_md5(path)
     if not path.is_dir():
         return ""
     entries = [
-        {"md5": _md5(file.read_bytes()), "relpath": file.relative_to(path).as_posix()}
-        for file in files_in(path)
+        {"md5": _file_md5(file), "relpath": file.relative_to(path).as_posix()} for file in files_in(path)
     ]
     entries.sort(key=lambda entry: entry["relpath"])
     return f"{_md5(json.dumps(entries, sort_keys=True).encode())}.dir"
 
 
 def files_in(folder: Path) -> Iterator[Path]:
-    """Yields the files of a folder, at any depth, that .dvcignore does not name."""
+    """Yields the files of a folder, at any depth, that .dvcignore does not name; of a file, itself."""
+    if folder.is_file():
+        yield folder
     ignore = Path(".dvcignore")
     ignored = _patterns(ignore.read_text() if ignore.is_file() else "")
     for path in sorted(folder.rglob("*")):
@@ -71,6 +72,11 @@ def files_in(folder: Path) -> Iterator[Path]:
 @functools.cache
 def _patterns(dvcignore: str) -> PathSpec[Any]:
     return PathSpec.from_lines("gitignore", [*IGNORED, *dvcignore.splitlines()])
+
+
+def _file_md5(path: Path) -> str:
+    with path.open("rb") as file:  # data may be larger than memory
+        return hashlib.file_digest(file, functools.partial(hashlib.md5, usedforsecurity=False)).hexdigest()
 
 
 def _md5(content: bytes) -> str:

@@ -30,7 +30,7 @@ def dataset(request, tmp_path, monkeypatch):
     section = {"name": request.param, "train_size": 20, "valid_size": 6}
     if request.param == "image_folder":
         image_files(tmp_path / "mine", [f"{'ab'[i % 2]}/{i}.png" for i in range(40)])
-        section["image_folder"] = {"folder": str(tmp_path / "mine"), "side": 12}
+        section |= {"path": str(tmp_path / "mine"), "image_folder": {"side": 12}}
     return DATASETS.build(section, raw=tmp_path / "raw")
 
 

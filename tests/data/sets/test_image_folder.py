@@ -13,10 +13,11 @@ from vaeline.data.storing import store
 FLAT = [f"{i:03}.png" for i in range(40)]
 
 
-def mine(tmp_path, folder="mine", **options):
+def mine(tmp_path, path="mine", **options):
     section = {
         "name": "image_folder",
-        "image_folder": {"folder": str(tmp_path / folder), "side": 12} | options,
+        "path": str(tmp_path / path),
+        "image_folder": {"side": 12} | options,
     }
     return DATASETS.build(section, raw=tmp_path / "data" / "raw")
 
@@ -72,10 +73,10 @@ def test_a_folder_of_validation_images_is_the_validation_split(tmp_path):
 def test_sizes_within_a_validation_folder_are_nested_and_never_mixed(tmp_path, split):
     image_files(tmp_path / "mine", [f"train/{i:02}.png" for i in range(20)])
     valid = image_files(tmp_path / "mine", [f"val/{i:02}.png" for i in range(6)], seed=1)
-    section = {"folder": str(tmp_path / "mine"), "side": 12}
+    section = {"name": "image_folder", "path": str(tmp_path / "mine"), "image_folder": {"side": 12}}
     chosen = []
     for size in (3, 4, 6):
-        values = {"name": "image_folder", "split": split, "valid_size": size, "image_folder": section}
+        values = section | {"split": split, "valid_size": size}
         prepared = store(DATASETS.build(values, raw=tmp_path / "data/raw"), tmp_path / "prepared")
         chosen.append(set(contents(prepared.valid)))
     assert chosen[0] < chosen[1] < chosen[2] == {image.tobytes() for image in valid}
@@ -142,11 +143,11 @@ def test_too_many_broken_files_are_a_one_line_error_with_the_first_names(tmp_pat
 @pytest.mark.parametrize(
     ("names", "options", "words"),
     [
-        (FLAT, {"folder": "nowhere"}, r"nowhere': there is no such folder: set it .* `dvc exp run -S"),
-        (["a/notes.png/x.png"], {"folder": "mine/a/notes.png/x.png"}, "there is no such folder"),
+        (FLAT, {"path": "nowhere"}, r"nowhere': there is no such folder: set it .* `dvc exp run -S"),
+        (["a/notes.png/x.png"], {"path": "mine/a/notes.png/x.png"}, "there is no such folder"),
         ([*FLAT, "a/b.png"], {}, "000.png is beside class folders"),
         (["1.png", "2.png", "3.png"], {}, "0 images for train, at least 5 needed"),
-        (["a/1.png"], {"folder": "mine/empty"}, "no images in it: put images there, or"),
+        (["a/1.png"], {"path": "mine/empty"}, "no images in it: put images there, or"),
     ],
 )
 def test_a_folder_that_cannot_be_used_is_a_one_line_error(tmp_path, names, options, words):
@@ -158,8 +159,8 @@ def test_a_folder_that_cannot_be_used_is_a_one_line_error(tmp_path, names, optio
 
 def test_a_home_folder_is_written_out(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
-    section = {"name": "image_folder", "image_folder": {"folder": "~/pictures"}}
-    with pytest.raises(VaelineError, match=r"-S data.image_folder.folder=/home/me/pictures`"):
+    section = {"name": "image_folder", "path": "~/pictures"}
+    with pytest.raises(VaelineError, match=r"-S data.path=/home/me/pictures`"):
         DATASETS.build(section, raw=tmp_path / "data" / "raw").training()
 
 
@@ -168,7 +169,7 @@ def test_a_relative_folder_is_that_of_the_working_directory(tmp_path, monkeypatc
     image_files(tmp_path / "repository" / "mine", FLAT)
     copied = image_files(tmp_path / "copy" / "mine", FLAT[:20], seed=1)
     monkeypatch.chdir(tmp_path / "copy")
-    section = {"name": "image_folder", "image_folder": {"folder": "mine", "side": 12}}
+    section = {"name": "image_folder", "path": "mine", "image_folder": {"side": 12}}
     dataset = DATASETS.build(section, raw=tmp_path / "repository" / "data" / "raw")
     assert contents(dataset.training(), dataset.test()) == sorted(image.tobytes() for image in copied)
 
@@ -177,8 +178,10 @@ def test_a_copy_of_the_repository_without_the_images_says_how_to_name_them(tmp_p
     image_files(tmp_path / "repository" / "mine", FLAT)
     (tmp_path / "copy" / "mine").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "copy")
-    section = {"name": "image_folder", "image_folder": {"folder": "mine"}}
-    with pytest.raises(VaelineError, match=f"files that git does not .*folder={tmp_path}/repository/mine`"):
+    section = {"name": "image_folder", "path": "mine"}
+    with pytest.raises(
+        VaelineError, match=f"files that git does not .*data.path={tmp_path}/repository/mine`"
+    ):
         DATASETS.build(section, raw=tmp_path / "repository" / "data" / "raw").training()
 
 
@@ -203,8 +206,8 @@ import sys
 from pathlib import Path
 from vaeline.data.catalog import DATASETS
 from vaeline.data.storing import store
-options = {"folder": sys.argv[1], "side": 256}
-store(DATASETS.build({"name": "image_folder", "image_folder": options}, raw=Path("data/raw")), "prepared")
+section = {"name": "image_folder", "path": sys.argv[1], "image_folder": {"side": 256}}
+store(DATASETS.build(section, raw=Path("data/raw")), "prepared")
 print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """
 

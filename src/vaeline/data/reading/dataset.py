@@ -26,10 +26,12 @@ SplitSize = Annotated[int | Literal["auto"], PlainValidator(_split_size)]
 class DataOptions(BaseOptions):
     """Options in `data:` that all data sets share; `auto` is the data set's own default.
 
-    `split` decides which training images become train and which valid: `random` depends on `split_seed`
+    `path` is the file or folder of the user's own data, relative to the root of the repository or absolute;
+    only data sets of one's own read it. `split` decides which training images become train and which valid: `random` depends on `split_seed`
     alone, and `tail` keeps the order of the files and takes the last images as valid.
     """
 
+    path: str = Field("data/own", min_length=1)
     split: Literal["random", "tail"] = "random"
     # RandomState takes no seed beyond 32 bits.
     split_seed: int = Field(0, ge=0, lt=2**32)
@@ -69,7 +71,11 @@ class Examples(NamedTuple):
 
 
 class DataSet(ABC):
-    """A data set as published.
+    """A data set, published or of one's own.
+
+    Attributes:
+        name: as in `data.name`.
+        of_path: whether it is what `data.path` holds.
 
     Args:
         section: the `data:` section of params.yaml.
@@ -77,6 +83,7 @@ class DataSet(ABC):
     """
 
     name: ClassVar[str]
+    of_path: ClassVar[bool] = False
 
     def __init__(self, section: DataSection, raw: Path) -> None:
         self.options = section

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vaeline.core.errors import VaelineError
+from vaeline.data.reading.own_path import path_command
 from vaeline.data.reading.pictures import picture_extensions
-from vaeline.provenance.commands import exp_run_command
 
 HIDDEN = "hidden"
 SYSTEM = "folders of previews and of the system"
@@ -83,7 +83,7 @@ def printable(name: str) -> str:
 
 def folder_command(folder: Path | str) -> str:
     """Returns the command that takes the images of a folder."""
-    return exp_run_command({"data.name": "image_folder", "data.image_folder.folder": str(folder)})
+    return path_command("image_folder", folder)
 
 
 def _entries(folder: Path, place: str) -> list[os.DirEntry[str]]:

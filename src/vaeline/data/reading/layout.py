@@ -181,6 +181,6 @@ def _no_images(place: str, left_out: LeftOut) -> VaelineError:
     others = [counts_text(counts) for counts in left_out.values()]
     holds = f" (left out: {', '.join(others)})" if others else ""
     return VaelineError(
-        f"{place}: no images in it{holds}: put images there, or set data.image_folder.folder to the "
-        f"folder of your images, `{folder_command('PATH')}`"
+        f"{place}: no images in it{holds}: put images there, or set data.path to the folder of "
+        f"your images, `{folder_command('PATH')}`"
     )

@@ -14,11 +14,12 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.params import BaseOptions
 from vaeline.data.prepared import FEWEST
 from vaeline.data.reading.copies import copies_lines
-from vaeline.data.reading.dataset import DataSection, DataSet, Examples
+from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.reading.decoding import BrokenFiles, decode_files
 from vaeline.data.reading.encoded import ImageFile
 from vaeline.data.reading.image_files import folder_command, left_out_lines, printable
 from vaeline.data.reading.layout import LabelledFiles, Layout, Role, layout
+from vaeline.data.reading.own_path import PathSection, own_path
 from vaeline.data.reading.pixels import Background, Form
 from vaeline.data.reading.remarks import dark_lines, split_lines, transparent_lines, unseen_lines
 from vaeline.data.split import split_indices
@@ -36,7 +37,7 @@ class _ImageSet(NamedTuple):
     brightest: int
 
 
-class ImageFolderSection(DataSection, Protocol):
+class ImageFolderSection(PathSection, Protocol):
     """The options in `data:` that an image folder reads."""
 
     @property
@@ -45,7 +46,7 @@ class ImageFolderSection(DataSection, Protocol):
 
 
 class ImageFolder(DataSet):
-    """The images below `data.image_folder.folder`, of any size and of every format that Pillow decodes.
+    """The images below `data.path`, of any size and of every format that Pillow decodes.
 
     Its folders are classes, including whatever is deeper in them; without folders, all images are of one
     class. Folders called train, val and test, or similarly (see `layout`), are splits that hold the classes.
@@ -61,11 +62,11 @@ class ImageFolder(DataSet):
 
     options: ImageFolderSection
     name = "image_folder"
+    of_path = True
 
     class Options(BaseOptions):
-        """Options of `data.image_folder`; `folder` is relative to the root of the repository, or absolute."""
+        """Options of `data.image_folder`."""
 
-        folder: str = Field("data/own", min_length=1)
         side: int = Field(64, ge=8, le=1024)
         mode: Literal["grey", "rgb"] = "rgb"
         background: Background = "white"
@@ -122,17 +123,12 @@ class ImageFolder(DataSet):
 
     @cached_property
     def _folder(self) -> Path:
-        path = self.options.image_folder.folder
-        if Path(path).is_dir():  # relative to where the stage runs, since that is what DVC has hashed
-            return Path(path)
-        if path.startswith("~"):
-            raise VaelineError(
-                f"data.image_folder.folder = {path!r}: DVC does not know what ~ is: write the whole path, "
-                f"`{folder_command(Path(path).expanduser())}`"
-            )
+        path = own_path(self)
+        if path.is_dir():
+            return path
         raise VaelineError(
-            f"data.image_folder.folder = {path!r}: there is no such folder: set it to the folder of your "
-            f"images, `{folder_command('PATH')}`"
+            f"data.path = {str(path)!r}: there is no such folder: set it to the folder of your images, "
+            f"`{folder_command('PATH')}`"
         )
 
     @cached_property
