@@ -6,6 +6,7 @@ import torch
 
 from vaeline.core.files import write_figure, write_json
 from vaeline.data.prepared import Prepared
+from vaeline.evaluation import images_only
 from vaeline.evaluation.classes import conditional_accuracy
 from vaeline.evaluation.ex_post import fit_ex_post
 from vaeline.evaluation.fid.images import generate_images
@@ -14,6 +15,7 @@ from vaeline.evaluation.fid.scores import FROM_EX_POST, FROM_PRIOR, distances_li
 from vaeline.evaluation.params import TrainedModelParams
 from vaeline.evaluation.undefined import without_undefined
 from vaeline.models import checkpoints
+from vaeline.reporting.column_gallery import ex_post_marginals
 from vaeline.reporting.plots.images import grid
 from vaeline.runtime import processes
 from vaeline.runtime.devices import device
@@ -28,10 +30,16 @@ TITLE = "Samples: E[x|z] at z from a mixture fitted to training images' z"
 def main(params: TrainedModelParams) -> None:
     set_seed(params.seed)
     target = device(params.device)
-    reference = Reference.load(Path("outputs/fid_reference/features"))
+    data = Prepared.open()
     model = checkpoints.load_selected(params.select).to(target)
+    if line := images_only.left_out(data.shape, "Fréchet and kernel distances"):
+        if processes.leads():
+            write_figure(OUTPUT / "plots" / "marginals_ex_post.png", ex_post_marginals(model, data))
+            write_json(OUTPUT / "metrics.json", line)
+        return
+    reference = Reference.load(Path("outputs/fid_reference/features"))
     images = generate_images(model.sample, reference.samples, model.scaling)
-    mixture = fit_ex_post(model, Prepared.open().train)
+    mixture = fit_ex_post(model, data.train)
     images_ex_post = generate_images(mixture.sample, reference.samples, model.scaling)
     metrics = reference.scores({FROM_PRIOR: images, FROM_EX_POST: images_ex_post}, target)
     metrics |= conditional_accuracy(model, reference.classifier, reference.samples)

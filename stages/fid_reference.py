@@ -4,6 +4,7 @@ from pathlib import Path
 
 from vaeline.core.files import write_json
 from vaeline.data.prepared import Prepared
+from vaeline.evaluation import images_only
 from vaeline.evaluation.fid.classifier import CLASSIFIER_SEED, classifier_accuracy, train_classifier
 from vaeline.evaluation.fid.images import Pictures, random_subset, sample_size
 from vaeline.evaluation.fid.inception import inception_or_reason
@@ -20,8 +21,13 @@ OUTPUT = Path("outputs/fid_reference")
 def main(params: FidReferenceParams) -> None:
     set_seed(CLASSIFIER_SEED)
     target = device(params.device)
-    inception, skipped = inception_or_reason(params.fid_inception, target)
     data = Prepared.open()
+    if line := images_only.left_out(data.shape, "Fréchet and kernel distances"):
+        if processes.leads():
+            write_json(OUTPUT / "features" / "facts.json", line)
+            write_json(OUTPUT / "metrics.json", line)
+        return
+    inception, skipped = inception_or_reason(params.fid_inception, target)
     n = sample_size(params.fid_samples, len(data.test), len(data.valid))
     train, valid, test = (Pictures(s.values, data.scaling) for s in (data.train, data.valid, data.test))
     classifier = train_classifier(train, data.train.labels, len(data.classes), target)

@@ -25,7 +25,7 @@ def main(params: PrepareParams) -> None:
     write_json("outputs/prepare/metrics.json", prepared_summary(prepared))
     for remark in dataset.remarks():
         print(remark)
-    print(f"{prepared.name}: {sizes(prepared)} images of {prepared.shape} in data/prepared")
+    print(f"{prepared.name}: {sizes(prepared)} {prepared.noun} of {prepared.shape} in data/prepared")
     for line in class_lines(prepared):
         print(line)
 
@@ -35,7 +35,7 @@ def sizes(prepared: Prepared) -> str:
 
 
 def class_lines(prepared: Prepared) -> list[str]:
-    """Returns the number of images of each class in each split; only the first if there are many classes."""
+    """Returns the number of examples of each class in each split; only the first if there are many classes."""
     counts = {
         name: np.bincount(split.labels, minlength=len(prepared.classes))
         for name, split in splits(prepared).items()

@@ -43,7 +43,9 @@ def image_classifier():
 
 def of_samples(model, image_classifier):
     described = {"name": "digits", "shape": SHAPE, "values": {"kind": "bytes"}, "classes": list("0123456789")}
-    return symptoms.sample_symptoms(model, image_classifier, Prepared(None, described, TRAIN, VALID, VALID))
+    return symptoms.sample_symptoms(
+        model, ImageFeatures(model, image_classifier), Prepared(None, described, TRAIN, VALID, VALID)
+    )
 
 
 def test_a_copying_model_has_the_coverage_of_the_images_at_their_own_z(image_classifier):
