@@ -11,17 +11,17 @@ from vaeline.data.prepared import Prepared
 from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.finding import findings_text, save_findings
 from vaeline.diagnosis.remedy_commands import with_remedy_commands
-from vaeline.evaluation import images_only, latent_use, neighbours, symptoms
-from vaeline.evaluation.columns import Rows, column_scores
+from vaeline.evaluation import latent_use, neighbours, symptoms
 from vaeline.evaluation.disentanglement.scores import disentanglement_scores
 from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.observing import evaluation_set
 from vaeline.evaluation.params import TrainedModelParams
-from vaeline.evaluation.sample_features import SAMPLE_FEATURES
-from vaeline.evaluation.undefined import without_undefined
+from vaeline.evaluation.samples.columns import Rows, column_scores
+from vaeline.evaluation.samples.features import SAMPLE_FEATURES
+from vaeline.evaluation.undefined import without_images, without_undefined
 from vaeline.models import checkpoints
 from vaeline.reporting import gallery
-from vaeline.reporting.column_gallery import column_figures
+from vaeline.reporting.plots.columns import column_figures
 from vaeline.reporting.plots.curves import training_curves
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import set_seed
@@ -50,14 +50,14 @@ def main(params: TrainedModelParams) -> None:
     metrics |= symptoms.history_symptoms(history, math.prod(data.shape))
     metrics |= symptoms.model_symptoms(model, data)
     metrics |= symptoms.sample_symptoms(model, features, data)
-    left_out = images_only.left_out(data.shape, "sharpness, blurry reconstructions and pictures of samples")
+    left_out = without_images(data.shape, "sharpness, blurry reconstructions and pictures of samples")
     findings = with_remedy_commands(run_detectors(metrics, model.config), read_yaml("params.yaml"))
 
     dimensions = latent_use.dimension_table(latents)
     rows = Rows.of_model(model, data.columns, images) if data.columns else None
     scores = column_scores(rows)
     if rows:
-        pictures = column_figures(rows, scores)
+        pictures = column_figures(rows.columns, rows.real, rows.drawn, scores)
         pictures |= gallery.latent_figures(latents, dimensions, data.valid.labels, data.classes)
     else:
         pictures = gallery.gallery_figures(

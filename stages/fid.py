@@ -6,16 +6,16 @@ import torch
 
 from vaeline.core.files import write_figure, write_json
 from vaeline.data.prepared import Prepared
-from vaeline.evaluation import images_only
 from vaeline.evaluation.classes import conditional_accuracy
 from vaeline.evaluation.ex_post import fit_ex_post
 from vaeline.evaluation.fid.images import generate_images
 from vaeline.evaluation.fid.reference import Reference
 from vaeline.evaluation.fid.scores import FROM_EX_POST, FROM_PRIOR, distances_line
 from vaeline.evaluation.params import TrainedModelParams
-from vaeline.evaluation.undefined import without_undefined
+from vaeline.evaluation.samples.columns import ex_post_values
+from vaeline.evaluation.undefined import without_images, without_undefined
 from vaeline.models import checkpoints
-from vaeline.reporting.column_gallery import ex_post_marginals
+from vaeline.reporting.plots.columns import marginals
 from vaeline.reporting.plots.images import grid
 from vaeline.runtime import processes
 from vaeline.runtime.devices import device
@@ -25,6 +25,7 @@ from vaeline.runtime.stage import run_stage
 OUTPUT = Path("outputs/fid")
 PICTURED = 100
 TITLE = "Samples: E[x|z] at z from a mixture fitted to training images' z"
+ROWS_TITLE = "Validation rows, and samples x ~ p(x|z) at z from a mixture fitted to training rows' z"
 
 
 def main(params: TrainedModelParams) -> None:
@@ -32,9 +33,10 @@ def main(params: TrainedModelParams) -> None:
     target = device(params.device)
     data = Prepared.open()
     model = checkpoints.load_selected(params.select).to(target)
-    if line := images_only.left_out(data.shape, "Fréchet and kernel distances"):
+    if line := without_images(data.shape, "Fréchet and kernel distances"):
         if processes.leads():
-            write_figure(OUTPUT / "plots" / "marginals_ex_post.png", ex_post_marginals(model, data))
+            picture = marginals(data.columns, *ex_post_values(model, data), ROWS_TITLE)
+            write_figure(OUTPUT / "plots" / "marginals_ex_post.png", picture)
             write_json(OUTPUT / "metrics.json", line)
         return
     reference = Reference.load(Path("outputs/fid_reference/features"))

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from vaeline.core.files import write_json
 from vaeline.data.prepared import Prepared
-from vaeline.evaluation import images_only
 from vaeline.evaluation.fid.classifier import CLASSIFIER_SEED, classifier_accuracy, train_classifier
 from vaeline.evaluation.fid.images import Pictures, random_subset, sample_size
 from vaeline.evaluation.fid.inception import inception_or_reason
 from vaeline.evaluation.fid.reference import Reference
 from vaeline.evaluation.params import FidReferenceParams
+from vaeline.evaluation.undefined import without_images
 from vaeline.runtime import processes
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import set_seed
@@ -22,7 +22,7 @@ def main(params: FidReferenceParams) -> None:
     set_seed(CLASSIFIER_SEED)
     target = device(params.device)
     data = Prepared.open()
-    if line := images_only.left_out(data.shape, "Fréchet and kernel distances"):
+    if line := without_images(data.shape, "Fréchet and kernel distances"):
         if processes.leads():
             write_json(OUTPUT / "features" / "facts.json", line)
             write_json(OUTPUT / "metrics.json", line)

@@ -35,7 +35,7 @@ def sizes(prepared: Prepared) -> str:
 
 
 def class_lines(prepared: Prepared) -> list[str]:
-    """Returns the number of examples of each class in each split; only the first if there are many classes."""
+    """Returns how many examples of each class each split has; only the first if there are many classes."""
     counts = {
         name: np.bincount(split.labels, minlength=len(prepared.classes))
         for name, split in splits(prepared).items()

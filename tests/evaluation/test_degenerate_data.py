@@ -22,7 +22,7 @@ from vaeline.evaluation.fid.reference import Reference
 from vaeline.evaluation.fid.scores import FROM_EX_POST, FROM_PRIOR
 from vaeline.evaluation.looseness import iwae_looseness
 from vaeline.evaluation.observing import evaluation_set, start_from
-from vaeline.evaluation.sample_features import ImageFeatures
+from vaeline.evaluation.samples.features import ImageFeatures
 from vaeline.evaluation.undefined import without_undefined
 from vaeline.models.contracts import Model
 

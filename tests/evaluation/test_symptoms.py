@@ -11,6 +11,7 @@ from tests.support.small import CLASSES, SHAPE, split
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation import symptoms
 from vaeline.evaluation.fid import classifier
+from vaeline.evaluation.samples.features import ImageFeatures
 
 TRAIN, VALID = split(600)[:400], split(600)[400:]
 

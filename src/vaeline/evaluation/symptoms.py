@@ -17,7 +17,7 @@ from vaeline.evaluation.ex_post import draw_posterior
 from vaeline.evaluation.fid.images import Pictures, random_indices
 from vaeline.evaluation.manifold import NEAREST, manifold_scores
 from vaeline.evaluation.observing import evaluation_set
-from vaeline.evaluation.sample_features import SampleFeatures
+from vaeline.evaluation.samples.features import SampleFeatures
 from vaeline.models.contracts import Model
 
 COVERAGE_IMAGES = 1000  # of each kind

@@ -17,7 +17,7 @@ from vaeline.evaluation import latent_use, symptoms
 from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.fid import classifier
 from vaeline.evaluation.observing import evaluation_set, start_from, training_set
-from vaeline.evaluation.sample_features import ImageFeatures
+from vaeline.evaluation.samples.features import ImageFeatures
 from vaeline.experiments.find import varied
 from vaeline.models.catalog import MODELS
 from vaeline.training import history

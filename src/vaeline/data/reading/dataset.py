@@ -27,8 +27,9 @@ class DataOptions(BaseOptions):
     """Options in `data:` that all data sets share; `auto` is the data set's own default.
 
     `path` is the file or folder of the user's own data, relative to the root of the repository or absolute;
-    only data sets of one's own read it. `split` decides which training images become train and which valid: `random` depends on `split_seed`
-    alone, and `tail` keeps the order of the files and takes the last images as valid.
+    only data sets of one's own read it. `split` decides which training images become train and which valid:
+    `random` depends on `split_seed` alone, and `tail` keeps the order of the files and takes the last images
+    as valid.
     """
 
     path: str = Field("data/own", min_length=1)

@@ -51,7 +51,7 @@ class OwnTable(DataSet):
     class Options(BaseOptions):
         """Options of `data.table`."""
 
-        columns: list[str] = []
+        columns: list[str] = Field(default_factory=list)
         label: str = ""
         test_share: float = Field(0.1, gt=0, lt=1)
         standardise: bool = True
@@ -156,8 +156,9 @@ class OwnTable(DataSet):
         size = max(FEWEST["test"], round(self.options.table.test_share * self._count))
         if self._count - size < FEWEST["train"] + FEWEST["valid"]:
             raise VaelineError(
-                f"data.table.test_share = {self.options.table.test_share:g} leaves {self._count - size} of "
-                f"{self._count} rows for train and valid: lower it, `dvc exp run -S data.table.test_share=0.1`"
+                f"data.table.test_share = {self.options.table.test_share:g} leaves {self._count - size} "
+                f"of {self._count} rows for train and valid: lower it, "
+                "`dvc exp run -S data.table.test_share=0.1`"
             )
         return size
 

@@ -21,6 +21,24 @@ INNER = (0.5, 99.5)  # percent: a sample far out would make the rest invisible
 DATA, SAMPLES = PALETTE[8], PALETTE[0]
 
 
+def column_figures(
+    columns: Sequence[str], real: np.ndarray, drawn: np.ndarray, scores: pd.DataFrame
+) -> dict[str, Figure]:
+    """Returns the figures of the columns, by name.
+
+    Args:
+        columns: names of the D columns.
+        real: validation rows [N, D], in the units of the data.
+        drawn: samples x ~ p(x|z) at z ~ p(z), [M, D].
+        scores: the table of `column_scores`.
+    """
+    return {
+        "marginals": marginals(columns, real, drawn, "Validation rows, and samples x ~ p(x|z) at z ~ p(z)"),
+        "pairs": pairs(columns, real, drawn, "Validation rows below the diagonal, samples above it"),
+        "column_errors": column_errors(scores),
+    }
+
+
 @styled
 def marginals(columns: Sequence[str], real: np.ndarray, drawn: np.ndarray, title: str) -> Figure:
     """Returns histograms of data [N, D] and samples [M, D] for each column, in the units of the data."""

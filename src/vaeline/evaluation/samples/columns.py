@@ -11,13 +11,16 @@ from scipy.stats import ks_2samp
 from torch import Tensor
 
 from vaeline.data.observations import Observations, observed, pixels
+from vaeline.data.prepared import Prepared
 from vaeline.evaluation.chunks import model_input_chunks
-from vaeline.evaluation.sample_features import draw_at
+from vaeline.evaluation.ex_post import fit_ex_post
+from vaeline.evaluation.samples.features import draw_at
 from vaeline.models.contracts import Model
 
 DRAWN_ROWS = 2000
 MEASURES = (
-    "column", "mean", "std", "rmse", "unexplained", "unexplained_se", "sample_mean", "sample_std", "ks", "ks_p"
+    "column", "mean", "std", "rmse", "unexplained", "unexplained_se",
+    "sample_mean", "sample_std", "ks", "ks_p",
 )  # fmt: skip
 
 
@@ -44,10 +47,20 @@ class Rows:
         means = [model.infer(x).likelihood.mean[0].cpu() for x in model_input_chunks(model, rows)]
         drawn = draw_at(model, model.prior_sample((DRAWN_ROWS,)))
         parts = (observed(pixels(rows)), torch.cat(means), drawn)
-        return cls(columns, *(original_values(model, part) for part in parts))
+        return cls(columns, *(_original(model, part) for part in parts))
 
 
-def original_values(model: Model, values: Tensor) -> np.ndarray:
+def ex_post_values(model: Model, data: Prepared) -> tuple[np.ndarray, np.ndarray]:
+    """Returns validation rows, and samples at z from a mixture fitted to training rows' z, [N, D] and [M, D].
+
+    Both are in the units of the data; see `fit_ex_post`.
+    """
+    z = fit_ex_post(model, data.train).mixture.sample(torch.Size((DRAWN_ROWS,)))
+    real = observed(torch.from_numpy(data.valid.values.copy()))
+    return _original(model, real), _original(model, draw_at(model, z))
+
+
+def _original(model: Model, values: Tensor) -> np.ndarray:
     """Returns what a model observes, [N, D], in the units of the data."""
     return model.scaling.original(values.double()).numpy()
 
