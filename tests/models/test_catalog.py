@@ -10,6 +10,7 @@ from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import StageParams, nest_params
 from vaeline.core.registry import Table
+from vaeline.core.scaling import BYTES
 from vaeline.models.catalog import MODELS, OF_MODELS, read_params, unread_params
 from vaeline.training.build import build
 from vaeline.training.objectives.catalog import OBJECTIVES
@@ -42,6 +43,7 @@ class RecordingParams(StageParams):
 
 class Data:
     shape, classes, train = SHAPE, tuple(map(str, range(CLASSES))), split(60)
+    scaling = BYTES
 
 
 def accessed_by(chosen: dict[str, str], monkeypatch) -> set[str]:

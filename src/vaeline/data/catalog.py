@@ -2,6 +2,7 @@
 
 from vaeline.core.registry import Table
 from vaeline.data.reading.dataset import DataOptions, DataSet
+from vaeline.data.sets.arrays import Arrays
 from vaeline.data.sets.celeba import CelebA
 from vaeline.data.sets.cifar10 import Cifar10
 from vaeline.data.sets.digits import Digits
@@ -27,6 +28,7 @@ DATASETS = (
     .add("digits", Digits)
     .add("sprites", Sprites)
     .add("image_folder", ImageFolder)
+    .add("arrays", Arrays)
     .add("photo_patches", PhotoPatches)
     .add("table", OwnTable)
 )

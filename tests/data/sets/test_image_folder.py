@@ -179,9 +179,7 @@ def test_a_copy_of_the_repository_without_the_images_says_how_to_name_them(tmp_p
     (tmp_path / "copy" / "mine").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "copy")
     section = {"name": "image_folder", "path": "mine"}
-    with pytest.raises(
-        VaelineError, match=f"files that git does not .*data.path={tmp_path}/repository/mine`"
-    ):
+    with pytest.raises(VaelineError, match=f"that git does not .*data.path={tmp_path}/repository/mine`"):
         DATASETS.build(section, raw=tmp_path / "repository" / "data" / "raw").training()
 
 

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 MOST_CLASSES = 0.5
 """Share of the rows: a column with more different values is not one of classes."""
 
+LARGEST = 1e30
+"""What is beyond it has no square in single precision, and is no measured value but a placeholder for none."""
+
 
 class Columns(NamedTuple):
     """Columns of numbers.
 
     Attributes:
         names: of the D columns.
-        values: float64 [N, D], all finite.
+        values: float64 [N, D], all finite and below `LARGEST`.
         left_out: why each of the other columns is not among them, by its name.
     """
 
@@ -44,7 +47,7 @@ def number_columns(frame: "DataFrame", wanted: Sequence[str], label: str, file: 
 
     Raises:
         VaelineError: if a wanted column is missing or holds text, if no column holds numbers, and for the
-            first value that is missing, NaN or infinite.
+            first value that is missing, NaN, infinite or beyond `LARGEST`.
     """
     left_out = {}
     for name in wanted or [name for name in frame.columns if name != label]:
@@ -116,12 +119,12 @@ def _first_text(column: "Series") -> str:
 
 
 def _check_finite(values: np.ndarray, names: Sequence[str], file: Path) -> None:
-    wrong = np.argwhere(~np.isfinite(values))
+    wrong = np.argwhere(~(np.abs(values) < LARGEST))
     if len(wrong):
         row, column = wrong[0]
         others = f", and {len(wrong) - 1} more such values" if len(wrong) > 1 else ""
         raise VaelineError(
-            f"{file}: row {row + 1}, column {names[column]!r}: {values[row, column]}{others}: fill it in, "
+            f"{file}: row {row + 1}, column {names[column]!r}: {values[row, column]:g}{others}: fill it in, "
             "remove the row, or leave the column out (data.table.columns)"
         )
 

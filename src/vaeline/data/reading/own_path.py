@@ -16,25 +16,21 @@ class PathSection(DataSection, Protocol):
         """Where the data are."""
 
 
-class OwnData(Protocol):
-    """A data set that is what `data.path` holds."""
-
-    name: str
-    options: PathSection
-
-
-def own_path(dataset: OwnData) -> Path:
+def own_path(name: str, section: PathSection) -> Path:
     """Returns `data.path`, relative to where the stage runs: that is what DVC has hashed, also in copies.
+
+    Args:
+        name: the data set, as in `data.name`.
+        section: the section `data`.
 
     Raises:
         VaelineError: if it begins with ~, which DVC takes for a name.
     """
-    path = Path(dataset.options.path)
-    if dataset.options.path.startswith("~"):
-        command = path_command(dataset.name, path.expanduser())
+    path = Path(section.path)
+    if section.path.startswith("~"):
         raise VaelineError(
-            f"data.path = {dataset.options.path!r}: DVC does not know what ~ is: write the whole path, "
-            f"`{command}`"
+            f"data.path = {section.path!r}: DVC does not know what ~ is: write the whole path, "
+            f"`{path_command(name, path.expanduser())}`"
         )
     return path
 

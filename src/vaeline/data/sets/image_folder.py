@@ -123,7 +123,7 @@ class ImageFolder(DataSet):
 
     @cached_property
     def _folder(self) -> Path:
-        path = own_path(self)
+        path = own_path(self.name, self.options)
         if path.is_dir():
             return path
         raise VaelineError(

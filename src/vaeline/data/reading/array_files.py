@@ -1,0 +1,91 @@
+"""A file that holds arrays by name: the base of the kinds in `array_formats`."""
+
+import importlib
+import math
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from vaeline.core.errors import VaelineError
+
+PIECE_BYTES = 1 << 25
+"""Bytes read at a time."""
+
+
+class ArrayFile(ABC):
+    """A file, or a folder, that holds arrays by name.
+
+    Attributes:
+        path: where it is.
+        kind: what it is, in messages.
+        named: whether its arrays have names.
+    """
+
+    kind: ClassVar[str]
+    named: ClassVar[bool] = True
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    @abstractmethod
+    def names(self) -> list[str]:
+        """Names of the arrays in it, sorted; raises VaelineError if the file is not what its name says."""
+
+    @abstractmethod
+    def pieces(self, name: str) -> Iterator[np.ndarray]:
+        """Yields the array `name`, some rows at a time; of an array without rows one piece."""
+
+    def place(self, name: str) -> str:
+        """Returns how the array `name` is called in messages."""
+        return f"{self.path}: {name}"
+
+    def whole(self, name: str) -> np.ndarray:
+        """Returns the array `name` in memory, as for labels."""
+        return np.concatenate(list(self.pieces(name)))
+
+    def mapped(self, name: str, scratch: Path) -> np.ndarray:
+        """Returns the array `name` memory-mapped, so that any of its rows can be read at any time.
+
+        Args:
+            name: one of `names`.
+            scratch: folder for an unnamed copy, where the file itself cannot be mapped.
+        """
+        scratch.mkdir(parents=True, exist_ok=True)
+        rows = 0
+        with tempfile.TemporaryFile(dir=scratch, prefix=".arrays-") as copy:
+            for piece in self.pieces(name):
+                copy.write(np.ascontiguousarray(piece).data)
+                rows += len(piece)
+            copy.flush()
+            shape = (rows, *piece.shape[1:])
+            if not math.prod(shape):
+                return np.empty(shape, piece.dtype)
+            array: np.ndarray = np.memmap(copy, piece.dtype, mode="r", shape=shape)
+            return array
+
+    def damaged(self, error: Exception) -> VaelineError:
+        """Returns the error of a file that cannot be read as its kind."""
+        reason = " ".join(str(error).split())[:200]
+        return VaelineError(f"{self.path}: not {self.kind} ({reason}): save it again, or name another file")
+
+
+def library(name: str, path: Path) -> ModuleType:
+    """Returns a library that only the file at `path` needs; raises VaelineError if it is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise VaelineError(
+            f"{path}: {name.partition('.')[0]} is needed to read it: `pip install 'vaeline[arrays]'`"
+        ) from None
+
+
+def row_counts(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[int]:
+    """Yields the numbers of rows of pieces of about `PIECE_BYTES`, at least one piece."""
+    step = max(1, PIECE_BYTES // max(1, math.prod(shape[1:]) * dtype.itemsize))
+    yield from (min(step, shape[0] - start) for start in range(0, max(1, shape[0]), step))
