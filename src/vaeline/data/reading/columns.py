@@ -16,7 +16,7 @@ MOST_CLASSES = 0.5
 """Share of the rows: a column with more different values is not one of classes."""
 
 LARGEST = 1e30
-"""What is beyond it has no square in single precision, and is no measured value but a placeholder for none."""
+"""Larger numbers have no square in single precision, and stand for missing values rather than measure."""
 
 
 class Columns(NamedTuple):

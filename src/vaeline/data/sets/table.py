@@ -38,8 +38,8 @@ class OwnTable(DataSet):
     """The table in `data.path`: CSV, Parquet or an array [N, D], of which each row is an observation.
 
     Its columns of numbers are modelled, or those that `columns` names; `label` names a column of classes. A
-    share of the rows, `test_share`, is the test set, always the same ones, and a tenth of the rest is used for
-    validation; with `data.split=tail` these are the last rows of the file.
+    share of the rows, `test_share`, is the test set, always the same ones, and a tenth of the rest is used
+    for validation; with `data.split=tail` these are the last rows of the file.
 
     With `standardise`, each column has mean 0 and variance 1 over train. A column that is constant there is
     only shifted. The table is held in memory.
@@ -114,12 +114,12 @@ class OwnTable(DataSet):
     @cached_property
     def _parts(self) -> tuple[Examples, Examples]:
         share, count = self.options.table.test_share, len(self._frame)
-        training = count - max(FEWEST["test"], round(share * count))
-        if training < FEWEST["train"] + FEWEST["valid"]:
+        training, fewest = count - max(FEWEST["test"], round(share * count)), FEWEST["train"] + FEWEST["valid"]
+        if training < fewest:
             raise VaelineError(
                 f"{self._file}: {count} rows, of which data.table.test_share = {share:g} leaves "
-                f"{max(0, training)} for train and valid, and at least {FEWEST['train'] + FEWEST['valid']} are "
-                "needed: add some, or `dvc exp run -S data.table.test_share=0.1`"
+                f"{max(0, training)} for train and valid, and at least {fewest} are needed: add some, or "
+                "`dvc exp run -S data.table.test_share=0.1`"
             )
         every = Examples(self._numbers.values, self._classes.labels)
         if self.options.split == "tail":
