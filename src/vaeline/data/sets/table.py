@@ -114,7 +114,8 @@ class OwnTable(DataSet):
     @cached_property
     def _parts(self) -> tuple[Examples, Examples]:
         share, count = self.options.table.test_share, len(self._frame)
-        training, fewest = count - max(FEWEST["test"], round(share * count)), FEWEST["train"] + FEWEST["valid"]
+        training = count - max(FEWEST["test"], round(share * count))
+        fewest = FEWEST["train"] + FEWEST["valid"]
         if training < fewest:
             raise VaelineError(
                 f"{self._file}: {count} rows, of which data.table.test_share = {share:g} leaves "
