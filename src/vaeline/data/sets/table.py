@@ -113,7 +113,8 @@ class OwnTable(DataSet):
 
     @cached_property
     def _parts(self) -> tuple[Examples, Examples]:
-        share, count = self.options.table.test_share, len(self._frame)
+        every = Examples(self._numbers.values, self._classes.labels)
+        share, count = self.options.table.test_share, len(every.labels)
         training = count - max(FEWEST["test"], round(share * count))
         fewest = FEWEST["train"] + FEWEST["valid"]
         if training < fewest:
@@ -122,7 +123,6 @@ class OwnTable(DataSet):
                 f"{max(0, training)} for train and valid, and at least {fewest} are needed: add some, or "
                 "`dvc exp run -S data.table.test_share=0.1`"
             )
-        every = Examples(self._numbers.values, self._classes.labels)
         if self.options.split == "tail":
             return _of_rows(every, slice(training)), _of_rows(every, slice(training, None))
         return with_share_as_test(every, share)

@@ -46,7 +46,7 @@ def marginals(columns: Sequence[str], real: np.ndarray, drawn: np.ndarray, title
     width = min(PER_ROW, len(chosen))
     height = math.ceil(len(chosen) / width)
     fig = figure(0.6 + 2.3 * width, 0.9 + 1.7 * height)
-    cells = fig.subplots(height, width, squeeze=False).flat
+    cells = list(fig.subplots(height, width, squeeze=False).flat)
     for axes in cells:
         axes.set_axis_off()
     for j, (axes, name) in enumerate(zip(cells, chosen, strict=False)):
@@ -92,7 +92,10 @@ def pairs(columns: Sequence[str], real: np.ndarray, drawn: np.ndarray, title: st
 
 @styled
 def column_errors(scores: pd.DataFrame) -> Figure:
-    """Returns the unexplained share of each column's variance as bars, the largest first; see `columns`."""
+    """Returns the unexplained share of each column's variance as bars, the largest first.
+
+    It is that of `column_scores`; columns that are constant have none.
+    """
     ranked = scores.dropna(subset=["unexplained"]).sort_values("unexplained", ascending=False)
     chosen = ranked.head(ERRORS)[::-1]
     fig = figure(7.0, 1.2 + 0.26 * len(chosen))
@@ -102,7 +105,7 @@ def column_errors(scores: pd.DataFrame) -> Figure:
     axes.set_yticks(positions, labels=chosen["column"], parse_math=False)
     axes.axvline(1, color=PALETTE[5], linewidth=1)
     axes.set_xlabel("mean squared error / variance of the column (1: no better than the mean)")
-    of = f" (the worst {len(chosen)} of {len(scores)} columns)" if len(chosen) < len(scores) else ""
+    of = f" (the worst {len(chosen)} of {len(ranked)} columns)" if len(chosen) < len(ranked) else ""
     axes.set_title(f"Reconstruction error by column{of}", fontsize=11, loc="left")
     return fig
 
