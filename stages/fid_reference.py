@@ -27,7 +27,7 @@ def main(params: FidReferenceParams) -> None:
             write_json(OUTPUT / "features" / "facts.json", line)
             write_json(OUTPUT / "metrics.json", line)
         return
-    inception, skipped = inception_or_reason(params.fid_inception, target)
+    inception, skipped = inception_or_reason(params.fid_inception, target, data.shape[0])
     n = sample_size(params.fid_samples, len(data.test), len(data.valid))
     train, valid, test = (Pictures(s.values, data.scaling) for s in (data.train, data.valid, data.test))
     classifier = train_classifier(train, data.train.labels, len(data.classes), target)

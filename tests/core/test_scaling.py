@@ -59,6 +59,7 @@ def test_only_values_in_a_range_are_bounded():
 def test_levels_are_stored_as_they_are_and_restored():
     levels = np.arange(256, dtype=np.uint8).reshape(-1, 1, 16, 16)
     assert BYTES.stored(levels) is levels
+    np.testing.assert_allclose(BYTES.original(BYTES.observed(levels)), levels, rtol=1e-6)
     np.testing.assert_allclose(BYTES.original(levels / 255), levels)
 
 

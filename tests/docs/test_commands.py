@@ -19,6 +19,7 @@ OTHERS = (
     "git checkout params.yaml",
     "git checkout docs",
     "source .venv/bin/activate",
+    "dvc add path/to/scans.npz",
     "dvc exp show",
     "dvc metrics diff HEAD NAME",
     "dvc plots diff HEAD NAME",

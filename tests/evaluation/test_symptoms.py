@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from tests.support.small import CLASSES, SHAPE, split
+from vaeline.core.scaling import BYTES
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation import symptoms
 from vaeline.evaluation.fid import classifier
@@ -20,6 +21,7 @@ class Copying(nn.Module):
     """q(z|x) is one point, the image itself; p(x|z) is at decoder(z); p(z) is uniform."""
 
     classes = 0
+    scaling = BYTES
     likelihood = SimpleNamespace(evaluation_set=lambda images: images)
 
     def __init__(self, decoder=lambda x: x) -> None:

@@ -13,6 +13,7 @@ from tests.support.weights import without_inception
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import read_json
 from vaeline.core.params import StageParams
+from vaeline.core.scaling import BYTES
 from vaeline.data.prepared import Prepared
 from vaeline.data.reading.dataset import DataOptions
 from vaeline.data.sets.digits import Digits
@@ -25,6 +26,7 @@ class Replay:
     """A model whose samples are given images, in order, and whose z are the pixels of its input."""
 
     classes = 0
+    scaling = BYTES
     likelihood = SimpleNamespace(evaluation_set=lambda images: images)
 
     def __init__(self, images):

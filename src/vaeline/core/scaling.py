@@ -51,6 +51,10 @@ class Bytes(_Scaling):
         """Returns the levels themselves."""
         return values
 
+    def observed(self, values: np.ndarray) -> np.ndarray:
+        """Returns levels as a model observes them, float32."""
+        return values.astype(np.float32) / TOP_LEVEL
+
     def original(self, observed: ValuesT) -> ValuesT:
         """Returns observed values in [0, 1] as levels, which need not be whole."""
         return observed * TOP_LEVEL
@@ -72,6 +76,10 @@ class Range(_Scaling):
     def stored(self, values: np.ndarray) -> np.ndarray:
         """Returns values of the user's data as they are stored, float32 in [0, 1]."""
         return ((values.astype(np.float64) - self.low) / (self.high - self.low)).astype(np.float32)
+
+    def observed(self, values: np.ndarray) -> np.ndarray:
+        """Returns values of the user's data as a model observes them, which is as they are stored."""
+        return self.stored(values)
 
     def original(self, observed: ValuesT) -> ValuesT:
         """Returns observed values in the units of the user's data."""
@@ -106,6 +114,10 @@ class Standardised(_Scaling):
         """Returns values of the user's data as they are stored, float32."""
         values = values.astype(np.float64)
         return ((values - _along(self.mean, values)) / _along(self.std, values)).astype(np.float32)
+
+    def observed(self, values: np.ndarray) -> np.ndarray:
+        """Returns values of the user's data as a model observes them, which is as they are stored."""
+        return self.stored(values)
 
     def original(self, observed: ValuesT) -> ValuesT:
         """Returns observed values in the units of the user's data."""

@@ -61,7 +61,7 @@ def store(dataset: DataSet, directory: Path | str) -> Prepared:
 
 
 def prepared_summary(prepared: Prepared) -> dict[str, int | float | str]:
-    """Returns sizes and hashes of the prepared data, and the mean of train's values, of pixels in [0, 1]."""
+    """Returns sizes and hashes of the prepared data, and the mean of what a model observes of train."""
     values = prepared.train.values
     return {
         "data": prepared.name,
@@ -71,14 +71,15 @@ def prepared_summary(prepared: Prepared) -> dict[str, int | float | str]:
         "classes": len(prepared.classes),
         **dict(zip(SIDES[len(prepared.shape)], prepared.shape, strict=True)),
         **{f"{split}_sha256": prepared.hashes[f"{split}_values.npy"] for split in SPLITS},
-        **_mean(values),
+        "mean_pixel": _mean(values),
     }
 
 
-def _mean(values: np.ndarray) -> dict[str, float]:
+def _mean(values: np.ndarray) -> float:
+    """Returns the mean of what a model observes."""
     if values.dtype == np.uint8:
-        return {"mean_pixel": int(values.sum(dtype=np.int64)) / (TOP_LEVEL * values.size)}
-    return {"mean_value": float(values.mean(dtype=np.float64))}
+        return int(values.sum(dtype=np.int64)) / (TOP_LEVEL * values.size)
+    return float(values.mean(dtype=np.float64))
 
 
 def _arrays(examples: Examples, scaling: AnyScaling) -> dict[str, ArraySource]:

@@ -4,6 +4,7 @@ from torch import nn
 from torch.distributions import Bernoulli, Independent
 
 from tests.support.small import digits, vae
+from vaeline.core.scaling import BYTES
 from vaeline.evaluation.estimators.reconstruction import reconstruction_errors
 from vaeline.models.inference import Inference
 
@@ -13,6 +14,8 @@ IMAGES = torch.tensor([[255, 0], [51, 102], [0, 255]], dtype=torch.uint8).reshap
 
 class GivenLogits(nn.Module):
     """A model whose reconstructions have given logits."""
+
+    scaling = BYTES
 
     def __init__(self, logits: torch.Tensor) -> None:
         super().__init__()

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from tests.support.small import digits, split, vae
+from vaeline.core.scaling import BYTES
 from vaeline.evaluation.estimators.sharpness import fine_energy, sharpness
 from vaeline.evaluation.observing import evaluation_set
 from vaeline.models.catalog import MODELS
@@ -17,6 +18,8 @@ SIDE = 8
 
 class Rebuilding(nn.Module):
     """A model whose reconstruction of x is change(x)."""
+
+    scaling = BYTES
 
     def __init__(self, change=lambda x: x):
         super().__init__()

@@ -91,6 +91,14 @@ def test_rotated_images_can_be_indexed_by_rows():
     assert np.array_equal(rotated[2:3][0, 0], images[2, 0, ::-1, ::-1])
 
 
+def test_of_oblong_images_the_central_square_is_rotated():
+    images = np.arange(4 * 2 * 5 * 2, dtype=np.uint8).reshape(4, 2, 5, 2)
+    rotated = RotatedImages(images)
+    assert rotated.shape == (4, 2, 2, 2)
+    assert np.array_equal(rotated[np.array([0])], images[:1, :, 1:3])
+    assert np.array_equal(rotated[2:3], images[2:3, :, 2:0:-1, ::-1])
+
+
 def test_images_of_one_of_several_classes_are_scored_by_class(trained, digits):
     images, labels, _ = digits.training()
     zeros = labels == 0

@@ -3,8 +3,11 @@ import pytest
 import torch
 
 from vaeline.core.errors import VaelineError
+from vaeline.core.scaling import BYTES
+from vaeline.data.reading.statistics import standardisation
 from vaeline.evaluation.fid.images import (
     GENERATION_BATCH,
+    Pictures,
     generate_images,
     random_subset,
     sample_size,
@@ -63,3 +66,20 @@ def test_a_random_subset_is_always_the_same_and_from_the_whole_set():
     # The mean of 100 of 1,000 is 499.5, within four standard errors of 27.4.
     assert abs(subset.mean() - 499.5) < 110
     assert np.array_equal(random_subset(images, 1000), images)
+
+
+def test_stored_floats_are_the_pictures_that_samples_of_them_are():
+    floats = np.random.default_rng(0).normal(3, 40, (20, 2, 4, 5))
+    scaling = standardisation(floats, np.arange(20))
+    stored = scaling.stored(floats)
+    pictures = Pictures(stored, scaling)
+    assert (pictures.shape, pictures[3:7].dtype) == (stored.shape, np.uint8)
+    np.testing.assert_array_equal(pictures[:], to_uint8(torch.from_numpy(stored), scaling).numpy())
+    for channel, values in enumerate(floats.swapaxes(0, 1)):
+        expected = 255 * (values - values.min()) / np.ptp(values)
+        assert abs(pictures[:][:, channel] - expected).max() < 0.51
+
+
+def test_stored_levels_are_pictures_as_they_are():
+    levels = np.arange(60, dtype=np.uint8).reshape(5, 1, 3, 4)
+    np.testing.assert_array_equal(Pictures(levels, BYTES)[1:3], levels[1:3])

@@ -144,3 +144,11 @@ def test_a_damaged_file_is_named_and_left_in_place(without_weights, random_weigh
         inception_or_reason("require", CPU)
     assert "is damaged" in inception_or_reason("auto", CPU)[1]
     assert stored.read_bytes() == damaged
+
+
+def test_images_that_are_neither_grey_nor_rgb_are_left_out_with_the_reason():
+    inception, reason = inception_or_reason("auto", CPU, channels=5)
+    assert inception is None
+    assert "have 5 channels" in reason
+    with pytest.raises(VaelineError, match=r"these have 5 channels: `dvc exp run -S fid_inception=auto`"):
+        inception_or_reason("require", CPU, channels=5)

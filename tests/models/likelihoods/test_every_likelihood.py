@@ -3,6 +3,8 @@ import torch
 from torch.distributions import constraints
 
 from tests.support.small import config, digits, objective, vae
+from vaeline.core.errors import VaelineError
+from vaeline.core.scaling import Range, Standardised
 from vaeline.data.draws import Draws
 from vaeline.evaluation.estimators.bounds import importance_bounds
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
@@ -56,6 +58,51 @@ def test_observations_are_in_0_to_1_and_use_only_the_given_generator(name):
     assert x.max() <= 1
     assert torch.equal(x, again)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+FLOATS = torch.rand(200, *SHAPE, generator=torch.Generator().manual_seed(0))
+SCALINGS = {
+    "range": Range(low=0, high=1),
+    "standardised": Standardised(mean=[0.0], std=[1.0], least=[-3.0], most=[3.0]),
+}
+OF_FLOATS = [
+    (name, kind) for name in LIKELIHOODS for kind in SCALINGS if kind in LIKELIHOODS[name].kinds
+]  # fmt: skip
+OF_LEVELS = [
+    (name, kind) for name in LIKELIHOODS for kind in SCALINGS if kind not in LIKELIHOODS[name].kinds
+]  # fmt: skip
+
+
+def of_floats(name: str, kind: str):
+    section = config(likelihood={"name": name}).likelihood
+    return LIKELIHOODS.build(section, event_shape=SHAPE, scaling=SCALINGS[kind])
+
+
+def test_floats_of_a_range_have_three_likelihoods_and_standardised_ones_the_gaussian():
+    of_range = ["bernoulli", "continuous_bernoulli", "gaussian"]
+    assert sorted(OF_FLOATS) == [(name, "range") for name in of_range] + [("gaussian", "standardised")]
+
+
+@pytest.mark.parametrize(("name", "kind"), OF_FLOATS)
+def test_floats_are_observed_as_they_are_or_binarized_and_have_no_bits(name, kind):
+    module = of_floats(name, kind)
+    draws = Draws.of_seed(0, len(FLOATS))
+    x, scored = module.observe(module.training_set(FLOATS), draws), module.evaluation_set(FLOATS)
+    if module(parameters(module, 1)).support.is_discrete:
+        for binary in (x, scored):
+            assert set(binary.unique().tolist()) == {0.0, 1.0}
+            assert abs(binary.mean() - FLOATS.mean()) < 4.5 / 2 / FLOATS.numel() ** 0.5
+    else:
+        assert x is FLOATS
+        assert scored is FLOATS
+    assert module.measures(torch.zeros(4), 64) == {}
+
+
+@pytest.mark.parametrize(("name", "kind"), OF_LEVELS)
+def test_values_without_a_likelihood_are_rejected_before_training(name, kind):
+    words = rf"of the data are {kind}: .*`dvc exp run -S likelihood.name=gaussian`$"
+    with pytest.raises(VaelineError, match=words):
+        of_floats(name, kind)
 
 
 @pytest.mark.parametrize("name", list(LIKELIHOODS))

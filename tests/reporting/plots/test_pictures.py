@@ -36,6 +36,13 @@ def test_sheet_equals_torchvisions(n, channels):
     assert torch.equal(tiled(images, 3), peer)
 
 
+@pytest.mark.parametrize("channels", [2, 5])
+def test_the_first_three_of_any_channels_are_displayed(channels):
+    images = torch.rand(4, channels, 8, 6)
+    three = torch.cat([images, torch.zeros(4, 1, 8, 6)], 1)[:, :3]
+    assert torch.equal(tiled(images, 3), tiled(three, 3))
+
+
 def test_values_are_clipped_and_the_title_is_above():
     figure = grid(torch.tensor([-1.0, 2.0]).reshape(2, 1, 1, 1).expand(2, 1, 8, 8), 2, "two")
     assert (tile(sheet_of(figure), 0, 0) == 0).all()

@@ -67,7 +67,7 @@ class Classifier(nn.Module):
 
 
 class RotatedImages:
-    """Square images [N, C, H, W], the i-th rotated by i mod 4 quarter turns when it is indexed.
+    """Central squares of images [N, C, H, W], the i-th rotated by i mod 4 quarter turns when it is indexed.
 
     To tell the rotation, a network must know what the images show (Gidaris et al. 2018). It is the task where
     there are no classes, without which features would be those of random weights.
@@ -76,14 +76,19 @@ class RotatedImages:
     dtype = np.dtype(np.uint8)
 
     def __init__(self, images: ArraySource) -> None:
-        self.images, self.shape = images, images.shape
+        count, channels, height, width = images.shape
+        side = min(height, width)
+        self.images, self.shape = images, (count, channels, side, side)
+        self.top, self.left = (height - side) // 2, (width - side) // 2
         self.turns = np.arange(len(images)) % QUARTERS
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
-        pairs = zip(self.images[rows], self.turns[rows], strict=True)
+        side = self.shape[-1]
+        down, across = (slice(first, first + side) for first in (self.top, self.left))
+        pairs = zip(self.images[rows][..., down, across], self.turns[rows], strict=True)
         return np.stack([np.rot90(image, turns, axes=(1, 2)) for image, turns in pairs])
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from vaeline.core.errors import VaelineError
 from vaeline.evaluation.pretrained import WeightsUnavailableError, damaged_weights, pretrained_weights
 from vaeline.runtime import processes
 
@@ -61,18 +62,27 @@ def fold_batch_norms(network: nn.Module) -> None:
             module.conv, module.bn = fuse_conv_bn_eval(module.conv, module.bn), nn.Identity()
 
 
-def inception_or_reason(mode: str, device: torch.device) -> tuple[Inception | None, str]:
+def inception_or_reason(mode: str, device: torch.device, channels: int = 3) -> tuple[Inception | None, str]:
     """Returns Inception and `""`, or None and the reason why it is not used.
 
     Args:
         mode: the param `fid_inception`: `auto`, `skip` or `require`.
         device: where to compute.
+        channels: of the images.
 
     Raises:
         WeightsUnavailableError: if it is required and its weights are not available.
+        VaelineError: if it is required and the images are neither grey nor RGB.
     """
     if mode == "skip":
         return None, f"switched off (fid_inception: skip); to compute it: `{INCEPTION_COMMAND}`"
+    if channels not in (1, 3):
+        if mode == "require":
+            raise VaelineError(
+                f"fid_inception = 'require': Inception is of grey and RGB images, and these have {channels} "
+                "channels: `dvc exp run -S fid_inception=auto`"
+            )
+        return None, f"not applicable: the images have {channels} channels, and Inception is of 1 or 3"
     # Of several processes the first downloads the weights, and so decides for all.
     inception, reason = _inception_or_reason(mode, device) if processes.leads() else (None, "")
     reason = processes.from_first(reason)

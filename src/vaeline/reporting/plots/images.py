@@ -34,15 +34,23 @@ def grid(images: Tensor, columns: int, title: str, rows: Sequence[str] = ()) -> 
 def tiled(images: Tensor, columns: int) -> Tensor:
     """Returns images [N, C, H, W] in rows of `columns`, on white, as one RGB image [height, width, 3].
 
-    Equal to torchvision's make_grid, whose import takes two seconds.
+    Equal to torchvision's make_grid, whose import takes two seconds. Of more than three channels the first
+    three are displayed, and of two both, as red and green.
     """
-    images = images.expand(-1, 3, -1, -1)
+    images = _rgb(images)
     columns = min(columns, len(images))
     images = torch.cat([images, images.new_ones(-len(images) % columns, *images.shape[1:])])
     cells = pad(images, (0, MARGIN, 0, MARGIN), value=1.0)
     rows = cells.unflatten(0, (-1, columns)).permute(0, 3, 1, 4, 2)  # [rows, H, columns, W, 3]
     sheet = rows.flatten(2, 3).flatten(0, 1)
     return pad(sheet, (0, 0, MARGIN, 0, MARGIN, 0), value=1.0)
+
+
+def _rgb(images: Tensor) -> Tensor:
+    channels = images.shape[1]
+    if channels == 1:
+        return images.expand(-1, 3, -1, -1)
+    return pad(images[:, :3], (0, 0, 0, 0, 0, max(0, 3 - channels)))
 
 
 def reconstruction_rows(
