@@ -59,8 +59,9 @@ class Augmentation:
     def _changed(self, images: Tensor, draws: Draws) -> Tensor:
         if images.dim() != 4:
             raise VaelineError(
-                f"augment_flip, augment_shift and augment_crop are for images, not for rows of "
-                f"{images.shape[1]} numbers: `dvc exp run -S augment_flip=0 -S augment_shift=0 -S augment_crop=0`"
+                f"augment_flip, augment_shift and augment_crop change images, and the data are rows of "
+                f"{images.shape[1]} numbers: "
+                "`dvc exp run -S augment_flip=0 -S augment_shift=0 -S augment_crop=0`"
             )
         _check_within_frame(images, augment_shift=self.shift, augment_crop=self.crop)
         images = images.to(draws.device)

@@ -92,5 +92,5 @@ def draw_at(model: Model, z: Tensor) -> Tensor:
     return torch.cat([model.joint(chunk)[1].sample().cpu() for chunk in chunks])
 
 
-SAMPLE_FEATURES = {1: RowFeatures, 3: ImageFeatures}
+SAMPLE_FEATURES: dict[int, type[RowFeatures] | type[ImageFeatures]] = {1: RowFeatures, 3: ImageFeatures}
 """By the number of axes of an observation."""
