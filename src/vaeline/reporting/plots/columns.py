@@ -111,7 +111,7 @@ def column_errors(scores: pd.DataFrame) -> Figure:
 
 
 def _histograms(axes: Axes, real: np.ndarray, drawn: np.ndarray) -> None:
-    bins = np.linspace(*_limits(real, drawn), BINS + 1)
+    bins = np.linspace(*_limits(real, drawn), BINS + 1).tolist()
     axes.hist(real, bins, density=True, color=DATA, alpha=0.6, label="data")
     axes.hist(drawn, bins, density=True, histtype="step", color=SAMPLES, linewidth=1.5, label="samples")
     axes.tick_params(labelsize=8)
