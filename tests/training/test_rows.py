@@ -45,7 +45,7 @@ def exact_evidence(prepared: Prepared) -> torch.Tensor:
 def test_a_model_of_linear_gaussian_rows_reaches_their_evidence(prepared):
     params = config(
         latent_dim=LATENT,
-        epochs=10,
+        epochs=12,
         batch_size=500,
         learning_rate=0.02,
         lr_schedule="cosine",

@@ -14,7 +14,7 @@ REAL = RNG.normal([0, 100], [1, 20], (500, 2))
 
 def test_scores_are_in_the_units_of_each_column():
     drawn = RNG.normal([0, 130], [1, 20], (2000, 2))
-    scores = column_scores(Rows(("a", "b"), REAL, REAL + [0.5, 10], drawn)).set_index("column")
+    scores = column_scores(Rows(("a", "b"), REAL, REAL + np.array([0.5, 10]), drawn)).set_index("column")
     np.testing.assert_allclose(scores["mean"], REAL.mean(0))
     np.testing.assert_allclose(scores["rmse"], [0.5, 10])
     np.testing.assert_allclose(scores["unexplained"], [0.25 / REAL[:, 0].var(), 100 / REAL[:, 1].var()])
@@ -41,9 +41,10 @@ def test_every_model_has_rows_in_the_units_of_the_data(name):
     scaling = Standardised(mean=[5.0, 100.0], std=[1.0, 20.0], least=[0.0, 0.0], most=[9.0, 200.0])
     model = vae((2,), model={"name": name}, likelihood={"name": "gaussian"}).eval()
     model.scaling = scaling
-    rows = torch.from_numpy(scaling.stored(REAL + [5, 0]))
+    real = REAL + np.array([5, 0])
+    rows = torch.from_numpy(scaling.stored(real))
     result = Rows.of_model(model, ("a", "b"), rows)
-    np.testing.assert_allclose(result.real, REAL + [5, 0], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(result.real, real, rtol=1e-4, atol=1e-4)
     assert result.rebuilt.shape == REAL.shape
     assert result.drawn.shape == (2000, 2)
     assert np.isfinite(result.drawn).all()
