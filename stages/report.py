@@ -8,6 +8,7 @@ from vaeline.config import ExperimentConfig
 from vaeline.core.files import read_json, write_json, write_text
 from vaeline.core.params import StageParams, validated
 from vaeline.data.prepared import Prepared
+from vaeline.data.reading.content import content_lines
 from vaeline.diagnosis.finding import findings_text, load_findings, save_findings
 from vaeline.diagnosis.remedy_commands import with_remedy_commands
 from vaeline.models.checkpoints import DIRECTORY
@@ -31,13 +32,16 @@ def main(params: StageParams) -> None:
     values, origin = validated(ExperimentConfig, params.to_dict()).to_dict(), origin_tags()
     metrics = summary.gather_metrics(OUTPUTS)
     training = read_json(OUTPUTS / "train" / "run.json")
-    written = {"metrics": metrics, "params": values, "training": training, "evaluation": origin}
+    data = Prepared.open()
+    says = content_lines(data)
+    written = {"metrics": metrics, "params": values, "training": training, "evaluation": origin, "data": says}
     write_json(REPORT / "summary.json", written)
     findings = with_remedy_commands(load_findings(OUTPUTS / "diagnose" / "findings.json"), values)
     save_findings(REPORT / "findings.json", findings)
     pictures = summary.copy_pictures(OUTPUTS)
     log = (OUTPUTS / "train" / "training.log").read_text()
-    markdown = summary.summary_markdown(metrics, values, changes_text(values), findings, pictures, log)
+    changes = changes_text(values)
+    markdown = summary.summary_markdown(metrics, values, changes, findings, pictures, log, says)
     write_text(REPORT / "summary.md", markdown)
     results = RunResults.read(REPORT, run_name(values))
     html = run_page(results, committed_params(), experiment_tags().get("dvc.experiment", ""))
@@ -50,7 +54,7 @@ def main(params: StageParams) -> None:
         curves=history.epoch_curves(pd.read_csv(OUTPUTS / "train" / "history.csv")),
         artifacts=summary.run_artifacts(OUTPUTS),
         pictures=summary.stage_pictures(OUTPUTS),
-        inputs=run_inputs(Prepared.open()),
+        inputs=run_inputs(data),
         checkpoint=DIRECTORY / f"{params.select}.pt",
         verdict=verdict_tag(findings),
         note=run_description(params.notes, values, findings, summary.headline_table(metrics), origin),

@@ -88,7 +88,7 @@ def test_every_flipped_bit_of_a_header_or_of_the_description_is_rejected(folder)
     Prepared.open(folder).verify()
 
 
-KEYS = ["name", "shape", "values", "classes", "split", "split_seed", "factors", "arrays"]
+KEYS = ["name", "shape", "values", "counts", "remarks", "classes", "split", "split_seed", "factors", "arrays"]
 WRONG = st.sampled_from(
     [None, True, -1, 0, 7, 10**20, 0.5, "", "uint8", "../x", [], [1], {}, {"a": 1}, [["a", 1]]]
 )
@@ -97,7 +97,7 @@ WRONG = st.sampled_from(
 def harmless(key: str, value: object) -> bool:
     """Returns whether the rest of the description allows `value` there."""
     kinds = {"name": str, "split": str, "split_seed": int}
-    return type(value) is kinds.get(key) or (key == "factors" and value == [])
+    return type(value) is kinds.get(key) or (key in ("factors", "remarks") and value == [])
 
 
 @given(key=st.sampled_from(KEYS), value=WRONG)

@@ -181,3 +181,32 @@ def test_smallest_folder_of_images_has_what_each_later_stage_needs(tmp_path, cou
     assert sample_size(2048, len(prepared.test), len(prepared.valid)) >= 3
     assert len(prepared.train) >= 2
     assert len(prepared.train) + len(prepared.valid) + len(prepared.test) == count
+
+
+class WithCopies(Numbered):
+    """The first test image is the fourth training image, and every image is of one value."""
+
+    def training(self):
+        examples = super().training()
+        return examples._replace(labels=examples.labels % 2)
+
+    def test(self):
+        examples = super().test()
+        values = examples.values.copy()
+        values[0] = super().training().values[3]
+        return examples._replace(values=values, labels=examples.labels % 2)
+
+    def remarks(self):
+        return ["a remark"]
+
+
+def test_the_description_says_what_is_in_the_data(tmp_path):
+    prepared = store(WithCopies(DataOptions(train_size=70), raw=None), tmp_path)
+    counts = {name: sum(of_class) for name, of_class in prepared.description["counts"].items()}
+    assert counts == {"train": 70, "valid": 30, "test": 20}
+    owner = "train" if 3 in prepared.train.values else "valid"
+    assert prepared.description["remarks"] == [
+        "a remark",
+        f"images of test that are copies of images of {owner}: 1 (test row 0 = training row 3)",
+        "images of one value everywhere: 70 in train, 30 in valid, 20 in test",
+    ]

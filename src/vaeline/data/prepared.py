@@ -134,6 +134,11 @@ class Prepared:
         return dict(self.description.get("factors", []))
 
     @property
+    def splits(self) -> dict[str, Split]:
+        """The three splits, by name."""
+        return {name: getattr(self, name) for name in SPLITS}
+
+    @property
     def hashes(self) -> dict[str, str]:
         """SHA-256 of each stored array, by file name."""
         return {file: facts["sha256"] for file, facts in self.description["arrays"].items()}
@@ -182,6 +187,8 @@ class _Description(_Strict):
     split_seed: int
     factors: list[tuple[str, Length]] = []
     columns: list[str] = []
+    counts: dict[str, list[Annotated[int, Field(ge=0)]]]
+    remarks: list[str]
     arrays: dict[str, _ArrayFacts]
     sha256: str
 
@@ -203,6 +210,10 @@ class _Description(_Strict):
                 expected = None if values is None else (dtype, [values.shape[0], *of_one])
                 if facts is None or (facts.dtype, facts.shape) != expected:
                     raise ValueError(f"{split}_{field}.npy does not belong to the rest")
+        if {split: len(counts) for split, counts in self.counts.items()} != dict.fromkeys(
+            SPLITS, len(self.classes)
+        ):
+            raise ValueError("counts are not of every split and class")
         if len(self.arrays) > len(SPLITS) * len(fields):
             raise ValueError("there are further arrays")
         return self

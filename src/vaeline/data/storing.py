@@ -14,6 +14,7 @@ from vaeline.core.files import replacing, write_json
 from vaeline.core.scaling import TOP_LEVEL, AnyScaling
 from vaeline.data.arrays import ArraySource
 from vaeline.data.prepared import DESCRIPTION, FEWEST, SPLITS, Prepared, npy_header, sealed
+from vaeline.data.reading.content import Stored, content
 from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.split import split_indices
 
@@ -48,15 +49,17 @@ def store(dataset: DataSet, directory: Path | str) -> Prepared:
         "test": (test, np.arange(len(test.values))),
     }
     scaling = dataset.scaling(train)
+    values = {name: Stored(examples.values, scaling) for name, (examples, _) in splits.items()}
     arrays = {}
     with ExitStack() as stack:
         # Entered first, so moved into place last: there is never a description without its arrays.
         description = stack.enter_context(replacing(directory / DESCRIPTION))
         for name, (examples, indices) in splits.items():
-            for field, source in _arrays(examples, scaling).items():
+            for field, source in _arrays(examples, values[name]).items():
                 path = stack.enter_context(replacing(directory / f"{name}_{field}.npy"))
                 arrays[f"{name}_{field}.npy"] = _write(path, source, indices)
-        write_json(description, sealed(_description(dataset, training, scaling, arrays)))
+        facts = _description(dataset, training, scaling, arrays) | content(dataset, splits, values)
+        write_json(description, sealed(facts))
     return Prepared.open(directory)
 
 
@@ -82,23 +85,9 @@ def _mean(values: np.ndarray) -> float:
     return float(values.mean(dtype=np.float64))
 
 
-def _arrays(examples: Examples, scaling: AnyScaling) -> dict[str, ArraySource]:
+def _arrays(examples: Examples, values: ArraySource) -> dict[str, ArraySource]:
     known = {field: array for field, array in examples._asdict().items() if array is not None}
-    return known | {"values": Stored(examples.values, scaling)}
-
-
-class Stored:
-    """What is stored of `source`, computed when it is indexed."""
-
-    def __init__(self, source: ArraySource, scaling: AnyScaling) -> None:
-        self._source, self._scaling = source, scaling
-        self.shape, self.dtype = source.shape, np.dtype(scaling.dtype)
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
-        return self._scaling.stored(self._source[rows])
+    return known | {"values": values}
 
 
 def _description(

@@ -117,6 +117,7 @@ def summary_markdown(
     findings: Sequence[Finding],
     pictures: Sequence[str],
     log: str,
+    data: Sequence[str] = (),
 ) -> str:
     """Returns the summary as Markdown.
 
@@ -127,6 +128,7 @@ def summary_markdown(
         findings: What the detectors say.
         pictures: Paths of pictures, relative to the summary.
         log: The log of the training.
+        data: What the data are, a line each.
     """
     return "\n".join(
         [
@@ -140,6 +142,7 @@ def summary_markdown(
             "",
             *(f"![{Path(picture).stem}]({picture})" for picture in pictures),
             "",
+            *(["## Data", "", *code_block("\n".join(data)), ""] if data else []),
             "## Training",
             "",
             *code_block(log.rstrip()),

@@ -42,19 +42,9 @@ def test_images_stay_in_order_for_any_job_size_and_broken_ones_are_left_out(fold
     order = np.random.default_rng(0).permutation(len(good))
     np.testing.assert_array_equal(images[order], expected[order])
     assert list(broken) == [3, 17, 24]
-    assert len(set(decoded.digests)) == len(decoded.digests) == len(good)
     assert decoded.brightest == expected.max()
     assert [line.split(" (")[0] for line in broken.values()] == ["03.png", "17.png", "24.png"]
     assert list((folder / "scratch").iterdir()) == []
-
-
-def test_equal_pixels_have_equal_digests_whatever_their_file(folder):
-    picture(8, 8, seed=3).save(folder / "copy.bmp")
-    picture(8, 8, seed=3).convert("RGBA").save(folder / "again.png")
-    names = ["copy.bmp", "03.png", "04.png", "again.png"]
-    decoded = decode_files(files(folder, names), Form(3, 8), folder / "scratch")
-    first, second, other, again = decoded.digests
-    assert first == second == again != other
 
 
 def test_transparent_images_are_counted_over_all_jobs(folder, monkeypatch):
@@ -92,7 +82,7 @@ def test_whatever_is_in_a_file_is_decoded_or_described_in_one_line(tmp_path_fact
             content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
         (folder / name).write_bytes(content)
     decoded = decode_files(files(folder, ["a.tiff", "b.png"]), Form(3, 8), folder / "scratch")
-    assert len(decoded.images) + len(decoded.broken) == 2 == len(decoded.digests) + len(decoded.broken)
+    assert len(decoded.images) + len(decoded.broken) == 2
     for line in decoded.broken.values():
         assert "\n" not in line
         assert "object at 0x" not in line

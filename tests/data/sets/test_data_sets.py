@@ -34,6 +34,9 @@ def dataset(request, tmp_path, monkeypatch):
     if request.param == "table":
         np.save(tmp_path / "rows.npy", np.random.default_rng(0).normal(size=(40, 3)))
         section |= {"path": str(tmp_path / "rows.npy")}
+    if request.param == "arrays":
+        np.save(tmp_path / "mine.npy", np.random.default_rng(0).integers(0, 256, (40, 9, 12), np.uint8))
+        section |= {"path": str(tmp_path / "mine.npy"), "arrays": {"axes": "NHW"}}
     return DATASETS.build(section, raw=tmp_path / "raw")
 
 

@@ -1,26 +1,30 @@
-"""Images that are in more than one split, pixel for pixel: what is measured on them was trained on."""
+"""Examples that are in more than one split, value for value: what is measured on them was trained on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 
 COPIES_NAMED = 3
 
-SplitDigests = Mapping[str, Mapping[str, bytes]]
-"""The hash of each image's pixels, by split and by name."""
+SplitDigests = Mapping[str, Sequence[bytes]]
+"""The hash of each example's values, by split and in order."""
+Naming = Callable[[str, int], str]
+"""Returns the name of the i-th example of a split."""
 
 
-def copies_lines(splits: SplitDigests) -> list[str]:
-    """Returns a line for each two splits that have images in common, with their number and some names."""
+def copies_lines(splits: SplitDigests, named: Naming) -> list[str]:
+    """Returns a line for each two splits that have examples in common, with their number and some names."""
     return [
         f"images of {second} that are copies of images of {first}: {len(pairs)} ({_names(pairs)})"
         for first, second in combinations(splits, 2)
-        if (pairs := list(_copies(splits[first], splits[second])))
+        if (pairs := list(_copies(splits, first, second, named)))
     ]
 
 
-def _copies(first: Mapping[str, bytes], second: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
-    names = {digest: name for name, digest in first.items()}
-    return ((name, names[digest]) for name, digest in second.items() if digest in names)
+def _copies(splits: SplitDigests, first: str, second: str, named: Naming) -> Iterator[tuple[str, str]]:
+    places = {digest: place for place, digest in enumerate(splits[first])}
+    for place, digest in enumerate(splits[second]):
+        if digest in places:
+            yield named(second, place), named(first, places[digest])
 
 
 def _names(pairs: list[tuple[str, str]]) -> str:

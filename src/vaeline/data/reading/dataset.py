@@ -122,6 +122,10 @@ class DataSet(ABC):
         """Returns what a user should know about this data, a line each."""
         return []
 
+    def named(self, split: str, row: int) -> str:
+        """Returns what the example at `row` of `test()`, or of `training()` for other splits, is called."""
+        return f"{'test' if split == 'test' else 'training'} row {row}"
+
     @property
     def factors(self) -> dict[str, int]:
         """Number of values of each factor in `Examples.factors`, by its name; empty without factors."""

@@ -1,6 +1,5 @@
 """Decoding image files on all cores into an array on disk, in memory that does not grow with their number."""
 
-import hashlib
 import math
 import os
 import re
@@ -29,7 +28,6 @@ BrokenFiles = dict[int, str]
 
 JOB_IMAGES = 256
 JOB_BYTES = 1 << 23
-DIGEST_BYTES = 16
 ADDRESS = re.compile(r"<[^<>]* object at 0x[0-9a-f]+>")
 
 
@@ -66,8 +64,6 @@ class DecodedFiles(NamedTuple):
     images: DecodedImages
     """Those that could be decoded, in order."""
     broken: BrokenFiles
-    digests: list[bytes]
-    """A hash of the pixels of each image: equal for equal images."""
     transparent: int
     """Number of images with transparent pixels."""
     brightest: int
@@ -76,7 +72,6 @@ class DecodedFiles(NamedTuple):
 
 class _DecodedJob(NamedTuple):
     broken: dict[int, str]
-    digests: list[bytes]
     transparent: int
     brightest: int
 
@@ -127,7 +122,6 @@ def decode_files(files: Mapping[str, EncodedImage], form: Form, scratch: Path) -
     return DecodedFiles(
         DecodedImages(handle, np.delete(np.arange(len(names)), list(broken)), form.shape),
         broken,
-        [digest for job in done for digest in job.digests],
         sum(job.transparent for job in done),
         max((job.brightest for job in done), default=0),
     )
@@ -155,12 +149,7 @@ def _decode(files: Sequence[EncodedImage], start: int, form: Form, target: str) 
     with Path(target).open("r+b") as written:
         written.seek(start * math.prod(form.shape))
         written.write(images.data)
-    digests = [
-        hashlib.blake2b(image.data, digest_size=DIGEST_BYTES).digest()
-        for number, image in enumerate(images, start)
-        if number not in broken
-    ]
-    return _DecodedJob(broken, digests, transparent, int(images.max(initial=0)))
+    return _DecodedJob(broken, transparent, int(images.max(initial=0)))
 
 
 def _reason(error: Exception, file: EncodedImage) -> str:

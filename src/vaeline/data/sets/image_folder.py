@@ -13,7 +13,6 @@ from pydantic import Field
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import BaseOptions
 from vaeline.data.prepared import FEWEST
-from vaeline.data.reading.copies import copies_lines
 from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.reading.decoding import BrokenFiles, decode_files
 from vaeline.data.reading.encoded import ImageFile
@@ -22,7 +21,6 @@ from vaeline.data.reading.layout import LabelledFiles, Layout, Role, layout
 from vaeline.data.reading.own_path import PathSection, own_path
 from vaeline.data.reading.pixels import Background, Form
 from vaeline.data.reading.remarks import dark_lines, split_lines, transparent_lines, unseen_lines
-from vaeline.data.split import split_indices
 
 BROKEN_NAMED = 3
 
@@ -31,7 +29,7 @@ class _ImageSet(NamedTuple):
     """Decoded images, of one split or two, in order."""
 
     examples: Examples
-    digests: dict[str, bytes]
+    names: list[str]
     counts: Counter[Role]
     transparent: int
     brightest: int
@@ -110,8 +108,11 @@ class ImageFolder(DataSet):
             *transparent_lines(sum(part.transparent for part in sets), options.background),
             *dark_lines(max(part.brightest for part in sets)),
             *unseen_lines(self._parts),
-            *copies_lines(self._digests()),
         ]
+
+    def named(self, split: str, row: int) -> str:
+        """Returns the path of an image in the folder."""
+        return printable((self._test if split == "test" else self._training).names[row])
 
     @cached_property
     def _training(self) -> "_ImageSet":
@@ -182,24 +183,13 @@ class ImageFolder(DataSet):
             f: c for role in roles if role in self._parts for f, c in zip(*self._parts[role], strict=True)
         }
         labels = np.array([numbers[classes[file]] for file in kept], np.int64)
-        digests = dict(zip(kept, decoded.digests, strict=True))
         return _ImageSet(
-            Examples(decoded.images, labels), digests, counts, decoded.transparent, decoded.brightest
+            Examples(decoded.images, labels), kept, counts, decoded.transparent, decoded.brightest
         )
 
     def _fewest(self, role: Role) -> int:
         """Returns how many images are needed; those of valid are taken from train, if it has no folder."""
         return FEWEST[role] + (FEWEST["valid"] if role == "train" and "valid" not in self._parts else 0)
-
-    def _digests(self) -> dict[str, dict[str, bytes]]:
-        """Returns the hash of each image by split and by its name, as it is printed."""
-        train, valid = split_indices(self, len(self.training().values))
-        training = [(printable(name), digest) for name, digest in self._training.digests.items()]
-        return {
-            "train": dict(training[i] for i in train),
-            "valid": dict(training[i] for i in valid),
-            "test": {printable(name): digest for name, digest in self._test.digests.items()},
-        }
 
     def _tolerate(self, broken: BrokenFiles, count: int) -> None:
         """Lists the broken files; raises VaelineError if there are too many."""

@@ -22,6 +22,7 @@ class RunResults:
         evaluation: Origin of the report.
         findings: What the detectors say, or None if the code of the run had no detectors.
         pictures: PNG files, by name.
+        data: What the data are, a line each; earlier reports did not say.
     """
 
     name: str
@@ -31,6 +32,7 @@ class RunResults:
     evaluation: Mapping[str, Any]
     findings: Sequence[Finding] | None
     pictures: Mapping[str, bytes]
+    data: Sequence[str] = ()
 
     @classmethod
     def read(cls, folder: Path, name: str) -> "RunResults":
@@ -42,6 +44,7 @@ class RunResults:
             **{key: summary[key] for key in ("metrics", "params", "training", "evaluation")},
             findings=load_findings(findings) if findings.is_file() else None,
             pictures={path.stem: path.read_bytes() for path in sorted(folder.glob("plots/*.png"))},
+            data=summary.get("data", ()),
         )
 
     @property
