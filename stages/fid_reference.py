@@ -9,6 +9,7 @@ from vaeline.evaluation.fid.images import Pictures, random_subset, sample_size
 from vaeline.evaluation.fid.inception import inception_or_reason
 from vaeline.evaluation.fid.reference import Reference
 from vaeline.evaluation.params import FidReferenceParams
+from vaeline.evaluation.undefined import without_images
 from vaeline.runtime import processes
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import set_seed
@@ -21,6 +22,11 @@ def main(params: FidReferenceParams) -> None:
     set_seed(CLASSIFIER_SEED)
     target = device(params.device)
     data = Prepared.open()
+    if line := without_images(data.shape, "Fréchet and kernel distances"):
+        if processes.leads():
+            write_json(OUTPUT / "features" / "facts.json", line)
+            write_json(OUTPUT / "metrics.json", line)
+        return
     inception, skipped = inception_or_reason(params.fid_inception, target, data.shape[0])
     n = sample_size(params.fid_samples, len(data.test), len(data.valid))
     train, valid, test = (Pictures(s.values, data.scaling) for s in (data.train, data.valid, data.test))

@@ -60,6 +60,8 @@ def of_other_runs() -> set[str]:
     return {
         "train/seconds",  # in MLflow alone, see stages/report
         "fid/fid_skipped",
+        "prepare/columns",
+        *(f"{stage}/left_out" for stage in ("fid_reference", "fid", "diagnose")),
         "evaluate/iwae_note",
         *(f"{stage}/undefined" for stage in ("evaluate", "fid", "diagnose")),
         *(f"evaluate/{name}" for name in (*_annealed(), *_bits(), *_target())),

@@ -22,6 +22,7 @@ from vaeline.evaluation.fid.reference import Reference
 from vaeline.evaluation.fid.scores import FROM_EX_POST, FROM_PRIOR
 from vaeline.evaluation.looseness import iwae_looseness
 from vaeline.evaluation.observing import evaluation_set, start_from
+from vaeline.evaluation.samples.features import ImageFeatures
 from vaeline.evaluation.undefined import without_undefined
 from vaeline.models.contracts import Model
 
@@ -66,7 +67,7 @@ def fid_metrics(model: Model, data: Prepared) -> dict:
     ex_post = fit_ex_post(model, data.train)
     images = {FROM_PRIOR: generate_images(model.sample, n), FROM_EX_POST: generate_images(ex_post.sample, n)}
     metrics = reference.scores(images, CPU) | {"accuracy": share}
-    return metrics | symptoms.sample_symptoms(model, classifier, data)
+    return metrics | symptoms.sample_symptoms(model, ImageFeatures(model, classifier), data)
 
 
 def diagnose_metrics(model: Model, data: Prepared) -> dict:

@@ -14,6 +14,7 @@ from vaeline.core.scaling import BYTES
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation import symptoms
 from vaeline.evaluation.fid import classifier
+from vaeline.evaluation.samples.features import ImageFeatures
 
 TRAIN, VALID = split(600)[:400], split(600)[400:]
 
@@ -47,7 +48,9 @@ def image_classifier():
 
 def of_samples(model, image_classifier):
     described = {"name": "digits", "shape": SHAPE, "values": {"kind": "bytes"}, "classes": list("0123456789")}
-    return symptoms.sample_symptoms(model, image_classifier, Prepared(None, described, TRAIN, VALID, VALID))
+    return symptoms.sample_symptoms(
+        model, ImageFeatures(model, image_classifier), Prepared(None, described, TRAIN, VALID, VALID)
+    )
 
 
 def test_a_copying_model_has_the_coverage_of_the_images_at_their_own_z(image_classifier):

@@ -50,13 +50,19 @@ class Augmentation:
             draws: source of all randomness.
 
         Raises:
-            VaelineError: if an image could be shifted out of its frame.
+            VaelineError: if an image could be shifted out of its frame, or the examples are not images.
         """
         if not (self.flip or self.shift or self.crop):
             return batch
         return with_pixels(batch.to(draws.device), self._changed(pixels(batch), draws))
 
     def _changed(self, images: Tensor, draws: Draws) -> Tensor:
+        if images.dim() != 4:
+            raise VaelineError(
+                f"augment_flip, augment_shift and augment_crop change images, and the data are rows of "
+                f"{images.shape[1]} numbers: "
+                "`dvc exp run -S augment_flip=0 -S augment_shift=0 -S augment_crop=0`"
+            )
         _check_within_frame(images, augment_shift=self.shift, augment_crop=self.crop)
         images = images.to(draws.device)
         if self.flip:

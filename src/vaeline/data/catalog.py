@@ -14,6 +14,7 @@ from vaeline.data.sets.omniglot import Omniglot
 from vaeline.data.sets.photo_patches import PhotoPatches
 from vaeline.data.sets.sprites import Sprites
 from vaeline.data.sets.svhn import Svhn
+from vaeline.data.sets.table import OwnTable
 
 DATASETS = (
     Table[DataSet]("data", shared=DataOptions)
@@ -29,4 +30,5 @@ DATASETS = (
     .add("image_folder", ImageFolder)
     .add("arrays", Arrays)
     .add("photo_patches", PhotoPatches)
+    .add("table", OwnTable)
 )

@@ -20,6 +20,8 @@ from vaeline.core.scaling import SCALING, TOP_LEVEL, AnyScaling, Scaling, Standa
 SPLITS = ("train", "valid", "test")
 FEWEST = {"train": 2, "valid": 3, "test": 3}
 """Images that each split must have: a Fréchet distance with its error takes three of valid and of test."""
+NOUNS = {1: "rows", 3: "images"}
+"""What examples are called, by the number of their axes."""
 DESCRIPTION = "description.json"
 SEAL = "sha256"
 PREPARE_AGAIN = "run `dvc repro prepare` (or `dvc checkout data/prepared`)"
@@ -115,6 +117,18 @@ class Prepared:
         return tuple(self.description["classes"])
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns, x0, x1, … unless the data name them; empty for images."""
+        if len(self.shape) != 1:
+            return ()
+        return tuple(self.description.get("columns") or (f"x{j}" for j in range(*self.shape)))
+
+    @property
+    def noun(self) -> str:
+        """What examples are called: images or rows."""
+        return NOUNS[len(self.shape)]
+
+    @property
     def factors(self) -> dict[str, int]:
         """Number of values of each factor, by its name, in the order of `Split.factors`; empty if unknown."""
         return dict(self.description.get("factors", []))
@@ -172,6 +186,7 @@ class _Description(_Strict):
     split: str
     split_seed: int
     factors: list[tuple[str, Length]] = []
+    columns: list[str] = []
     counts: dict[str, list[Annotated[int, Field(ge=0)]]]
     remarks: list[str]
     arrays: dict[str, _ArrayFacts]
@@ -186,6 +201,8 @@ class _Description(_Strict):
         fields |= {"factors": ("int64", (len(self.factors),))} if self.factors else {}
         if isinstance(self.values, Standardised) and len(self.values.mean) != self.shape[0]:
             raise ValueError("values has statistics of another number of channels")
+        if self.columns and (len(self.columns),) != self.shape:
+            raise ValueError("columns has another number of names than an example has columns")
         for split in SPLITS:
             values = self.arrays.get(f"{split}_values.npy")
             for field, (dtype, of_one) in fields.items():

@@ -102,6 +102,7 @@ def _description(
         "split_seed": dataset.options.split_seed,
         # A list, because a mapping is sorted in the file, and the order is that of the columns.
         **({"factors": list(dataset.factors.items())} if dataset.factors else {}),
+        **({"columns": list(dataset.columns)} if dataset.columns else {}),
         "arrays": arrays,
     }
 

@@ -65,7 +65,7 @@ def learned_variance(params: RemedyParams, _: Measurements) -> Remedy | None:
 
 def binary_pixels(params: RemedyParams, metrics: Measurements) -> Remedy | None:
     """A Gaussian likelihood for pixels that are nearly all black or white."""
-    share = metrics["binary_share"]
+    share = metrics.get("binary_share", 0.0)  # measured on images alone
     if params["likelihood"]["name"] == "gaussian" and share > BINARY_SHARE:
         cause = (
             f"{share:.0%} of the pixels are black or white: one σ for all of them makes noise in flat areas"
@@ -148,9 +148,9 @@ def fresh_binarization(params: RemedyParams, _: Measurements) -> Remedy | None:
     return None
 
 
-def moved_images(params: RemedyParams, _: Measurements) -> Remedy | None:
+def moved_images(params: RemedyParams, metrics: Measurements) -> Remedy | None:
     """The same images in every epoch."""
-    if not params["augment_shift"]:
+    if "binary_share" in metrics and not params["augment_shift"]:  # measured on images alone
         cause = f"{params['epochs']} epochs over the same images, and enough weights to memorise them"
         return Remedy(cause, {"augment_shift": 1})
     return None

@@ -1,16 +1,13 @@
 """The measures that the detectors of `diagnosis` read, taken on the training and validation splits alone."""
 
-import functools
 import math
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from vaeline.core.files import read_numbers
-from vaeline.data.observations import Observations
 from vaeline.data.prepared import Prepared, Split
 from vaeline.evaluation import trends
 from vaeline.evaluation.chunks import even_indices
@@ -18,21 +15,14 @@ from vaeline.evaluation.estimators.bounds import elbo_terms
 from vaeline.evaluation.estimators.estimate import Estimate
 from vaeline.evaluation.estimators.gain import exchange_rate, latent_gain
 from vaeline.evaluation.estimators.sharpness import sharpness
-from vaeline.evaluation.ex_post import decode_means, draw_posterior
-from vaeline.evaluation.fid.classifier import Classifier
-from vaeline.evaluation.fid.features import extract_features
-from vaeline.evaluation.fid.images import (
-    GENERATION_BATCH,
-    Pictures,
-    generate_images,
-    random_indices,
-    to_uint8,
-)
+from vaeline.evaluation.ex_post import draw_posterior
+from vaeline.evaluation.fid.images import Pictures, random_indices
 from vaeline.evaluation.manifold import NEAREST, manifold_scores
 from vaeline.evaluation.observing import evaluation_set
+from vaeline.evaluation.samples.features import SampleFeatures
 from vaeline.models.contracts import Model
 
-COVERAGE_IMAGES = 1000  # of each kind, in the classifier's features
+COVERAGE_IMAGES = 1000  # of each kind
 SCORED = 2000  # images for reconstructions and bounds
 EXTREME = 1 / 16  # of the range of a pixel: this near to black or white it is as good as binary
 
@@ -59,7 +49,8 @@ def history_symptoms(history: pd.DataFrame, dimensions: int) -> dict[str, float]
 def model_symptoms(model: Model, data: Prepared) -> dict[str, float]:
     """Returns what z is worth, how sharp reconstructions are, and how far valid is behind train.
 
-    `binary_share` describes the images themselves.
+    Sharpness is left out for what is no image, and so is `binary_share`, which describes the images
+    themselves.
     """
     rows = _subset(data.valid)
     valid, train = evaluation_set(model, rows), evaluation_set(model, _subset(data.train))
@@ -70,12 +61,14 @@ def model_symptoms(model: Model, data: Prepared) -> dict[str, float]:
         "generalisation_gap_se": math.hypot(on_train.se, on_valid.se) / bits,
     }
     worth = latent_gain(model, valid) | exchange_rate(model, valid)
+    if len(data.shape) != 3:
+        return worth | gap
     sharp = sharpness(model, valid, rows.values)
     return worth | sharp | gap | {"binary_share": binary_share(Pictures(rows.values, data.scaling)[:])}
 
 
-def sample_symptoms(model: Model, classifier: Classifier, data: Prepared) -> dict[str, float]:
-    """Returns precision, recall, density and coverage of validation images by samples.
+def sample_symptoms(model: Model, features: SampleFeatures, data: Prepared) -> dict[str, float]:
+    """Returns precision, recall, density and coverage of validation images (or rows) by samples.
 
     Samples are decoded at z from the prior, and from the aggregate posterior of as many training images
     (`…_aggregate`); `coverage_real` is the coverage by those training images themselves. `coverage_ratio` is
@@ -85,14 +78,12 @@ def sample_symptoms(model: Model, classifier: Classifier, data: Prepared) -> dic
     n = min(COVERAGE_IMAGES, len(data.valid), len(data.train))
     if n <= NEAREST:
         return {}
-    features = functools.partial(extract_features, classifier)
-    valid = data.valid[random_indices(len(data.valid), n)]
-    real = features(Pictures(valid.values, data.scaling))
+    real = features.of_data(data.valid[random_indices(len(data.valid), n)].values)
     train = data.train[random_indices(len(data.train), n)]
-    by_train = manifold_scores(real, features(Pictures(train.values, data.scaling)))
-    scores = manifold_scores(real, features(generate_images(model.sample, n, model.scaling)))
-    aggregate = _decoded_posterior(model, evaluation_set(model, train))
-    scores |= manifold_scores(real, features(aggregate), "_aggregate")
+    by_train = manifold_scores(real, features.of_data(train.values))
+    scores = manifold_scores(real, features.of_samples(n))
+    z = draw_posterior(model, evaluation_set(model, train))
+    scores |= manifold_scores(real, features.of_latents(z), "_aggregate")
     scores |= {"coverage_real": by_train["coverage"], "coverage_real_se": by_train["coverage_se"]}
     scores |= _ratio("coverage_ratio", scores, "coverage", "coverage_aggregate")
     return scores | _ratio("diversity", scores, "coverage_aggregate", "coverage_real")
@@ -102,12 +93,6 @@ def binary_share(images: np.ndarray) -> float:
     """Returns the share of pixels of uint8 images that are within 1/16 of the range of black or white."""
     reach = int(255 * EXTREME)
     return float(np.mean((images <= reach) | (images >= 255 - reach)))
-
-
-def _decoded_posterior(model: Model, images: Observations) -> np.ndarray:
-    """Returns uint8 [N, C, H, W], decoded at one z ~ q(z|x) for each of N images."""
-    chunks = draw_posterior(model, images).split(GENERATION_BATCH)
-    return torch.cat([to_uint8(decode_means(model, chunk), model.scaling).cpu() for chunk in chunks]).numpy()
 
 
 def _ratio(name: str, scores: Mapping[str, float], above: str, below: str) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """Measures that some data leave undefined: they are left out, and the metrics say which and why."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 REASONS = {
     "neighbour_ratio": "validation images are copies of training images",
@@ -25,3 +25,17 @@ def without_undefined(metrics: Mapping[str, float | int | str]) -> dict[str, flo
     text = "; ".join(f"{name}: {REASONS.get(name, OTHERWISE)}" for name in named)
     print(f"left out, {text}")
     return {name: value for name, value in metrics.items() if name not in left_out} | {"undefined": text}
+
+
+def without_images(shape: Sequence[int], what: str) -> dict[str, str]:
+    """Returns, and prints, that `what` is left out, as the metric `left_out`; nothing for images.
+
+    Args:
+        shape: of an example, (C, H, W) of images.
+        what: measures and pictures that need images.
+    """
+    if len(shape) == 3:
+        return {}
+    line = f"{what}: the data are not images, but rows of {shape[0]} columns"
+    print(f"left out, {line}")
+    return {"left_out": line}

@@ -42,7 +42,7 @@ def gallery_figures(
     labels: np.ndarray,
     classes: Sequence[str],
 ) -> dict[str, Figure]:
-    """Returns the figures of any model, by name.
+    """Returns the figures of any model of images, by name.
 
     Args:
         model: The trained model.
@@ -64,6 +64,15 @@ def gallery_figures(
         "samples": grid(picture(model.sample(SAMPLES)), 10, "Samples: E[x|z] at z ~ p(z)"),
         "interpolations": interpolations(model, x, latents),
         "traversals": traversals(model, x, latents, dimensions),
+        **latent_figures(latents, dimensions, labels, classes),
+    }
+
+
+def latent_figures(
+    latents: Latents, dimensions: pd.DataFrame, labels: np.ndarray, classes: Sequence[str]
+) -> dict[str, Figure]:
+    """Returns the figures of the latents alone, by name; see `gallery_figures`."""
+    return {
         "kl_per_dimension": kl_per_dimension(dimensions, ACTIVE_KL),
         "latent_map": map_of_latents(latents, labels, classes),
     }

@@ -1,7 +1,8 @@
 """A trained model as MLflow loads and serves it: `mlflow models serve`, and `mlflow.pyfunc.load_model`.
 
-A row of a request has an `image`, as nested lists of numbers (in [0, 1] where data are levels), and a `label` where the model is
-conditioned on labels. The params of the request choose the method and its options.
+A row of a request has an `image`, as nested lists of numbers (floats in [0, 1], or in the units of float
+data), and a `label` where the model is conditioned on labels. The params of the request choose the method and
+its options.
 """
 
 import contextlib

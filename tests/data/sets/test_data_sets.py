@@ -31,6 +31,9 @@ def dataset(request, tmp_path, monkeypatch):
     if request.param == "image_folder":
         image_files(tmp_path / "mine", [f"{'ab'[i % 2]}/{i}.png" for i in range(40)])
         section |= {"path": str(tmp_path / "mine"), "image_folder": {"side": 12}}
+    if request.param == "table":
+        np.save(tmp_path / "rows.npy", np.random.default_rng(0).normal(size=(40, 3)))
+        section |= {"path": str(tmp_path / "rows.npy")}
     if request.param == "arrays":
         np.save(tmp_path / "mine.npy", np.random.default_rng(0).integers(0, 256, (40, 9, 12), np.uint8))
         section |= {"path": str(tmp_path / "mine.npy"), "arrays": {"axes": "NHW"}}
@@ -39,8 +42,7 @@ def dataset(request, tmp_path, monkeypatch):
 
 def test_examples_have_the_documented_types_and_shapes(dataset):
     for images, labels, factors in (dataset.training(), dataset.test()):
-        assert images.dtype == np.uint8
-        assert images.ndim == 4
+        assert (images.dtype, len(images.shape)) == ((np.float64, 2) if dataset.columns else (np.uint8, 4))
         assert labels.dtype == np.int64
         assert labels.shape == images.shape[:1]
         assert labels.min() >= 0
@@ -63,7 +65,7 @@ def test_prepared_data_are_the_split_data_unchanged(dataset, tmp_path):
         (prepared.valid, training, valid),
         (prepared.test, dataset.test(), slice(None)),
     ):
-        np.testing.assert_array_equal(stored.values, source.values[indices])
+        np.testing.assert_array_equal(stored.values, prepared.scaling.stored(source.values[indices]))
         np.testing.assert_array_equal(stored.labels, source.labels[indices])
         assert (stored.factors is None) == (source.factors is None)
         if source.factors is not None:

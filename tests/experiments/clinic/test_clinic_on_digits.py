@@ -17,6 +17,7 @@ from vaeline.evaluation import latent_use, symptoms
 from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.fid import classifier
 from vaeline.evaluation.observing import evaluation_set, start_from, training_set
+from vaeline.evaluation.samples.features import ImageFeatures
 from vaeline.experiments.find import varied
 from vaeline.models.catalog import MODELS
 from vaeline.training import history
@@ -67,7 +68,7 @@ def _run(changes: tuple) -> tuple[list, float]:
     metrics = latent_use.latent_statistics(measure_latents(model, valid))
     metrics |= symptoms.history_symptoms(history.history_table(records), math.prod(small.SHAPE))
     metrics |= symptoms.model_symptoms(model, data())
-    metrics |= symptoms.sample_symptoms(model, judge(), data())
+    metrics |= symptoms.sample_symptoms(model, ImageFeatures(model, judge()), data())
     return run_detectors(metrics, params.to_dict()), max(record.valid_elbo for record in records)
 
 

@@ -82,7 +82,7 @@ def content_lines(prepared: Prepared) -> list[str]:
     sizes = ", ".join(f"{len(split)} {name}" for name, split in prepared.splits.items())
     return [
         *prepared.description["remarks"],
-        f"{prepared.name}: {sizes} images of {prepared.shape} in data/prepared",
+        f"{prepared.name}: {sizes} {prepared.noun} of {prepared.shape} in data/prepared",
         *_class_lines(prepared),
     ]
 

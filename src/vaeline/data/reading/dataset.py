@@ -131,6 +131,11 @@ class DataSet(ABC):
         """Number of values of each factor in `Examples.factors`, by its name; empty without factors."""
         return {}
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns, if an example is a row of a table; empty for images."""
+        return ()
+
     @abstractmethod
     def training(self) -> Examples:
         """Returns the training set, from which train and valid are taken; raises VaelineError."""

@@ -10,10 +10,14 @@ PICTURE_SECTIONS = {
         "iwae_over_k": "IWAE-K over K importance samples, in nats, with two standard errors",
     },
     "Reconstructions": {
+        "column_errors": "Share of each column's variance that reconstructions leave unexplained",
         "reconstructions": "Validation images, each above its reconstruction",
     },
     "Samples": {
         "samples": "Samples of the model, decoded from z drawn from the prior",
+        "marginals": "Histograms of each column: validation rows, and samples x ~ p(x|z) at z ~ p(z)",
+        "pairs": "Pairs of columns: validation rows below the diagonal, samples above it",
+        "marginals_ex_post": "The same with z drawn from a mixture fitted to the training rows' z",
         "samples_by_class": "Samples of each class, decoded from z drawn from the prior",
         "samples_ex_post": "Samples decoded from z drawn from a mixture fitted to the training images' z",
         "neighbours": "Samples, each above its nearest training image by pixel distance",

@@ -10,7 +10,7 @@ from torch.nn.functional import mse_loss
 from vaeline.core.params import BaseOptions
 from vaeline.data.observations import Observations, pixels
 from vaeline.evaluation.pretrained import damaged_weights, pretrained_weights
-from vaeline.models.contracts import Model
+from vaeline.models.contracts import Model, image_shape
 from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.training.objectives.elbo import ELBO, ELBOSection
 from vaeline.training.objectives.objective import Objective
@@ -57,7 +57,12 @@ class Perceptual(Objective):
     def forward(
         self, model: Model, x: Observations, beta: float | Tensor, noise: Noise = global_noise
     ) -> Terms:
-        """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`."""
+        """Returns the loss and its terms for x [B, C, H, W], with the KL weighted by `beta`.
+
+        Raises:
+            VaelineError: if the model is not of images.
+        """
+        image_shape(model.event_shape, "objective.name = 'perceptual'", "objective.name=elbo")
         if self.mean.device.type != x.device.type:
             self.to(x.device)
         inference = model.infer(x, self.k, noise)

@@ -1,0 +1,1 @@
+"""Samples of a model beside the data: features to compare them in, and measures of each column."""
