@@ -20,7 +20,7 @@ from vaeline.provenance.dependencies import dependency_hash, files_in
 # A room imports only rooms that stand before it.
 ORDER = [
     *("core", "runtime", "provenance", "data", "models", "evaluation", "training", "config"),
-    *("diagnosis", "reporting", "tracking", "experiments", "cli"),
+    *("diagnosis", "reporting", "tracking", "serving", "experiments", "cli"),
 ]
 SOURCE = ROOT / "src" / "vaeline"
 MODULES = sorted(

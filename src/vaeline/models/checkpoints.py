@@ -10,7 +10,7 @@ Example:
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -25,6 +25,8 @@ from vaeline.models.contracts import Model
 
 FORMAT = "vaeline checkpoint 1"
 DIRECTORY = Path("outputs/train/checkpoints")
+SELECTED = ("best", "last")
+"""The checkpoints that every training leaves: the best by the validation ELBO, and the last."""
 USE_ANOTHER = "use another or train again"
 
 
@@ -86,12 +88,27 @@ def load(path: Path | str) -> Model:
         CheckpointError: where the file is missing or damaged, holds what is no finite weight of its model, or
             does not fit this version.
     """
-    content = _facts_and_weights(path)
-    values, weights = content.config, content.training.model
+    content = _validated_content(path, _FactsAndWeights, read_checkpoint(path))
+    return rebuild(path, content.model_dump(exclude={"training"}), content.training.model)
+
+
+def rebuild(path: Path | str, content: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Model:
+    """Returns the model that the `model_facts` in `content` describe, with its weights; see `load`.
+
+    Args:
+        path: what they were read from, to name in an error.
+        content: `model_facts`; other keys do not count.
+        weights: the state of the model.
+
+    Raises:
+        CheckpointError: as `load`.
+    """
+    facts = _validated_content(path, _ModelFacts, content)
+    values = facts.config
     try:
         validated(Hyperparameters, {k: v for k, v in values.items() if k in Hyperparameters.model_fields})
         config = StageParams(values)
-        shape, classes = tuple(content.shape), content.classes
+        shape, classes = tuple(facts.shape), facts.classes
         model = MODELS.build(config.model, config=config, event_shape=shape, classes=classes)
     except (VaelineError, AttributeError) as error:
         reason = _brief(error).removeprefix("params.yaml: ")
@@ -105,9 +122,8 @@ def load(path: Path | str) -> Model:
 
 def write_model_only(path: Path | str, target: Path | str) -> tuple[int, int, int]:
     """Writes to `target` what `load` needs of a checkpoint, a third of it; returns an image's (C, H, W)."""
-    content = _facts_and_weights(path)
-    facts = {"config": content.config, "shape": content.shape, "classes": content.classes}
-    save_checkpoint(target, {**facts, "training": {"model": content.training.model}})
+    content = _validated_content(path, _FactsAndWeights, read_checkpoint(path))
+    save_checkpoint(target, content.model_dump())
     channels, height, width = content.shape
     return channels, height, width
 
@@ -118,26 +134,31 @@ class _Content(BaseModel):
     model_config = ConfigDict(strict=True, arbitrary_types_allowed=True)
 
 
+_ContentT = TypeVar("_ContentT", bound=_Content)
+
+
 class _Training(_Content):
     model: dict[str, Tensor]
 
 
-class _FactsAndWeights(_Content):
+class _ModelFacts(_Content):
     config: dict[str, Any]
     shape: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
     classes: int = Field(ge=0)
+
+
+class _FactsAndWeights(_ModelFacts):
     training: _Training
 
 
-def _facts_and_weights(path: Path | str) -> _FactsAndWeights:
-    content = read_checkpoint(path)
+def _validated_content(path: Path | str, kind: type[_ContentT], content: Mapping[str, Any]) -> _ContentT:
     try:
-        return _FactsAndWeights.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         what = f"without '{key}'" if first["type"] == "missing" else f"'{key}': {first['msg'].lower()}"
-        raise DamagedCheckpointError(path, f"incomplete checkpoint, {what}", USE_ANOTHER) from None
+        raise DamagedCheckpointError(path, f"incomplete model, {what}", USE_ANOTHER) from None
 
 
 def _load_weights(path: Path | str, model: Model, weights: Mapping[str, Tensor]) -> None:

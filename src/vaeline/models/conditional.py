@@ -14,6 +14,7 @@ from vaeline.models.base import LatentVariableModel, over_rows
 from vaeline.models.contracts import EventShape, Generative, ModelParams, StartingPoint
 from vaeline.models.distributions.noise import Noise, draw, global_noise
 from vaeline.models.distributions.numerics import in_full
+from vaeline.models.distributions.tempering import tempered
 from vaeline.models.inference import Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.networks.catalog import NETWORKS
@@ -80,9 +81,9 @@ class ConditionalVAE(LatentVariableModel):
         label = one_hot(y, self.classes).to(z.dtype) * math.sqrt(self.latent_dim)
         return self.likelihood(in_full(over_rows(self.decoder, torch.cat([z, label], -1))))
 
-    def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
+    def prior_sample(self, shape: tuple[int, ...], temperature: float = 1.0) -> Tensor:
         """Returns z ~ p(z), [*shape, latent_dim], without a gradient."""
-        return self.prior().sample(shape)
+        return tempered(self.prior(), temperature).sample(shape)
 
     def joint(self, z: Tensor, y: Tensor | None = None) -> tuple[Tensor, Distribution]:
         """Returns log p(z) in nats [...], and p(x|z, y), for z [..., latent_dim] and labels [...]."""

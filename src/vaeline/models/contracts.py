@@ -242,8 +242,11 @@ class Model(nn.Module, ABC):
         """Returns log p(z) [...], and p(x|z), for z as `prior_sample` gives it: all layers side by side."""
 
     @abstractmethod
-    def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
-        """Returns draws of all layers from p(z) side by side, without a gradient: [*shape, d_1 + … + d_L]."""
+    def prior_sample(self, shape: tuple[int, ...], temperature: float = 1.0) -> Tensor:
+        """Returns draws of all layers from p(z) side by side, without a gradient: [*shape, d_1 + … + d_L].
+
+        At another temperature than 1 each is narrower or wider than p, see `distributions.tempering`.
+        """
 
     @abstractmethod
     def sample(self, n: int) -> Tensor:

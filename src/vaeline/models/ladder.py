@@ -15,6 +15,7 @@ from vaeline.models.base import LatentVariableModel, over_rows
 from vaeline.models.contracts import EventShape, ModelParams
 from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.distributions.noise import Noise, draw, global_noise
+from vaeline.models.distributions.tempering import tempered
 from vaeline.models.inference import Inference, Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.networks.catalog import NETWORKS
@@ -120,9 +121,10 @@ class LadderVAE(LatentVariableModel):
         return super().decode(torch.cat([layers[0], features], dim=-1))
 
     @torch.no_grad()
-    def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
+    def prior_sample(self, shape: tuple[int, ...], temperature: float = 1.0) -> Tensor:
         """Returns z_1 … z_L drawn from the top down, side by side, [*shape, d_1 + … + d_L]."""
-        layers, _ = self.descend(self.prior().sample(shape), lambda _, prior: prior.sample())
+        top = tempered(self.prior(), temperature).sample(shape)
+        layers, _ = self.descend(top, lambda _, prior: tempered(prior, temperature).sample())
         return torch.cat(layers, dim=-1)
 
     def joint(self, z: Tensor) -> tuple[Tensor, Distribution]:

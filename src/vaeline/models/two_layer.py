@@ -13,6 +13,7 @@ from vaeline.models.base import LatentVariableModel, over_rows
 from vaeline.models.contracts import EventShape, ModelParams
 from vaeline.models.distributions.moments import moments
 from vaeline.models.distributions.noise import Noise, draw, global_noise
+from vaeline.models.distributions.tempering import tempered
 from vaeline.models.inference import Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.networks.catalog import NETWORKS
@@ -90,10 +91,10 @@ class TwoLayerVAE(LatentVariableModel):
         return self.conditional(over_rows(self.downwards, z2))
 
     @torch.no_grad()
-    def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
+    def prior_sample(self, shape: tuple[int, ...], temperature: float = 1.0) -> Tensor:
         """Returns z₁ ~ p(z₁|z₂) and z₂ ~ p(z₂) side by side, [*shape, latent_dim + d₂]."""
-        z2 = self.prior().sample(shape)
-        return torch.cat([self.prior1(z2).sample(), z2], dim=-1)
+        z2 = tempered(self.prior(), temperature).sample(shape)
+        return torch.cat([tempered(self.prior1(z2), temperature).sample(), z2], dim=-1)
 
     def joint(self, z: Tensor) -> tuple[Tensor, Distribution]:
         """Returns log p(z₁, z₂) in nats [...], and p(x|z₁), for z₁ and z₂ side by side."""

@@ -7,6 +7,7 @@ from vaeline.data.observations import Observations, pixels
 from vaeline.models.base import LatentVariableModel
 from vaeline.models.contracts import EventShape, ModelParams
 from vaeline.models.distributions.noise import Noise, draw, global_noise
+from vaeline.models.distributions.tempering import tempered
 from vaeline.models.inference import Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.networks.catalog import NETWORKS
@@ -38,9 +39,9 @@ class VAE(LatentVariableModel):
         posterior = self.encode(pixels(x))
         return (Layer(posterior, self.prior(), draw(posterior, (k,), noise)),)
 
-    def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
+    def prior_sample(self, shape: tuple[int, ...], temperature: float = 1.0) -> Tensor:
         """Returns z ~ p(z), [*shape, latent_dim], without a gradient."""
-        return self.prior().sample(shape)
+        return tempered(self.prior(), temperature).sample(shape)
 
     def joint(self, z: Tensor) -> tuple[Tensor, Distribution]:
         """Returns log p(z) in nats [...], and p(x|z), for z [..., latent_dim]."""

@@ -16,6 +16,7 @@ from vaeline.models.distributions.codebook import nearest_codes, usage
 from vaeline.models.distributions.codes import Assigned
 from vaeline.models.distributions.noise import Noise, global_noise
 from vaeline.models.distributions.numerics import in_full
+from vaeline.models.distributions.tempering import tempered
 from vaeline.models.inference import Layer
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.networks.catalog import NETWORKS
@@ -104,9 +105,9 @@ class VQVAE(LatentVariableModel):
             self.prior.codebook.follow(vectors.detach(), codes, noise)
         return (Layer(posterior, prior, posterior.rsample((k,))),)
 
-    def prior_sample(self, shape: tuple[int, ...]) -> Tensor:
+    def prior_sample(self, shape: tuple[int, ...], temperature: float = 1.0) -> Tensor:
         """Returns z ~ p(z), [*shape, latent_dim], code by code."""
-        return self.prior().sample(shape)
+        return tempered(self.prior(), temperature).sample(shape)
 
     def joint(self, z: Tensor) -> tuple[Tensor, Distribution]:
         """Returns log p(z) in nats [...], and p(x|z), for z [..., latent_dim].

@@ -1,83 +1,186 @@
-"""A trained model, as `mlflow.pyfunc.load_model(…).unwrap_python_model()` returns it."""
+"""A trained model: arrays in, arrays out."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
-from vaeline.data.observations import Labelled, Observations
+from vaeline.data.observations import Labelled, Observations, pixels, with_pixels
+from vaeline.evaluation.chunks import rows_at_a_time
+from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds
+from vaeline.evaluation.estimators.latents import posterior_means
 from vaeline.models import checkpoints
-from vaeline.models.conditional import ConditionalVAE
 from vaeline.models.contracts import Model
-from vaeline.models.distributions.moments import moments
+from vaeline.reporting.interpolation import spherical
+from vaeline.tracking.input_checks import checked_images, checked_labels
 
 Array = np.ndarray | Tensor
 
 
 class TrainedModel:
-    """Encodes, reconstructs and samples images.
+    """Encodes, decodes, reconstructs, samples, interpolates and scores.
 
-    Images are float32 [N, C, H, W] in [0, 1], as arrays or tensors; results are arrays. `labels` [N] are for
-    models that are conditioned on them. Random draws depend on torch's seed.
+    Images are observations of the model's event shape, (C, H, W) or another: uint8 levels 0 … 255, or floats
+    in [0, 1]. `labels` are class numbers, int [N], for a model that is conditioned on them: it needs them for
+    everything but samples. Results are float32 arrays. Random draws depend on torch's seed.
 
     Attributes:
-        model: The model itself.
+        model: The PyTorch model itself, in eval mode on the CPU.
+        source: What it was loaded from.
+
+    Raises:
+        VaelineError: By every method, for what the model cannot take, in one line.
+
+    Example:
+        >>> from vaeline.serving import load
+        >>> trained = load("outputs/train")  # doctest: +SKIP
+        >>> trained.sample(16).shape  # doctest: +SKIP
+        (16, 1, 28, 28)
     """
 
-    def __init__(self, checkpoint: Path | str) -> None:
-        self.model: Model = checkpoints.load(checkpoint)
+    def __init__(self, model: Model, source: Path | str = "") -> None:
+        self.model = model
+        self.source = str(source)
 
     @property
-    def python_model(self) -> "TrainedModel":
-        """This object, for MLflow's `unwrap_python_model`."""
-        return self
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one observation."""
+        return tuple(self.model.event_shape)
 
-    @torch.no_grad()
-    def encode(self, images: Array, labels: Array | None = None) -> np.ndarray:
-        """Returns the mean of q(z|x), [N, d], of the layer that the decoder takes."""
-        layer = self.model.infer(_observed(images, labels)).layers[0]
-        mean, _ = moments(layer.posterior)
-        return mean.reshape(-1, *mean.shape[-1:])[: len(images)].numpy()
+    @property
+    def latent_dim(self) -> int:
+        """Dimensions of the z that `encode` returns and `decode` takes."""
+        return self.model.latent_dim
 
-    @torch.no_grad()
-    def reconstruct(self, images: Array, labels: Array | None = None) -> np.ndarray:
-        """Returns E[x|z] at a z drawn from q(z|x), [N, C, H, W]."""
-        return self.model.infer(_observed(images, labels)).likelihood.mean[0].clamp(0, 1).numpy()
+    @property
+    def classes(self) -> int:
+        """How many labels the model is conditioned on; 0 where it takes none."""
+        return self.model.classes
 
-    def sample(self, n: int, labels: Array | None = None) -> np.ndarray:
-        """Returns E[x|z] at z ~ p(z), [n, C, H, W]."""
-        if labels is None:
-            return self.model.sample(n).numpy()
-        if not self.model.classes:
-            raise ValueError("this model is not conditioned on labels: call sample(n) without them")
-        return cast(ConditionalVAE, self.model).sample(n, torch.as_tensor(labels)).numpy()
+    def encode(self, images: Array, labels: Array | None = None, draws: int = 0) -> np.ndarray:
+        """Returns E[z|x], [N, latent_dim], of the z that `decode` takes; or draws of q(z|x).
 
-    def predict(self, data: Array, params: dict[str, Any] | None = None) -> np.ndarray:
-        """Returns the latent means or the reconstructions of images: MLflow's interface.
+        A mean that has no closed form is that of 256 draws.
 
         Args:
-            data: Images.
-            params: `{"method": "encode"}` or `{"method": "reconstruct"}`, the default.
-
-        Raises:
-            ValueError: The method has another name.
+            images: [N, *event_shape].
+            labels: [N].
+            draws: If not 0, how many draws of z to return for each image, [draws, N, latent_dim].
         """
-        images = np.asarray(data, dtype=np.float32)
-        method = (params or {}).get("method", "reconstruct")
-        if method == "encode":
-            return self.encode(images)
-        if method == "reconstruct":
-            return self.reconstruct(images)
-        raise ValueError(f"method = {method!r} is not one of 'encode', 'reconstruct'")
+        given = self._given(images, labels)
+        if not draws:
+            return self._in_chunks(lambda x: posterior_means(self.model, x)[..., : self.latent_dim], given)
+        return self._in_chunks(lambda x: self._drawn(x, draws), given, dim=1)
+
+    def decode(self, z: Array, labels: Array | None = None) -> np.ndarray:
+        """Returns E[x|z], [N, *event_shape], for z [N, latent_dim]."""
+        z = torch.as_tensor(z, dtype=torch.float32)
+        return self._decoded(z, checked_labels(self.model, labels, len(z))).numpy()
+
+    def reconstruct(self, images: Array, labels: Array | None = None) -> np.ndarray:
+        """Returns E[x|z] at one z drawn from q(z|x), for images [N, *event_shape] in the same shape."""
+        given = self._given(images, labels)
+        return self._in_chunks(lambda x: _means(self.model.infer(x).likelihood)[0], given)
+
+    @torch.inference_mode()
+    def sample(self, n: int, labels: Array | None = None, temperature: float = 1.0) -> np.ndarray:
+        """Returns E[x|z] at z ~ p(z), [n, *event_shape].
+
+        Args:
+            n: How many.
+            labels: [n]; a model that is conditioned on labels draws them if they are not given.
+            temperature: What the standard deviations of p(z) are multiplied by; below 1 the samples are
+                closer to what is typical, and less diverse.
+        """
+        given = checked_labels(self.model, labels, n, needed=False)
+        z = self.model.prior_sample((n,), temperature)[..., : self.latent_dim]
+        return self._decoded(z, given).numpy()
+
+    def interpolate(
+        self, start: Array, end: Array, labels: Array | None = None, steps: int = 8
+    ) -> np.ndarray:
+        """Returns E[x|z] on the great arc between the means of q(z|x) of two images.
+
+        Args:
+            start: [N, *event_shape].
+            end: [N, *event_shape].
+            labels: [N], of both.
+            steps: Points on each path, both ends among them: the result is [N, steps, *event_shape].
+        """
+        first, last = (torch.from_numpy(self.encode(images, labels)) for images in (start, end))
+        path = spherical(first, last, steps)
+        given = checked_labels(self.model, labels, len(path))
+        z = path.flatten(0, 1)
+        shown = self._decoded(z, None if given is None else given.repeat_interleave(steps))
+        return shown.unflatten(0, (-1, steps)).numpy()
+
+    def score(
+        self, images: Array, labels: Array | None = None, k: int = 100, draws: int = 10
+    ) -> dict[str, np.ndarray]:
+        """Returns bounds on log p(x) of each image in nats, float64 [N] each.
+
+        They are computed on what the stage evaluate observes of an image: a Bernoulli likelihood, for
+        example, of its one fixed binarization.
+
+        Args:
+            images: [N, *event_shape].
+            labels: [N]; the bounds are then on log p(x|y).
+            k: Importance samples of IWAE-k, at least 2.
+            draws: Draws of z that distortion and ELBO are averages over.
+
+        Returns:
+            `elbo`, `distortion` and `rate`; `iwae`, and its standard error over draws of z, `iwae_se`, by the
+            delta method; and what the likelihood measures besides, such as `bits_per_dim`.
+
+        References:
+            Burda, Grosse & Salakhutdinov (2016), equation 8.
+        """
+        observed = self._observed(images, labels)
+        terms = elbo_terms(self.model, observed, draws)
+        bounds = importance_bounds(self.model, observed, (k,))
+        values = {"elbo": terms.elbo, "distortion": terms.distortion, "rate": terms.rate}
+        values |= {"iwae": bounds.iwae, "iwae_se": bounds.monte_carlo_error}
+        values |= self.model.likelihood.measures(bounds.iwae, pixels(observed)[0].numel())
+        return {name: value.double().numpy() for name, value in values.items()}
+
+    def _given(self, images: Array, labels: Array | None) -> Observations:
+        """Returns images as the encoder takes them, with the labels that the model needs."""
+        x = checked_images(self.model, images)
+        given = checked_labels(self.model, labels, len(x))
+        return x if given is None else Labelled(x, given)
+
+    def _observed(self, images: Array, labels: Array | None) -> Observations:
+        """Returns what bounds are computed on: 0 … 255, see `Likelihood.evaluation_set`."""
+        given = self._given(images, labels)
+        levels = (pixels(given) * 255).round().to(torch.uint8)
+        return with_pixels(given, self.model.likelihood.evaluation_set(levels))
+
+    def _drawn(self, x: Observations, draws: int) -> Tensor:
+        layers = self.model.layers(x, draws)
+        return torch.cat([layer.sample for layer in layers], dim=-1)[..., : self.latent_dim]
+
+    @torch.inference_mode()
+    def _decoded(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        if labels is None:
+            return _means(self.model.decode(z))
+        return _means(self.model.conditioned(Labelled(z, labels)).decode(z))
+
+    @torch.inference_mode()
+    def _in_chunks(
+        self, function: Callable[[Observations], Tensor], x: Observations, dim: int = 0
+    ) -> np.ndarray:
+        chunks = x.split(rows_at_a_time(self.event_shape))
+        return torch.cat([function(chunk) for chunk in chunks], dim).numpy()
 
 
-def _observed(images: Array, labels: Array | None) -> Observations:
-    x = torch.as_tensor(images, dtype=torch.float32)
-    return x if labels is None else Labelled(x, torch.as_tensor(labels))
+def _means(likelihood: Distribution) -> Tensor:
+    """Returns E[x|z] within [0, 1]: some likelihoods' means are not bounded."""
+    return likelihood.mean.clamp(0, 1)
 
 
 def _load_pyfunc(path: str) -> TrainedModel:
     """Returns the model in a checkpoint; MLflow calls this name."""
-    return TrainedModel(path)
+    return TrainedModel(checkpoints.load(path), path)

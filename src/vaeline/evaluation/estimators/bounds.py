@@ -74,6 +74,15 @@ class ImportanceBounds:
         return self.bounds[:, -1]
 
     @property
+    def monte_carlo_error(self) -> Tensor:
+        """Standard error of `iwae` over draws of z in nats, [N], by the delta method; K ≥ 2.
+
+        That of the mean weight relative to its size: √((K/ESS − 1) / (K − 1)).
+        """
+        k = self.ks[-1]
+        return ((k / self.ess - 1).clamp(min=0) / (k - 1)).sqrt()
+
+    @property
     def last_doubling(self) -> Tensor:
         """What the bound gained from K/2 to K, in nats, [N], for `ks` from `k_grid`."""
         return self.iwae - self.bounds[:, self.ks.index(max(1, self.ks[-1] // 2))]

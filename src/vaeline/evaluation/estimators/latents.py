@@ -82,6 +82,12 @@ def measure_latents(model: Model, images: Observations) -> Latents:
     return Latents(mean, variance, noise, torch.cat(kl), sizes)
 
 
+def posterior_means(model: Model, x: Observations) -> Tensor:
+    """Returns E[z|x] of all layers side by side, [B, d], for x [B, *event_shape] in [0, 1]."""
+    parts = _layers_for_moments(model, x, model.infer(x))
+    return torch.cat([_moments_of_all(layers)[0] for layers in parts])
+
+
 def _layers_for_moments(model: Model, x: Observations, inference: Inference) -> Iterator[Sequence[Layer]]:
     """Yields the layers whose moments are exact, or else layers with many draws of a few images at a time."""
     if all(_exact(layer) for layer in inference.layers):

@@ -1,6 +1,7 @@
 """Distributions over codes, given by their vectors: d = positions · dim numbers side by side."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -51,6 +52,16 @@ class Assigned(Termwise):
         return torch.where(equal, cost - cost.detach(), -torch.inf)
 
 
+class ChooseCodes(Protocol):
+    """Draws codes one after the other."""
+
+    def __call__(self, uniform: Tensor, temperature: float = 1.0) -> Tensor:
+        """Returns the codes that uniform numbers in [0, 1] draw, [N, positions] both.
+
+        The logits of each are divided by the temperature.
+        """
+
+
 class Coded(NoiseDriven, Termwise):
     """p(z) = Π_i p(c_i | c_1 … c_{i−1}), where the vectors of z are rows c_i of `table`.
 
@@ -59,7 +70,8 @@ class Coded(NoiseDriven, Termwise):
         positions: how many codes z is made of.
         logits: takes codes [N, positions] to the unnormalised log-probabilities of each, [N, positions,
             codes], of which those of position i depend on the codes before it only.
-        choose: takes uniform numbers in [0, 1] to the codes that they draw, [N, positions] both.
+        choose: draws codes.
+        temperature: what the logits are divided by.
     """
 
     def __init__(
@@ -67,10 +79,16 @@ class Coded(NoiseDriven, Termwise):
         table: Tensor,
         positions: int,
         logits: Callable[[Tensor], Tensor],
-        choose: Callable[[Tensor], Tensor],
+        choose: ChooseCodes,
+        temperature: float = 1.0,
     ) -> None:
         self.table, self.positions, self.logits, self.choose = table, positions, logits, choose
+        self.temperature = temperature
         super().__init__(torch.Size(), torch.Size([positions * table.shape[1]]), validate_args=False)
+
+    def tempered(self, temperature: float) -> "Coded":
+        """Returns the distribution whose logits are divided by `temperature`."""
+        return Coded(self.table, self.positions, self.logits, self.choose, temperature * self.temperature)
 
     def terms(self, value: Tensor) -> Tensor:
         """Returns log p(c_i | c_1 … c_{i−1}) in nats, [..., positions]; −∞ for what is in no row."""
@@ -78,7 +96,8 @@ class Coded(NoiseDriven, Termwise):
             once = self.terms(value[0])
             return once.expand(len(value), *once.shape)
         codes, distance = nearest_codes(value.unflatten(-1, (self.positions, -1)), self.table)
-        log_p = self.logits(codes.reshape(-1, self.positions)).log_softmax(-1)
+        logits = self.logits(codes.reshape(-1, self.positions)) / self.temperature
+        log_p = logits.log_softmax(-1)
         log_p = log_p.gather(-1, codes.reshape(-1, self.positions, 1)).reshape(codes.shape)
         return torch.where(distance == 0, log_p, -torch.inf)
 
@@ -86,5 +105,5 @@ class Coded(NoiseDriven, Termwise):
     def draw(self, sample_shape: Sequence[int], noise: Noise) -> Tensor:
         """Returns draws [*sample_shape, d] without a gradient, code by code."""
         uniform = torch.special.ndtr(noise(torch.Size((*sample_shape, self.positions)), self.table))
-        codes = self.choose(uniform.reshape(-1, self.positions))
+        codes = self.choose(uniform.reshape(-1, self.positions), self.temperature)
         return self.table[codes].reshape(*sample_shape, *self.event_shape)

@@ -73,12 +73,12 @@ class CodePrior(Prior):
         grid = self._one_hot(codes).unflatten(1, (self.side, self.side)).movedim(-1, 1)
         return in_full(self.network(grid)).flatten(2).mT
 
-    def choose(self, uniform: Tensor) -> Tensor:
+    def choose(self, uniform: Tensor, temperature: float = 1.0) -> Tensor:
         """Returns codes [N, side²], drawn one after the other by uniform numbers in [0, 1] of that shape."""
         numbers = iter(uniform.T.contiguous().unbind())
 
         def step(logits: Tensor) -> Tensor:
-            cumulative = logits.softmax(-1).cumsum(-1)
+            cumulative = (logits / temperature).softmax(-1).cumsum(-1)
             codes = torch.searchsorted(cumulative, next(numbers).unsqueeze(-1)).squeeze(-1)
             # Rounding may leave the last sum below 1.
             return self._one_hot(codes.clamp(max=self.codes - 1))

@@ -12,6 +12,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 import mlflow
 from alembic.script import ScriptDirectory
 from mlflow import MlflowClient, pyfunc
+from mlflow.artifacts import download_artifacts
 from mlflow.entities import (
     Dataset,
     DatasetInput,
@@ -50,6 +51,7 @@ __all__ = [
     "Schema",
     "ScriptDirectory",
     "TensorSpec",
+    "download_artifacts",
     "pyfunc",
 ]
 

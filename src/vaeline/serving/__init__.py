@@ -1,0 +1,3 @@
+"""Trained models outside of the pipeline: load, export, serve."""
+
+from vaeline.serving.loading import load as load

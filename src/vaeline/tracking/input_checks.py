@@ -1,0 +1,73 @@
+"""Images and labels from outside, as a model takes them, or what is wrong with them in one line."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaeline.core.errors import VaelineError
+from vaeline.models.contracts import Model
+
+LEVELS = 255  # the largest of the levels that an image of integers has
+
+
+def checked_images(model: Model, images: np.ndarray | Tensor) -> Tensor:
+    """Returns images as the encoder takes them: float32 [N, *event_shape] in [0, 1].
+
+    Args:
+        model: The model.
+        images: [N, *event_shape]: integers are levels 0 … 255, floats are in [0, 1].
+
+    Raises:
+        VaelineError: For another shape, NaN or infinity, and values out of that range.
+    """
+    array = np.asarray(images)
+    wanted = ", ".join(map(str, model.event_shape))
+    if array.ndim != len(model.event_shape) + 1 or array.shape[1:] != tuple(model.event_shape):
+        raise VaelineError(f"images have the shape {list(array.shape)}, and this model takes [N, {wanted}]")
+    if array.dtype.kind not in "biuf":
+        raise VaelineError(f"images are of {array.dtype}: use uint8 levels, or floats in [0, 1]")
+    top = 1 if array.dtype.kind in "bf" else LEVELS
+    # NaN is neither.
+    _reject_any(
+        array, ~((array >= 0) & (array <= top)), f"{'floats' if top == 1 else 'levels'} of 0 to {top}"
+    )
+    return torch.as_tensor(array, dtype=torch.float32) / top
+
+
+def checked_labels(
+    model: Model, labels: np.ndarray | Tensor | None, count: int, needed: bool = True
+) -> Tensor | None:
+    """Returns labels as the model takes them, int64 [N]; None where it takes none, or needs none.
+
+    Args:
+        model: The model.
+        labels: [N], whole numbers from 0 on.
+        count: N.
+        needed: Whether a model that is conditioned on labels has to be given them.
+
+    Raises:
+        VaelineError: For labels that are missing, of another number, or not among the model's classes, and
+            for any where the model is not conditioned on them.
+    """
+    if labels is None:
+        if needed and model.classes:
+            raise VaelineError(
+                f"this model is conditioned on labels: give {count}, each from 0 to {model.classes - 1}"
+            )
+        return None
+    if not model.classes:
+        raise VaelineError("this model is not conditioned on labels: leave them out")
+    array = np.asarray(labels)
+    if array.shape != (count,):
+        raise VaelineError(f"labels have the shape {list(array.shape)}, and [{count}] are needed, one a row")
+    if array.dtype.kind not in "iuf":
+        raise VaelineError(f"labels are of {array.dtype}: use whole numbers from 0 to {model.classes - 1}")
+    wrong = ~((array >= 0) & (array < model.classes) & (array == array.round()))
+    _reject_any(array, wrong, f"labels from 0 to {model.classes - 1}")
+    return torch.as_tensor(array, dtype=torch.int64)
+
+
+def _reject_any(values: np.ndarray, wrong: np.ndarray, allowed: str) -> None:
+    if wrong.any():
+        position = np.unravel_index(int(wrong.argmax()), wrong.shape)
+        raise VaelineError(f"row {position[0]} has {values[position]:g}: this model takes {allowed}")
