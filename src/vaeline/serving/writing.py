@@ -1,0 +1,192 @@
+"""Results on their way to a file, a batch at a time: the suffix of the file says what it becomes."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar
+
+import numpy as np
+
+from vaeline.core.errors import VaelineError
+from vaeline.core.files import replacing
+from vaeline.data.prepared import npy_header
+
+SHEET_IMAGES = 1000  # on one sheet at most: more could not be looked at
+SHEET_COLUMNS = 10
+
+
+class Writer(ABC):
+    """Takes results batch by batch.
+
+    Args:
+        path: The file to write.
+        prefix: What the columns of a table are called, before their number, where values have no names.
+        columns: Images in a row of a sheet.
+    """
+
+    pictures: ClassVar[bool] = False
+    """Whether it shows images, and nothing else."""
+
+    def __init__(self, path: Path, prefix: str, columns: int = SHEET_COLUMNS) -> None:
+        self.path, self.prefix, self.columns = path, prefix, columns
+
+    @abstractmethod
+    def write(self, names: Sequence[str], values: np.ndarray) -> None:
+        """Appends results [n, ...] of the rows `names`; a structured array has a column for each field."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Completes the file."""
+
+
+class NpyWriter(Writer):
+    """An .npy file, [N, ...]."""
+
+    def __init__(self, path: Path, prefix: str, columns: int = SHEET_COLUMNS) -> None:
+        super().__init__(path, prefix, columns)
+        self.file: BinaryIO = path.open("wb")
+        self.rows, self.like = 0, np.empty(0)
+
+    def write(self, names: Sequence[str], values: np.ndarray) -> None:
+        """Appends `values`."""
+        if not self.rows:
+            self.file.write(npy_header(values.dtype, (0, *values.shape[1:])))
+        self.like = values[:0]
+        self.file.write(np.ascontiguousarray(values).tobytes())
+        self.rows += len(names)
+
+    def close(self) -> None:
+        """Writes the number of rows into the header, in which NumPy leaves room for it to grow."""
+        self.file.seek(0)
+        self.file.write(npy_header(self.like.dtype, (self.rows, *self.like.shape[1:])))
+        self.file.close()
+
+
+class CsvWriter(Writer):
+    """A .csv table with the name of each row in its first column."""
+
+    def __init__(self, path: Path, prefix: str, columns: int = SHEET_COLUMNS) -> None:
+        super().__init__(path, prefix, columns)
+        self.file = path.open("w", newline="")
+        self.first = True
+
+    def write(self, names: Sequence[str], values: np.ndarray) -> None:
+        """Appends a line for each row."""
+        table_of(names, values, self.prefix).to_csv(self.file, index=False, header=self.first)
+        self.first = False
+
+    def close(self) -> None:
+        """Closes the file."""
+        self.file.close()
+
+
+class ParquetWriter(Writer):
+    """A .parquet table with the name of each row in its first column."""
+
+    def __init__(self, path: Path, prefix: str, columns: int = SHEET_COLUMNS) -> None:
+        super().__init__(path, prefix, columns)
+        self.file: Any = None
+
+    def write(self, names: Sequence[str], values: np.ndarray) -> None:
+        """Appends a row group."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        table = pa.Table.from_pandas(table_of(names, values, self.prefix), preserve_index=False)
+        self.file = self.file or parquet.ParquetWriter(self.path, table.schema)
+        self.file.write_table(table)
+
+    def close(self) -> None:
+        """Writes the end of the file."""
+        if self.file is not None:
+            self.file.close()
+
+
+class SheetWriter(Writer):
+    """One .png picture of all images."""
+
+    pictures = True
+
+    def __init__(self, path: Path, prefix: str, columns: int = SHEET_COLUMNS) -> None:
+        super().__init__(path, prefix, columns)
+        self.images: list[np.ndarray] = []
+
+    def write(self, names: Sequence[str], values: np.ndarray) -> None:
+        """Keeps images [n, C, H, W], or [n, k, C, H, W] where a row has several."""
+        shape = values.shape[-3:]
+        self.images += list(values.reshape(-1, *shape))
+        if len(self.images) > SHEET_IMAGES:
+            raise VaelineError(
+                f"a sheet of more than {SHEET_IMAGES} images cannot be looked at: use --out FOLDER/ for a "
+                "picture each, or --out FILE.npy"
+            )
+
+    def close(self) -> None:
+        """Writes the sheet."""
+        save_picture(tiled(np.stack(self.images), self.columns), self.path)
+
+
+WRITERS: Mapping[str, type[Writer]] = {
+    ".npy": NpyWriter,
+    ".csv": CsvWriter,
+    ".parquet": ParquetWriter,
+    ".png": SheetWriter,
+}
+
+
+@contextmanager
+def open_output(
+    out: Path, prefix: str, images: bool = False, columns: int = SHEET_COLUMNS
+) -> Iterator[Writer]:
+    """Yields the writer of the kind that the suffix of `out` names; the file is there only once it is whole.
+
+    Args:
+        out: The file; its suffix is one of `WRITERS`.
+        prefix: See `Writer`.
+        images: Whether the results are images [C, H, W].
+        columns: Images in a row of a sheet.
+
+    Raises:
+        VaelineError: If the suffix is none of them, or there are no images for a picture.
+    """
+    kinds = [suffix for suffix, kind in WRITERS.items() if images or not kind.pictures]
+    if out.suffix not in kinds:
+        raise VaelineError(f"--out {out}: use a name that ends in {', '.join(kinds)}")
+    with replacing(out) as temporary, ExitStack() as stack:
+        writer = WRITERS[out.suffix](temporary, prefix, columns)
+        stack.callback(writer.close)
+        yield writer
+
+
+def table_of(names: Sequence[str], values: np.ndarray, prefix: str) -> Any:
+    """Returns results as a table, the name of each row first; flat, where a row is more than one number."""
+    import pandas as pd
+
+    fields = values.dtype.names
+    if fields:
+        columns = {field: values[field] for field in fields}
+    else:
+        flat = values.reshape(len(values), -1)
+        columns = {f"{prefix}{i}": flat[:, i] for i in range(flat.shape[1])}
+    return pd.DataFrame({"row": list(names), **columns})
+
+
+def tiled(images: np.ndarray, columns: int) -> np.ndarray:
+    """Returns images [N, C, H, W] in [0, 1] side by side on white, as [height, width, 3]."""
+    _, _, height, width = images.shape
+    columns = min(columns, len(images))
+    rows = math.ceil(len(images) / columns)
+    sheet = np.ones((rows * (height + 1) + 1, columns * (width + 1) + 1, 3), np.float32)
+    for i, image in enumerate(images):
+        top, left = i // columns * (height + 1) + 1, i % columns * (width + 1) + 1
+        sheet[top : top + height, left : left + width] = np.moveaxis(image, 0, -1)
+    return sheet
+
+
+def save_picture(picture: np.ndarray, path: Path) -> None:
+    """Writes [height, width, 3] in [0, 1] as an image file."""
+    from PIL import Image
+
+    Image.fromarray((picture.clip(0, 1) * 255).round().astype(np.uint8)).save(path)
