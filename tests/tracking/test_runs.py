@@ -236,7 +236,7 @@ print(json.dumps({
     "encoded": model.encode(x).tolist(),
     "reconstructed": model.reconstruct(x).tolist(),
     "sampled": model.sample(4).tolist(),
-    "by_predict": mlflow.pyfunc.load_model("runs:/RUN_ID/model").predict(x, {"method": "encode"}).tolist(),
+    "by_predict": mlflow.pyfunc.load_model("runs:/RUN_ID/model").predict({"image": x}, {"method": "encode"}).tolist(),
 }))
 """
 

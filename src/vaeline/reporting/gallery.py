@@ -13,11 +13,11 @@ from vaeline.data.observations import Observations, pixels
 from vaeline.evaluation.chunks import device_of, model_input
 from vaeline.evaluation.disentanglement.information import entropies, mutual_information
 from vaeline.evaluation.estimators.latents import Latents
+from vaeline.evaluation.interpolation import linear, spherical
 from vaeline.evaluation.latent_use import ACTIVE_KL
 from vaeline.evaluation.neighbours import NearestNeighbours
 from vaeline.models.conditional import ConditionalVAE
 from vaeline.models.contracts import Model
-from vaeline.reporting.interpolation import linear, spherical
 from vaeline.reporting.plots.curves import factor_map, kl_per_dimension, latent_map
 from vaeline.reporting.plots.images import grid, reconstruction_rows
 

@@ -4,10 +4,10 @@ import tempfile
 from pathlib import Path
 
 from vaeline.core.errors import VaelineError
+from vaeline.evaluation.trained import TrainedModel
 from vaeline.models import checkpoints
 from vaeline.serving.folder import is_exported, read_model
 from vaeline.serving.revisions import fetch_from_revision
-from vaeline.tracking.trained import TrainedModel
 
 IN_MLFLOW = ("runs:/", "models:/")
 WORKSPACE = "outputs/train"

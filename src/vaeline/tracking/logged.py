@@ -3,14 +3,13 @@
 from pathlib import Path
 
 from vaeline.core.errors import VaelineError
+from vaeline.tracking.packaging import MODEL
 from vaeline.tracking.runs.database import database, database_lock, database_uri, open_database
 from vaeline.tracking.runs.failures import failure_reason
 from vaeline.tracking.runs.mlflow_api import download_artifacts
 from vaeline.tracking.runs.store import store_name, tracking_server
 
-MODEL = "model"
-"""The name of the model that a run logs."""
-RUNS, MODELS_SCHEME = "runs:/", "models:/"
+RUNS = "runs:/"
 
 
 def fetch_checkpoint(address: str, folder: Path) -> Path:

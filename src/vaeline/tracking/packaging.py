@@ -1,41 +1,37 @@
 """The final model of a run, packaged so that MLflow loads it."""
 
 import tempfile
-import warnings
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
+import vaeline
 from vaeline.core.files import write_text
 from vaeline.models import checkpoints
 from vaeline.tracking.runs.content import RunContent
 from vaeline.tracking.runs.mlflow_api import (
-    DataType,
     LoggedModel,
     LoggedModelOutput,
     Metric,
     MlflowClient,
     Model,
-    ModelSignature,
-    ParamSchema,
-    ParamSpec,
-    Schema,
-    TensorSpec,
     pyfunc,
 )
 from vaeline.tracking.runs.store import Store
 from vaeline.tracking.runs.values import kept_params, kept_tags
+from vaeline.tracking.signature import request_example, request_signature
 
 MODEL = "model"
-NEEDED = ("torch", "numpy", "pydantic", "ruamel.yaml")  # by the model, beside this package
-METHOD = ParamSchema([ParamSpec("method", DataType.string, "reconstruct")])
+"""The name of the model that a run logs."""
+PACKAGE = Path(vaeline.__file__).parent
+# By the model, beside MLflow and what that needs.
+NEEDED = ("torch", "numpy", "pandas", "pydantic", "ruamel.yaml", "tqdm", "uvicorn", "zuko")
 MEASURED = ("evaluate/", "fid/", "diagnose/")  # prefixes of the metrics of the trained model
 README = """\
-Needs the vaeline package{commit} to load.
+Made by vaeline{commit}, whose code is in the folder code. Serve it, or load it:
 
+    mlflow models serve -m <this folder> --env-manager uv
     model = mlflow.pyfunc.load_model("<this folder>").unwrap_python_model()
-    model.sample(16), model.encode(images), model.reconstruct(images)
+    model.sample(16), model.encode(images), model.reconstruct(images), model.score(images)
 """
 
 
@@ -80,18 +76,30 @@ def _log_measures(client: MlflowClient, run_id: str, model_id: str, content: Run
 
 def _package(folder: Path, model: Model, content: RunContent) -> None:
     """Writes the model of a checkpoint, without the state that only training needs."""
+    write_mlflow_model(content.checkpoint, folder, model)
+    commit = content.tags.get("git.commit", "")
+    write_text(folder / "README.md", README.format(commit=f" at commit {commit}" if commit else ""))
+
+
+def write_mlflow_model(checkpoint: Path | str, folder: Path, description: Model | None = None) -> None:
+    """Writes an MLflow model that needs neither this repository nor this package where it is loaded.
+
+    Args:
+        checkpoint: The checkpoint of a trained model; the state that only training needs is left out.
+        folder: Where to write it, which must not exist.
+        description: What MLflow is to know of it besides.
+    """
+    trained = checkpoints.load(checkpoint)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "model.pt"
-        shape = checkpoints.write_model_only(content.checkpoint, path)
-        images = Schema([TensorSpec(np.dtype("float32"), (-1, *shape))])
-        with warnings.catch_warnings(action="ignore", category=UserWarning):  # asks for an input example
-            pyfunc.save_model(
-                folder,
-                loader_module="vaeline.tracking.trained",
-                data_path=path,
-                mlflow_model=model,
-                signature=ModelSignature(images, params=METHOD),
-                pip_requirements=[f"{package}=={version(package)}" for package in NEEDED],
-            )
-    commit = content.tags.get("git.commit", "")
-    write_text(folder / "README.md", README.format(commit=f" of commit {commit}" if commit else ""))
+        checkpoints.write_model_only(checkpoint, path)
+        pyfunc.save_model(
+            folder,
+            loader_module="vaeline.tracking.trained",
+            data_path=path,
+            code_paths=[str(PACKAGE)],
+            mlflow_model=description or Model(),
+            signature=request_signature(trained),
+            input_example=request_example(trained),
+            pip_requirements=[f"{package}=={version(package)}" for package in NEEDED],
+        )

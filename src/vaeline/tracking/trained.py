@@ -1,186 +1,152 @@
-"""A trained model: arrays in, arrays out."""
+"""A trained model as MLflow loads and serves it: `mlflow models serve`, and `mlflow.pyfunc.load_model`.
 
-from collections.abc import Callable
-from pathlib import Path
+A row of a request has an `image`, as nested lists of floats in [0, 1], and a `label` where the model is
+conditioned on labels. The params of the request choose the method and its options.
+"""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 import torch
-from torch import Tensor
-from torch.distributions import Distribution
 
-from vaeline.data.observations import Labelled, Observations, pixels, with_pixels
-from vaeline.evaluation.chunks import rows_at_a_time
-from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds
-from vaeline.evaluation.estimators.latents import posterior_means
+from vaeline.core.errors import VaelineError
+from vaeline.evaluation.trained import TrainedModel
 from vaeline.models import checkpoints
-from vaeline.models.contracts import Model
-from vaeline.reporting.interpolation import spherical
-from vaeline.tracking.input_checks import checked_images, checked_labels
+from vaeline.tracking.runs.mlflow_api import BAD_REQUEST, MlflowException
+from vaeline.tracking.signature import IMAGE, LABEL, REQUEST_PARAMS
 
-Array = np.ndarray | Tensor
+Answer = np.ndarray | pd.DataFrame
 
 
-class TrainedModel:
-    """Encodes, decodes, reconstructs, samples, interpolates and scores.
-
-    Images are observations of the model's event shape, (C, H, W) or another: uint8 levels 0 … 255, or floats
-    in [0, 1]. `labels` are class numbers, int [N], for a model that is conditioned on them: it needs them for
-    everything but samples. Results are float32 arrays. Random draws depend on torch's seed.
+@dataclass(frozen=True)
+class Request:
+    """The rows of a request, and its params.
 
     Attributes:
-        model: The PyTorch model itself, in eval mode on the CPU.
-        source: What it was loaded from.
-
-    Raises:
-        VaelineError: By every method, for what the model cannot take, in one line.
-
-    Example:
-        >>> from vaeline.serving import load
-        >>> trained = load("outputs/train")  # doctest: +SKIP
-        >>> trained.sample(16).shape  # doctest: +SKIP
-        (16, 1, 28, 28)
+        count: How many rows there are.
+        rows_images: [N, *event_shape], or None where no row has an image.
+        labels: [N], or None where no row has a label.
+        params: Those of `REQUEST_PARAMS`, by the request or by default.
     """
 
-    def __init__(self, model: Model, source: Path | str = "") -> None:
-        self.model = model
-        self.source = str(source)
+    count: int
+    rows_images: np.ndarray | None
+    labels: np.ndarray | None
+    params: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, rows: pd.DataFrame | np.ndarray, params: Mapping[str, Any] | None) -> Self:
+        """Returns the request with these rows, or images alone; raises VaelineError for uneven ones."""
+        images, labels = (rows, None) if isinstance(rows, np.ndarray) else _columns(rows)
+        defaults = {name: default for name, (_, default) in REQUEST_PARAMS.items()}
+        return cls(len(rows), images, labels, defaults | dict(params or {}))
 
     @property
-    def event_shape(self) -> tuple[int, ...]:
-        """Shape of one observation."""
-        return tuple(self.model.event_shape)
+    def images(self) -> np.ndarray:
+        """The images, [N, *event_shape]; raises VaelineError if there is none."""
+        if self.rows_images is None:
+            raise VaelineError(f"method = '{self.params['method']}' needs rows with an `{IMAGE}`")
+        return self.rows_images
 
-    @property
-    def latent_dim(self) -> int:
-        """Dimensions of the z that `encode` returns and `decode` takes."""
-        return self.model.latent_dim
 
-    @property
-    def classes(self) -> int:
-        """How many labels the model is conditioned on; 0 where it takes none."""
-        return self.model.classes
+def _encode(trained: TrainedModel, request: Request) -> Answer:
+    return trained.encode(request.images, request.labels, request.params["draws"])
 
-    def encode(self, images: Array, labels: Array | None = None, draws: int = 0) -> np.ndarray:
-        """Returns E[z|x], [N, latent_dim], of the z that `decode` takes; or draws of q(z|x).
 
-        A mean that has no closed form is that of 256 draws.
+def _reconstruct(trained: TrainedModel, request: Request) -> Answer:
+    return trained.reconstruct(request.images, request.labels)
 
-        Args:
-            images: [N, *event_shape].
-            labels: [N].
-            draws: If not 0, how many draws of z to return for each image, [draws, N, latent_dim].
-        """
-        given = self._given(images, labels)
-        if not draws:
-            return self._in_chunks(lambda x: posterior_means(self.model, x)[..., : self.latent_dim], given)
-        return self._in_chunks(lambda x: self._drawn(x, draws), given, dim=1)
 
-    def decode(self, z: Array, labels: Array | None = None) -> np.ndarray:
-        """Returns E[x|z], [N, *event_shape], for z [N, latent_dim]."""
-        z = torch.as_tensor(z, dtype=torch.float32)
-        return self._decoded(z, checked_labels(self.model, labels, len(z))).numpy()
+def _sample(trained: TrainedModel, request: Request) -> Answer:
+    n = request.count or request.params["n"]
+    return trained.sample(n, request.labels, request.params["temperature"])
 
-    def reconstruct(self, images: Array, labels: Array | None = None) -> np.ndarray:
-        """Returns E[x|z] at one z drawn from q(z|x), for images [N, *event_shape] in the same shape."""
-        given = self._given(images, labels)
-        return self._in_chunks(lambda x: _means(self.model.infer(x).likelihood)[0], given)
 
-    @torch.inference_mode()
-    def sample(self, n: int, labels: Array | None = None, temperature: float = 1.0) -> np.ndarray:
-        """Returns E[x|z] at z ~ p(z), [n, *event_shape].
+def _score(trained: TrainedModel, request: Request) -> Answer:
+    return pd.DataFrame(trained.score(request.images, request.labels, request.params["k"]))
 
-        Args:
-            n: How many.
-            labels: [n]; a model that is conditioned on labels draws them if they are not given.
-            temperature: What the standard deviations of p(z) are multiplied by; below 1 the samples are
-                closer to what is typical, and less diverse.
-        """
-        given = checked_labels(self.model, labels, n, needed=False)
-        z = self.model.prior_sample((n,), temperature)[..., : self.latent_dim]
-        return self._decoded(z, given).numpy()
 
-    def interpolate(
-        self, start: Array, end: Array, labels: Array | None = None, steps: int = 8
-    ) -> np.ndarray:
-        """Returns E[x|z] on the great arc between the means of q(z|x) of two images.
+METHODS: dict[str, Callable[[TrainedModel, Request], Answer]] = {
+    "encode": _encode,
+    "reconstruct": _reconstruct,
+    "sample": _sample,
+    "score": _score,
+}
+
+
+class RequestError(MlflowException):
+    """What a request asks for cannot be done; the server answers 400 with one line."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, error_code=BAD_REQUEST)
+        self.reason = reason
+
+    def serialize_as_json(self) -> str:
+        """Returns the answer; MLflow would put the whole request before the reason."""
+        return json.dumps({"error_code": self.error_code, "message": self.reason})
+
+
+class ServedModel:
+    """Answers requests; MLflow's `unwrap_python_model` gives the `TrainedModel`."""
+
+    def __init__(self, trained: TrainedModel) -> None:
+        self.python_model = trained
+
+    def predict(self, rows: pd.DataFrame | np.ndarray, params: Mapping[str, Any] | None = None) -> Answer:
+        """Returns what the params ask for.
 
         Args:
-            start: [N, *event_shape].
-            end: [N, *event_shape].
-            labels: [N], of both.
-            steps: Points on each path, both ends among them: the result is [N, steps, *event_shape].
-        """
-        first, last = (torch.from_numpy(self.encode(images, labels)) for images in (start, end))
-        path = spherical(first, last, steps)
-        given = checked_labels(self.model, labels, len(path))
-        z = path.flatten(0, 1)
-        shown = self._decoded(z, None if given is None else given.repeat_interleave(steps))
-        return shown.unflatten(0, (-1, steps)).numpy()
-
-    def score(
-        self, images: Array, labels: Array | None = None, k: int = 100, draws: int = 10
-    ) -> dict[str, np.ndarray]:
-        """Returns bounds on log p(x) of each image in nats, float64 [N] each.
-
-        They are computed on what the stage evaluate observes of an image: a Bernoulli likelihood, for
-        example, of its one fixed binarization.
-
-        Args:
-            images: [N, *event_shape].
-            labels: [N]; the bounds are then on log p(x|y).
-            k: Importance samples of IWAE-k, at least 2.
-            draws: Draws of z that distortion and ELBO are averages over.
+            rows: With the columns `image` and `label`, or images alone, [N, *event_shape].
+            params: Some of `REQUEST_PARAMS`.
 
         Returns:
-            `elbo`, `distortion` and `rate`; `iwae`, and its standard error over draws of z, `iwae_se`, by the
-            delta method; and what the likelihood measures besides, such as `bits_per_dim`.
+            Latents [N, d] (encode), images [N, *event_shape], or a row of bounds for each image (score).
 
-        References:
-            Burda, Grosse & Salakhutdinov (2016), equation 8.
+        Raises:
+            RequestError: The method is unknown, or the model cannot take the images, labels or params.
         """
-        observed = self._observed(images, labels)
-        terms = elbo_terms(self.model, observed, draws)
-        bounds = importance_bounds(self.model, observed, (k,))
-        values = {"elbo": terms.elbo, "distortion": terms.distortion, "rate": terms.rate}
-        values |= {"iwae": bounds.iwae, "iwae_se": bounds.monte_carlo_error}
-        values |= self.model.likelihood.measures(bounds.iwae, pixels(observed)[0].numel())
-        return {name: value.double().numpy() for name, value in values.items()}
-
-    def _given(self, images: Array, labels: Array | None) -> Observations:
-        """Returns images as the encoder takes them, with the labels that the model needs."""
-        x = checked_images(self.model, images)
-        given = checked_labels(self.model, labels, len(x))
-        return x if given is None else Labelled(x, given)
-
-    def _observed(self, images: Array, labels: Array | None) -> Observations:
-        """Returns what bounds are computed on: 0 … 255, see `Likelihood.evaluation_set`."""
-        given = self._given(images, labels)
-        levels = (pixels(given) * 255).round().to(torch.uint8)
-        return with_pixels(given, self.model.likelihood.evaluation_set(levels))
-
-    def _drawn(self, x: Observations, draws: int) -> Tensor:
-        layers = self.model.layers(x, draws)
-        return torch.cat([layer.sample for layer in layers], dim=-1)[..., : self.latent_dim]
-
-    @torch.inference_mode()
-    def _decoded(self, z: Tensor, labels: Tensor | None) -> Tensor:
-        if labels is None:
-            return _means(self.model.decode(z))
-        return _means(self.model.conditioned(Labelled(z, labels)).decode(z))
-
-    @torch.inference_mode()
-    def _in_chunks(
-        self, function: Callable[[Observations], Tensor], x: Observations, dim: int = 0
-    ) -> np.ndarray:
-        chunks = x.split(rows_at_a_time(self.event_shape))
-        return torch.cat([function(chunk) for chunk in chunks], dim).numpy()
+        try:
+            request = Request.read(rows, params)
+            method = request.params["method"]
+            if method not in METHODS:
+                raise VaelineError(f"method = '{method}' is not one of {', '.join(METHODS)}")
+            with _seeded(request.params["seed"]):
+                return METHODS[method](self.python_model, request)
+        except VaelineError as error:
+            raise RequestError(str(error)) from None
 
 
-def _means(likelihood: Distribution) -> Tensor:
-    """Returns E[x|z] within [0, 1]: some likelihoods' means are not bounded."""
-    return likelihood.mean.clamp(0, 1)
+def _columns(rows: pd.DataFrame) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Returns the images and the labels, each as one array, or None where no row has any."""
+    images, labels = (
+        _stacked(rows[name], name) if name in rows and not rows[name].isna().all() else None
+        for name in (IMAGE, LABEL)
+    )
+    return images, labels
 
 
-def _load_pyfunc(path: str) -> TrainedModel:
+def _stacked(column: pd.Series, name: str) -> np.ndarray:
+    try:
+        return np.array(column.tolist(), dtype=np.float32)
+    except (TypeError, ValueError):
+        raise VaelineError(f"each `{name}` has to be numbers, and all of the same shape") from None
+
+
+@contextlib.contextmanager
+def _seeded(seed: int | None) -> Iterator[None]:
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def _load_pyfunc(path: str) -> ServedModel:
     """Returns the model in a checkpoint; MLflow calls this name."""
-    return TrainedModel(checkpoints.load(path), path)
+    return ServedModel(TrainedModel(checkpoints.load(path), path))

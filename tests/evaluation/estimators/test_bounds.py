@@ -247,3 +247,11 @@ def test_the_grid_of_k_includes_k_and_its_half():
     assert k_grid(64) == (1, 2, 5, 10, 20, 32, 50, 64)
     assert k_grid(100) == (1, 2, 5, 10, 20, 50, 100)
     assert k_grid(5000) == (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 2500, 5000)
+
+
+def test_monte_carlo_error_is_the_deviation_of_the_bound_over_draws():
+    """The same image many times: what its bounds differ by is due to the draws alone."""
+    model, x = LinearGaussian(diagonal=False, stretch=1.5), images(1).repeat(2000, 1, 1, 1)
+    bounds = importance_bounds(model, x, (100,))
+    assert bounds.monte_carlo_error.mean().item() == pytest.approx(bounds.iwae.std().item(), rel=0.1)
+    assert importance_bounds(LinearGaussian(diagonal=False), x[:2], (5,)).monte_carlo_error.max() < 1e-3

@@ -17,10 +17,10 @@ def logits(codes: torch.Tensor) -> torch.Tensor:
     return STEPS[torch.cat([first, codes[:, :-1]], 1)]
 
 
-def choose(uniform: torch.Tensor) -> torch.Tensor:
+def choose(uniform: torch.Tensor, temperature: float = 1.0) -> torch.Tensor:
     codes = torch.zeros(uniform.shape, dtype=torch.int64)
     for i in range(POSITIONS):
-        heights = logits(codes)[:, i].softmax(-1).cumsum(-1)
+        heights = (logits(codes)[:, i] / temperature).softmax(-1).cumsum(-1)
         codes[:, i] = (uniform[:, [i]] > heights).sum(-1)
     return codes
 

@@ -26,12 +26,17 @@ from mlflow.entities import (
 )
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
-from mlflow.types import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+from mlflow.protos.databricks_pb2 import BAD_REQUEST
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+from mlflow.types.schema import AnyType
 from sqlalchemy.engine import URL
 
 __all__ = [
+    "BAD_REQUEST",
     "MIGRATIONS",
     "URL",
+    "AnyType",
+    "ColSpec",
     "DataType",
     "Dataset",
     "DatasetInput",
@@ -50,7 +55,6 @@ __all__ = [
     "RunTag",
     "Schema",
     "ScriptDirectory",
-    "TensorSpec",
     "download_artifacts",
     "pyfunc",
 ]

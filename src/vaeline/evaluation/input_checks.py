@@ -1,5 +1,7 @@
 """Images and labels from outside, as a model takes them, or what is wrong with them in one line."""
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -31,7 +33,7 @@ def checked_images(model: Model, images: np.ndarray | Tensor) -> Tensor:
     _reject_any(
         array, ~((array >= 0) & (array <= top)), f"{'floats' if top == 1 else 'levels'} of 0 to {top}"
     )
-    return torch.as_tensor(array, dtype=torch.float32) / top
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)) / top
 
 
 def checked_labels(
@@ -64,7 +66,13 @@ def checked_labels(
         raise VaelineError(f"labels are of {array.dtype}: use whole numbers from 0 to {model.classes - 1}")
     wrong = ~((array >= 0) & (array < model.classes) & (array == array.round()))
     _reject_any(array, wrong, f"labels from 0 to {model.classes - 1}")
-    return torch.as_tensor(array, dtype=torch.int64)
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.int64))
+
+
+def checked_number(name: str, value: float, least: float) -> None:
+    """Raises VaelineError unless `value` is at least `least`, and finite."""
+    if not least <= value < math.inf:
+        raise VaelineError(f"{name} = {value:g} is not allowed: use {least:g} or more")
 
 
 def _reject_any(values: np.ndarray, wrong: np.ndarray, allowed: str) -> None:

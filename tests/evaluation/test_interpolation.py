@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from vaeline.reporting.interpolation import linear, spherical
+from vaeline.evaluation.interpolation import linear, spherical
 
 START, END = torch.randn(4, 7, dtype=torch.float64), torch.randn(4, 7, dtype=torch.float64)
 
