@@ -15,9 +15,10 @@ from vaeline.cli.repository import REPOSITORY_COMMANDS
 from vaeline.cli.runs import RUN_COMMANDS
 from vaeline.cli.studies import STUDY_COMMANDS
 from vaeline.cli.sweeps import SWEEP_COMMANDS
+from vaeline.cli.trained import TRAINED_COMMANDS
 
 app = typer.Typer(cls=CommandGroup, rich_markup_mode=None, pretty_exceptions_enable=False)
-for commands in (RUN_COMMANDS, SWEEP_COMMANDS, STUDY_COMMANDS, REPOSITORY_COMMANDS):
+for commands in (RUN_COMMANDS, TRAINED_COMMANDS, SWEEP_COMMANDS, STUDY_COMMANDS, REPOSITORY_COMMANDS):
     app.add_typer(commands)
 
 

@@ -10,7 +10,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.progress import bar
 from vaeline.evaluation.chunks import rows_at_a_time
 from vaeline.models.contracts import Model
-from vaeline.serving.sources import Source, open_source, read_array
+from vaeline.serving.sources import RowSource, open_source, read_array
 
 TOP = {"b": 1, "f": 1, "u": 255, "i": 255}
 """The largest value of an observation, by the kind of its dtype: floats in [0, 1], levels 0 … 255."""
@@ -30,14 +30,22 @@ class Batch:
     values: np.ndarray
     labels: np.ndarray | None
 
+    @property
+    def unit_values(self) -> np.ndarray:
+        """The values in [0, 1], float32."""
+        return self.values.astype(np.float32) / TOP[self.values.dtype.kind]
 
-def read_batches(model: Model, path: Path, labels: str | None = None, rows: int | None = None) -> Iterator[Batch]:
+
+def read_batches(
+    model: Model, path: Path, labels: str | None = None, rows: int | None = None
+) -> Iterator[Batch]:
     """Yields the observations in `path` in batches, with a progress bar.
 
     Args:
         model: The model that is to take them.
         path: A folder of images, an image, or an .npy, .npz, .csv or .parquet file.
-        labels: A column of the table, or an .npy or .csv file with one label a row.
+        labels: A column of the table, or an .npy or .csv file with one label a row. A column is left out of
+            the observations, also where the model takes no labels.
         rows: The most observations of a batch; as many as are decoded at a time if not given.
 
     Raises:
@@ -45,8 +53,10 @@ def read_batches(model: Model, path: Path, labels: str | None = None, rows: int 
     """
     source, given = _with_labels(model, path, labels)
     start = 0
-    with bar(total=source.total, desc=path.name, unit="row") as progress:
-        for chunk in source.chunks(rows or rows_at_a_time(model.event_shape)):
+    most = rows or rows_at_a_time(model.event_shape)
+    few = source.total is not None and source.total <= most
+    with bar(total=source.total, desc=path.name, unit="row", disable=few) as progress:
+        for chunk in source.chunks(most):
             end = start + len(chunk.names)
             values = to_observations(model, chunk.values, str(path), start)
             if given is not None and end > len(given):
@@ -110,7 +120,7 @@ def to_observations(model: Model, array: np.ndarray, name: str = "array", first:
     return array.reshape(len(array), *shape)
 
 
-def _with_labels(model: Model, path: Path, labels: str | None) -> tuple[Source, np.ndarray | None]:
+def _with_labels(model: Model, path: Path, labels: str | None) -> tuple[RowSource, np.ndarray | None]:
     """Returns the source, and its labels, [N], from a column of the table or from a file of their own."""
     if labels is None:
         return open_source(path, model), None
@@ -119,6 +129,8 @@ def _with_labels(model: Model, path: Path, labels: str | None) -> tuple[Source, 
     if given is None:
         source.left_out = None
         given = _labels_in(Path(labels), path)
+    elif not model.classes:
+        return source, None
     if source.total is not None and source.total != len(given):
         raise _wrong_count(labels, len(given), str(source.total))
     return source, given

@@ -31,7 +31,7 @@ class Rows:
     values: np.ndarray
 
 
-class Source(ABC):
+class RowSource(ABC):
     """Rows of a file or a folder.
 
     Args:
@@ -55,7 +55,7 @@ class Source(ABC):
         return None
 
 
-class ImageSource(Source):
+class ImageFiles(RowSource):
     """Image files, a single one or those of a folder at any depth, decoded as the training images were."""
 
     def __init__(self, path: Path, model: Model, left_out: str | None = None) -> None:
@@ -83,7 +83,7 @@ class ImageSource(Source):
         return np.moveaxis(levels.reshape(self.form.side, self.form.side, -1), -1, 0)
 
 
-class ArraySource(Source):
+class ArrayFile(RowSource):
     """An array in an .npy file, memory-mapped, or in an .npz file, loaded."""
 
     def __init__(self, path: Path, model: Model, left_out: str | None = None) -> None:
@@ -97,10 +97,10 @@ class ArraySource(Source):
         """Yields slices of the array."""
         for start in range(0, len(self.array), count):
             values = np.array(self.array[start : start + count])
-            yield Rows(numbers(start, len(values)), values)
+            yield Rows(row_numbers(start, len(values)), values)
 
 
-class CsvSource(Source):
+class CsvTable(RowSource):
     """A .csv table with a header; a row is one observation, or the values of one image."""
 
     def chunks(self, count: int) -> Iterator[Rows]:
@@ -110,7 +110,7 @@ class CsvSource(Source):
         start = 0
         try:
             for frame in pd.read_csv(self.path, chunksize=count):
-                yield Rows(numbers(start, len(frame)), _columns(frame, self.path, self.left_out))
+                yield Rows(row_numbers(start, len(frame)), _columns(frame, self.path, self.left_out))
                 start += len(frame)
         except (ValueError, pd.errors.ParserError) as error:
             raise VaelineError(f"{self.path}: not readable as a table ({_brief(error)})") from None
@@ -124,7 +124,7 @@ class CsvSource(Source):
         return pd.read_csv(self.path, usecols=[name])[name].to_numpy()
 
 
-class ParquetSource(Source):
+class ParquetTable(RowSource):
     """A .parquet table; a row is one observation, or the values of one image."""
 
     def __init__(self, path: Path, model: Model, left_out: str | None = None) -> None:
@@ -142,7 +142,7 @@ class ParquetSource(Source):
         """Yields the columns side by side, [n, columns]."""
         start = 0
         for batch in self.file.iter_batches(count):
-            yield Rows(numbers(start, len(batch)), _columns(batch.to_pandas(), self.path, self.left_out))
+            yield Rows(row_numbers(start, len(batch)), _columns(batch.to_pandas(), self.path, self.left_out))
             start += len(batch)
 
     def column(self, name: str) -> np.ndarray | None:
@@ -152,16 +152,16 @@ class ParquetSource(Source):
         return self.file.read([name]).column(0).to_numpy()
 
 
-SOURCES: Mapping[str, type[Source]] = {
-    ".npy": ArraySource,
-    ".npz": ArraySource,
-    ".csv": CsvSource,
-    ".parquet": ParquetSource,
+SOURCES: Mapping[str, type[RowSource]] = {
+    ".npy": ArrayFile,
+    ".npz": ArrayFile,
+    ".csv": CsvTable,
+    ".parquet": ParquetTable,
 }
 
 
-def open_source(path: Path, model: Model, left_out: str | None = None) -> Source:
-    """Returns the rows in `path`, by its suffix; see `Source`.
+def open_source(path: Path, model: Model, left_out: str | None = None) -> RowSource:
+    """Returns the rows in `path`, by its suffix; see `RowSource`.
 
     Raises:
         VaelineError: There is no such file, its kind is unknown, or it cannot be read.
@@ -170,7 +170,7 @@ def open_source(path: Path, model: Model, left_out: str | None = None) -> Source
         raise VaelineError(f"{path}: no such file or folder")
     suffix = path.suffix.lower()
     if path.is_dir() or suffix in picture_extensions():
-        return ImageSource(path, model, left_out)
+        return ImageFiles(path, model, left_out)
     if suffix not in SOURCES:
         raise VaelineError(f"{path}: give a folder of images, an image, or {', '.join(SOURCES)}")
     return SOURCES[suffix](path, model, left_out)
@@ -204,7 +204,7 @@ def read_array(path: Path) -> np.ndarray:
         raise VaelineError(f"{path}: not readable as a NumPy array ({_brief(error)})") from None
 
 
-def numbers(start: int, count: int) -> list[str]:
+def row_numbers(start: int, count: int) -> list[str]:
     """Returns the numbers of `count` rows as their names."""
     return [str(row) for row in range(start, start + count)]
 

@@ -1,6 +1,5 @@
 """Results on their way to a file, a batch at a time: the suffix of the file says what it becomes."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -8,6 +7,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import replacing
@@ -113,19 +114,21 @@ class SheetWriter(Writer):
         super().__init__(path, prefix, columns)
         self.images: list[np.ndarray] = []
 
-    def write(self, names: Sequence[str], values: np.ndarray) -> None:
+    def write(self, names: Sequence[str], values: np.ndarray) -> None:  # noqa: ARG002
         """Keeps images [n, C, H, W], or [n, k, C, H, W] where a row has several."""
         shape = values.shape[-3:]
         self.images += list(values.reshape(-1, *shape))
         if len(self.images) > SHEET_IMAGES:
             raise VaelineError(
-                f"a sheet of more than {SHEET_IMAGES} images cannot be looked at: use --out FOLDER/ for a "
-                "picture each, or --out FILE.npy"
+                f"a sheet of more than {SHEET_IMAGES} images cannot be looked at: use --out FILE.npy"
             )
 
     def close(self) -> None:
         """Writes the sheet."""
-        save_picture(tiled(np.stack(self.images), self.columns), self.path)
+        from vaeline.reporting.plots.images import tiled  # imports matplotlib, which takes half a second
+
+        if self.images:
+            save_picture(tiled(torch.from_numpy(np.stack(self.images)), self.columns), self.path)
 
 
 WRITERS: Mapping[str, type[Writer]] = {
@@ -173,20 +176,8 @@ def table_of(names: Sequence[str], values: np.ndarray, prefix: str) -> Any:
     return pd.DataFrame({"row": list(names), **columns})
 
 
-def tiled(images: np.ndarray, columns: int) -> np.ndarray:
-    """Returns images [N, C, H, W] in [0, 1] side by side on white, as [height, width, 3]."""
-    _, _, height, width = images.shape
-    columns = min(columns, len(images))
-    rows = math.ceil(len(images) / columns)
-    sheet = np.ones((rows * (height + 1) + 1, columns * (width + 1) + 1, 3), np.float32)
-    for i, image in enumerate(images):
-        top, left = i // columns * (height + 1) + 1, i % columns * (width + 1) + 1
-        sheet[top : top + height, left : left + width] = np.moveaxis(image, 0, -1)
-    return sheet
-
-
-def save_picture(picture: np.ndarray, path: Path) -> None:
+def save_picture(picture: Tensor, path: Path) -> None:
     """Writes [height, width, 3] in [0, 1] as an image file."""
     from PIL import Image
 
-    Image.fromarray((picture.clip(0, 1) * 255).round().astype(np.uint8)).save(path)
+    Image.fromarray((picture.clamp(0, 1) * 255).round().to(torch.uint8).numpy()).save(path)
