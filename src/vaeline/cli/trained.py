@@ -26,7 +26,7 @@ Run = Annotated[
     typer.Option(
         "--model",
         metavar="RUN",
-        help="A run's folder, a checkpoint, an exported model, an experiment, runs:/ID or models:/NAME@ALIAS.",
+        help="A run's folder, a checkpoint, an exported model, an experiment, runs:/ID, models:/NAME@ALIAS.",
     ),
 ]
 Labels = Annotated[
@@ -238,6 +238,30 @@ def traverse_rows(
         _, dimensions = passes.traversals(trained, source, out, labels, dims, steps, rows)
     print("Dimensions, from the top:", *(f"z{dimension}" for dimension in dimensions))
     print_written([out])
+
+
+@TRAINED_COMMANDS.command("explore")
+def explore_model(
+    run: Annotated[
+        str, typer.Argument(metavar="[RUN]", help="The model, as in --model of the others.")
+    ] = WORKSPACE,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen at.")] = 8000,
+    show: Annotated[bool, typer.Option("--show", help="Open a browser.")] = False,
+) -> None:
+    """Play with a trained model in the browser.
+
+    Serves a page to this machine alone until Ctrl-C: move the most informative latents, click on the latent
+    map, interpolate, draw or drop an image and see its reconstruction, its scores and its neighbours.
+
+    Example:
+
+    \b
+        vaeline explore outputs/train --port 8001
+    """
+    from vaeline.serving.explore.server import serve_page
+
+    with trained_model(run) as trained:
+        serve_page(trained, port, show)
 
 
 def parse_labels(text: str | None) -> "list[int] | None":
