@@ -9,7 +9,7 @@ from nicegui import events, run, ui
 from vaeline.core.errors import VaelineError
 from vaeline.reporting.plots.palette import PALETTE
 from vaeline.serving.explore.drawing import Drawing
-from vaeline.serving.explore.pictures import enlarged, map_dimensions, map_picture, strip
+from vaeline.serving.explore.pictures import address, enlarged, map_dimensions, map_picture, strip
 from vaeline.serving.explore.playground import Look, Playground
 
 BIG, SMALL = 280, 64  # pixels of pictures
@@ -111,7 +111,7 @@ class ExplorePage:
         first, second = map_dimensions(self.playground)
         with ui.card().classes("gap-2"):
             ui.label("Latent map").classes("title")
-            picture = map_picture(self.playground, MAP_SIDE, REACH)
+            picture = address(map_picture(self.playground, MAP_SIDE, REACH))
             self.map = ui.interactive_image(
                 picture, on_mouse=self._clicked, events=["mousedown"], cross="#9aa3ad"
             ).props("aria-label='map'")
@@ -133,7 +133,7 @@ class ExplorePage:
             with ui.row().classes("no-wrap gap-4"):
                 with ui.column().classes("gap-2"):
                     self.field = ui.interactive_image(
-                        self.drawing.picture.copy(),
+                        address(self.drawing.picture),
                         on_mouse=self._draw,
                         events=["mousedown", "mousemove", "mouseup", "mouseleave"],
                     ).props("aria-label='field'")
@@ -171,13 +171,12 @@ class ExplorePage:
 
     def show_z(self) -> None:
         """Shows E[x|z], and where z is on the map."""
-        self.decoded.set_source(enlarged(self.playground.decode(self.z, self.label), BIG))
+        self.decoded.set_source(address(enlarged(self.playground.decode(self.z, self.label), BIG)))
         first, second = map_dimensions(self.playground)
         x, y = (self.z[first] + REACH) / (2 * REACH), (REACH - self.z[second]) / (2 * REACH)
         pixels = 2 * MAP_SIDE  # the picture has two to each of the page's
-        self.map.set_content(
-            f'<circle cx="{x * pixels}" cy="{y * pixels}" r="11" fill="none" stroke="#111" stroke-width="4" />'
-        )
+        place = f'cx="{x * pixels}" cy="{y * pixels}"'
+        self.map.set_content(f'<circle {place} r="11" fill="none" stroke="#111" stroke-width="4" />')
 
     def show_interpolation(self) -> None:
         """Shows the path between two reference images, each beside its end."""
@@ -185,7 +184,8 @@ class ExplorePage:
         path = self.playground.interpolate(start, end, STEPS, self.label)
         images = self.playground.reference.images
         originals = [images[[row]].astype(np.float32) / 255 for row in self.ends]
-        self.path.set_source(strip(np.concatenate([originals[0], path, originals[1]]), 2 * SMALL))
+        shown = np.concatenate([originals[0], path, originals[1]])
+        self.path.set_source(address(strip(shown, 2 * SMALL)))
 
     def set_z(self, z: np.ndarray) -> None:
         """Moves to z [latent_dim], the sliders with it."""
@@ -231,11 +231,11 @@ class ExplorePage:
             await self.look_at(self.drawing.image())
             return
         if self.drawing.last is not None:
-            self.field.set_source(self.drawing.picture.copy())
+            self.field.set_source(address(self.drawing.picture))
 
     def _clear(self) -> None:
         self.drawing = self._blank()
-        self.field.set_source(self.drawing.picture.copy())
+        self.field.set_source(address(self.drawing.picture))
 
     def _use(self) -> None:
         if self.image is not None:
@@ -247,15 +247,15 @@ class ExplorePage:
         except VaelineError as error:
             ui.notify(str(error), type="negative")
             return
-        self.field.set_source(enlarged(image, BIG))
+        self.field.set_source(address(enlarged(image, BIG)))
         await self.look_at(image)
 
     async def look_at(self, image: np.ndarray) -> None:
         """Shows what the model makes of an image [C, H, W] in [0, 1]."""
         self.image = image
         self.found: Look = await run.io_bound(self.playground.look, image, self.label)
-        self.reconstruction.set_source(enlarged(self.found.reconstruction, BIG))
-        self.near.set_source(strip(self.found.neighbours, SMALL))
+        self.reconstruction.set_source(address(enlarged(self.found.reconstruction, BIG)))
+        self.near.set_source(address(strip(self.found.neighbours, SMALL)))
         self.said.set_content(described(self.found))
 
     def _blank(self) -> Drawing:

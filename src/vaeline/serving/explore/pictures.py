@@ -1,5 +1,6 @@
 """The pictures of the page."""
 
+import base64
 import io
 from collections.abc import Sequence
 
@@ -18,6 +19,13 @@ def enlarged(image: np.ndarray, side: int) -> Image.Image:
     picture = Image.fromarray(levels[..., 0] if levels.shape[-1] == 1 else levels)
     factor = max(1, side // picture.height)
     return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+
+
+def address(picture: Image.Image) -> str:
+    """Returns a picture as an address that holds it, of which a browser requests nothing."""
+    file = io.BytesIO()
+    picture.save(file, "png")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def strip(images: np.ndarray, side: int) -> Image.Image:
