@@ -13,7 +13,8 @@ from vaeline.serving.explore.pictures import address, enlarged, map_dimensions, 
 from vaeline.serving.explore.playground import Look, Playground
 
 BIG, SMALL = 280, 64  # pixels of pictures
-MAP_SIDE, REACH = 300, 3.5
+MAP_SIDE, MAP_PIXELS = 300, 600  # on the page, and of the picture, for screens with two to each
+REACH = 3.5  # of the map on either side of 0
 STEPS = 10  # images of an interpolation
 BRIGHT = 0.5  # mean level of images that are drawn in black
 SCORES = {  # what is said of an image
@@ -111,7 +112,7 @@ class ExplorePage:
         first, second = map_dimensions(self.playground)
         with ui.card().classes("gap-2"):
             ui.label("Latent map").classes("title")
-            picture = address(map_picture(self.playground, MAP_SIDE, REACH))
+            picture = address(map_picture(self.playground, MAP_PIXELS, REACH))
             self.map = ui.interactive_image(
                 picture, on_mouse=self._clicked, events=["mousedown"], cross="#9aa3ad"
             ).props("aria-label='map'")
@@ -174,8 +175,7 @@ class ExplorePage:
         self.decoded.set_source(address(enlarged(self.playground.decode(self.z, self.label), BIG)))
         first, second = map_dimensions(self.playground)
         x, y = (self.z[first] + REACH) / (2 * REACH), (REACH - self.z[second]) / (2 * REACH)
-        pixels = 2 * MAP_SIDE  # the picture has two to each of the page's
-        place = f'cx="{x * pixels}" cy="{y * pixels}"'
+        place = f'cx="{x * MAP_PIXELS}" cy="{y * MAP_PIXELS}"'
         self.map.set_content(f'<circle {place} r="11" fill="none" stroke="#111" stroke-width="4" />')
 
     def show_interpolation(self) -> None:
@@ -201,8 +201,8 @@ class ExplorePage:
     def _clicked(self, event: events.MouseEventArguments) -> None:
         first, second = map_dimensions(self.playground)
         z = self.z.copy()
-        z[first] = (event.image_x / MAP_SIDE - 1) * REACH
-        z[second] = (1 - event.image_y / MAP_SIDE) * REACH
+        z[first] = (2 * event.image_x / MAP_PIXELS - 1) * REACH
+        z[second] = (1 - 2 * event.image_y / MAP_PIXELS) * REACH
         self.set_z(z)
 
     def _sample(self) -> None:

@@ -46,7 +46,7 @@ def map_picture(playground: Playground, side: int, reach: float) -> Image.Image:
     from matplotlib.figure import Figure
 
     x, y = map_dimensions(playground)
-    figure = Figure(figsize=(side / 100, side / 100), dpi=200)
+    figure = Figure(figsize=(side / 200, side / 200), dpi=200)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
     axes.axhline(0, color="#ddd", linewidth=0.8, zorder=0)
