@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+WORKSPACE = "outputs/train"  # the run whose model is used if none is named
+
 Overrides = Annotated[
     list[str] | None,
     typer.Option(

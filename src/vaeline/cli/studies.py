@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vaeline.cli.arguments import preset_argument, print_written
+from vaeline.cli.arguments import WORKSPACE, preset_argument, print_written
 
 if TYPE_CHECKING:
     from vaeline.experiments.study import Study
@@ -136,3 +136,24 @@ def run_clinic_cases(
         print_written(paths)
     else:
         print("Next: `vaeline clinic` runs all cases and writes the page")
+
+
+@STUDY_COMMANDS.command("anomalies")
+def run_anomalies(
+    run: Annotated[str, typer.Option("--model", metavar="RUN", help="As in `vaeline score`.")] = WORKSPACE,
+    images: Annotated[int, typer.Option(min=2, help="Test images, and outliers of each kind.")] = 1000,
+) -> None:
+    """Tell outliers from test images by each score.
+
+    The page, docs/results/anomalies.md, has the AUROC of each score of the workspace's model for kinds of
+    outliers that are drawn, or made of the test images.
+
+    Example:
+
+    \b
+        vaeline anomalies --images 500
+    """
+    from vaeline.experiments.studies.anomalies import write_anomalies
+    from vaeline.serving.loading import load
+
+    write_anomalies(load(run), images)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vaeline.cli.arguments import print_written
+from vaeline.cli.arguments import WORKSPACE, print_written
 from vaeline.core.errors import VaelineError
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ Labels = Annotated[
 Seed = Annotated[int, typer.Option("--seed", help="Of the random draws.")]
 TABLES = ".npy, .csv or .parquet"
 PICTURES = ".png, .npy, .csv or .parquet"
-WORKSPACE = "outputs/train"
 
 
 def output_option(kinds: str) -> typer.models.OptionInfo:
