@@ -93,9 +93,10 @@ def anomalies_page(rows: list[Row], typical: Estimate, count: int) -> str:
     table = "\n".join(lines)
     return f"""# Anomalies
 
-How well each score of the default MNIST model tells {count} outliers of each kind from {count} test images, whose IWAE-{K} is
-{typical.mean:.1f} ± {typical.se:.1f} nats: the area under the ROC curve (AUROC) with its standard error over images. 1 separates
-them, 0.5 is chance, and below 0.5 the outliers look the more normal of the two.
+How well each score of the default MNIST model tells {count} outliers of each kind from {count} test
+images, whose IWAE-{K} is {typical.mean:.1f} ± {typical.se:.1f} nats: the area under the ROC curve (AUROC)
+with its standard error over images. 1 separates them, 0.5 is chance, and below 0.5 the outliers look the more
+normal of the two.
 
 {table}
 
