@@ -24,6 +24,7 @@ ROOMS = (
     ("diagnosis", "findings: detectors, thresholds, remedies"),
     ("reporting", "plots, the summary, the pages"),
     ("tracking", "MLflow: runs, trained models"),
+    ("serving", "trained models outside: load, export"),
     ("experiments", "DVC experiments, sweeps, presets, studies, the clinic"),
     ("cli", "the command vaeline"),
 )

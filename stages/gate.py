@@ -1,13 +1,16 @@
-"""gate: fails on a finding that `gate` in params.yaml names, after everything else is written."""
+"""gate: fails on a finding that `gate` in params.yaml names; a run that passes is registered in MLflow."""
 
 from pathlib import Path
 
 from vaeline.core.errors import VaelineError
+from vaeline.core.files import read_json
 from vaeline.core.params import StageParams
 from vaeline.diagnosis.finding import load_findings, problems
+from vaeline.provenance.origin import experiment_tags
 from vaeline.runtime.stage import run_stage
 
-FINDINGS = Path("outputs/report/findings.json")
+REPORT = Path("outputs/report")
+FINDINGS = REPORT / "findings.json"
 EVERY = "all"
 
 
@@ -18,8 +21,19 @@ def main(params: StageParams) -> None:
     ]
     if failed:
         reasons = "; ".join(f"{problem.name} ({problem.says}), try `{problem.command}`" for problem in failed)
-        raise VaelineError(f"{reasons}. See {FINDINGS.parent}")
+        raise VaelineError(f"{reasons}. See {REPORT}")
     print(f"passed: {', '.join(gated) or 'no finding is gated'}")
+    if params.register_as:
+        print(f"registered: {register(params.register_as)}")
+
+
+def register(name: str) -> str:
+    from vaeline.tracking.registration import Candidate, register_model  # MLflow takes seconds to import
+
+    summary = read_json(REPORT / "summary.json")
+    training_run = summary["training"]["run_id"]
+    candidate = Candidate(summary["params"], summary["metrics"], training_run, experiment_tags())
+    return register_model(name, candidate)
 
 
 if __name__ == "__main__":

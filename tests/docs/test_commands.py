@@ -19,6 +19,8 @@ OTHERS = (
     "git checkout params.yaml",
     "git checkout docs",
     "source .venv/bin/activate",
+    "mlflow models serve -m models:/vae@champion --env-manager uv",
+    "curl 127.0.0.1:5001/invocations",
     "dvc exp show",
     "dvc metrics diff HEAD NAME",
     "dvc plots diff HEAD NAME",

@@ -2,9 +2,11 @@ import pytest
 
 from stages import gate
 from vaeline.core.errors import VaelineError
+from vaeline.core.files import write_json
 from vaeline.core.params import StageParams
 from vaeline.diagnosis.detectors import DETECTORS
 from vaeline.diagnosis.finding import Finding, save_findings
+from vaeline.tracking import registration
 
 
 def finding(name, level, command=""):
@@ -27,7 +29,7 @@ def findings(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("named", [[], ["underfitting"], ["unstable_training", "blurry_reconstructions"]])
 def test_finding_that_is_not_gated_or_no_problem_passes(findings, capsys, named):
-    gate.main(StageParams({"gate": named}))
+    gate.main(StageParams({"gate": named, "register_as": ""}))
     assert capsys.readouterr().out.strip() == f"passed: {', '.join(named) or 'no finding is gated'}"
 
 
@@ -42,7 +44,7 @@ def test_finding_that_is_not_gated_or_no_problem_passes(findings, capsys, named)
 )
 def test_gated_problem_fails_in_one_line_with_its_remedy(findings, named, failed):
     with pytest.raises(VaelineError) as caught:
-        gate.main(StageParams({"gate": named}))
+        gate.main(StageParams({"gate": named, "register_as": ""}))
     said = str(caught.value)
     assert "\n" not in said
     for f in FINDINGS:
@@ -53,5 +55,17 @@ def test_gated_problem_fails_in_one_line_with_its_remedy(findings, named, failed
 def test_healthy_training_passes_whatever_is_gated(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     save_findings(gate.FINDINGS, [finding(d.name, "healthy") for d in DETECTORS])
-    gate.main(StageParams({"gate": ["all"]}))
+    gate.main(StageParams({"gate": ["all"], "register_as": ""}))
     assert "passed: all" in capsys.readouterr().out
+
+
+def test_run_that_passes_is_registered_as_its_report_has_it(findings, monkeypatch, capsys):
+    registered = []
+    write_json(gate.REPORT / "summary.json", {"params": {}, "metrics": {}, "training": {"run_id": "r"}})
+    monkeypatch.setenv("DVC_EXP_NAME", "one")
+    monkeypatch.setattr(registration, "register_model", lambda *arguments: registered.append(arguments))
+    gate.main(StageParams({"gate": [], "register_as": "vae"}))
+    assert registered == [("vae", registration.Candidate({}, {}, "r", {"dvc.experiment": "one"}))]
+    with pytest.raises(VaelineError):
+        gate.main(StageParams({"gate": ["all"], "register_as": "vae"}))
+    assert len(registered) == 1

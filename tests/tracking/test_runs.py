@@ -232,11 +232,12 @@ import json
 import numpy as np
 
 x = np.load("x.npy")
+loaded = mlflow.pyfunc.load_model("runs:/RUN_ID/model")
 print(json.dumps({
     "encoded": model.encode(x).tolist(),
     "reconstructed": model.reconstruct(x).tolist(),
     "sampled": model.sample(4).tolist(),
-    "by_predict": mlflow.pyfunc.load_model("runs:/RUN_ID/model").predict({"image": x}, {"method": "encode"}).tolist(),
+    "by_predict": loaded.predict({"image": x}, {"method": "encode"}).tolist(),
 }))
 """
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from vaeline import __version__
+from vaeline.cli.exports import EXPORT_COMMANDS
 from vaeline.cli.group import CommandGroup
 from vaeline.cli.repository import REPOSITORY_COMMANDS
 from vaeline.cli.runs import RUN_COMMANDS
@@ -18,7 +19,14 @@ from vaeline.cli.sweeps import SWEEP_COMMANDS
 from vaeline.cli.trained import TRAINED_COMMANDS
 
 app = typer.Typer(cls=CommandGroup, rich_markup_mode=None, pretty_exceptions_enable=False)
-for commands in (RUN_COMMANDS, TRAINED_COMMANDS, SWEEP_COMMANDS, STUDY_COMMANDS, REPOSITORY_COMMANDS):
+for commands in (
+    RUN_COMMANDS,
+    TRAINED_COMMANDS,
+    SWEEP_COMMANDS,
+    STUDY_COMMANDS,
+    EXPORT_COMMANDS,
+    REPOSITORY_COMMANDS,
+):
     app.add_typer(commands)
 
 

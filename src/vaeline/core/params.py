@@ -114,6 +114,7 @@ class Hyperparameters(BaseOptions):
     fid_inception: Literal["auto", "require", "skip"] = "auto"
 
     gate: list[FindingName] = []
+    register_as: str = Field("", pattern=r"^[^/:]*$", max_length=250)
 
     @model_validator(mode="after")
     def _cycles_reach_beta(self) -> Self:

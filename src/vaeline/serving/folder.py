@@ -22,12 +22,11 @@ def is_exported(folder: Path) -> bool:
 
 def write_model(model: Model, folder: Path) -> None:
     """Writes the weights and the configuration of a trained model into `folder`."""
-    facts = {"config": model.config, "shape": list(model.event_shape), "classes": model.classes}
     # Kernels may lie in memory channel by channel, which the format does not have.
     weights = {name: value.contiguous() for name, value in model.state_dict().items()}
     with replacing(folder / WEIGHTS) as temporary:
         save_file(weights, temporary, metadata={"format": "pt"})
-    write_json(folder / CONFIG, {"format": FOLDER_FORMAT, **facts})
+    write_json(folder / CONFIG, {"format": FOLDER_FORMAT, **checkpoints.facts_of(model)})
 
 
 def read_model(folder: Path) -> Model:

@@ -11,16 +11,17 @@ from vaeline.serving.revisions import fetch_from_revision
 
 IN_MLFLOW = ("runs:/", "models:/")
 WORKSPACE = "outputs/train"
+MLFLOW_MODEL = "data/model.pt"  # in the folder of an MLflow model
 
 
 def load(source: Path | str = WORKSPACE, select: str = "best") -> TrainedModel:
     """Returns a trained model, ready to encode, reconstruct, sample, interpolate and score.
 
     Args:
-        source: A folder that `vaeline export` wrote; a checkpoint (`….pt`); the folder of a training
-            (`outputs/train`) or of the repository; `runs:/RUN_ID`, `models:/NAME/VERSION` or
-            `models:/NAME@ALIAS` in MLflow; or the name of a DVC experiment, a branch or a commit of the
-            repository in this folder.
+        source: A folder that `vaeline export` wrote as `folder` or `mlflow`; a checkpoint (`….pt`); the
+            folder of a training (`outputs/train`) or of the repository; `runs:/RUN_ID`,
+            `models:/NAME/VERSION` or `models:/NAME@ALIAS` in MLflow; or the name of a DVC experiment, a
+            branch or a commit of the repository in this folder.
         select: Of a training's checkpoints, `best` (by the validation ELBO) or `last`.
 
     Raises:
@@ -38,11 +39,14 @@ def load(source: Path | str = WORKSPACE, select: str = "best") -> TrainedModel:
     if path.exists() or path.suffix == ".pt":
         return _from_checkpoint(path, name)
     with tempfile.TemporaryDirectory() as folder:
-        return _from_checkpoint(fetch_from_revision(name, select, Path(folder)), name)
+        file = checkpoints.DIRECTORY / f"{select}.pt"
+        return _from_checkpoint(fetch_from_revision(name, file, Path(folder)), name)
 
 
 def _from_run(folder: Path, select: str) -> TrainedModel:
     """Returns the model of a run's folder: the root, `outputs/train`, or `checkpoints` itself."""
+    if (folder / MLFLOW_MODEL).is_file():
+        return _from_checkpoint(folder / MLFLOW_MODEL, str(folder))
     file = f"{select}.pt"
     places = [folder / place / file for place in ("", "checkpoints", checkpoints.DIRECTORY)]
     for path in places:

@@ -1,28 +1,26 @@
-"""Checkpoints of DVC experiments, branches and commits."""
+"""Files of DVC experiments, branches and commits."""
 
 from pathlib import Path
 
 from vaeline.core.errors import VaelineError
-from vaeline.models.checkpoints import DIRECTORY
 
 
-def fetch_from_revision(revision: str, select: str, folder: Path) -> Path:
-    """Copies a checkpoint of another revision of this repository into `folder`, and returns its path.
+def fetch_from_revision(revision: str, file: Path, folder: Path) -> Path:
+    """Copies a file of another revision of this repository into `folder`, and returns its path.
 
-    It comes from DVC's cache, or from the remote storage.
+    An output comes from DVC's cache, or from the remote storage.
 
     Args:
         revision: The name of an experiment, a branch, a tag or a commit.
-        select: `best` or `last`.
+        file: Its path from the repository's root.
         folder: Where to copy it to.
 
     Raises:
-        VaelineError: This is no repository, or it has no such revision, or no checkpoint of it.
+        VaelineError: This is no repository, or it has no such revision, or no such file there.
     """
     from dvc.api import DVCFileSystem  # takes a second
     from dvc.exceptions import DvcException
 
-    file = DIRECTORY / f"{select}.pt"
     try:
         DVCFileSystem(rev=revision).get_file(file.as_posix(), str(folder / file.name))
     except (DvcException, OSError) as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import vaeline
 from vaeline.core.files import write_text
-from vaeline.models import checkpoints
+from vaeline.models import checkpoints, contracts
 from vaeline.tracking.runs.content import RunContent
 from vaeline.tracking.runs.mlflow_api import (
     LoggedModel,
@@ -74,25 +74,26 @@ def _log_measures(client: MlflowClient, run_id: str, model_id: str, content: Run
         client.log_batch(run_id, metrics)
 
 
-def _package(folder: Path, model: Model, content: RunContent) -> None:
+def _package(folder: Path, description: Model, content: RunContent) -> None:
     """Writes the model of a checkpoint, without the state that only training needs."""
-    write_mlflow_model(content.checkpoint, folder, model)
     commit = content.tags.get("git.commit", "")
-    write_text(folder / "README.md", README.format(commit=f" at commit {commit}" if commit else ""))
+    write_mlflow_model(checkpoints.load(content.checkpoint), folder, description, commit)
 
 
-def write_mlflow_model(checkpoint: Path | str, folder: Path, description: Model | None = None) -> None:
+def write_mlflow_model(
+    trained: contracts.Model, folder: Path, description: Model | None = None, commit: str = ""
+) -> None:
     """Writes an MLflow model that needs neither this repository nor this package where it is loaded.
 
     Args:
-        checkpoint: The checkpoint of a trained model; the state that only training needs is left out.
+        trained: A model that comes from a checkpoint.
         folder: Where to write it, which must not exist.
         description: What MLflow is to know of it besides.
+        commit: The commit of the code that it was made with, or "".
     """
-    trained = checkpoints.load(checkpoint)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "model.pt"
-        checkpoints.write_model_only(checkpoint, path)
+        checkpoints.save_model(path, trained)
         pyfunc.save_model(
             folder,
             loader_module="vaeline.tracking.trained",
@@ -103,3 +104,4 @@ def write_mlflow_model(checkpoint: Path | str, folder: Path, description: Model 
             input_example=request_example(trained),
             pip_requirements=[f"{package}=={version(package)}" for package in NEEDED],
         )
+    write_text(folder / "README.md", README.format(commit=f" at commit {commit}" if commit else ""))

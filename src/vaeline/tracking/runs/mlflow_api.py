@@ -24,6 +24,7 @@ from mlflow.entities import (
     Run,
     RunTag,
 )
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
@@ -48,6 +49,7 @@ __all__ = [
     "MlflowException",
     "Model",
     "ModelSignature",
+    "ModelVersion",
     "Param",
     "ParamSchema",
     "ParamSpec",
@@ -65,3 +67,4 @@ MIGRATIONS = Path(mlflow.__file__).parent / "store" / "db_migrations"
 # A failure is told in one line of our own, without these lines before it.
 for name in ("urllib3.connectionpool", "mlflow.store.db.utils"):
     logging.getLogger(name).setLevel(logging.CRITICAL)
+logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)  # tells of each step of saving a model
