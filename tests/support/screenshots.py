@@ -1,4 +1,4 @@
-"""Takes the screenshots of the report and of served pages: `python -m tests.support.screenshots [explore]`."""
+"""Takes the screenshots of the report and served pages: `python -m tests.support.screenshots explore`."""
 
 import json
 import re
