@@ -7,7 +7,7 @@ from tests.support.small import digits, split, vae
 from vaeline.core.errors import VaelineError
 from vaeline.evaluation.trained import TrainedModel
 from vaeline.serving import passes
-from vaeline.serving.reference import Reference, reference_of
+from vaeline.serving.reference import ReferenceImages, reference_of
 from vaeline.serving.scores import Scorer
 from vaeline.serving.traversal import ranked_dimensions, traverse
 
@@ -92,7 +92,7 @@ def test_ex_post_sampling_needs_the_training_data_and_nothing_besides(trained, t
 
 
 def test_a_traversal_moves_one_dimension_through_its_aggregate_posterior(trained):
-    reference: Reference = reference_of(trained)
+    reference: ReferenceImages = reference_of(trained)
     assert len(reference.images) == len(reference.latents.mean) == 1000  # of its own samples
     dimensions = ranked_dimensions(trained, reference)
     assert sorted(dimension.index for dimension in dimensions) == [0, 1, 2]

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT
@@ -43,12 +44,12 @@ def take_mlflow(browser: Any) -> None:
 
 def take_explore(browser: Any) -> None:
     """Writes the page to play with the model of the last run, after a seven is drawn."""
-    with explore(ROOT / "outputs/train", ROOT) as address:
+    with explore(Path("outputs/train"), ROOT) as address:
         with visit(browser, address, viewport={"width": 1366, "height": 690}) as visited:
             page = visited.page
             page.locator("[aria-label=path] img[src^=data]").wait_for()
             draw(page, SEVEN)
-            page.get_by_text("Nearest training images").wait_for()
+            page.get_by_text("More likely than").wait_for()
             page.wait_for_timeout(1000)  # until its pictures are drawn
             page.screenshot(path=PICTURES / "explore.png")
 

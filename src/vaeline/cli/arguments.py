@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-WORKSPACE = "outputs/train"  # the run whose model is used if none is named
+WORKSPACE_RUN = "outputs/train"  # the run whose model is used if none is named
 
 Overrides = Annotated[
     list[str] | None,

@@ -56,9 +56,9 @@ def write_export_table(
         ),
     ] = None,
 ) -> None:
-    """Export a small model of every part, and tabulate which formats can hold it.
+    """Tabulate which formats can hold each part.
 
-    The page is docs/results/export.md. The models are untrained: a graph does not depend on the weights.
+    The page is docs/results/export.md, from a small model of every part. The models are untrained: a graph does not depend on the weights.
 
     Example:
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vaeline.cli.arguments import WORKSPACE, preset_argument, print_written
+from vaeline.cli.arguments import WORKSPACE_RUN, preset_argument, print_written
 
 if TYPE_CHECKING:
     from vaeline.experiments.study import Study
@@ -140,7 +140,9 @@ def run_clinic_cases(
 
 @STUDY_COMMANDS.command("anomalies")
 def run_anomalies(
-    run: Annotated[str, typer.Option("--model", metavar="RUN", help="As in `vaeline score`.")] = WORKSPACE,
+    run: Annotated[
+        str, typer.Option("--model", metavar="RUN", help="As in `vaeline score`.")
+    ] = WORKSPACE_RUN,
     images: Annotated[int, typer.Option(min=2, help="Test images, and outliers of each kind.")] = 1000,
 ) -> None:
     """Tell outliers from test images by each score.

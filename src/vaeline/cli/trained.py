@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vaeline.cli.arguments import WORKSPACE, print_written
+from vaeline.cli.arguments import WORKSPACE_RUN, print_written
 from vaeline.core.errors import VaelineError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TRAINED_COMMANDS = typer.Typer()
 
-Source = Annotated[
+Input = Annotated[
     Path,
     typer.Argument(
         metavar="INPUT", help="A folder of images, an image, or an .npy, .npz, .csv or .parquet file."
@@ -39,8 +39,8 @@ Labels = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Of the random draws.")]
-TABLES = ".npy, .csv or .parquet"
-PICTURES = ".png, .npy, .csv or .parquet"
+TABLE_FILES = ".npy, .csv or .parquet"
+PICTURE_FILES = ".png, .npy, .csv or .parquet"
 
 
 def output_option(kinds: str) -> typer.models.OptionInfo:
@@ -62,9 +62,9 @@ def trained_model(run: str, seed: int = 0) -> "Iterator[TrainedModel]":
 
 @TRAINED_COMMANDS.command("encode")
 def encode_rows(
-    source: Source,
-    out: Annotated[Path, output_option(TABLES)] = Path("encoded.npy"),
-    run: Run = WORKSPACE,
+    source: Input,
+    out: Annotated[Path, output_option(TABLE_FILES)] = Path("encoded.npy"),
+    run: Run = WORKSPACE_RUN,
     labels: Labels = None,
     draws: Annotated[int, typer.Option(min=0, help="Draws of q(z|x) for each row; 0: its mean.")] = 0,
     seed: Seed = 0,
@@ -88,9 +88,9 @@ def encode_rows(
 
 @TRAINED_COMMANDS.command("reconstruct")
 def reconstruct_rows(
-    source: Source,
-    out: Annotated[Path, output_option(PICTURES)] = Path("reconstructed.png"),
-    run: Run = WORKSPACE,
+    source: Input,
+    out: Annotated[Path, output_option(PICTURE_FILES)] = Path("reconstructed.png"),
+    run: Run = WORKSPACE_RUN,
     labels: Labels = None,
     seed: Seed = 0,
 ) -> None:
@@ -113,14 +113,14 @@ def reconstruct_rows(
 
 @TRAINED_COMMANDS.command("score")
 def score_rows(
-    source: Source,
-    out: Annotated[Path, output_option(TABLES)] = Path("scores.csv"),
-    run: Run = WORKSPACE,
+    source: Input,
+    out: Annotated[Path, output_option(TABLE_FILES)] = Path("scores.csv"),
+    run: Run = WORKSPACE_RUN,
     labels: Labels = None,
     k: Annotated[int, typer.Option(min=2, help="Importance samples of IWAE-k.")] = 100,
     draws: Annotated[int, typer.Option(min=1, help="Draws of z for ELBO, distortion and rate.")] = 10,
     maps: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=f"Squared errors, pixel by pixel: {PICTURES}.")
+        Path | None, typer.Option(metavar="FILE", help=f"Squared errors, pixel by pixel: {PICTURE_FILES}.")
     ] = None,
     seed: Seed = 0,
 ) -> None:
@@ -149,8 +149,8 @@ def score_rows(
 @TRAINED_COMMANDS.command("sample")
 def sample_images(
     n: Annotated[int, typer.Option("--n", "-n", min=1, help="How many.")] = 100,
-    out: Annotated[Path, output_option(PICTURES)] = Path("samples.png"),
-    run: Run = WORKSPACE,
+    out: Annotated[Path, output_option(PICTURE_FILES)] = Path("samples.png"),
+    run: Run = WORKSPACE_RUN,
     temperature: Annotated[
         float, typer.Option(min=0, help="Factor of the standard deviations of p(z).")
     ] = 1.0,
@@ -191,8 +191,8 @@ def interpolate_rows(
         Path, typer.Argument(metavar="START", help="An image, a folder of images, or an array.")
     ],
     end: Annotated[Path, typer.Argument(metavar="END", help="As many rows as START.")],
-    out: Annotated[Path, output_option(PICTURES)] = Path("interpolated.png"),
-    run: Run = WORKSPACE,
+    out: Annotated[Path, output_option(PICTURE_FILES)] = Path("interpolated.png"),
+    run: Run = WORKSPACE_RUN,
     labels: Labels = None,
     steps: Annotated[int, typer.Option(min=2, help="Images of each path, both ends among them.")] = 8,
 ) -> None:
@@ -214,9 +214,9 @@ def interpolate_rows(
 
 @TRAINED_COMMANDS.command("traverse")
 def traverse_rows(
-    source: Source,
-    out: Annotated[Path, output_option(PICTURES)] = Path("traversals.png"),
-    run: Run = WORKSPACE,
+    source: Input,
+    out: Annotated[Path, output_option(PICTURE_FILES)] = Path("traversals.png"),
+    run: Run = WORKSPACE_RUN,
     labels: Labels = None,
     dims: Annotated[int, typer.Option(min=1, help="Latent dimensions, the most informative first.")] = 10,
     steps: Annotated[int, typer.Option(min=2, help="Images from −3σ to 3σ.")] = 11,
@@ -234,7 +234,7 @@ def traverse_rows(
     from vaeline.serving import passes
 
     with trained_model(run) as trained:
-        _, dimensions = passes.traversals(trained, source, out, labels, dims, steps, rows)
+        _, dimensions = passes.traverse_source(trained, source, out, labels, dims, steps, rows)
     print("Dimensions, from the top:", *(f"z{dimension}" for dimension in dimensions))
     print_written([out])
 
@@ -243,7 +243,7 @@ def traverse_rows(
 def explore_model(
     run: Annotated[
         str, typer.Argument(metavar="[RUN]", help="The model, as in --model of the others.")
-    ] = WORKSPACE,
+    ] = WORKSPACE_RUN,
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen at.")] = 8000,
     show: Annotated[bool, typer.Option("--show", help="Open a browser.")] = False,
 ) -> None:

@@ -112,7 +112,7 @@ def interpolate(
     return len(first.names)
 
 
-def traversals(
+def traverse_source(
     trained: TrainedModel,
     source: Path,
     out: Path,

@@ -12,7 +12,7 @@ from vaeline.evaluation.chunks import rows_at_a_time
 from vaeline.models.contracts import Model
 from vaeline.serving.sources import RowSource, open_source, read_array
 
-TOP = {"b": 1, "f": 1, "u": 255, "i": 255}
+LARGEST_VALUE = {"b": 1, "f": 1, "u": 255, "i": 255}
 """The largest value of an observation, by the kind of its dtype: floats in [0, 1], levels 0 … 255."""
 
 
@@ -33,7 +33,7 @@ class Batch:
     @property
     def unit_values(self) -> np.ndarray:
         """The values in [0, 1], float32."""
-        return self.values.astype(np.float32) / TOP[self.values.dtype.kind]
+        return self.values.astype(np.float32) / LARGEST_VALUE[self.values.dtype.kind]
 
 
 def read_batches(
@@ -100,7 +100,7 @@ def to_observations(model: Model, array: np.ndarray, name: str = "array", first:
         VaelineError: For another shape or type, NaN, infinity, and values out of range, with the row.
     """
     shape = tuple(model.event_shape)
-    if array.dtype.kind not in TOP:
+    if array.dtype.kind not in LARGEST_VALUE:
         raise VaelineError(f"{name}: values of {array.dtype}: use levels 0 to 255, or floats in [0, 1]")
     size = int(np.prod(shape))
     if array.shape[1:] not in (shape, shape[shape[0] == 1 :], (size,)):
@@ -108,7 +108,7 @@ def to_observations(model: Model, array: np.ndarray, name: str = "array", first:
             f"{name}: rows of shape {list(array.shape[1:])}, and this model takes {list(shape)}, or {size} "
             "values side by side (and --labels names a column of labels)"
         )
-    top = TOP[array.dtype.kind]
+    top = LARGEST_VALUE[array.dtype.kind]
     flat = array.reshape(len(array), -1)
     wrong = ~((flat >= 0) & (flat <= top))  # NaN is neither
     if wrong.any():

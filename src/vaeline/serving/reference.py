@@ -16,7 +16,7 @@ from vaeline.evaluation.trained import TrainedModel
 REFERENCE_IMAGES = 1000
 
 
-class Reference(NamedTuple):
+class ReferenceImages(NamedTuple):
     """Observations whose latents are known."""
 
     images: np.ndarray
@@ -53,7 +53,7 @@ def spread_over(split: Split, count: int = REFERENCE_IMAGES) -> Split:
     return split[even_indices(len(split), count).numpy()]
 
 
-def reference_of(trained: TrainedModel) -> Reference:
+def reference_of(trained: TrainedModel) -> ReferenceImages:
     """Returns up to 1,000 validation images with their latents, or else samples of the model with theirs.
 
     Samples take the place of images where a model has come without its data.
@@ -66,7 +66,7 @@ def reference_of(trained: TrainedModel) -> Reference:
         split = spread_over(data.valid)
         images, labels = np.array(split.images), np.array(split.labels)
     latents = measure_latents(trained.model, _observed(trained, images, labels))
-    return Reference(images, labels, data.classes if data else (), latents)
+    return ReferenceImages(images, labels, data.classes if data else (), latents)
 
 
 def _samples(trained: TrainedModel) -> tuple[np.ndarray, np.ndarray | None]:

@@ -152,7 +152,7 @@ class ParquetTable(RowSource):
         return self.file.read([name]).column(0).to_numpy()
 
 
-SOURCES: Mapping[str, type[RowSource]] = {
+ROW_SOURCES: Mapping[str, type[RowSource]] = {
     ".npy": ArrayFile,
     ".npz": ArrayFile,
     ".csv": CsvTable,
@@ -171,9 +171,9 @@ def open_source(path: Path, model: Model, left_out: str | None = None) -> RowSou
     suffix = path.suffix.lower()
     if path.is_dir() or suffix in picture_extensions():
         return ImageFiles(path, model, left_out)
-    if suffix not in SOURCES:
-        raise VaelineError(f"{path}: give a folder of images, an image, or {', '.join(SOURCES)}")
-    return SOURCES[suffix](path, model, left_out)
+    if suffix not in ROW_SOURCES:
+        raise VaelineError(f"{path}: give a folder of images, an image, or {', '.join(ROW_SOURCES)}")
+    return ROW_SOURCES[suffix](path, model, left_out)
 
 
 def image_form(model: Model, path: Path) -> Form:

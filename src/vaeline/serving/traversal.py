@@ -6,7 +6,7 @@ import numpy as np
 
 from vaeline.evaluation.latent_use import dimension_table
 from vaeline.evaluation.trained import TrainedModel
-from vaeline.serving.reference import Reference
+from vaeline.serving.reference import ReferenceImages
 
 SPAN = 3.0  # standard deviations of the aggregate posterior, on either side
 
@@ -32,7 +32,7 @@ class Dimension:
         return self.centre + self.scale * np.linspace(-SPAN, SPAN, steps)
 
 
-def ranked_dimensions(trained: TrainedModel, reference: Reference) -> list[Dimension]:
+def ranked_dimensions(trained: TrainedModel, reference: ReferenceImages) -> list[Dimension]:
     """Returns the dimensions of the z that `decode` takes, those with the highest KL first."""
     table = dimension_table(reference.latents)
     of_layer = table[table["dimension"] < trained.latent_dim]

@@ -35,7 +35,7 @@ ANOMALY_SCORES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 """What is the higher, the more unusual an image is, of the table of `Scorer.score`."""
 
-Row = dict[str, Any]
+AnomalyRow = dict[str, Any]
 
 
 def auroc(normal: np.ndarray, unusual: np.ndarray) -> Estimate:
@@ -51,7 +51,7 @@ def auroc(normal: np.ndarray, unusual: np.ndarray) -> Estimate:
     return Estimate(float(below.mean()), error)
 
 
-def measure_anomalies(trained: TrainedModel, count: int) -> tuple[list[Row], dict[str, np.ndarray]]:
+def measure_anomalies(trained: TrainedModel, count: int) -> tuple[list[AnomalyRow], dict[str, np.ndarray]]:
     """Returns a row for each kind of outlier, and the bounds on log p(x) of all of them and of test images.
 
     Args:
@@ -82,7 +82,7 @@ def write_anomalies(trained: TrainedModel, count: int) -> None:
     print(f"Wrote {page}, {page.with_suffix('.json')}, {page.with_suffix('.png')}")
 
 
-def anomalies_page(rows: list[Row], typical: Estimate, count: int) -> str:
+def anomalies_page(rows: list[AnomalyRow], typical: Estimate, count: int) -> str:
     """Returns the page: a row for each kind of outlier, a column for each score."""
     head = ["outliers", f"IWAE-{K}, nats", *ANOMALY_SCORES]
     lines = [f"| {' | '.join(head)} |", f"| {' | '.join(['---'] * len(head))} |"]
@@ -125,7 +125,7 @@ def _scores(scorer: Scorer, images: np.ndarray) -> np.ndarray:
     return scorer.score(Batch([str(row) for row in range(len(images))], images, None))
 
 
-def _plain(row: Row) -> Row:
+def _plain(row: AnomalyRow) -> AnomalyRow:
     estimates = {key: value for key, value in row.items() if isinstance(value, Estimate)}
     means = {key: value.mean for key, value in estimates.items()}
     errors = {f"{key}_se": value.se for key, value in estimates.items()}

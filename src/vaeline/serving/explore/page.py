@@ -17,7 +17,7 @@ MAP_SIDE, MAP_PIXELS = 300, 600  # on the page, and of the picture, for screens 
 REACH = 3.5  # of the map on either side of 0
 STEPS = 10  # images of an interpolation
 BRIGHT = 0.5  # mean level of images that are drawn in black
-SCORES = {  # what is said of an image
+SCORE_NAMES = {  # what is said of an image
     "elbo": "ELBO",
     "iwae": "IWAE-50",
     "distortion": "distortion",
@@ -25,7 +25,7 @@ SCORES = {  # what is said of an image
     "mse": "mean squared error",
     "typicality": "typicality",
 }
-STYLE = """
+PAGE_STYLE = """
 body { background: #f6f7f9; color: #1d2733; }
 .nicegui-content { padding: 12px 20px; gap: 14px; }
 .q-card { border-radius: 10px; box-shadow: 0 1px 3px rgba(20, 30, 50, .14); padding: 14px 18px; }
@@ -49,7 +49,7 @@ class ExplorePage:
         self.z = playground.means[0].copy()
         self.drawing = self._blank()
         self.image: np.ndarray | None = None
-        ui.add_css(STYLE)
+        ui.add_css(PAGE_STYLE)
         self._header(name)
         with ui.row().classes("w-full no-wrap items-stretch gap-4"):
             with ui.column().classes("gap-4 grow"):
@@ -267,7 +267,7 @@ def described(look: Look) -> str:
     """Returns the scores of an image as HTML."""
     cells = [
         f"<td>{name}</td><td style='padding: 0 22px 0 6px'><b>{look.scores[key]:.4g}</b></td>"
-        for key, name in SCORES.items()
+        for key, name in SCORE_NAMES.items()
     ]
     rows = "".join(f"<tr>{''.join(cells[i : i + 2])}</tr>" for i in range(0, len(cells), 2))
     ranked = f"More likely than <b>{look.less_likely:.0%}</b> of the reference images (scores in nats)."

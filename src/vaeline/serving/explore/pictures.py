@@ -10,7 +10,7 @@ from PIL import Image
 from vaeline.reporting.plots.palette import PALETTE
 from vaeline.serving.explore.playground import Playground
 
-GAP = 2  # pixels between images of a strip
+STRIP_GAP = 2  # pixels between images of a strip
 
 
 def enlarged(image: np.ndarray, side: int) -> Image.Image:
@@ -32,9 +32,9 @@ def strip(images: np.ndarray, side: int) -> Image.Image:
     """Returns images [N, C, H, W] in [0, 1] in a row, each about `side` pixels high."""
     pictures = [enlarged(image, side) for image in images]
     width, height = pictures[0].size
-    row = Image.new("RGB", (len(pictures) * (width + GAP) - GAP, height), "white")
+    row = Image.new("RGB", (len(pictures) * (width + STRIP_GAP) - STRIP_GAP, height), "white")
     for place, picture in enumerate(pictures):
-        row.paste(picture, (place * (width + GAP), 0))
+        row.paste(picture, (place * (width + STRIP_GAP), 0))
     return row
 
 

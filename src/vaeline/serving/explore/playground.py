@@ -13,13 +13,13 @@ from vaeline.data.reading.pixels import square_image
 from vaeline.evaluation.chunks import rows_at_a_time
 from vaeline.evaluation.trained import TrainedModel
 from vaeline.serving.reading import Batch
-from vaeline.serving.reference import Reference, reference_of, training_data
+from vaeline.serving.reference import ReferenceImages, reference_of, training_data
 from vaeline.serving.scores import Scorer
 from vaeline.serving.sources import image_form
 from vaeline.serving.traversal import Dimension, ranked_dimensions
 
 SLIDERS = 10  # dimensions at most
-SCORED = 200  # reference images that a score is ranked among
+RANKED = 200  # reference images that a score is ranked among
 NEIGHBOURS = 6
 K = 50  # importance samples of a score
 DRAWS = 10
@@ -58,7 +58,7 @@ class Playground:
     """
 
     trained: TrainedModel
-    reference: Reference
+    reference: ReferenceImages
     dimensions: Sequence[Dimension]
     gallery: np.ndarray
     ranking: np.ndarray
@@ -74,8 +74,8 @@ class Playground:
                 "vaeline sample, traverse and score"
             )
         reference, data = reference_of(trained), training_data(trained)
-        labels = reference.labels[:SCORED] if reference.labels is not None and trained.classes else None
-        bounds = trained.score(reference.images[:SCORED], labels, K, DRAWS)["iwae"]
+        labels = reference.labels[:RANKED] if reference.labels is not None and trained.classes else None
+        bounds = trained.score(reference.images[:RANKED], labels, K, DRAWS)["iwae"]
         return cls(
             trained,
             reference,
