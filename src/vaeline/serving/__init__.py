@@ -1,3 +1,5 @@
 """Trained models outside of the pipeline: load, export, serve."""
 
-from vaeline.serving.loading import load as load
+from vaeline.serving.loading import load_trained as load
+
+__all__ = ["load"]

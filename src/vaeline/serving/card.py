@@ -13,7 +13,7 @@ from vaeline.provenance.commands import exp_run_command
 from vaeline.reporting.summary import code_block, headline_table, markdown_text
 from vaeline.serving.reports import ModelReport
 
-PARTS = ("model", "network", "posterior", "prior", "likelihood")
+DESCRIBED_PARTS = ("model", "network", "posterior", "prior", "likelihood")
 HOW_IT_RAN = ("experiment_name", "notes", "gate", "register_as")
 """Params that change no result."""
 DATA_FACTS = {
@@ -100,7 +100,7 @@ def model_card(model: Model, folder: Path, kind: str, report: ModelReport | None
 
 
 def _description(model: Model, report: ModelReport | None) -> str:
-    parts = ", ".join(f"{part} `{model.config[part]['name']}`" for part in PARTS)
+    parts = ", ".join(f"{part} `{model.config[part]['name']}`" for part in DESCRIBED_PARTS)
     weights = sum(weight.numel() for weight in model.parameters())
     data = f", trained on {markdown_text(str(report.metrics['prepare/data']))}" if report else ""
     shape = "×".join(map(str, model.event_shape))

@@ -8,7 +8,7 @@ from vaeline.core.files import write_text
 from vaeline.evaluation.trained import TrainedModel
 from vaeline.serving.card import model_card
 from vaeline.serving.folder import write_model
-from vaeline.serving.loading import load
+from vaeline.serving.loading import load_trained
 from vaeline.serving.onnx_files import write_onnx
 from vaeline.serving.reports import find_report
 
@@ -54,7 +54,7 @@ def export_model(source: str, kind: str, folder: Path, select: str = "best") -> 
         raise VaelineError(f"--format {kind} is not one of {', '.join(FORMATS)}")
     if folder.exists() and any(folder.iterdir()):
         raise VaelineError(f"{folder} is not empty: choose another with --to, or remove it")
-    trained = load(source, select)
+    trained = load_trained(source, select)
     FORMATS[kind](trained, folder)
     write_text(folder / "README.md", model_card(trained.model, folder, kind, find_report(trained)))
     return sorted(path for path in folder.iterdir() if path.is_file())

@@ -14,7 +14,7 @@ WORKSPACE = "outputs/train"
 MLFLOW_MODEL = "data/model.pt"  # in the folder of an MLflow model
 
 
-def load(source: Path | str = WORKSPACE, select: str = "best") -> TrainedModel:
+def load_trained(source: Path | str = WORKSPACE, select: str = "best") -> TrainedModel:
     """Returns a trained model, ready to encode, reconstruct, sample, interpolate and score.
 
     Args:

@@ -15,7 +15,7 @@ from vaeline.models.contracts import Model
 from vaeline.serving.graphs import Graph, graphs
 
 OPSET = 18
-TOLERANCE = 1e-5  # between ONNX Runtime and PyTorch, of a value and relative to it
+ONNX_TOLERANCE = 1e-5  # between ONNX Runtime and PyTorch, of a value and relative to it
 CHECKED_BATCHES = (1, 5)  # other than what a graph is traced with
 
 
@@ -72,7 +72,7 @@ def _checked_difference(graph: Graph, path: Path, name: str) -> float:
         with torch.no_grad():
             expected = graph(*inputs.values()).numpy()
         (result,) = session.run(None, {key: value.numpy() for key, value in inputs.items()})
-        if not np.allclose(result, expected, rtol=TOLERANCE, atol=TOLERANCE):
+        if not np.allclose(result, expected, rtol=ONNX_TOLERANCE, atol=ONNX_TOLERANCE):
             worst = np.abs(result - expected).max()
             raise VaelineError(f"{name}: ONNX Runtime's results differ from PyTorch's by {worst:.1e}")
         largest = max(largest, float(np.abs(result - expected).max()))

@@ -7,7 +7,7 @@ from typing import Any
 from vaeline.core.errors import VaelineError
 from vaeline.tracking.runs.content import RunContent
 from vaeline.tracking.runs.failures import failure_reason
-from vaeline.tracking.runs.mlflow_api import MlflowException, ModelVersion, Run
+from vaeline.tracking.runs.mlflow_api import MlflowException, ModelVersion
 from vaeline.tracking.runs.naming import part_tags
 from vaeline.tracking.runs.store import Store, holds_another, store_name
 
@@ -72,7 +72,7 @@ def register_model(name: str, candidate: Candidate) -> str:
     try:
         store = Store(candidate.params["experiment_name"])
         with store.alone():
-            version = _version(store, name, _run(store, candidate), candidate)
+            version = _version(store, name, *_logged_model(store, candidate), candidate)
             return f"{name} version {version.version} in {store_name()}; {_crown(store, version)}"
     except VaelineError:
         raise
@@ -82,20 +82,21 @@ def register_model(name: str, candidate: Candidate) -> str:
         ) from error
 
 
-def _run(store: Store, candidate: Candidate) -> Run:
+def _logged_model(store: Store, candidate: Candidate) -> tuple[str, str]:
+    """Returns the id of the run, and of the model that it has logged."""
     training, content = store.training(candidate.training_run), candidate.content()
     for run in (training, *store.children(candidate.training_run)):
         if run and run.outputs and run.outputs.model_outputs and not holds_another(run, content):
-            return run
+            return run.info.run_id, run.outputs.model_outputs[0].model_id
     raise VaelineError(
         f"{store_name()} has no model of this run to register: `dvc repro --force --single-item report` logs "
         f"it, then {AGAIN}"
     )
 
 
-def _version(store: Store, name: str, run: Run, candidate: Candidate) -> ModelVersion:
-    """Returns the version of the registered model that is the model of `run`, after making it if needed."""
-    client, run_id = store.client, run.info.run_id
+def _version(store: Store, name: str, run_id: str, model_id: str, candidate: Candidate) -> ModelVersion:
+    """Returns the version of the registered model that is the model of a run, after making it if needed."""
+    client = store.client
     try:
         client.create_registered_model(name)
     except MlflowException as error:
@@ -104,7 +105,6 @@ def _version(store: Store, name: str, run: Run, candidate: Candidate) -> ModelVe
     for version in client.search_model_versions(f"name = '{name}'"):
         if version.run_id == run_id:
             return version
-    model_id = run.outputs.model_outputs[0].model_id
     tags = part_tags(candidate.params) | {VALID_ELBO: repr(candidate.valid_elbo), ELBO_OF: candidate.elbo_of}
     # Not `models:/<id>`, which MLflow would look up in the store of its own choice.
     source = client.get_logged_model(model_id).artifact_location

@@ -14,6 +14,7 @@ from vaeline.tracking.runs.mlflow_api import (
     ParamSchema,
     ParamSpec,
     Schema,
+    TensorSpec,
 )
 
 IMAGE, LABEL = "image", "label"
@@ -38,7 +39,7 @@ def request_signature(model: Model) -> ModelSignature:
     """Returns the signature of requests to `model`."""
     # MLflow would compare nested lists with a nested type number by number, in 40 ms for a 3×32×32 image;
     # any shape but the model's own is rejected by the model.
-    columns = [ColSpec(AnyType(), IMAGE, required=False)]
+    columns: list[ColSpec | TensorSpec] = [ColSpec(AnyType(), IMAGE, required=False)]
     columns += [ColSpec(DataType.long, LABEL, required=False)] if model.classes else []
     params = [ParamSpec(name, kind, default) for name, (kind, default) in REQUEST_PARAMS.items()]
     return ModelSignature(Schema(columns), params=ParamSchema(params))

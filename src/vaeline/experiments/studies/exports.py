@@ -21,7 +21,7 @@ from vaeline.models.contracts import Model
 from vaeline.reporting.summary import markdown_text
 from vaeline.serving.folder import read_model, write_model
 from vaeline.serving.graphs import graphs
-from vaeline.serving.onnx_files import OPSET, TOLERANCE, write_onnx
+from vaeline.serving.onnx_files import ONNX_TOLERANCE, OPSET, write_onnx
 
 PREFIX = "zoo-"
 EVENT_SHAPE, CLASSES = (3, 12, 10), 4  # neither square nor divisible by 8, so that networks pad and crop
@@ -96,7 +96,7 @@ def write_export_page() -> list[Path]:
     rows = export_rows()
     page, values = RESULTS / "export.md", RESULTS / "export.json"
     shape = "×".join(map(str, EVENT_SHAPE))
-    text = EXPORT_TEXT.format(shape=shape, opset=OPSET, tolerance=TOLERANCE)
+    text = EXPORT_TEXT.format(shape=shape, opset=OPSET, tolerance=ONNX_TOLERANCE)
     write_text(page, f"{text}{export_table(rows)}\n")
     write_json(values, [asdict(row) for row in rows])
     return [page, values]

@@ -28,7 +28,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
-from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 from mlflow.types.schema import AnyType
 from sqlalchemy.engine import URL
 
@@ -57,6 +57,7 @@ __all__ = [
     "RunTag",
     "Schema",
     "ScriptDirectory",
+    "TensorSpec",
     "download_artifacts",
     "pyfunc",
 ]
