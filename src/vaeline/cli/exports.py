@@ -58,7 +58,8 @@ def write_export_table(
 ) -> None:
     """Tabulate which formats can hold each part.
 
-    The page is docs/results/export.md, from a small model of every part. The models are untrained: a graph does not depend on the weights.
+    The page is docs/results/export.md, from a small model of every part. The models are untrained: a graph
+    does not depend on the weights.
 
     Example:
 
