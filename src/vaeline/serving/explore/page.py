@@ -17,7 +17,7 @@ MAP_SIDE, MAP_PIXELS = 300, 600  # on the page, and of the picture, for screens 
 REACH = 3.5  # of the map on either side of 0
 STEPS = 10  # images of an interpolation
 BRIGHT = 0.5  # mean level of images that are drawn in black
-SCORE_NAMES = {  # what is said of an image
+SHOWN_SCORES = {  # what is said of an image
     "elbo": "ELBO",
     "iwae": "IWAE-50",
     "distortion": "distortion",
@@ -267,7 +267,7 @@ def described(look: Look) -> str:
     """Returns the scores of an image as HTML."""
     cells = [
         f"<td>{name}</td><td style='padding: 0 22px 0 6px'><b>{look.scores[key]:.4g}</b></td>"
-        for key, name in SCORE_NAMES.items()
+        for key, name in SHOWN_SCORES.items()
     ]
     rows = "".join(f"<tr>{''.join(cells[i : i + 2])}</tr>" for i in range(0, len(cells), 2))
     ranked = f"More likely than <b>{look.less_likely:.0%}</b> of the reference images (scores in nats)."
