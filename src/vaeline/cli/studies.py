@@ -156,6 +156,6 @@ def run_anomalies(
         vaeline anomalies --images 500
     """
     from vaeline.experiments.studies.anomalies import write_anomalies
-    from vaeline.serving.loading import load
+    from vaeline.serving import load
 
     write_anomalies(load(run), images)

@@ -54,7 +54,7 @@ def trained_model(run: str, seed: int = 0) -> "Iterator[TrainedModel]":
     """Yields the model of a run, with torch's random numbers started at `seed`."""
     import torch
 
-    from vaeline.serving.loading import load
+    from vaeline.serving import load
 
     torch.manual_seed(seed)
     yield load(run)
