@@ -1,4 +1,4 @@
-"""Headless Chromium, and the MLflow UI as `vaeline ui` starts it."""
+"""Headless Chromium, and the pages that `vaeline ui` and `vaeline explore` serve."""
 
 import os
 import shutil
@@ -71,12 +71,30 @@ def visit(browser: Any, address: str, first: str = "", **screen: Any) -> Iterato
 @contextmanager
 def ui(root: Path) -> Iterator[dict[str, str]]:
     """Yields the addresses that are printed for the store in `root`, once its server answers."""
+    with served("ui", root=root) as (server, address):
+        printed = dict(server.stdout.readline().strip().split(": ") for _ in range(2))
+        _await(server, f"{address}/health")
+        yield printed
+
+
+@contextmanager
+def explore(checkpoint: Path, root: Path) -> Iterator[str]:
+    """Yields the address of the page of a model, as `vaeline explore` serves it in the folder `root`."""
+    with served("explore", str(checkpoint), root=root) as (server, address):
+        _await(server, address)
+        yield address
+
+
+@contextmanager
+def served(*command: str, root: Path) -> Iterator[tuple[subprocess.Popen, str]]:
+    """Yields the process of a `vaeline` command that serves, and its address at a free port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_"))}
+    environment.pop("PYTEST_CURRENT_TEST", None)  # NiceGUI would take itself to be under test
     server = subprocess.Popen(
-        [sys.executable, "-c", "from vaeline.cli import main; main()", "ui", "--port", str(port)],
+        [sys.executable, "-c", "from vaeline.cli import main; main()", *command, "--port", str(port)],
         cwd=root,
         env=environment | {"PYTHONPATH": str(ROOT / "src")},
         stdout=subprocess.PIPE,
@@ -85,9 +103,7 @@ def ui(root: Path) -> Iterator[dict[str, str]]:
         start_new_session=True,  # so that its workers end with it
     )
     try:
-        printed = dict(server.stdout.readline().strip().split(": ") for _ in range(2))
-        _await(server, f"http://127.0.0.1:{port}/health")
-        yield printed
+        yield server, f"http://127.0.0.1:{port}"
     finally:
         os.killpg(server.pid, signal.SIGKILL)  # it only reads; a milder signal would wait for its visitors
         server.wait()

@@ -25,8 +25,9 @@ class TrainedModel:
 
     Images are observations of the model's event shape, (C, H, W) or another. A model of levels takes uint8
     levels 0 … 255, or floats in [0, 1], and returns floats in [0, 1]; one of other data takes and returns
-    values in the units of those. `labels` are class numbers, int [N], for a model that is conditioned on them:
-    it needs them for everything but samples. Results are float32 arrays. Random draws depend on torch's seed.
+    values in the units of those. `labels` are class numbers, int [N], for a model that is conditioned on
+    them: it needs them for everything but samples. Results are float32 arrays. Random draws depend on
+    torch's seed.
 
     Attributes:
         model: The PyTorch model itself, in eval mode on the CPU.

@@ -1,0 +1,34 @@
+"""What several commands take and print."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+WORKSPACE_RUN = "outputs/train"  # the run whose model is used if none is named
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        show_default=False,
+        help="A param that all experiments change; can be repeated.",
+    ),
+]
+
+
+def preset_argument(metavar: str, help_text: str, prefix: str = "") -> Any:
+    """Returns an optional argument that takes names of presets without their prefix, and completes them."""
+
+    def complete(incomplete: str) -> list[str]:
+        paths = Path("presets").glob(f"{prefix}{incomplete}*.yaml")
+        return sorted(path.stem.removeprefix(prefix) for path in paths)
+
+    return typer.Argument(metavar=metavar, help=help_text, show_default=False, autocompletion=complete)
+
+
+def print_written(paths: Sequence[Path]) -> None:
+    """Prints which files a command has written."""
+    print(f"Wrote {', '.join(map(str, paths))}")

@@ -1,0 +1,61 @@
+"""Commands on the repository as a whole: its recorded runs, README.md and dvc.yaml."""
+
+from typing import Annotated
+
+import typer
+
+REPOSITORY_COMMANDS = typer.Typer()
+
+
+@REPOSITORY_COMMANDS.command("ui")
+def open_ui(
+    port: Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="The port to listen at.")] = 5000,
+) -> None:
+    """Open the MLflow UI on every recorded run.
+
+    Prints the addresses of the table of runs and of the newest runs side by side, then serves them until
+    Ctrl-C.
+
+    Example:
+
+    \b
+        vaeline ui --port 5001
+    """
+    from vaeline.tracking.ui import serve_ui
+
+    serve_ui(port)
+
+
+@REPOSITORY_COMMANDS.command("readme")
+def write_readme() -> None:
+    """Write the last run's figures into README.md.
+
+    Its pictures are copied to docs/pictures.
+
+    Example:
+
+    \b
+        vaeline readme
+    """
+    from vaeline.reporting.readme import update_readme
+
+    update_readme()
+    print("Wrote README.md and docs/pictures. Next: git diff README.md")
+
+
+@REPOSITORY_COMMANDS.command("deps")
+def write_deps() -> None:
+    """Rewrite the code entries of dvc.yaml.
+
+    Each stage then depends on exactly the files that it imports. Run it after an import changed; a test
+    fails otherwise.
+
+    Example:
+
+    \b
+        vaeline deps
+    """
+    from vaeline.provenance.closure import rewrite
+
+    rewrite()
+    print("Wrote dvc.yaml. Next: dvc status")

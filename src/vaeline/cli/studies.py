@@ -1,0 +1,161 @@
+"""Commands that run presets: published protocols, one of every part, provoked failures."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vaeline.cli.arguments import WORKSPACE_RUN, preset_argument, print_written
+
+if TYPE_CHECKING:
+    from vaeline.experiments.study import Study
+
+STUDY_COMMANDS = typer.Typer()
+
+
+@STUDY_COMMANDS.command("preset")
+def train_presets(
+    names: Annotated[
+        list[str] | None,
+        preset_argument("[NAMES]...", "Presets to run; without any, the presets are listed."),
+    ] = None,
+) -> None:
+    """Train and evaluate presets, or list them.
+
+    A preset is a file in presets/ that holds the overrides of a published protocol. It runs as the DVC
+    experiment of its name, from committed code, and leaves a record in docs/results/records. A run that was
+    stopped resumes when the command is given again.
+
+    Example:
+
+    \b
+        vaeline preset fast-1l-vae-k1
+    """
+    from vaeline.core.files import read_json
+    from vaeline.evaluation.estimators.estimate import estimate_text
+    from vaeline.experiments.preset_runs import run_preset
+    from vaeline.experiments.presets import preset_names, preset_overrides
+
+    for name in names or []:
+        preset_overrides(name)  # a wrong name is told before anything runs
+    for name in names or []:
+        path = run_preset(name)
+        results = read_json(path)["results"]
+        print(f"{name}: NLL {estimate_text(results, 'nll')} {results.get('verdict', '')}".rstrip())
+        print_written([path])
+    print("Next: vaeline table1" if names else "\n".join(preset_names()))
+
+
+@STUDY_COMMANDS.command("table1")
+def write_table1() -> None:
+    """Write the table of published numbers from records.
+
+    The page, docs/results/table1.md, has table 1 of Burda et al. (2016) with the numbers measured here.
+    Nothing is run: a cell takes from minutes to days, and `vaeline preset NAME` runs one.
+
+    Example:
+
+    \b
+        vaeline table1
+    """
+    from vaeline.experiments.studies.table1 import Table1Study
+
+    Table1Study().write()
+    print("Next: vaeline preset NAME, for one that was not run")
+
+
+@STUDY_COMMANDS.command("zoo")
+def run_zoo(
+    names: Annotated[
+        list[str] | None,
+        preset_argument("[NAMES]...", "What to train; without any, all that have no record yet.", "zoo-"),
+    ] = None,
+) -> None:
+    """Train one of every part with a small budget.
+
+    The page, docs/results/models.md, is made from the records of the presets zoo-NAME.
+
+    Example:
+
+    \b
+        vaeline zoo vamp iaf
+    """
+    from vaeline.experiments.studies.zoo import ZooStudy
+
+    run_study(ZooStudy(), names or [])
+
+
+@STUDY_COMMANDS.command("sprites")
+def run_sprites(
+    names: Annotated[
+        list[str] | None,
+        preset_argument("[NAMES]...", "KIND-SEED to train; without any, all without a record.", "sprites-"),
+    ] = None,
+) -> None:
+    """Train β-VAE and VAE on sprites, over seeds.
+
+    The page, docs/results/sprites.md, is made from the records of the presets sprites-NAME.
+
+    Example:
+
+    \b
+        vaeline sprites vae-1 beta-1
+    """
+    from vaeline.experiments.studies.sprites import SpritesStudy
+
+    run_study(SpritesStudy(), names or [])
+
+
+def run_study(study: "Study", names: Sequence[str]) -> None:
+    """Runs members of a study, and says what to do with the results."""
+    study.run(names)
+    print("Next: git add docs && git commit")
+
+
+@STUDY_COMMANDS.command("clinic")
+def run_clinic_cases(
+    cases: Annotated[
+        list[str] | None,
+        preset_argument("[CASES]...", "Cases to run, without a page; without any, all run.", "clinic-"),
+    ] = None,
+) -> None:
+    """Provoke each failure, find it, and cure it.
+
+    Each case runs a training that fails in a known way, checks that the failure is found, and runs exactly
+    the remedy that is printed. The page is docs/results/clinic.md. A training that has run at this code is
+    not run again.
+
+    Example:
+
+    \b
+        vaeline clinic holes-beta overfitting-static
+    """
+    from vaeline.experiments.clinic.run import run_clinic
+
+    if paths := run_clinic(cases or []):
+        print_written(paths)
+    else:
+        print("Next: `vaeline clinic` runs all cases and writes the page")
+
+
+@STUDY_COMMANDS.command("anomalies")
+def run_anomalies(
+    run: Annotated[
+        str, typer.Option("--model", metavar="RUN", help="As in `vaeline score`.")
+    ] = WORKSPACE_RUN,
+    images: Annotated[int, typer.Option(min=2, help="Test images, and outliers of each kind.")] = 1000,
+) -> None:
+    """Tell outliers from test images by each score.
+
+    The page, docs/results/anomalies.md, has the AUROC of each score of the workspace's model for kinds of
+    outliers that are drawn, or made of the test images.
+
+    Example:
+
+    \b
+        vaeline anomalies --images 500
+    """
+    from vaeline.experiments.studies.anomalies import write_anomalies
+    from vaeline.serving import load
+
+    write_anomalies(load(run), images)

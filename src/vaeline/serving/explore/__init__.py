@@ -1,0 +1,1 @@
+"""A local page for playing with a trained model: `vaeline explore`."""

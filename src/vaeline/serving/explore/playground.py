@@ -1,0 +1,140 @@
+"""What the page can do with a model, without the page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+
+from vaeline.core.errors import VaelineError
+from vaeline.data.reading.pixels import square_image
+from vaeline.evaluation.chunks import rows_at_a_time
+from vaeline.evaluation.trained import TrainedModel
+from vaeline.serving.reading import Batch
+from vaeline.serving.reference import ReferenceImages, reference_of, training_data
+from vaeline.serving.scores import Scorer
+from vaeline.serving.sources import image_form
+from vaeline.serving.traversal import Dimension, ranked_dimensions
+
+SLIDERS = 10  # dimensions at most
+RANKED = 200  # reference images that a score is ranked among
+NEIGHBOURS = 6
+K = 50  # importance samples of a score
+DRAWS = 10
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the model makes of one image.
+
+    Attributes:
+        reconstruction: E[x|z], [C, H, W].
+        z: E[z|x], [latent_dim].
+        scores: See `Scorer.score`.
+        less_likely: The share of reference images with a lower bound on log p(x).
+        neighbours: The most similar images of the training data, [n, C, H, W] in [0, 1].
+    """
+
+    reconstruction: np.ndarray
+    z: np.ndarray
+    scores: dict[str, float]
+    less_likely: float
+    neighbours: np.ndarray
+
+
+@dataclass(frozen=True)
+class Playground:
+    """A model, its most informative dimensions, and images to compare with.
+
+    Attributes:
+        trained: The model.
+        reference: Validation images, or samples of a model that came without data, and their latents.
+        dimensions: What sliders move, those with the highest KL first.
+        gallery: Images that neighbours are looked for among, uint8 [N, C, H, W].
+        ranking: Bounds on log p(x) of reference images, ascending, [M].
+        from_data: Whether reference and gallery are of the training data.
+    """
+
+    trained: TrainedModel
+    reference: ReferenceImages
+    dimensions: Sequence[Dimension]
+    gallery: np.ndarray
+    ranking: np.ndarray
+    from_data: bool
+
+    @classmethod
+    def of(cls, trained: TrainedModel) -> Self:
+        """Prepares to play with a model; raises VaelineError for one that is not of grey or RGB images."""
+        shape = trained.event_shape
+        if len(shape) != 3 or shape[0] not in (1, 3) or trained.model.scaling.dtype != "uint8":
+            raise VaelineError(
+                "vaeline explore shows images of levels in grey or RGB, and this model is of "
+                f"{trained.model.scaling.kind} of shape {list(shape)}: use vaeline sample, traverse and score"
+            )
+        reference, data = reference_of(trained), training_data(trained)
+        labels = reference.labels[:RANKED] if reference.labels is not None and trained.classes else None
+        bounds = trained.score(reference.images[:RANKED], labels, K, DRAWS)["iwae"]
+        return cls(
+            trained,
+            reference,
+            ranked_dimensions(trained, reference)[:SLIDERS],
+            reference.images if data is None else data.train.values,
+            np.sort(bounds),
+            data is not None,
+        )
+
+    @property
+    def means(self) -> np.ndarray:
+        """E[z|x] of the reference images, [N, latent_dim]."""
+        means: np.ndarray = self.reference.latents.mean[:, : self.trained.latent_dim].numpy()
+        return means
+
+    def decode(self, z: np.ndarray, label: int | None = None) -> np.ndarray:
+        """Returns E[x|z], [C, H, W], for z [latent_dim]."""
+        return self.trained.decode(z[None], self._labels(1, label))[0]
+
+    def sample(self) -> np.ndarray:
+        """Returns a z drawn from p(z), [latent_dim]."""
+        return self.trained.model.prior_sample((1,))[0, : self.trained.latent_dim].numpy()
+
+    def interpolate(self, start: int, end: int, steps: int, label: int | None = None) -> np.ndarray:
+        """Returns E[x|z] between two reference images, by their numbers: [steps, C, H, W]."""
+        first, last = (self.reference.images[[row]] for row in (start, end))
+        return self.trained.interpolate(first, last, self._labels(1, label), steps)[0]
+
+    def look(self, image: np.ndarray, label: int | None = None) -> Look:
+        """Returns what the model makes of an image [C, H, W] in [0, 1]."""
+        images = image[None].astype(np.float32)
+        batch = Batch(["image"], images, self._labels(1, label), self.trained.model.scaling)
+        scorer = Scorer(self.trained, K, DRAWS, float(self.ranking.mean()))
+        scores = scorer.score(batch)[0]
+        return Look(
+            self.trained.reconstruct(images, batch.labels)[0],
+            self.trained.encode(images, batch.labels)[0],
+            {name: float(scores[name]) for name in scores.dtype.names},
+            float(np.searchsorted(self.ranking, scores["iwae"]) / len(self.ranking)),
+            self.neighbours(image),
+        )
+
+    def neighbours(self, image: np.ndarray) -> np.ndarray:
+        """Returns the images of the gallery that are nearest to one, [n, C, H, W] in [0, 1]."""
+        x = torch.from_numpy(image).float().flatten()
+        parts = range(0, len(self.gallery), rows_at_a_time(image.shape))
+        chunks = (torch.tensor(self.gallery[start : start + parts.step]) for start in parts)
+        distances = torch.cat([(chunk.flatten(1) / 255 - x).square().sum(1) for chunk in chunks])
+        nearest = distances.topk(min(NEIGHBOURS, len(distances)), largest=False).indices
+        return self.gallery[nearest.numpy()].astype(np.float32) / 255
+
+    def read_image(self, content: bytes, name: str) -> np.ndarray:
+        """Returns an image file as the model takes it, [C, S, S] in [0, 1]; raises VaelineError."""
+        form = image_form(self.trained.model, Path(name))
+        try:
+            levels = np.asarray(square_image(content, form).image)
+        except Exception as error:  # damaged files raise anything
+            raise VaelineError(f"{name}: not readable as an image ({error})") from None
+        return np.moveaxis(levels.reshape(form.side, form.side, -1), -1, 0).astype(np.float32) / 255
+
+    def _labels(self, count: int, label: int | None) -> np.ndarray | None:
+        return np.full(count, label or 0) if self.trained.classes else None
