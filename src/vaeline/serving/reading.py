@@ -140,7 +140,7 @@ def _labels_in(file: Path, path: Path) -> np.ndarray:
     if not file.is_file():
         raise VaelineError(f"--labels {file}: neither a file nor a column of {path}")
     if file.suffix != ".csv":
-        return read_array(file)
+        return np.array(read_array(file))
     import pandas as pd
 
     table = pd.read_csv(file)

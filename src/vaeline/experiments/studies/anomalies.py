@@ -111,7 +111,7 @@ def bounds_figure(bounds: Mapping[str, np.ndarray]) -> Figure:
     """Returns histograms of the bounds on log p(x) of test images and of some outliers."""
     fig = figure(7.0, 3.2)
     axes = fig.add_subplot()
-    bins = np.linspace(-300, 0, 76)
+    bins = np.linspace(-300, 0, 76).tolist()
     for name, colour in zip(("test images", *SHOWN), PALETTE, strict=False):
         values = bounds[name].clip(bins[0], bins[-1])
         axes.hist(values, bins.tolist(), density=True, alpha=0.55, color=colour, label=name)

@@ -12,7 +12,7 @@ from vaeline.serving.explore.drawing import Drawing
 from vaeline.serving.explore.pictures import address, enlarged, map_dimensions, map_picture, strip
 from vaeline.serving.explore.playground import Look, Playground
 
-BIG, SMALL = 280, 64  # pixels of pictures
+BIG, FIELD, SMALL = 280, 172, 64  # pixels of pictures
 MAP_SIDE, MAP_PIXELS = 300, 600  # on the page, and of the picture, for screens with two to each
 REACH = 3.5  # of the map on either side of 0
 STEPS = 10  # images of an interpolation
@@ -129,7 +129,7 @@ class ExplorePage:
                 ui.label(f"● {name}").style(f"color: {PALETTE[place]}; font-size: 12.5px")
 
     def _image_card(self) -> None:
-        with ui.card().classes("gap-2").style("width: 420px"):
+        with ui.card().classes("gap-2").style("width: 402px"):
             ui.label("Your image").classes("title")
             with ui.row().classes("no-wrap gap-4"):
                 with ui.column().classes("gap-2"):
@@ -138,7 +138,7 @@ class ExplorePage:
                         on_mouse=self._draw,
                         events=["mousedown", "mousemove", "mouseup", "mouseleave"],
                     ).props("aria-label='field'")
-                    self.field.style(f"width: {BIG // 2 + 40}px; cursor: crosshair; touch-action: none")
+                    self.field.style(f"width: {FIELD}px; cursor: crosshair; touch-action: none")
                     with ui.row().classes("gap-2"):
                         ui.button("Clear", on_click=self._clear).props("outline dense padding='4px 10px'")
                         ui.button("Use its z", on_click=self._use).props(
@@ -148,7 +148,7 @@ class ExplorePage:
                     self.reconstruction = (
                         ui.interactive_image().classes("pixelated").props("aria-label='reconstruction'")
                     )
-                    self.reconstruction.style(f"width: {BIG // 2 + 40}px")
+                    self.reconstruction.style(f"width: {FIELD}px")
                     ui.label("reconstruction").classes("hint")
             hint = "Draw above. Its reconstruction, its scores and the nearest training images appear here."
             self.said = ui.html(hint, sanitize=False).classes("hint").props("aria-label='scores'")
