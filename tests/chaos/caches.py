@@ -14,7 +14,7 @@ from tests.support.clone import Clone
 ROOM = (64, 1024, 4096)
 """Free kilobytes of the cache's disk: prepared data take the first, checkpoints the others."""
 DAMAGED = (
-    ("data/prepared/valid_images.npy", "check", False),
+    ("data/prepared/valid_values.npy", "check", False),
     ("outputs/fid_reference/features/classifier.pt", "fid", False),
     ("outputs/train/checkpoints/best.pt", "evaluate", True),
 )

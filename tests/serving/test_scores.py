@@ -44,5 +44,5 @@ def test_what_is_typical_is_the_mean_over_validation_images(monkeypatch):
     monkeypatch.setattr(scores, "training_data", lambda trained: None)
     assert expected_log_likelihood(trained, 2, 1) is None
     monkeypatch.setattr(scores, "training_data", lambda trained: Data)
-    direct = trained.score(Data.valid.images, None, 200, 1)["iwae"].mean()
+    direct = trained.score(Data.valid.values, None, 200, 1)["iwae"].mean()
     assert abs(expected_log_likelihood(trained, 200, 1) - direct) < 0.1
