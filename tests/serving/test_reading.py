@@ -7,6 +7,8 @@ from PIL import Image
 
 from tests.support.small import digits, vae
 from vaeline.core.errors import VaelineError
+from vaeline.core.scaling import Range, Standardised
+from vaeline.evaluation.trained import TrainedModel
 from vaeline.serving.reading import read_all, read_batches, to_observations
 
 LEVELS = digits(5).numpy()
@@ -61,9 +63,32 @@ def test_labels_are_a_column_or_a_file(conditional, tmp_path):
         assert read_all(conditional, written(tmp_path, kind), place).labels.tolist() == [3, 1, 4, 1, 5]
 
 
-def test_rows_may_be_flat_or_lack_their_channel(model):
-    for array in (LEVELS, LEVELS[:, 0], LEVELS.reshape(5, -1)):
+def test_rows_may_be_flat_lack_their_channel_or_have_it_last(model):
+    for array in (LEVELS, LEVELS[:, 0], LEVELS.reshape(5, -1), np.moveaxis(LEVELS, 1, -1)):
         assert np.array_equal(to_observations(model, array), LEVELS)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "wrong", "line"),
+    [
+        (Range(low=-1, high=3), 3.5, r"row 0 has 3.5 at position 5: this model takes numbers from -1 to 3"),
+        (Standardised(mean=[1.0], std=[2.0], least=[0.0], most=[4.0]), np.nan, "takes finite numbers"),
+    ],
+    ids=["range", "standardised"],
+)
+def test_values_are_in_the_units_of_the_data_on_both_sides(tmp_path, scaling, wrong, line):
+    model = vae(scaling=scaling, likelihood={"name": "gaussian"})
+    values = LEVELS.astype(np.float32) / 100
+    np.save(tmp_path / "rows.npy", values)
+    (batch,) = read_batches(model, tmp_path / "rows.npy")
+    assert np.array_equal(batch.values, values)
+    assert np.allclose(batch.returned, values, atol=1e-5)
+    samples = TrainedModel(model).sample(400)
+    centre = 1.0  # of both: what is halfway in the range, and the mean
+    assert abs(samples.mean() - centre) < 0.5
+    values[0, 0, 0, 5] = wrong
+    with pytest.raises(VaelineError, match=line):
+        to_observations(model, values)
 
 
 def with_value(value: float, dtype=np.float32):
@@ -80,7 +105,7 @@ def with_value(value: float, dtype=np.float32):
         (with_value(np.inf), "row 13 has inf at position 2"),
         (with_value(1.5), "row 13 has 1.5 at position 2"),
         (with_value(256, np.int64), "row 13 has 256 at position 2: this model takes levels 0 to 255"),
-        (LEVELS.astype(str), "values of <U3: use levels"),
+        (LEVELS.astype(str), "values of <U3: use numbers"),
     ],
     ids=["shape", "nan", "infinity", "float", "level", "text"],
 )

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tests.support.small import digits, split, vae
+from vaeline.core.scaling import BYTES
 from vaeline.evaluation.trained import TrainedModel
 from vaeline.serving import scores
 from vaeline.serving.reading import Batch
@@ -31,7 +32,7 @@ def test_what_is_scored_is_what_the_likelihood_observes():
 
 def test_vectors_have_no_complexity():
     trained = TrainedModel(vae(event_shape=(64,), likelihood={"name": "gaussian"}), "")
-    table = Scorer(trained, k=2, draws=1).score(Batch(["0"], digits(1).numpy().reshape(1, 64), None))
+    table = Scorer(trained, k=2, draws=1).score(Batch(["0"], digits(1).numpy().reshape(1, 64), None, BYTES))
     assert {"elbo", "iwae", "iwae_se", "distortion", "rate", "mse"} <= set(table.dtype.names)
     assert not {"complexity", "typicality"} & set(table.dtype.names)
 

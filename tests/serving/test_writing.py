@@ -43,7 +43,7 @@ def test_scores_keep_their_names(tmp_path):
 
 
 def test_a_sheet_has_its_images_in_rows(tmp_path):
-    write(tmp_path / "x.png", VALUES.reshape(6, 1, 2, 2), images=True, columns=3)
+    write(tmp_path / "x.png", VALUES.reshape(6, 1, 2, 2), pixels=np.asarray, columns=3)
     sheet = np.asarray(Image.open(tmp_path / "x.png"))
     levels = np.round(VALUES[4].reshape(2, 2) * 255)
     assert sheet.shape == (2 * 4 + 2, 3 * 4 + 2, 3)
@@ -54,7 +54,7 @@ def test_what_cannot_be_written_is_one_line_and_leaves_nothing(tmp_path):
     with pytest.raises(VaelineError, match=r"use a name that ends in .npy, .csv, .parquet$"):
         write(tmp_path / "z.png", VALUES)
     with pytest.raises(VaelineError, match=f"more than {SHEET_IMAGES} images"):
-        with open_output(tmp_path / "x.png", "x", images=True) as output:
+        with open_output(tmp_path / "x.png", "x", pixels=np.asarray) as output:
             output.write(["a"], np.zeros((SHEET_IMAGES + 1, 1, 1, 1)))
     with pytest.raises(ValueError), open_output(tmp_path / "z.npy", "z") as output:
         output.write(["a"], VALUES[int("stopped") :])

@@ -44,10 +44,12 @@ def config(**changes: Any) -> StageParams:
     return StageParams(merged(merged(ExperimentConfig().to_dict(), SMALL), changes))
 
 
-def vae(event_shape: EventShape = SHAPE, **changes: Any) -> Model:
-    """Returns a small untrained model of observations of that shape."""
+def vae(event_shape: EventShape = SHAPE, scaling: AnyScaling = BYTES, **changes: Any) -> Model:
+    """Returns a small untrained model of observations of that shape and units."""
     params = config(**changes)
-    return MODELS.build(params.model, config=params, event_shape=event_shape, classes=CLASSES)
+    return MODELS.build(
+        params.model, config=params, event_shape=event_shape, classes=CLASSES, scaling=scaling
+    )
 
 
 def objective(params: StageParams | None = None, images: int = 1000) -> Objective:

@@ -89,7 +89,7 @@ class Bytes(_Scaling):
 
     def accepted(self, values: np.ndarray) -> str:
         """Returns what `accepts` allows, in words."""
-        return "levels of 0 to 255" if _top(values) == TOP_LEVEL else "floats of 0 to 1"
+        return "levels 0 to 255" if _top(values) == TOP_LEVEL else "floats in [0, 1]"
 
     def read(self, values: np.ndarray) -> np.ndarray:
         """Returns values from outside, levels or floats in [0, 1], as a model observes them, float32."""

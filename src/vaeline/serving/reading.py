@@ -89,7 +89,8 @@ def read_all(model: Model, path: Path, labels: str | None = None, most: int | No
 def to_observations(model: Model, array: np.ndarray, name: str = "array", first: int = 0) -> np.ndarray:
     """Returns rows as observations of `model`, [n, *event_shape], in the type that they have.
 
-    A row may have the event shape, lack its one channel, or be flat, as in a table.
+    A row may have the event shape, its channels last, lack its one channel, or be flat, as in a table. Where
+    channels, height and width are equal, they are taken to be in this order.
 
     Args:
         model: The model that is to take them.
@@ -104,11 +105,14 @@ def to_observations(model: Model, array: np.ndarray, name: str = "array", first:
     if array.dtype.kind not in "biuf":
         raise VaelineError(f"{name}: values of {array.dtype}: use numbers")
     size = int(np.prod(shape))
-    if array.shape[1:] not in (shape, shape[shape[0] == 1 :], (size,)):
+    last = (*shape[1:], shape[0])
+    if array.shape[1:] not in (shape, last, shape[shape[0] == 1 :], (size,)):
         raise VaelineError(
             f"{name}: rows of shape {list(array.shape[1:])}, and this model takes {list(shape)}, or {size} "
             "values side by side (and --labels names a column of labels)"
         )
+    if array.shape[1:] == last != shape:
+        array = np.moveaxis(array, -1, 1)
     flat = array.reshape(len(array), -1)
     wrong = ~model.scaling.accepts(flat)
     if wrong.any():
