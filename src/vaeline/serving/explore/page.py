@@ -48,7 +48,7 @@ class ExplorePage:
         self.label = 0
         self.z = playground.means[0].copy()
         self.drawing = self._blank()
-        self.image: np.ndarray | None = None
+        self.found: Look | None = None  # in the visitor's image
         ui.add_css(PAGE_STYLE)
         self._header(name)
         with ui.row().classes("w-full no-wrap items-stretch gap-4"):
@@ -238,7 +238,7 @@ class ExplorePage:
         self.field.set_source(address(self.drawing.picture))
 
     def _use(self) -> None:
-        if self.image is not None:
+        if self.found is not None:
             self.set_z(self.found.z)
 
     async def _uploaded(self, event: events.UploadEventArguments) -> None:
@@ -252,11 +252,13 @@ class ExplorePage:
 
     async def look_at(self, image: np.ndarray) -> None:
         """Shows what the model makes of an image [C, H, W] in [0, 1]."""
-        self.image = image
-        self.found: Look = await run.io_bound(self.playground.look, image, self.label)
-        self.reconstruction.set_source(address(enlarged(self.found.reconstruction, BIG)))
-        self.near.set_source(address(strip(self.found.neighbours, SMALL)))
-        self.said.set_content(described(self.found))
+        found = await run.io_bound(self.playground.look, image, self.label)
+        if found is None:  # the server is stopping
+            return
+        self.found = found
+        self.reconstruction.set_source(address(enlarged(found.reconstruction, BIG)))
+        self.near.set_source(address(strip(found.neighbours, SMALL)))
+        self.said.set_content(described(found))
 
     def _blank(self) -> Drawing:
         bright = self.playground.reference.images.mean() > 255 * BRIGHT
