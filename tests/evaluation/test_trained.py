@@ -123,8 +123,8 @@ def spoilt(value: float) -> np.ndarray:
     [
         ({}, "encode", (np.zeros((2, 3, 8, 8)),), "shape [2, 3, 8, 8], and this model takes [N, 1, 8, 8]"),
         ({}, "encode", (IMAGES[0],), "shape [1, 8, 8], and this model takes [N, 1, 8, 8]"),
-        ({}, "encode", (spoilt(np.nan),), "row 1 has nan: this model takes floats in [[]0, 1]"),
-        ({}, "reconstruct", (spoilt(255),), "row 1 has 255: this model takes floats in [[]0, 1]"),
+        ({}, "encode", (spoilt(np.nan),), "row 1 has nan: this model takes floats in [0, 1]"),
+        ({}, "reconstruct", (spoilt(255),), "row 1 has 255: this model takes floats in [0, 1]"),
         ({}, "score", (spoilt(256).astype(int),), "row 1 has 256: this model takes levels 0 to 255"),
         ({}, "encode", (IMAGES.astype(str),), "images are of <U32: use uint8 levels, or floats"),
         ({}, "score", (IMAGES, None, 1), "k = 1 is not allowed: use 2 or more"),

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vaeline.config import ExperimentConfig
 from vaeline.core.params import StageParams
+from vaeline.core.scaling import BYTES, AnyScaling
 from vaeline.data.catalog import DATASETS
 from vaeline.data.observations import Observations
 from vaeline.data.prepared import Split
