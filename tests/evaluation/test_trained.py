@@ -126,7 +126,7 @@ def spoilt(value: float) -> np.ndarray:
         ({}, "encode", (spoilt(np.nan),), "row 1 has nan: this model takes floats in [0, 1]"),
         ({}, "reconstruct", (spoilt(255),), "row 1 has 255: this model takes floats in [0, 1]"),
         ({}, "score", (spoilt(256).astype(int),), "row 1 has 256: this model takes levels 0 to 255"),
-        ({}, "encode", (IMAGES.astype(str),), "images are of <U32: use uint8 levels, or floats"),
+        ({}, "encode", (IMAGES.astype(str),), "images are of <U32: use numbers"),
         ({}, "score", (IMAGES, None, 1), "k = 1 is not allowed: use 2 or more"),
         ({}, "sample", (0,), "n = 0 is not allowed: use 1 or more"),
         ({}, "sample", (1, None, -0.5), "temperature = -0.5 is not allowed"),
