@@ -9,7 +9,7 @@ RUN_COMMANDS = typer.Typer()
 
 @RUN_COMMANDS.command("check-params")
 def check_params() -> None:
-    """Check the whole of params.yaml.
+    """Check the whole of params.yaml, and that DVC can hash what is at data.path.
 
     Also checks what no stage would read in this run. What is wrong is named with its key, its value and the
     values that are allowed. A param that is set and that no chosen part reads is named as well.
@@ -19,10 +19,15 @@ def check_params() -> None:
     \b
         vaeline check-params
     """
-    from vaeline.config import ExperimentConfig
+    from pathlib import Path
 
-    for line in ExperimentConfig.load().unread():
+    from vaeline.config import ExperimentConfig
+    from vaeline.data.reading.own_path import check_hashable
+
+    config = ExperimentConfig.load()
+    for line in config.unread():
         print(f"params.yaml: {line}")
+    check_hashable(Path(config.to_dict()["data"]["path"]))
     print("params.yaml: valid")
 
 

@@ -1,5 +1,7 @@
 """`data.path`: the file or folder of the user's own data, which DVC hashes before `prepare` runs."""
 
+import os
+import stat
 from pathlib import Path
 from typing import Protocol
 
@@ -38,3 +40,23 @@ def own_path(name: str, section: PathSection) -> Path:
 def path_command(name: str, path: Path | str) -> str:
     """Returns the command that takes the data set `name` from `path`."""
     return exp_run_command({"data.name": name, "data.path": str(path)})
+
+
+def check_hashable(path: Path) -> None:
+    """Checks what is at `path`, or below it: DVC hashes all of it, waits at a FIFO, and stops at a dead link.
+
+    Raises:
+        VaelineError: for the first entry that is neither a file nor a folder.
+    """
+    entries = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+    for entry in entries if path.is_dir() else [path]:
+        try:
+            kind = entry.stat().st_mode
+        except FileNotFoundError:
+            if entry.is_symlink():
+                raise VaelineError(f"{entry}: a link to nothing, which DVC cannot hash: remove it") from None
+            continue  # prepare says that there is no such path, and what to do
+        except OSError as error:
+            raise VaelineError(f"{entry}: {os.strerror(error.errno or 0)}: DVC cannot hash it") from None
+        if not stat.S_ISREG(kind):
+            raise VaelineError(f"{entry}: neither a file nor a folder, DVC would wait for it: remove it")
