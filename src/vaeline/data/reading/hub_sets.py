@@ -1,0 +1,119 @@
+"""Opening the data sets that Hugging Face's `datasets` reads: one of its hub, at one commit, or a local one."""
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from vaeline.core.errors import VaelineError
+from vaeline.data.reading.downloads import CONNECTION_SECONDS
+from vaeline.provenance.commands import exp_run_command
+
+SAVED = ("dataset_dict.json", "state.json")
+"""One of these is in a folder that `save_to_disk` has written."""
+LONGEST_REASON = 200
+
+
+class OpenedSet(NamedTuple):
+    """A data set, of which no row has been read.
+
+    Attributes:
+        splits: the `Dataset` or `IterableDataset` of each split, by its name.
+        place: what it is called in messages.
+        commit: of the hub's repository; "" for a local set.
+    """
+
+    splits: Mapping[str, Any]
+    place: str
+    commit: str = ""
+
+
+def hub_set(name: str, revision: str, config: str) -> OpenedSet:
+    """Opens a set of the hub, whose rows are then streamed: nothing of it is kept on disk.
+
+    Args:
+        name: `owner/set`.
+        revision: a commit, tag or branch; "" is the main branch.
+        config: one of the set's configurations; "" is its only one, or its default.
+
+    Raises:
+        VaelineError: if there is no such set, revision or configuration, if the hub cannot be reached, or if
+            `datasets` is not installed.
+    """
+    commit = _commit(name, revision)
+    place = f"data.huggingface.name = {name!r}"
+    return OpenedSet(_streamed(name, place, config, revision=commit), f"{name}", commit)
+
+
+def local_set(path: Path, config: str) -> OpenedSet:
+    """Opens a folder that `save_to_disk` has written, or one of files that `load_dataset` reads.
+
+    Raises:
+        VaelineError: if there is no such folder or no set in it, or if `datasets` is not installed.
+    """
+    place = f"data.path = {str(path)!r}"
+    if not path.is_dir():
+        raise VaelineError(f"{place}: there is no such folder: set it to that of a data set, {_other_sets()}")
+    if not any((path / name).exists() for name in SAVED):
+        return OpenedSet(_streamed(str(path.resolve()), place, config), str(path))
+    try:
+        saved = _library("datasets").load_from_disk(str(path.resolve()))
+    except Exception as error:  # damaged files raise anything
+        raise VaelineError(
+            f"{place}: not what save_to_disk writes ({brief(error)}): save it again"
+        ) from None
+    return OpenedSet(saved if isinstance(saved, dict) else {"train": saved}, str(path))
+
+
+def brief(error: Exception) -> str:
+    """Returns an error in one line, without the details of the request."""
+    text = " ".join(str(error).partition("(Request ID")[0].split())
+    return f"{type(error).__name__}: {text[:LONGEST_REASON]}" if text else type(error).__name__
+
+
+def _library(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise VaelineError(
+            f"data.name = huggingface: the package {name!r} is missing: `pip install 'vaeline[huggingface]'`"
+        ) from None
+
+
+def _commit(name: str, revision: str) -> str:
+    """Returns the commit of a set on the hub, which is asked once, with a time limit."""
+    _library("datasets")
+    hub = _library("huggingface_hub")
+    place = f"data.huggingface.name = {name!r}"
+    try:
+        commit: str = hub.HfApi().dataset_info(name, revision=revision or None, timeout=CONNECTION_SECONDS).sha
+    except hub.errors.GatedRepoError:
+        raise VaelineError(f"{place}: access to it has to be requested, then `hf auth login`") from None
+    except (hub.errors.RepositoryNotFoundError, hub.errors.HFValidationError):
+        raise VaelineError(
+            f"{place}: the hub has no such data set, or it is private (`hf auth login`): {_other_sets()}"
+        ) from None
+    except hub.errors.RevisionNotFoundError:
+        raise VaelineError(
+            f"{place}: it has no revision {revision!r}: take the main branch, "
+            f"`{exp_run_command({'data.huggingface.revision': ''})}`"
+        ) from None
+    except Exception as error:  # of sockets, TLS, HTTP, JSON
+        raise VaelineError(f"{place}: the hub cannot be reached ({brief(error)}): {_other_sets()}") from None
+    return commit
+
+
+def _streamed(path: str, place: str, config: str, **options: str) -> Mapping[str, Any]:
+    load = _library("datasets").load_dataset
+    try:
+        splits: Mapping[str, Any] = load(path, name=config or None, streaming=True, **options)
+    except Exception as error:  # what cannot be loaded raises anything
+        raise VaelineError(f"{place}: no data set can be loaded ({brief(error)}): {_other_sets()}") from None
+    return splits
+
+
+def _other_sets() -> str:
+    local = exp_run_command({"data.name": "huggingface", "data.huggingface.name": "", "data.path": "PATH"})
+    hub = exp_run_command({"data.name": "huggingface", "data.huggingface.name": "OWNER/SET"})
+    return f"a local one is named by `{local}`, one of the hub by `{hub}`"
