@@ -72,7 +72,8 @@ class ArrayImages:
         if self.array.ndim != len(self.axes) or not all(self.array.shape):
             raise VaelineError(
                 f"{self.name} has the shape {list(self.array.shape)}, which is not {self.axes} "
-                f"({_spelled(self.axes)}): declare what its axes are, {axes_commands(self.array.ndim, self.section)}"
+                f"({_spelled(self.axes)}): declare what its axes are, "
+                f"{axes_commands(self.array.ndim, self.section)}"
             )
         if self.array.dtype != np.uint8 and self.array.dtype.kind != "f":
             raise VaelineError(
@@ -112,8 +113,9 @@ class ArrayImages:
             low, high = self.interval
             value, place = _first((values < low) | (values > high), values, rows)
             raise VaelineError(
-                f"{self.name}{place} = {value:g} is outside {self.section}.range = [{low:g}, {high:g}]: declare "
-                f"the range of the data, or standardise them, `dvc exp run -S {self.section}.scale=standardised`"
+                f"{self.name}{place} = {value:g} is outside {self.section}.range = [{low:g}, {high:g}]: "
+                "declare the range of the data, or standardise them, "
+                f"`dvc exp run -S {self.section}.scale=standardised`"
             )
 
 

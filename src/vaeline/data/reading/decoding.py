@@ -74,7 +74,7 @@ class DecodedFiles(NamedTuple):
 
 
 class _DecodedJob(NamedTuple):
-    count: int
+    images: int
     broken: dict[int, str]
     transparent: int
     brightest: int
@@ -129,7 +129,7 @@ def decode_jobs(
         with bar(total=total, desc="decoding", unit="image") as progress:
             for job in _decoded(jobs, form, name):
                 done.append(job)
-                progress.update(job.count)
+                progress.update(job.images)
     except BrokenProcessPool:
         os.close(handle)
         raise VaelineError(
@@ -141,7 +141,7 @@ def decode_jobs(
     finally:
         Path(name).unlink()
     broken = {i: reason for job in done for i, reason in job.broken.items()}
-    count = sum(job.count for job in done)
+    count = sum(job.images for job in done)
     return DecodedFiles(
         DecodedImages(handle, np.delete(np.arange(count), list(broken)), form.shape),
         broken,

@@ -1,4 +1,4 @@
-"""Opening the data sets that Hugging Face's `datasets` reads: one of its hub, at one commit, or a local one."""
+"""Opening a data set with Hugging Face's `datasets`: one of the hub, at one commit, or a local one."""
 
 import importlib
 from collections.abc import Mapping
@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 from vaeline.core.errors import VaelineError
 from vaeline.data.reading.downloads import CONNECTION_SECONDS
-from vaeline.provenance.commands import exp_run_command
 
 SAVED = ("dataset_dict.json", "state.json")
 """One of these is in a folder that `save_to_disk` has written."""
 LONGEST_REASON = 200
+LOCAL_SET = "a local one is read with `dvc exp run -S \"data.huggingface.name=''\" -S data.path=PATH`"
+ANY_SET = f"{LOCAL_SET}, one of the hub with `dvc exp run -S data.huggingface.name=OWNER/SET`"
 
 
 class OpenedSet(NamedTuple):
@@ -41,9 +42,10 @@ def hub_set(name: str, revision: str, config: str) -> OpenedSet:
         VaelineError: if there is no such set, revision or configuration, if the hub cannot be reached, or if
             `datasets` is not installed.
     """
-    commit = _commit(name, revision)
     place = f"data.huggingface.name = {name!r}"
-    return OpenedSet(_streamed(name, place, config, revision=commit), f"{name}", commit)
+    info = _info(name, revision, place)
+    # By its full name: a short one might be that of a folder here, which load_dataset would take.
+    return OpenedSet(_streamed(info.id, place, config, revision=info.sha), info.id, info.sha)
 
 
 def local_set(path: Path, config: str) -> OpenedSet:
@@ -54,15 +56,13 @@ def local_set(path: Path, config: str) -> OpenedSet:
     """
     place = f"data.path = {str(path)!r}"
     if not path.is_dir():
-        raise VaelineError(f"{place}: there is no such folder: set it to that of a data set, {_other_sets()}")
+        raise VaelineError(f"{place}: there is no such folder: set it to that of a data set, {ANY_SET}")
     if not any((path / name).exists() for name in SAVED):
         return OpenedSet(_streamed(str(path.resolve()), place, config), str(path))
     try:
         saved = _library("datasets").load_from_disk(str(path.resolve()))
     except Exception as error:  # damaged files raise anything
-        raise VaelineError(
-            f"{place}: not what save_to_disk writes ({brief(error)}): save it again"
-        ) from None
+        raise VaelineError(f"{place}: not what save_to_disk writes ({brief(error)}): save it again") from None
     return OpenedSet(saved if isinstance(saved, dict) else {"train": saved}, str(path))
 
 
@@ -81,27 +81,25 @@ def _library(name: str) -> ModuleType:
         ) from None
 
 
-def _commit(name: str, revision: str) -> str:
-    """Returns the commit of a set on the hub, which is asked once, with a time limit."""
+def _info(name: str, revision: str, place: str) -> Any:
+    """Returns what the hub says about a set, such as its commit; it is asked once, with a time limit."""
     _library("datasets")
     hub = _library("huggingface_hub")
-    place = f"data.huggingface.name = {name!r}"
     try:
-        commit: str = hub.HfApi().dataset_info(name, revision=revision or None, timeout=CONNECTION_SECONDS).sha
+        return hub.HfApi().dataset_info(name, revision=revision or None, timeout=CONNECTION_SECONDS)
     except hub.errors.GatedRepoError:
-        raise VaelineError(f"{place}: access to it has to be requested, then `hf auth login`") from None
+        raise VaelineError(f"{place}: ask for access on its page, then `hf auth login`") from None
     except (hub.errors.RepositoryNotFoundError, hub.errors.HFValidationError):
         raise VaelineError(
-            f"{place}: the hub has no such data set, or it is private (`hf auth login`): {_other_sets()}"
+            f"{place}: the hub has no such data set, or it is private (`hf auth login`): {ANY_SET}"
         ) from None
     except hub.errors.RevisionNotFoundError:
         raise VaelineError(
-            f"{place}: it has no revision {revision!r}: take the main branch, "
-            f"`{exp_run_command({'data.huggingface.revision': ''})}`"
+            f"{place}: it has no revision {revision!r}: name a commit, tag or branch of it, "
+            "`dvc exp run -S data.huggingface.revision=main`"
         ) from None
     except Exception as error:  # of sockets, TLS, HTTP, JSON
-        raise VaelineError(f"{place}: the hub cannot be reached ({brief(error)}): {_other_sets()}") from None
-    return commit
+        raise VaelineError(f"{place}: the hub cannot be reached ({brief(error)}): {LOCAL_SET}") from None
 
 
 def _streamed(path: str, place: str, config: str, **options: str) -> Mapping[str, Any]:
@@ -109,11 +107,5 @@ def _streamed(path: str, place: str, config: str, **options: str) -> Mapping[str
     try:
         splits: Mapping[str, Any] = load(path, name=config or None, streaming=True, **options)
     except Exception as error:  # what cannot be loaded raises anything
-        raise VaelineError(f"{place}: no data set can be loaded ({brief(error)}): {_other_sets()}") from None
+        raise VaelineError(f"{place}: no data set can be loaded ({brief(error)}): {ANY_SET}") from None
     return splits
-
-
-def _other_sets() -> str:
-    local = exp_run_command({"data.name": "huggingface", "data.huggingface.name": "", "data.path": "PATH"})
-    hub = exp_run_command({"data.name": "huggingface", "data.huggingface.name": "OWNER/SET"})
-    return f"a local one is named by `{local}`, one of the hub by `{hub}`"

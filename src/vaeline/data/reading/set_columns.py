@@ -1,4 +1,4 @@
-"""The images and labels in splits of a set that `datasets` has opened: pictures or arrays, streamed to disk."""
+"""Images and labels in the splits of a set of Hugging Face's: pictures or arrays, streamed to disk."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from vaeline.data.reading.decoding import JOB_BYTES, DecodedFiles, decode_jobs, 
 from vaeline.data.reading.layout import UNLABELLED
 from vaeline.data.reading.parquet_files import unnested
 from vaeline.data.reading.pixels import Form
-from vaeline.data.reading.set_splits import SECTION, SetSplit, one_line
+from vaeline.data.reading.set_splits import NO_LABELS, SECTION, SetSplit, one_line
 
 
 class RowPicture(NamedTuple):
@@ -67,10 +67,12 @@ def class_labels(splits: Sequence[SetSplit]) -> tuple[tuple[str, ...], list[np.n
     labels, names = [split.labels for split in splits], splits[0].class_names
     if not names:
         return encoded_labels(labels)
-    without = f"or read no labels, `dvc exp run -S {SECTION}.label=`"
+    without = f"or read no labels, {NO_LABELS}"
     for split, numbers in zip(splits, labels, strict=True):
         if split.class_names != names:
-            raise VaelineError(f"{split.place} has other classes than {splits[0].name}: save both with the same, {without}")
+            raise VaelineError(
+                f"{split.place} has other classes than {splits[0].name}: save both with the same, {without}"
+            )
         if len(wrong := np.flatnonzero((numbers < 0) | (numbers >= len(names)))):
             raise VaelineError(
                 f"{split.place} row {wrong[0]}: {split.label} = {numbers[wrong[0]]}, which is none of its "

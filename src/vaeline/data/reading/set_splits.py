@@ -1,4 +1,4 @@
-"""The splits of a set that `datasets` has opened: which they are, and their rows, from first to last."""
+"""The splits of a set of Hugging Face's: which they are, and their rows, from first to last."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SECTION = "data.huggingface"
 BATCH_ROWS = 64
 """Rows read at a time: few, since each may hold a photograph of megabytes."""
+NO_LABELS = f"`dvc exp run -S \"{SECTION}.label=''\"`"
 DEFAULT_LABEL = "label"
 """The column of labels that need not be there."""
 
@@ -77,7 +78,7 @@ class SetSplit:
         Raises:
             VaelineError: if the rows cannot be read, a label is missing, or there is no row.
         """
-        columns = list(filter(None, (self.image, self.label)))
+        columns = list(dict.fromkeys(filter(None, (self.image, self.label))))
         self.count, self._labels = 0, []
         with one_line(self.place):
             for table in self._rows.select_columns(columns).with_format("arrow").iter(BATCH_ROWS):
@@ -91,7 +92,7 @@ class SetSplit:
             raise VaelineError(f"{self.place}: no rows in it: add some, or name another split")
 
     def _schema(self) -> "pa.Schema":
-        """Returns names and Arrow types of the columns, by a first row where the files do not declare them."""
+        """Returns names and Arrow types of the columns, of a first row if the files do not declare them."""
         if self._rows.features is not None:
             return self._rows.features.arrow_schema
         with one_line(self.place):
@@ -123,7 +124,7 @@ def chosen_splits(
             raise VaelineError(
                 f"{part.place} has other kinds of columns than {train.name}: {image!r} has to hold pictures "
                 "in both or arrays in both, and labels have to be in both or in neither, "
-                f"`dvc exp run -S {SECTION}.label=`"
+                f"{NO_LABELS}"
             )
     return parts
 
@@ -137,8 +138,8 @@ def one_line(place: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise VaelineError(
-            f"{place}: its rows cannot be read ({brief(error)}): run again, or save the set with "
-            "`save_to_disk` and name its folder in data.path"
+            f"{place}: its rows cannot be read ({brief(error)}): run `dvc repro prepare` again, or save the "
+            "set with `save_to_disk` and name that folder in data.path"
         ) from None
 
 
@@ -147,7 +148,9 @@ def _split_name(opened: OpenedSet, role: Role, asked: str) -> str:
     names = list(map(str, opened.splits))
     fitting = [name for name in names if (name == asked if asked else split_role(name) == role)]
     if len(fitting) > 1 or (not fitting and (asked or role == "train")):
-        wanted = f"no split {asked!r}" if asked else f"{'several splits' if fitting else 'no split'} for {role}"
+        wanted = (
+            f"no split {asked!r}" if asked else f"{'several splits' if fitting else 'no split'} for {role}"
+        )
         raise VaelineError(
             f"{opened.place} has {wanted}, but {', '.join(names)}: name one of these, "
             f"`dvc exp run -S {SECTION}.{role}_split=NAME`"

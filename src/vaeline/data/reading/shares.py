@@ -14,7 +14,7 @@ def with_share_as_test(examples: Examples, share: float) -> tuple[Examples, Exam
 
 
 def share_as_test(count: int, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the rows, ascending, of the training and the test set that `count` examples are divided into."""
+    """Returns the rows, ascending, of the training and of the test set of `count` examples."""
     # RandomState, not default_rng: only its stream is guaranteed not to change between versions of NumPy.
     order = np.random.RandomState(0).permutation(count)
     tested = max(FEWEST["test"], round(share * count))

@@ -100,7 +100,11 @@ class HuggingFace(DataSet):
         return [
             *([f"data set of the hub: {opened.place}{revision}"] if opened.commit else []),
             *split_lines({role: part.name for role, part in self._parts.items()}, options.test_share),
-            *([] if self._parts["train"].label else ["no column of labels is read: all images are one class"]),
+            *(
+                []
+                if self._parts["train"].label
+                else ["no column of labels is read: all images are one class"]
+            ),
             *transparent_lines(sum(part.transparent for part in pictures), options.background, self.name),
             *(dark_lines(max(part.brightest for part in pictures)) if pictures else []),
         ]
@@ -115,7 +119,11 @@ class HuggingFace(DataSet):
     @cached_property
     def _parts(self) -> dict[Role, SetSplit]:
         options = self.options.huggingface
-        asked = {"train": options.train_split, "valid": options.valid_split, "test": options.test_split}
+        asked: dict[Role, str] = {
+            "train": options.train_split,
+            "valid": options.valid_split,
+            "test": options.test_split,
+        }
         return chosen_splits(self._opened, asked, options.image, options.label)
 
     @cached_property
@@ -136,8 +144,8 @@ class HuggingFace(DataSet):
         if len({(part.shape[1:], part.dtype) for part in images}) > 1:
             differ = " and ".join(f"{list(part.shape)} {part.dtype}" for part in images)
             raise VaelineError(
-                f"{self._opened.place}: images of train and test differ, {differ}: save both in one shape and "
-                "type"
+                f"{self._opened.place}: images of train and test differ, {differ}: save both in one shape "
+                "and type"
             )
         return images
 
