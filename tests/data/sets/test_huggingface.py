@@ -30,7 +30,7 @@ def offline(monkeypatch, tmp_path):
 
 @pytest.fixture(autouse=True)
 def batches_of_a_few_rows(monkeypatch):
-    monkeypatch.setattr(set_splits, "BATCH_ROWS", 7)
+    monkeypatch.setattr(set_splits, "STREAMED_ROWS", 7)
 
 
 def rows(folder, count=N, seed=0):

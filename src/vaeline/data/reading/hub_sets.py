@@ -1,6 +1,5 @@
 """Opening a data set with Hugging Face's `datasets`: one of the hub, at one commit, or a local one."""
 
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -60,7 +59,7 @@ def local_set(path: Path, config: str) -> OpenedSet:
     if not any((path / name).exists() for name in SAVED):
         return OpenedSet(_streamed(str(path.resolve()), place, config), str(path))
     try:
-        saved = _library("datasets").load_from_disk(str(path.resolve()))
+        saved = _datasets().load_from_disk(str(path.resolve()))
     except Exception as error:  # damaged files raise anything
         raise VaelineError(f"{place}: not what save_to_disk writes ({brief(error)}): save it again") from None
     return OpenedSet(saved if isinstance(saved, dict) else {"train": saved}, str(path))
@@ -72,19 +71,22 @@ def brief(error: Exception) -> str:
     return f"{type(error).__name__}: {text[:LONGEST_REASON]}" if text else type(error).__name__
 
 
-def _library(name: str) -> ModuleType:
+def _datasets() -> ModuleType:
+    """Returns the package `datasets`, which only these sets need, and which takes seconds to import."""
     try:
-        return importlib.import_module(name)
+        import datasets
     except ImportError:
         raise VaelineError(
-            f"data.name = huggingface: the package {name!r} is missing: `pip install 'vaeline[huggingface]'`"
+            "data.name = huggingface: the package 'datasets' is missing: `pip install 'vaeline[huggingface]'`"
         ) from None
+    return datasets
 
 
 def _info(name: str, revision: str, place: str) -> Any:
     """Returns what the hub says about a set, such as its commit; it is asked once, with a time limit."""
-    _library("datasets")
-    hub = _library("huggingface_hub")
+    _datasets()  # brings the hub's client with it
+    import huggingface_hub as hub
+
     try:
         return hub.HfApi().dataset_info(name, revision=revision or None, timeout=CONNECTION_SECONDS)
     except hub.errors.GatedRepoError:
@@ -103,7 +105,7 @@ def _info(name: str, revision: str, place: str) -> Any:
 
 
 def _streamed(path: str, place: str, config: str, **options: str) -> Mapping[str, Any]:
-    load = _library("datasets").load_dataset
+    load = _datasets().load_dataset
     try:
         splits: Mapping[str, Any] = load(path, name=config or None, streaming=True, **options)
     except Exception as error:  # what cannot be loaded raises anything

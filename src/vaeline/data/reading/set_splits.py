@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SECTION = "data.huggingface"
-BATCH_ROWS = 64
+STREAMED_ROWS = 64
 """Rows read at a time: few, since each may hold a photograph of megabytes."""
 NO_LABELS = f"`dvc exp run -S \"{SECTION}.label=''\"`"
 DEFAULT_LABEL = "label"
@@ -81,7 +81,7 @@ class SetSplit:
         columns = list(dict.fromkeys(filter(None, (self.image, self.label))))
         self.count, self._labels = 0, []
         with one_line(self.place):
-            for table in self._rows.select_columns(columns).with_format("arrow").iter(BATCH_ROWS):
+            for table in self._rows.select_columns(columns).with_format("arrow").iter(STREAMED_ROWS):
                 if self.label:
                     name = f"{self.place} from row {self.count}: {self.label}"
                     labels = unnested(_column(table, self.label), name)
