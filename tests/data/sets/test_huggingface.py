@@ -162,14 +162,15 @@ def test_a_set_of_the_hub_is_read_at_the_commit_that_is_recorded(tmp_path, monke
 
     def load(path, **options):
         asked.append((path, options))
-        return {"train": made.to_iterable_dataset()}
+        splits = {"train": made.to_iterable_dataset()}
+        return SimpleNamespace(config=None, as_streaming_dataset=lambda: splits)
 
     monkeypatch.setattr(HfApi, "dataset_info", info)
-    monkeypatch.setattr(datasets, "load_dataset", load)
+    monkeypatch.setattr(datasets, "load_dataset_builder", load)
     prepared = store(dataset(tmp_path, name="pets", revision="v1", config="small"), tmp_path / "prepared")
     assert asked == [
         ("pets", "v1"),
-        ("owner/pets", {"name": "small", "streaming": True, "revision": COMMIT}),
+        ("owner/pets", {"name": "small", "revision": COMMIT}),
     ]
     assert f"data set of the hub: owner/pets, revision v1, commit {COMMIT}" in prepared.description["remarks"]
     assert contents(*prepared.splits.values()) == sorted(image.tobytes() for image in images)

@@ -105,9 +105,20 @@ def _info(name: str, revision: str, place: str) -> Any:
 
 
 def _streamed(path: str, place: str, config: str, **options: str) -> Mapping[str, Any]:
-    load = _datasets().load_dataset
+    """Returns the splits as `load_dataset(…, streaming=True)` does, but holds no Parquet file whole."""
+    prepare = _datasets().load_dataset_builder
     try:
-        splits: Mapping[str, Any] = load(path, name=config or None, streaming=True, **options)
+        builder = prepare(path, name=config or None, **options)
+        if hasattr(builder.config, "fragment_scan_options"):
+            builder.config.fragment_scan_options = _unbuffered()
+        splits: Mapping[str, Any] = builder.as_streaming_dataset()
     except Exception as error:  # what cannot be loaded raises anything
         raise VaelineError(f"{place}: no data set can be loaded ({brief(error)}): {ANY_SET}") from None
     return splits
+
+
+def _unbuffered() -> Any:
+    """Returns options by which Arrow does not read a whole Parquet file ahead, as it does by default."""
+    from pyarrow.dataset import ParquetFragmentScanOptions
+
+    return ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True)
