@@ -7,6 +7,7 @@ from vaeline.data.sets.celeba import CelebA
 from vaeline.data.sets.cifar10 import Cifar10
 from vaeline.data.sets.digits import Digits
 from vaeline.data.sets.fashion_mnist import FashionMnist
+from vaeline.data.sets.huggingface import HuggingFace
 from vaeline.data.sets.image_folder import ImageFolder
 from vaeline.data.sets.kmnist import KMnist
 from vaeline.data.sets.mnist import Mnist
@@ -29,6 +30,7 @@ DATASETS = (
     .add("sprites", Sprites)
     .add("image_folder", ImageFolder)
     .add("arrays", Arrays)
+    .add("huggingface", HuggingFace)
     .add("photo_patches", PhotoPatches)
     .add("table", OwnTable)
 )

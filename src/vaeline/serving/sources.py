@@ -184,7 +184,8 @@ def image_form(model: Model, path: Path) -> Form:
             f"{path}: images become squares in grey or RGB, and this model takes {list(shape)}: "
             "put them into an .npy file of that shape"
         )
-    options: Mapping[str, Any] = getattr(model, "config", {}).get("data", {}).get("image_folder", {})
+    data: Mapping[str, Any] = getattr(model, "config", {}).get("data", {})
+    options: Mapping[str, Any] = data.get(str(data.get("name")), {})
     return Form(shape[0], shape[1], background=options.get("background", "white"))
 
 

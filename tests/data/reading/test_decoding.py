@@ -1,6 +1,8 @@
+import contextlib
 import os
 import re
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from PIL import Image
 
 from tests.support.published import picture
 from vaeline.data.reading import decoding
-from vaeline.data.reading.decoding import decode_files
+from vaeline.data.reading.decoding import decode_files, decode_jobs
 from vaeline.data.reading.encoded import ImageFile, archive_members
 from vaeline.data.reading.pixels import Form
 
@@ -96,6 +98,37 @@ def test_a_killed_process_is_a_one_line_error_and_leaves_no_file(folder, monkeyp
     with pytest.raises(decoding.VaelineError, match="a process that decoded images was killed"):
         decode_files(files(folder, [f"{i:02}.png" for i in range(25)]), Form(3, 8), folder / "scratch")
     assert list((folder / "scratch").iterdir()) == []
+
+
+class Pool:
+    """Decodes when it is asked for a result, and counts the jobs that wait for that."""
+
+    waiting = most = 0
+
+    @contextlib.contextmanager
+    def started(self, workers):
+        yield self
+
+    def submit(self, work, *arguments):
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        return SimpleNamespace(result=lambda: self.done(work, arguments))
+
+    def done(self, work, arguments):
+        self.waiting -= 1
+        return work(*arguments)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 40])
+def test_of_images_that_arrive_one_by_one_few_are_held(folder, monkeypatch, cores):
+    pool = Pool()
+    monkeypatch.setattr(decoding, "worker_pool", pool.started)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    sources = files(folder, [f"{i:02}.png" for i in range(25)])
+    decoded = decode_jobs(([file] for file in sources.values()), Form(3, 8), folder / "scratch")
+    expected = decode_files(sources, Form(3, 8), folder / "scratch")
+    np.testing.assert_array_equal(decoded.images[:], expected.images[:])
+    assert pool.most == {1: 0, 2: 4, 40: 25}[cores]
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])

@@ -37,7 +37,18 @@ def dataset(request, tmp_path, monkeypatch):
     if request.param == "arrays":
         np.save(tmp_path / "mine.npy", np.random.default_rng(0).integers(0, 256, (40, 9, 12), np.uint8))
         section |= {"path": str(tmp_path / "mine.npy"), "arrays": {"axes": "NHW"}}
+    if request.param == "huggingface":
+        levels = np.random.default_rng(0).integers(0, 256, (40, 9, 12), np.uint8)
+        saved_set(tmp_path / "mine", levels)
+        section |= {"path": str(tmp_path / "mine"), "huggingface": {"axes": "NHW"}}
     return DATASETS.build(section, raw=tmp_path / "raw")
+
+
+def saved_set(path, levels):
+    import datasets
+
+    features = datasets.Features({"image": datasets.Array2D(levels.shape[1:], "uint8")})
+    datasets.Dataset.from_dict({"image": levels}, features).save_to_disk(path)
 
 
 def test_examples_have_the_documented_types_and_shapes(dataset):

@@ -4,7 +4,7 @@ import importlib
 import math
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
@@ -56,23 +56,37 @@ class ArrayFile(ABC):
             name: one of `names`.
             scratch: folder for an unnamed copy, where the file itself cannot be mapped.
         """
-        scratch.mkdir(parents=True, exist_ok=True)
-        rows = 0
-        with tempfile.TemporaryFile(dir=scratch, prefix=".arrays-") as copy:
-            for piece in self.pieces(name):
-                copy.write(np.ascontiguousarray(piece).data)
-                rows += len(piece)
-            copy.flush()
-            shape = (rows, *piece.shape[1:])
-            if not math.prod(shape):
-                return np.empty(shape, piece.dtype)
-            array: np.ndarray = np.memmap(copy, piece.dtype, mode="r", shape=shape)
-            return array
+        return mapped_pieces(self.pieces(name), self.place(name), scratch)
 
     def damaged(self, error: Exception) -> VaelineError:
         """Returns the error of a file that cannot be read as its kind."""
         reason = " ".join(str(error).split())[:200]
         return VaelineError(f"{self.path}: not {self.kind} ({reason}): save it again, or name another file")
+
+
+def mapped_pieces(pieces: Iterable[np.ndarray], name: str, scratch: Path) -> np.ndarray:
+    """Returns pieces of at least one row of an array as one, memory-mapped from an unnamed file in `scratch`.
+
+    Raises:
+        VaelineError: if they differ in type, or in more than the number of rows.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    kinds: dict[tuple[tuple[int, ...], np.dtype[Any]], None] = {}
+    rows = 0
+    with tempfile.TemporaryFile(dir=scratch, prefix=".arrays-") as copy:
+        for piece in pieces:
+            kinds[piece.shape[1:], piece.dtype] = None
+            if len(kinds) > 1:
+                differ = " and ".join(f"{list(shape)} {dtype}" for shape, dtype in kinds)
+                raise VaelineError(f"{name}: rows of {differ}: leave out those that differ")
+            copy.write(np.ascontiguousarray(piece).data)
+            rows += len(piece)
+        copy.flush()
+        ((of_row, dtype),) = kinds
+        if not math.prod(shape := (rows, *of_row)):
+            return np.empty(shape, dtype)
+        array: np.ndarray = np.memmap(copy, dtype, mode="r", shape=shape)
+        return array
 
 
 def library(name: str, path: Path) -> ModuleType:

@@ -5,10 +5,11 @@ import os
 import re
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
-from itertools import repeat
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,10 +25,12 @@ from vaeline.runtime.processes import worker_pool
 
 ImageShape = tuple[int, int, int]
 BrokenFiles = dict[int, str]
-"""Files that could not be decoded: their indices, in order, with name and reason."""
+"""Images that could not be decoded: their indices, in order, with the reason, and the name if it is known."""
 
 JOB_IMAGES = 256
 JOB_BYTES = 1 << 23
+JOBS_AHEAD = 2
+"""Jobs that wait or run, for each process."""
 ADDRESS = re.compile(r"<[^<>]* object at 0x[0-9a-f]+>")
 
 
@@ -71,6 +74,7 @@ class DecodedFiles(NamedTuple):
 
 
 class _DecodedJob(NamedTuple):
+    images: int
     broken: dict[int, str]
     transparent: int
     brightest: int
@@ -90,24 +94,42 @@ def decode_files(files: Mapping[str, EncodedImage], form: Form, scratch: Path) -
     Raises:
         VaelineError: if a process was killed.
     """
-    step = max(1, min(JOB_IMAGES, JOB_BYTES // math.prod(form.shape)))
+    step = job_images(form)
     names, sources = list(files), list(files.values())
-    starts = range(0, len(sources), step)
-    jobs = [sources[start : start + step] for start in starts]
+    jobs = (sources[start : start + step] for start in range(0, len(sources), step))
+    decoded = decode_jobs(jobs, form, scratch, total=len(names))
+    return decoded._replace(broken={i: f"{names[i]} ({reason})" for i, reason in decoded.broken.items()})
+
+
+def job_images(form: Form) -> int:
+    """Returns how many images a process decodes at a time."""
+    return max(1, min(JOB_IMAGES, JOB_BYTES // math.prod(form.shape)))
+
+
+def decode_jobs(
+    jobs: Iterable[Sequence[EncodedImage]], form: Form, scratch: Path, total: int | None = None
+) -> DecodedFiles:
+    """Decodes images that arrive a few at a time, as `decode_files` does; `broken` has the reasons alone.
+
+    Of the jobs, no more are held than keep all cores busy, however many there are.
+
+    Args:
+        jobs: encoded images; those of a job are decoded by one process.
+        form: what each becomes.
+        scratch: folder for the unnamed file that holds the decoded images.
+        total: number of images, if it is known, for the progress bar.
+
+    Raises:
+        VaelineError: if a process was killed.
+    """
     scratch.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=scratch, prefix=".decoding-")
+    done: list[_DecodedJob] = []
     try:
-        with ExitStack() as stack:
-            progress = stack.enter_context(bar(total=len(names), desc="decoding", unit="image"))
-            run: Callable[..., Iterator[_DecodedJob]] = map
-            if (workers := min(len(os.sched_getaffinity(0)), len(jobs))) > 1:
-                run = stack.enter_context(worker_pool(workers)).map
-            done = []
-            for job, decoded in zip(
-                jobs, run(_decode, jobs, starts, repeat(form), repeat(name)), strict=True
-            ):
-                done.append(decoded)
-                progress.update(len(job))
+        with bar(total=total, desc="decoding", unit="image") as progress:
+            for job in _decoded(jobs, form, name):
+                done.append(job)
+                progress.update(job.images)
     except BrokenProcessPool:
         os.close(handle)
         raise VaelineError(
@@ -118,13 +140,40 @@ def decode_files(files: Mapping[str, EncodedImage], form: Form, scratch: Path) -
         raise
     finally:
         Path(name).unlink()
-    broken = {i: f"{names[i]} ({reason})" for job in done for i, reason in job.broken.items()}
+    broken = {i: reason for job in done for i, reason in job.broken.items()}
+    count = sum(job.images for job in done)
     return DecodedFiles(
-        DecodedImages(handle, np.delete(np.arange(len(names)), list(broken)), form.shape),
+        DecodedImages(handle, np.delete(np.arange(count), list(broken)), form.shape),
         broken,
         sum(job.transparent for job in done),
         max((job.brightest for job in done), default=0),
     )
+
+
+def _decoded(jobs: Iterable[Sequence[EncodedImage]], form: Form, target: str) -> Iterator[_DecodedJob]:
+    """Yields what became of each job, in order; a single one needs no other process."""
+    cores = len(os.sched_getaffinity(0))
+    arriving = _placed(jobs)
+    first = list(islice(arriving, cores))
+    placed = chain(first, arriving)
+    if len(first) <= 1:
+        yield from (_decode(job, start, form, target) for start, job in placed)
+        return
+    pending: deque[Future[_DecodedJob]] = deque()
+    with worker_pool(len(first)) as pool:
+        for start, job in placed:
+            if len(pending) == JOBS_AHEAD * len(first):
+                yield pending.popleft().result()
+            pending.append(pool.submit(_decode, job, start, form, target))
+        yield from (future.result() for future in pending)
+
+
+def _placed(jobs: Iterable[Sequence[EncodedImage]]) -> Iterator[tuple[int, Sequence[EncodedImage]]]:
+    """Yields each job with the place of its first image among all."""
+    start = 0
+    for job in jobs:
+        yield start, job
+        start += len(job)
 
 
 def _decode(files: Sequence[EncodedImage], start: int, form: Form, target: str) -> _DecodedJob:
@@ -149,7 +198,7 @@ def _decode(files: Sequence[EncodedImage], start: int, form: Form, target: str) 
     with Path(target).open("r+b") as written:
         written.seek(start * math.prod(form.shape))
         written.write(images.data)
-    return _DecodedJob(broken, transparent, int(images.max(initial=0)))
+    return _DecodedJob(len(files), broken, transparent, int(images.max(initial=0)))
 
 
 def _reason(error: Exception, file: EncodedImage) -> str:

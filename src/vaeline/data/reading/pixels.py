@@ -4,7 +4,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
+from pydantic import Field
 
+from vaeline.core.params import BaseOptions
 from vaeline.data.reading.pictures import UnreadableImageError, opened_picture
 
 MODES = {1: "L", 3: "RGB"}
@@ -32,6 +34,19 @@ class Form(NamedTuple):
     def shape(self) -> tuple[int, int, int]:
         """(C, S, S)."""
         return self.channels, self.side, self.side
+
+
+class PictureOptions(BaseOptions):
+    """What the user's pictures become: squares of `side` pixels, laid on `background` where transparent."""
+
+    side: int = Field(64, ge=8, le=1024)
+    mode: Literal["grey", "rgb"] = "rgb"
+    background: Background = "white"
+
+    @property
+    def form(self) -> Form:
+        """The same as a form."""
+        return Form(1 if self.mode == "grey" else 3, self.side, background=self.background)
 
 
 class Square(NamedTuple):

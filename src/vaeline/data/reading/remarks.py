@@ -4,20 +4,20 @@ from collections import Counter
 from collections.abc import Mapping
 
 from vaeline.data.reading.image_files import counts_text, printable
-from vaeline.data.reading.layout import LabelledFiles, Layout, Role
+from vaeline.data.reading.layout import LabelledFiles, Role
 
 DARK = 128
 """Sound images of any kind reach the upper half of the levels."""
 
 
-def split_lines(understood: Layout, test_share: float) -> list[str]:
-    """Returns which folder is which split, if there are folders of splits."""
-    if not understood.splits:
+def split_lines(splits: Mapping[Role, str], test_share: float) -> list[str]:
+    """Returns which folder of the user's is which split, if there are any."""
+    if not splits:
         return []
-    named = [f"{role} is {printable(folder)}" for role, folder in understood.splits.items()]
-    if "test" not in understood.splits:
-        named.append(f"test is a share of {test_share:g} of {printable(understood.splits['train'])}")
-    if "valid" not in understood.splits:
+    named = [f"{role} is {printable(folder)}" for role, folder in splits.items()]
+    if "test" not in splits:
+        named.append(f"test is a share of {test_share:g} of {printable(splits['train'])}")
+    if "valid" not in splits:
         named.append("valid is taken from train")
     return [f"splits: {', '.join(named)}"]
 
@@ -32,11 +32,11 @@ def unseen_lines(parts: Mapping[Role, LabelledFiles]) -> list[str]:
     ]
 
 
-def transparent_lines(count: int, background: str) -> list[str]:
-    """Returns how many images had transparent pixels, if any had."""
+def transparent_lines(count: int, background: str, dataset: str) -> list[str]:
+    """Returns how many images of a data set had transparent pixels, if any had."""
     if not count:
         return []
-    return [f"images with transparent pixels, laid on {background} (data.image_folder.background): {count}"]
+    return [f"images with transparent pixels, laid on {background} (data.{dataset}.background): {count}"]
 
 
 def dark_lines(brightest: int) -> list[str]:

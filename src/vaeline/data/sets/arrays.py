@@ -2,23 +2,21 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import BaseOptions
-from vaeline.core.scaling import BYTES, AnyScaling, Range
+from vaeline.core.scaling import AnyScaling
 from vaeline.data.prepared import FEWEST
 from vaeline.data.reading.array_files import ArrayFile
 from vaeline.data.reading.array_formats import open_arrays
-from vaeline.data.reading.array_images import ArrayImages, Axes, Interval, axes_commands
+from vaeline.data.reading.array_images import ArrayImages, ArrayOptions, declared_images
 from vaeline.data.reading.array_labels import checked_factors, checked_labels, encoded_labels
 from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.reading.own_path import PathSection, own_path
 from vaeline.data.reading.shares import with_share_as_test
-from vaeline.data.reading.statistics import standardisation
 
 UNLABELLED = "all"
 """The class of all images where none has a label."""
@@ -50,23 +48,13 @@ class Arrays(DataSet):
     name = "arrays"
     of_path = True
 
-    class Options(BaseOptions):
-        """Options of `data.arrays`; `axes` has no default, since a wrong guess may go unnoticed."""
+    class Options(ArrayOptions):
+        """Options of `data.arrays`."""
 
-        axes: Axes | None = None
-        scale: Literal["range", "standardised"] = "range"
-        range: list[float] = Field([0.0, 1.0])
         images: str = Field("images", min_length=1)
         labels: str = Field(ARRAY_DEFAULTS["labels"], min_length=1)
         factors: str = Field(ARRAY_DEFAULTS["factors"], min_length=1)
         test_share: float = Field(0.1, gt=0, lt=1)
-
-        @field_validator("range")
-        @classmethod
-        def _ascends(cls, value: list[float]) -> list[float]:
-            if len(value) != 2 or value[0] >= value[1]:
-                raise ValueError("should be two numbers, the lower one first, as in [0, 1]")
-            return value
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -101,12 +89,7 @@ class Arrays(DataSet):
 
     def scaling(self, train: np.ndarray) -> AnyScaling:
         """Returns levels for uint8, and for floats the declared range, or the statistics of train."""
-        values, options = self.training().values, self.options.arrays
-        if values.dtype == np.uint8:
-            return BYTES
-        if options.scale == "standardised":
-            return standardisation(values, train)
-        return Range(low=options.range[0], high=options.range[1])
+        return self.options.arrays.scaling(self.training().values, train)
 
     def remarks(self) -> list[str]:
         """Returns which arrays are not used."""
@@ -143,15 +126,9 @@ class Arrays(DataSet):
         return images
 
     def _images_of(self, prefix: str) -> ArrayImages:
-        options, name = self.options.arrays, f"{prefix}{self.options.arrays.images}"
+        name = f"{prefix}{self.options.arrays.images}"
         array, place = self._file.mapped(name, self.raw), self._file.place(name)
-        if options.axes is None:
-            raise VaelineError(
-                f"data.arrays.axes is not declared, and {place} has the shape {list(array.shape)}: say what "
-                f"its axes are, {axes_commands(array.ndim)}"
-            )
-        interval = Interval(*options.range) if options.scale == "range" else None
-        return ArrayImages(array, options.axes, place, interval)
+        return declared_images(array, place, self.options.arrays, "data.arrays")
 
     @cached_property
     def _labels(self) -> tuple[tuple[str, ...], list[np.ndarray]]:

@@ -5,13 +5,12 @@ import os
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from pydantic import Field
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import BaseOptions
 from vaeline.data.prepared import FEWEST
 from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.reading.decoding import BrokenFiles, decode_files
@@ -19,7 +18,7 @@ from vaeline.data.reading.encoded import ImageFile
 from vaeline.data.reading.image_files import folder_command, left_out_lines, printable
 from vaeline.data.reading.layout import LabelledFiles, Layout, Role, layout
 from vaeline.data.reading.own_path import PathSection, own_path
-from vaeline.data.reading.pixels import Background, Form
+from vaeline.data.reading.pixels import PictureOptions
 from vaeline.data.reading.remarks import dark_lines, split_lines, transparent_lines, unseen_lines
 
 BROKEN_NAMED = 3
@@ -62,12 +61,9 @@ class ImageFolder(DataSet):
     name = "image_folder"
     of_path = True
 
-    class Options(BaseOptions):
+    class Options(PictureOptions):
         """Options of `data.image_folder`."""
 
-        side: int = Field(64, ge=8, le=1024)
-        mode: Literal["grey", "rgb"] = "rgb"
-        background: Background = "white"
         test_share: float = Field(0.1, gt=0, lt=1)
         max_broken: float = Field(0.01, ge=0, lt=1)
 
@@ -103,9 +99,9 @@ class ImageFolder(DataSet):
         """Returns how the folder was understood, what was left out, and what is suspicious."""
         options, sets = self.options.image_folder, (self._training, self._test)
         return [
-            *split_lines(self._layout, options.test_share),
+            *split_lines(self._layout.splits, options.test_share),
             *left_out_lines(self._layout.left_out),
-            *transparent_lines(sum(part.transparent for part in sets), options.background),
+            *transparent_lines(sum(part.transparent for part in sets), options.background, self.name),
             *dark_lines(max(part.brightest for part in sets)),
             *unseen_lines(self._parts),
         ]
@@ -165,11 +161,9 @@ class ImageFolder(DataSet):
         }
 
     def _decoded(self, *roles: Role) -> "_ImageSet":
-        options = self.options.image_folder
         files = {file: role for role in roles if role in self._parts for file in self._parts[role].files}
-        form = Form(1 if options.mode == "grey" else 3, options.side, background=options.background)
         sources = {file: ImageFile(f"{self._folder}/{file}") for file in files}
-        decoded = decode_files(sources, form, self.raw)
+        decoded = decode_files(sources, self.options.image_folder.form, self.raw)
         self._tolerate(decoded.broken, len(files))
         kept = [file for i, file in enumerate(files) if i not in decoded.broken]
         counts = Counter(files[file] for file in kept)
