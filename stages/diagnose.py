@@ -14,7 +14,7 @@ from vaeline.evaluation.disentanglement.scores import disentanglement_scores
 from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.observing import evaluation_set
 from vaeline.evaluation.params import TrainedModelParams
-from vaeline.evaluation.samples.columns import Rows, column_scores
+from vaeline.evaluation.samples.columns import ColumnRows, column_scores
 from vaeline.evaluation.samples.features import SAMPLE_FEATURES
 from vaeline.evaluation.undefined import without_images, without_undefined
 from vaeline.models import checkpoints
@@ -52,7 +52,7 @@ def main(params: TrainedModelParams) -> None:
     findings = with_remedy_commands(run_detectors(metrics, model.config), read_yaml("params.yaml"))
 
     dimensions = latent_use.dimension_table(latents)
-    rows = Rows.of_model(model, data.columns, images) if data.columns else None
+    rows = ColumnRows.of_model(model, data.columns, images) if data.columns else None
     scores = column_scores(rows)
     if rows:
         pictures = column_figures(rows.columns, rows.real, rows.drawn, scores)

@@ -52,6 +52,7 @@ WRONG = {
     "fid_samples": [1],
     "fid_inception": ["yes", True],
     "gate": [None, "all"],
+    "register_as": [None, "a/b", "vae:1"],
 }
 
 

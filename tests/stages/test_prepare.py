@@ -134,6 +134,7 @@ def test_what_was_understood_left_out_and_noticed_is_printed_with_the_classes(tm
         "images with transparent pixels, laid on black (data.image_folder.background): 2",
         "classes of test that train lacks, so that no model learns them: c (2)",
         "images of test that are copies of images of train: 1 (test/a/copy.png = Train/a/00.png)",
+        "images of one value everywhere: 2 in valid",
         "image_folder: 20 train, 6 valid, 7 test images of (3, 12, 12) in data/prepared",
         "  a: 10 train, 4 valid, 3 test",
         "  b: 10 train, 2 valid, 2 test",

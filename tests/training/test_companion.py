@@ -136,7 +136,9 @@ def test_companion_runs_the_code_of_the_training_and_not_the_installed_one(place
         f"sys.path.insert(0, {str(ROOT / 'src')!r})\n"
         "from types import SimpleNamespace\n"
         "from vaeline.training.companion import Companion, epoch_measures\n"
-        "record = SimpleNamespace(step=1, skipped_updates=0, spikes=0, largest_variance=1.0, valid_kl=1.0)\n"
+        "record = SimpleNamespace(\n"
+        "    step=1, skipped_updates=0, spikes=0, largest_variance=1.0, valid_kl=1.0, validated=True\n"
+        ")\n"
         "with Companion({}, [], module='where') as companion:\n"
         "    list(companion.follow([record], None, dict))\n"
     )

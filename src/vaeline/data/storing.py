@@ -20,7 +20,7 @@ from vaeline.data.split import split_indices
 
 STORE_CHUNK = 4096
 """Images read and written at a time, if they are small."""
-PIECE_BYTES = 1 << 25
+PIECE_BYTES = 1 << 24
 """Bytes read and written at a time, if images are large."""
 SIDES = {1: ("columns",), 3: ("channels", "height", "width")}
 """What the axes of an example are called, by their number."""

@@ -31,7 +31,7 @@ def checked_images(model: Model, images: np.ndarray | Tensor) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(model.scaling.read(array), dtype=np.float32))
 
 
-def checked_labels(
+def model_labels(
     model: Model, labels: np.ndarray | Tensor | None, count: int, needed: bool = True
 ) -> Tensor | None:
     """Returns labels as the model takes them, int64 [N]; None where it takes none, or needs none.

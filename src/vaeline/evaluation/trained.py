@@ -13,7 +13,7 @@ from vaeline.data.observations import Labelled, Observations, pixels, with_pixel
 from vaeline.evaluation.chunks import rows_at_a_time
 from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds
 from vaeline.evaluation.estimators.latents import posterior_means
-from vaeline.evaluation.input_checks import checked_images, checked_labels, checked_number
+from vaeline.evaluation.input_checks import checked_images, checked_number, model_labels
 from vaeline.evaluation.interpolation import spherical
 from vaeline.models.contracts import Model
 
@@ -85,7 +85,7 @@ class TrainedModel:
             raise VaelineError(
                 f"z has the shape {list(z.shape)}, and this model takes [N, {self.latent_dim}]"
             )
-        return self._decoded(z, checked_labels(self.model, labels, len(z))).numpy()
+        return self._decoded(z, model_labels(self.model, labels, len(z))).numpy()
 
     def reconstruct(self, images: Array, labels: Array | None = None) -> np.ndarray:
         """Returns E[x|z] at one z drawn from q(z|x), for images [N, *event_shape] in the same shape."""
@@ -104,7 +104,7 @@ class TrainedModel:
         """
         checked_number("n", n, 1)
         checked_number("temperature", temperature, 0)
-        given = checked_labels(self.model, labels, n, needed=False)
+        given = model_labels(self.model, labels, n, needed=False)
         z = self.model.prior_sample((n,), temperature)[..., : self.latent_dim]
         return self._decoded(z, given).numpy()
 
@@ -122,7 +122,7 @@ class TrainedModel:
         checked_number("steps", steps, 2)
         first, last = (torch.from_numpy(self.encode(images, labels)) for images in (start, end))
         path = spherical(first, last, steps)
-        given = checked_labels(self.model, labels, len(path))
+        given = model_labels(self.model, labels, len(path))
         z = path.flatten(0, 1)
         shown = self._decoded(z, None if given is None else given.repeat_interleave(steps))
         return shown.unflatten(0, (-1, steps)).numpy()
@@ -161,7 +161,7 @@ class TrainedModel:
     def _given(self, images: Array, labels: Array | None) -> Observations:
         """Returns images as the encoder takes them, with the labels that the model needs."""
         x = checked_images(self.model, images)
-        given = checked_labels(self.model, labels, len(x))
+        given = model_labels(self.model, labels, len(x))
         return x if given is None else Labelled(x, given)
 
     def _observed(self, images: Array, labels: Array | None) -> Observations:

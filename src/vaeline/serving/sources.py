@@ -19,7 +19,7 @@ IMAGES_ENTRY = "images"  # of an .npz that holds several arrays
 
 
 @dataclass(frozen=True)
-class Rows:
+class SourceRows:
     """Consecutive rows of a source.
 
     Attributes:
@@ -47,7 +47,7 @@ class RowSource(ABC):
         self.path, self.model, self.left_out = path, model, left_out
 
     @abstractmethod
-    def chunks(self, count: int) -> Iterator[Rows]:
+    def chunks(self, count: int) -> Iterator[SourceRows]:
         """Yields all rows, at most `count` at a time; raises VaelineError for what cannot be read."""
 
     def column(self, name: str) -> np.ndarray | None:  # noqa: ARG002
@@ -67,11 +67,11 @@ class ImageFiles(RowSource):
         if not self.names:
             raise VaelineError(f"{path}: no images in it, at any depth")
 
-    def chunks(self, count: int) -> Iterator[Rows]:
+    def chunks(self, count: int) -> Iterator[SourceRows]:
         """Yields uint8 [n, C, S, S]."""
         for start in range(0, len(self.names), count):
             names = self.names[start : start + count]
-            yield Rows(names, np.stack([self._decoded(name) for name in names]))
+            yield SourceRows(names, np.stack([self._decoded(name) for name in names]))
 
     def _decoded(self, name: str) -> np.ndarray:
         path = self.folder / name
@@ -83,7 +83,7 @@ class ImageFiles(RowSource):
         return np.moveaxis(levels.reshape(self.form.side, self.form.side, -1), -1, 0)
 
 
-class ArrayFile(RowSource):
+class ArrayRows(RowSource):
     """An array in an .npy file, memory-mapped, or in an .npz file, loaded."""
 
     def __init__(self, path: Path, model: Model, left_out: str | None = None) -> None:
@@ -93,24 +93,24 @@ class ArrayFile(RowSource):
             raise VaelineError(f"{path}: a single number, and rows are needed")
         self.total = len(self.array)
 
-    def chunks(self, count: int) -> Iterator[Rows]:
+    def chunks(self, count: int) -> Iterator[SourceRows]:
         """Yields slices of the array."""
         for start in range(0, len(self.array), count):
             values = np.array(self.array[start : start + count])
-            yield Rows(row_numbers(start, len(values)), values)
+            yield SourceRows(row_numbers(start, len(values)), values)
 
 
 class CsvTable(RowSource):
     """A .csv table with a header; a row is one observation, or the values of one image."""
 
-    def chunks(self, count: int) -> Iterator[Rows]:
+    def chunks(self, count: int) -> Iterator[SourceRows]:
         """Yields the columns side by side, [n, columns]."""
         import pandas as pd
 
         start = 0
         try:
             for frame in pd.read_csv(self.path, chunksize=count):
-                yield Rows(row_numbers(start, len(frame)), _columns(frame, self.path, self.left_out))
+                yield SourceRows(row_numbers(start, len(frame)), _columns(frame, self.path, self.left_out))
                 start += len(frame)
         except (ValueError, pd.errors.ParserError) as error:
             raise VaelineError(f"{self.path}: not readable as a table ({_brief(error)})") from None
@@ -138,11 +138,13 @@ class ParquetTable(RowSource):
             raise VaelineError(f"{path}: not readable as Parquet ({_brief(error)})") from None
         self.total = self.file.metadata.num_rows
 
-    def chunks(self, count: int) -> Iterator[Rows]:
+    def chunks(self, count: int) -> Iterator[SourceRows]:
         """Yields the columns side by side, [n, columns]."""
         start = 0
         for batch in self.file.iter_batches(count):
-            yield Rows(row_numbers(start, len(batch)), _columns(batch.to_pandas(), self.path, self.left_out))
+            yield SourceRows(
+                row_numbers(start, len(batch)), _columns(batch.to_pandas(), self.path, self.left_out)
+            )
             start += len(batch)
 
     def column(self, name: str) -> np.ndarray | None:
@@ -153,8 +155,8 @@ class ParquetTable(RowSource):
 
 
 ROW_SOURCES: Mapping[str, type[RowSource]] = {
-    ".npy": ArrayFile,
-    ".npz": ArrayFile,
+    ".npy": ArrayRows,
+    ".npz": ArrayRows,
     ".csv": CsvTable,
     ".parquet": ParquetTable,
 }

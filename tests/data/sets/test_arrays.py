@@ -97,7 +97,7 @@ def ordered(values: np.ndarray) -> np.ndarray:
 
 @pytest.fixture
 def pieces_of_a_few_rows(monkeypatch):
-    monkeypatch.setattr(array_files, "PIECE_BYTES", 1000)
+    monkeypatch.setattr(array_files, "MAPPED_BYTES", 1000)
 
 
 @pytest.mark.usefixtures("pieces_of_a_few_rows")

@@ -60,7 +60,7 @@ def test_observations_are_in_0_to_1_and_use_only_the_given_generator(name):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-FLOATS = torch.rand(200, *SHAPE, generator=torch.Generator().manual_seed(0))
+FLOATS = torch.rand(200, *SHAPE, generator=torch.Generator().manual_seed(1))
 SCALINGS = {
     "range": Range(low=0, high=1),
     "standardised": Standardised(mean=[0.0], std=[1.0], least=[-3.0], most=[3.0]),

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vaeline.evaluation.samples.columns import Rows, column_scores
+from vaeline.evaluation.samples.columns import ColumnRows, column_scores
 from vaeline.reporting.plots import columns
 
 RNG = np.random.default_rng(0)
@@ -20,7 +20,7 @@ def test_each_column_has_a_histogram_under_its_name_as_it_is():
     assert not any(axes._left_title.get_parse_math() for axes in shown)  # a name is no formula
     low, high = shown[0].get_xlim()
     assert low < REAL[:, 0].mean() < high
-    assert max(patch.get_height() for patch in shown[0].patches[: columns.BINS]) > 0
+    assert max(patch.get_height() for patch in shown[0].patches[: columns.HISTOGRAM_BINS]) > 0
 
 
 def test_many_columns_are_cut_and_the_title_says_so():
@@ -43,7 +43,7 @@ def test_pairs_are_of_the_columns_that_depend_on_others_data_below_samples_above
 @pytest.mark.parametrize("count", [1, 2])
 def test_few_columns_have_all_plots(count):
     real = RNG.normal(size=(50, count))
-    scores = column_scores(Rows(NAMES[:count], real, real, real))
+    scores = column_scores(ColumnRows(NAMES[:count], real, real, real))
     figures = columns.column_figures(NAMES[:count], real, real, scores)
     assert set(figures) == {"marginals", "pairs", "column_errors"}
     for figure in figures.values():

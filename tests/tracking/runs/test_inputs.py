@@ -20,7 +20,8 @@ def test_each_split_is_an_input_with_digest_and_source(tmp_path):
 
 
 def test_source_is_the_published_address_or_the_folder(tmp_path):
-    assert PUBLISHED_SOURCES.keys() == set(DATASETS) - {"sprites", "image_folder"}
+    own = {"image_folder", "arrays", "table", "huggingface"}
+    assert PUBLISHED_SOURCES.keys() == set(DATASETS) - {"sprites"} - own
     options = {"name": "sprites", "train_size": 100, "valid_size": 20}
     unpublished = store(DATASETS.build(options, raw=None), tmp_path)
     assert run_inputs(unpublished)[0].source_type == "local"

@@ -74,7 +74,7 @@ def test_labels_go_with_their_images():
     model, images = vae(**params.to_dict()), split(N)
     expected = {
         tuple(image.flatten().tolist()): label
-        for image, label in zip(images.images, images.labels, strict=True)
+        for image, label in zip(images.values, images.labels, strict=True)
     }
     for (batch,) in Batches(model, training_set(model, images), params).updates(0):
         assert isinstance(batch.x, Labelled)

@@ -1,19 +1,18 @@
 """A file that holds arrays by name: the base of the kinds in `array_formats`."""
 
-import importlib
 import math
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 
 from vaeline.core.errors import VaelineError
 
-PIECE_BYTES = 1 << 25
+MAPPED_BYTES = 1 << 25
 """Bytes read at a time."""
 
 
@@ -89,17 +88,21 @@ def mapped_pieces(pieces: Iterable[np.ndarray], name: str, scratch: Path) -> np.
         return array
 
 
-def library(name: str, path: Path) -> ModuleType:
-    """Returns a library that only the file at `path` needs; raises VaelineError if it is not installed."""
+@contextmanager
+def needed(path: Path) -> Iterator[None]:
+    """Within it a library is imported that only the file at `path` needs.
+
+    Raises:
+        VaelineError: if it is not installed.
+    """
     try:
-        return importlib.import_module(name)
-    except ImportError:
-        raise VaelineError(
-            f"{path}: {name.partition('.')[0]} is needed to read it: `pip install 'vaeline[arrays]'`"
-        ) from None
+        yield
+    except ImportError as error:
+        name = (error.name or "").partition(".")[0]
+        raise VaelineError(f"{path}: {name} is needed to read it: `pip install 'vaeline[arrays]'`") from None
 
 
 def row_counts(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[int]:
-    """Yields the numbers of rows of pieces of about `PIECE_BYTES`, at least one piece."""
-    step = max(1, PIECE_BYTES // max(1, math.prod(shape[1:]) * dtype.itemsize))
+    """Yields the numbers of rows of pieces of about `MAPPED_BYTES`, at least one piece."""
+    step = max(1, MAPPED_BYTES // max(1, math.prod(shape[1:]) * dtype.itemsize))
     yield from (min(step, shape[0] - start) for start in range(0, max(1, shape[0]), step))

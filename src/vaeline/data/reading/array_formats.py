@@ -8,7 +8,7 @@ from vaeline.data.reading.chunked_files import Hdf5File, ZarrFolder
 from vaeline.data.reading.numpy_files import NpyFile, NpyFolder, NpzFile
 from vaeline.data.reading.parquet_files import ParquetFile
 
-FORMATS: dict[str, type[ArrayFile]] = {
+ARRAY_FORMATS: dict[str, type[ArrayFile]] = {
     ".npy": NpyFile,
     ".npz": NpzFile,
     ".h5": Hdf5File,
@@ -19,18 +19,18 @@ FORMATS: dict[str, type[ArrayFile]] = {
 
 
 def open_arrays(path: Path) -> ArrayFile:
-    """Returns the arrays in `path`: a file of a kind in `FORMATS`, or a folder of .npy files.
+    """Returns the arrays in `path`: a file of a kind in `ARRAY_FORMATS`, or a folder of .npy files.
 
     Raises:
         VaelineError: for anything else.
     """
     if not path.exists():
         raise VaelineError(f"data.path = {str(path)!r}: no such file or folder: set it to your own data")
-    if of_kind := FORMATS.get(path.suffix.lower()):
+    if of_kind := ARRAY_FORMATS.get(path.suffix.lower()):
         return of_kind(path)
     if path.is_dir():
         return NpyFolder(path)
-    kinds = ", ".join(FORMATS)
+    kinds = ", ".join(ARRAY_FORMATS)
     raise VaelineError(
         f"data.path = {str(path)!r}: not a file of arrays: name one of {kinds}, or a folder of .npy files"
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from vaeline.core.errors import VaelineError
 
-TEXT = "USO"
+TEXT_KINDS = "USO"
 """Kinds of dtypes that hold text."""
 
 
@@ -17,14 +17,14 @@ def checked_labels(name: str, labels: np.ndarray, count: int) -> np.ndarray:
         VaelineError: if there are more or fewer, or if they are anything else.
     """
     _check_length(name, labels, count)
-    if labels.ndim != 1 or labels.dtype.kind not in f"iub{TEXT}":
+    if labels.ndim != 1 or labels.dtype.kind not in f"iub{TEXT_KINDS}":
         raise VaelineError(
             f"{name} has the shape {list(labels.shape)} and is {labels.dtype.name}: save whole numbers or "
             "text, one for each image"
         )
     if labels.dtype.kind == "S":
         return np.char.decode(labels, "utf-8")
-    return labels.astype(str) if labels.dtype.kind in TEXT else labels.astype(np.int64)
+    return labels.astype(str) if labels.dtype.kind in TEXT_KINDS else labels.astype(np.int64)
 
 
 def encoded_labels(parts: Sequence[np.ndarray]) -> tuple[tuple[str, ...], list[np.ndarray]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vaeline.data.reading.array_files import ArrayFile, library, row_counts
+from vaeline.data.reading.array_files import ArrayFile, needed, row_counts
 
 
 class Hdf5File(ArrayFile):
@@ -16,7 +16,8 @@ class Hdf5File(ArrayFile):
 
     @cached_property
     def _file(self) -> Any:
-        h5py = library("h5py", self.path)
+        with needed(self.path):
+            import h5py
         try:
             return h5py.File(self.path)
         except OSError as error:
@@ -25,10 +26,9 @@ class Hdf5File(ArrayFile):
     @property
     def names(self) -> list[str]:
         """Names of its arrays."""
-        h5py, names = library("h5py", self.path), list[str]()
-        self._file.visititems(
-            lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None
-        )
+        names: list[str] = []
+        # Groups have no shape.
+        self._file.visititems(lambda name, item: names.append(name) if hasattr(item, "shape") else None)
         return sorted(names)
 
     def pieces(self, name: str) -> Iterator[np.ndarray]:
@@ -44,7 +44,8 @@ class ZarrFolder(ArrayFile):
 
     @cached_property
     def _group(self) -> Any:
-        zarr = library("zarr", self.path)
+        with needed(self.path):
+            import zarr
         try:
             return zarr.open_group(self.path, mode="r")
         except Exception as error:  # of several kinds, between versions of Zarr

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MOST_CLASSES = 0.5
 """Share of the rows: a column with more different values is not one of classes."""
 
-LARGEST = 1e30
+LARGEST_NUMBER = 1e30
 """Larger numbers have no square in single precision, and stand for missing values rather than measure."""
 
 
@@ -24,7 +24,7 @@ class Columns(NamedTuple):
 
     Attributes:
         names: of the D columns.
-        values: float64 [N, D], all finite and below `LARGEST`.
+        values: float64 [N, D], all finite and below `LARGEST_NUMBER`.
         left_out: why each of the other columns is not among them, by its name.
     """
 
@@ -47,7 +47,7 @@ def number_columns(frame: "DataFrame", wanted: Sequence[str], label: str, file: 
 
     Raises:
         VaelineError: if a wanted column is missing or holds text, if no column holds numbers, and for the
-            first value that is missing, NaN, infinite or beyond `LARGEST`.
+            first value that is missing, NaN, infinite or beyond `LARGEST_NUMBER`.
     """
     left_out = {}
     for name in wanted or [name for name in frame.columns if name != label]:
@@ -119,7 +119,7 @@ def _first_text(column: "Series") -> str:
 
 
 def _check_finite(values: np.ndarray, names: Sequence[str], file: Path) -> None:
-    wrong = np.argwhere(~(np.abs(values) < LARGEST))
+    wrong = np.argwhere(~(np.abs(values) < LARGEST_NUMBER))
     if len(wrong):
         row, column = wrong[0]
         others = f", and {len(wrong) - 1} more such values" if len(wrong) > 1 else ""

@@ -8,7 +8,7 @@ import numpy as np
 
 from vaeline.core.scaling import AnyScaling
 from vaeline.data.arrays import ArraySource
-from vaeline.data.prepared import Prepared
+from vaeline.data.prepared import SPLITS, Prepared
 from vaeline.data.reading.copies import copies_lines
 from vaeline.data.reading.dataset import DataSet, Examples
 
@@ -90,7 +90,7 @@ def content_lines(prepared: Prepared) -> list[str]:
 def _class_lines(prepared: Prepared) -> list[str]:
     counts = prepared.description["counts"]
     lines = [
-        f"  {label}: {', '.join(f'{of_class[number]} {name}' for name, of_class in counts.items())}"
+        f"  {label}: {', '.join(f'{counts[name][number]} {name}' for name in SPLITS)}"
         for number, label in enumerate(prepared.classes[:CLASSES_NAMED])
     ]
     more = len(prepared.classes) - CLASSES_NAMED

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from vaeline.core.errors import VaelineError
 from vaeline.data.reading.downloads import CONNECTION_SECONDS
+from vaeline.data.reading.sources import LONGEST_REASON
 
 SAVED = ("dataset_dict.json", "state.json")
 """One of these is in a folder that `save_to_disk` has written."""
-LONGEST_REASON = 200
 LOCAL_SET = "a local one is read with `dvc exp run -S \"data.huggingface.name=''\" -S data.path=PATH`"
 ANY_SET = f"{LOCAL_SET}, one of the hub with `dvc exp run -S data.huggingface.name=OWNER/SET`"
 

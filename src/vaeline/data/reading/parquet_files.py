@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vaeline.core.errors import VaelineError
-from vaeline.data.reading.array_files import ArrayFile, library
+from vaeline.data.reading.array_files import ArrayFile, needed
 
 BATCH_ROWS = 1024
 
@@ -19,7 +19,8 @@ class ParquetFile(ArrayFile):
 
     @cached_property
     def _file(self) -> Any:
-        parquet = library("pyarrow.parquet", self.path)
+        with needed(self.path):
+            from pyarrow import parquet
         try:
             return parquet.ParquetFile(self.path)
         except Exception as error:  # ArrowInvalid and others

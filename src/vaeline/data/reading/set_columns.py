@@ -14,7 +14,7 @@ from vaeline.data.reading.decoding import JOB_BYTES, DecodedFiles, decode_jobs, 
 from vaeline.data.reading.layout import UNLABELLED
 from vaeline.data.reading.parquet_files import unnested
 from vaeline.data.reading.pixels import Form
-from vaeline.data.reading.set_splits import NO_LABELS, SECTION, SetSplit, one_line
+from vaeline.data.reading.set_splits import NO_LABELS, SECTION, SetSplit, refused_in_one_line
 
 
 class RowPicture(NamedTuple):
@@ -87,7 +87,7 @@ def _pictures(split: SetSplit) -> Iterator[RowPicture]:
 
     feature = datasets.Image()
     for column in split.images():
-        with one_line(split.place):
+        with refused_in_one_line(split.place):
             embedded = feature.embed_storage(feature.cast_storage(column))
         for row, content in enumerate(embedded.field("bytes").to_pylist(), start=split.count):
             yield RowPicture(f"{split.place} row {row}", content or b"")

@@ -80,7 +80,7 @@ class SetSplit:
         """
         columns = list(dict.fromkeys(filter(None, (self.image, self.label))))
         self.count, self._labels = 0, []
-        with one_line(self.place):
+        with refused_in_one_line(self.place):
             for table in self._rows.select_columns(columns).with_format("arrow").iter(STREAMED_ROWS):
                 if self.label:
                     name = f"{self.place} from row {self.count}: {self.label}"
@@ -95,7 +95,7 @@ class SetSplit:
         """Returns names and Arrow types of the columns, of a first row if the files do not declare them."""
         if self._rows.features is not None:
             return self._rows.features.arrow_schema
-        with one_line(self.place):
+        with refused_in_one_line(self.place):
             return next(iter(self._rows.with_format("arrow").iter(1))).schema
 
 
@@ -130,7 +130,7 @@ def chosen_splits(
 
 
 @contextlib.contextmanager
-def one_line(place: str) -> Iterator[None]:
+def refused_in_one_line(place: str) -> Iterator[None]:
     """Within the block, whatever a file or the network raises becomes a VaelineError."""
     try:
         yield

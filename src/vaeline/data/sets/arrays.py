@@ -18,7 +18,7 @@ from vaeline.data.reading.dataset import DataSet, Examples
 from vaeline.data.reading.own_path import PathSection, own_path
 from vaeline.data.reading.shares import with_share_as_test
 
-UNLABELLED = "all"
+ONE_CLASS = "all"
 """The class of all images where none has a label."""
 ARRAY_DEFAULTS = {"labels": "labels", "factors": "factors"}
 """Names of arrays that need not be there."""
@@ -136,7 +136,7 @@ class Arrays(DataSet):
         labels = self._of_each("labels", checked_labels)
         return encoded_labels(
             [
-                np.full(len(images), UNLABELLED) if known is None else known
+                np.full(len(images), ONE_CLASS) if known is None else known
                 for images, known in zip(self._images, labels, strict=True)
             ]
         )

@@ -18,14 +18,14 @@ from vaeline.evaluation.samples.features import draw_at
 from vaeline.models.contracts import Model
 
 DRAWN_ROWS = 2000
-MEASURES = (
+COLUMN_MEASURES = (
     "column", "mean", "std", "rmse", "unexplained", "unexplained_se",
     "sample_mean", "sample_std", "ks", "ks_p",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class ColumnRows:
     """Rows of data, their reconstructions, and samples, all in the units of the data.
 
     Attributes:
@@ -65,8 +65,8 @@ def _original(model: Model, values: Tensor) -> np.ndarray:
     return model.scaling.original(values.double()).numpy()
 
 
-def column_scores(rows: Rows | None) -> pd.DataFrame:
-    """Returns a row for each column, see `MEASURES`; without `rows`, as for images, none.
+def column_scores(rows: ColumnRows | None) -> pd.DataFrame:
+    """Returns a row for each column, see `COLUMN_MEASURES`; without `rows`, as for images, none.
 
     `mean` and `std` are of the data; `rmse` is the root of the mean squared error of a reconstruction, and
     `unexplained` that mean squared error over the variance of the data, with its standard error; `ks` is the
@@ -74,9 +74,9 @@ def column_scores(rows: Rows | None) -> pd.DataFrame:
     two-sample test of Kolmogorov and Smirnov).
     """
     if rows is None:
-        return pd.DataFrame(columns=list(MEASURES))
+        return pd.DataFrame(columns=list(COLUMN_MEASURES))
     parts = zip(rows.columns, rows.real.T, rows.rebuilt.T, rows.drawn.T, strict=True)
-    return pd.DataFrame([_scores(*part) for part in parts], columns=list(MEASURES))
+    return pd.DataFrame([_scores(*part) for part in parts], columns=list(COLUMN_MEASURES))
 
 
 def _scores(name: str, real: np.ndarray, rebuilt: np.ndarray, drawn: np.ndarray) -> tuple[str | float, ...]:

@@ -114,7 +114,7 @@ def bounds_figure(bounds: Mapping[str, np.ndarray]) -> Figure:
     bins = np.linspace(-300, 0, 76).tolist()
     for name, colour in zip(("test images", *SHOWN), PALETTE, strict=False):
         values = bounds[name].clip(bins[0], bins[-1])
-        axes.hist(values, bins.tolist(), density=True, alpha=0.55, color=colour, label=name)
+        axes.hist(values, bins, density=True, alpha=0.55, color=colour, label=name)
     axes.set(xlabel=f"IWAE-{K}, a lower bound on log p(x), nats", yticks=[])
     axes.set_title("Simple images are more likely than the test images", fontsize=11, loc="left")
     axes.legend(loc="upper left")

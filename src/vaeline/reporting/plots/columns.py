@@ -13,10 +13,10 @@ from vaeline.reporting.plots.style import figure, styled
 
 MARGINALS = 24  # columns at most
 PER_ROW = 4
-BINS = 30
+HISTOGRAM_BINS = 30
 PAIRED = 4
 PAIRED_POINTS = 1000
-ERRORS = 40
+COLUMNS_SHOWN = 40
 INNER = (0.5, 99.5)  # percent: a sample far out would make the rest invisible
 DATA, SAMPLES = PALETTE[8], PALETTE[0]
 
@@ -97,7 +97,7 @@ def column_errors(scores: pd.DataFrame) -> Figure:
     It is that of `column_scores`; columns that are constant have none.
     """
     ranked = scores.dropna(subset=["unexplained"]).sort_values("unexplained", ascending=False)
-    chosen = ranked.head(ERRORS)[::-1]
+    chosen = ranked.head(COLUMNS_SHOWN)[::-1]
     fig = figure(7.0, 1.2 + 0.26 * len(chosen))
     axes = fig.add_subplot()
     positions = np.arange(len(chosen))
@@ -111,7 +111,7 @@ def column_errors(scores: pd.DataFrame) -> Figure:
 
 
 def _histograms(axes: Axes, real: np.ndarray, drawn: np.ndarray) -> None:
-    bins = np.linspace(*_limits(real, drawn), BINS + 1).tolist()
+    bins = np.linspace(*_limits(real, drawn), HISTOGRAM_BINS + 1).tolist()
     axes.hist(real, bins, density=True, color=DATA, alpha=0.6, label="data")
     axes.hist(drawn, bins, density=True, histtype="step", color=SAMPLES, linewidth=1.5, label="samples")
     axes.tick_params(labelsize=8)

@@ -68,10 +68,11 @@ class Playground:
     def of(cls, trained: TrainedModel) -> Self:
         """Prepares to play with a model; raises VaelineError for one that is not of grey or RGB images."""
         shape = trained.event_shape
-        if len(shape) != 3 or shape[0] not in (1, 3) or trained.model.scaling.dtype != "uint8":
+        dtype = trained.model.scaling.dtype
+        if len(shape) != 3 or shape[0] not in (1, 3) or dtype != "uint8":
             raise VaelineError(
-                "vaeline explore shows images of levels in grey or RGB, and this model is of "
-                f"{trained.model.scaling.kind} of shape {list(shape)}: use vaeline sample, traverse and score"
+                f"vaeline explore shows uint8 images in grey or RGB, and this model is of {dtype} of shape "
+                f"{list(shape)}: use vaeline sample, traverse and score"
             )
         reference, data = reference_of(trained), training_data(trained)
         labels = reference.labels[:RANKED] if reference.labels is not None and trained.classes else None
