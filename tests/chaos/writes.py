@@ -14,6 +14,7 @@ from tests.chaos.forked import Point, killed_at, points_of, run_stage
 from tests.chaos.trials import WORKERS, Trial, run_trials, shares, small_clone
 from tests.chaos.verdict import State, Verdict, verdict_of
 from tests.support.clone import Clone
+from vaeline.core.yaml import read_yaml
 
 STAGES = ("prepare", "check", "train", "evaluate", "fid_reference", "fid", "diagnose", "report", "gate")
 KEPT = ("data", "outputs", ".scratch", "mlflow.db", "mlartifacts")
@@ -97,11 +98,23 @@ def _copy(source: Path, target: Path) -> None:
 
 def after_fault(stage: str, root: Path, said: str, expected: State, line_of: str = "") -> Verdict:
     """Returns what held once the stage has run again without a fault; see `verdict_of`."""
+    _remove_outs(stage, root)
     again = run_stage(stage, root)
     verdict = verdict_of(root, expected, said + again.said, line_of)
     if again.status:
         return replace(verdict, identical=False, detail=f"again: {again.said}")
     return verdict
+
+
+def _remove_outs(stage: str, root: Path) -> None:
+    """Does what DVC does before it runs a stage."""
+    entry = read_yaml(root / "dvc.yaml")["stages"][stage]
+    listed = (out for kind in ("outs", "metrics", "plots") for out in entry.get(kind, []))
+    for out in (root / (each if isinstance(each, str) else next(iter(each))) for each in listed):
+        if out.is_dir():
+            shutil.rmtree(out)
+        else:
+            out.unlink(missing_ok=True)
 
 
 def fill_disks() -> list[Trial]:

@@ -12,7 +12,7 @@ from vaeline.tracking.runs.naming import part_tags
 from vaeline.tracking.runs.store import Store, holds_another, store_name
 
 CHAMPION = "champion"
-"""The alias of the best version: `models:/NAME@champion`."""
+"""The alias of the best version, as in models:/NAME@champion."""
 VALID_ELBO, ELBO_OF = "valid_elbo", "valid_elbo_of"
 """Tags of a version: the validation ELBO in nats, and what it is the ELBO of."""
 SELECTED_ELBO = {"best": "train/best_valid_elbo", "last": "train/valid_elbo"}
