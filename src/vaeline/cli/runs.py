@@ -9,10 +9,11 @@ RUN_COMMANDS = typer.Typer()
 
 @RUN_COMMANDS.command("check-params")
 def check_params() -> None:
-    """Check the whole of params.yaml, and that DVC can hash what is at data.path.
+    """Check the whole of params.yaml.
 
-    Also checks what no stage would read in this run. What is wrong is named with its key, its value and the
-    values that are allowed. A param that is set and that no chosen part reads is named as well.
+    Also checks what no stage would read in this run, and that DVC can hash what is at data.path. What is
+    wrong is named with its key, its value and the values that are allowed. A param that is set and that no
+    chosen part reads is named as well.
 
     Example:
 
