@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from vaeline.core.params import BaseOptions
 from vaeline.core.scaling import BYTES, AnyScaling
 from vaeline.data.arrays import ArraySource
+from vaeline.data.prepared import FEWEST
 
 
 def _split_size(value: Any) -> int | Literal["auto"]:
@@ -143,3 +144,17 @@ class DataSet(ABC):
     @abstractmethod
     def test(self) -> Examples:
         """Returns the test set, which is used whole; raises VaelineError."""
+
+
+class OwnDataSet(DataSet):
+    """A data set of the user's, at `data.path` or from a hub, whose size is not known beforehand."""
+
+    @property
+    def train_size(self) -> int:
+        """All training examples that are not used for validation."""
+        return len(self.training().values) - self.valid_size
+
+    @property
+    def valid_size(self) -> int:
+        """All examples that are held out for validation, or a tenth of the training examples, at least 3."""
+        return self.held_out or max(FEWEST["valid"], len(self.training().values) // 10)

@@ -9,12 +9,11 @@ from pydantic import Field
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.scaling import AnyScaling
-from vaeline.data.prepared import FEWEST
 from vaeline.data.reading.array_files import ArrayFile
 from vaeline.data.reading.array_formats import open_arrays
 from vaeline.data.reading.array_images import ArrayImages, ArrayOptions, declared_images
 from vaeline.data.reading.array_labels import checked_factors, checked_labels, encoded_labels
-from vaeline.data.reading.dataset import DataSet, Examples
+from vaeline.data.reading.dataset import Examples, OwnDataSet
 from vaeline.data.reading.own_path import PathSection, own_path
 from vaeline.data.reading.shares import with_share_as_test
 
@@ -32,7 +31,7 @@ class ArraysSection(PathSection, Protocol):
         """Options of `data.arrays`."""
 
 
-class Arrays(DataSet):
+class Arrays(OwnDataSet):
     """Images of any number of channels, any height and any width, in arrays at `data.path`.
 
     That is a file (.npy, .npz, .h5, .zarr, .parquet), or a folder of .npy files. The arrays `train_images`
@@ -68,16 +67,6 @@ class Arrays(DataSet):
         if not known:
             return {}
         return {f"factor{i}": int(most) + 1 for i, most in enumerate(np.concatenate(known).max(0))}
-
-    @property
-    def train_size(self) -> int:
-        """All training images that are not used for validation."""
-        return len(self.training().values) - self.valid_size
-
-    @property
-    def valid_size(self) -> int:
-        """A tenth of the training images, at least 3."""
-        return max(FEWEST["valid"], len(self.training().values) // 10)
 
     def training(self) -> Examples:
         """Returns the training images in their own order; raises VaelineError."""

@@ -9,9 +9,8 @@ from pydantic import Field
 from vaeline.core.errors import VaelineError
 from vaeline.core.scaling import AnyScaling
 from vaeline.data.arrays import ArraySource
-from vaeline.data.prepared import FEWEST
 from vaeline.data.reading.array_images import ArrayImages, ArrayOptions
-from vaeline.data.reading.dataset import DataSet, Examples
+from vaeline.data.reading.dataset import Examples, OwnDataSet
 from vaeline.data.reading.decoding import DecodedFiles
 from vaeline.data.reading.hub_sets import OpenedSet, hub_set, local_set
 from vaeline.data.reading.layout import Role
@@ -31,7 +30,7 @@ class HuggingFaceSection(PathSection, Protocol):
         """Options of `data.huggingface`."""
 
 
-class HuggingFace(DataSet):
+class HuggingFace(OwnDataSet):
     """A column of images in a data set that Hugging Face's `datasets` reads, streamed row by row.
 
     The set is the hub's, if `name` names one, at one commit that `remarks` give. Without a name it is the
@@ -64,16 +63,6 @@ class HuggingFace(DataSet):
     def classes(self) -> tuple[str, ...]:
         """The names of the labels: the set's own, or the distinct values, sorted; or a single class."""
         return self._classes[0]
-
-    @property
-    def train_size(self) -> int:
-        """All training images that are not used for validation."""
-        return len(self.training().values) - self.valid_size
-
-    @property
-    def valid_size(self) -> int:
-        """All images of the validation split, or a tenth of the training images, at least 3."""
-        return self.held_out or max(FEWEST["valid"], len(self.training().values) // 10)
 
     @property
     def held_out(self) -> int:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from vaeline.core.errors import VaelineError
 from vaeline.data.prepared import FEWEST
-from vaeline.data.reading.dataset import DataSet, Examples
+from vaeline.data.reading.dataset import Examples, OwnDataSet
 from vaeline.data.reading.decoding import BrokenFiles, decode_files
 from vaeline.data.reading.encoded import ImageFile
 from vaeline.data.reading.image_files import folder_command, left_out_lines, printable
@@ -42,7 +42,7 @@ class ImageFolderSection(PathSection, Protocol):
         """Options of `data.image_folder`."""
 
 
-class ImageFolder(DataSet):
+class ImageFolder(OwnDataSet):
     """The images below `data.path`, of any size and of every format that Pillow decodes.
 
     Its folders are classes, including whatever is deeper in them; without folders, all images are of one
@@ -71,16 +71,6 @@ class ImageFolder(DataSet):
     def classes(self) -> tuple[str, ...]:
         """The names of the class folders, sorted."""
         return tuple(sorted({name for part in self._parts.values() for name in part.classes}))
-
-    @property
-    def train_size(self) -> int:
-        """All training images that are not used for validation."""
-        return len(self.training().values) - self.valid_size
-
-    @property
-    def valid_size(self) -> int:
-        """All images of the validation folder, or a tenth of the training images, at least 3."""
-        return self.held_out or max(FEWEST["valid"], len(self.training().values) // 10)
 
     @property
     def held_out(self) -> int:

@@ -12,7 +12,7 @@ from vaeline.core.params import BaseOptions
 from vaeline.core.scaling import Standardised
 from vaeline.data.prepared import FEWEST
 from vaeline.data.reading.columns import Classes, Columns, class_column, number_columns
-from vaeline.data.reading.dataset import DataSet, Examples
+from vaeline.data.reading.dataset import Examples, OwnDataSet
 from vaeline.data.reading.own_path import PathSection, own_path
 from vaeline.data.reading.shares import with_share_as_test
 from vaeline.data.reading.statistics import standardisation
@@ -34,7 +34,7 @@ class TableSection(PathSection, Protocol):
         """Options of `data.table`."""
 
 
-class OwnTable(DataSet):
+class OwnTable(OwnDataSet):
     """The table in `data.path`: CSV, Parquet or an array [N, D], of which each row is an observation.
 
     Its columns of numbers are modelled, or those that `columns` names; `label` names a column of classes. A
@@ -66,16 +66,6 @@ class OwnTable(DataSet):
     def classes(self) -> tuple[str, ...]:
         """The values of the column of labels; one class without it."""
         return self._classes.names
-
-    @property
-    def train_size(self) -> int:
-        """All rows that are used neither for validation nor for the test."""
-        return len(self.training().values) - self.valid_size
-
-    @property
-    def valid_size(self) -> int:
-        """A tenth of the rows that are not in the test set, at least 3."""
-        return max(FEWEST["valid"], len(self.training().values) // 10)
 
     def scaling(self, train: np.ndarray) -> Standardised:
         """Returns mean and standard deviation of each column over the rows `train` of `training()`.
