@@ -44,7 +44,8 @@ CLOSURE = [
     "src/vaeline/word.py",
     "stages/__init__.py",
 ]
-FOLDED = [path for path in CLOSURE if "whole" not in path]
+EMPTY = ("src/vaeline/__init__.py", "stages/__init__.py")
+FOLDED = [path for path in CLOSURE if "whole" not in path and path not in EMPTY]
 FOLDED.insert(FOLDED.index("src/vaeline/word.py"), "src/vaeline/whole")
 
 
@@ -68,12 +69,18 @@ def test_a_folder_that_is_used_whole_is_one_entry(project):
 def test_a_folder_with_a_module_that_is_not_used_is_not(project):
     (project / "src/vaeline/whole/deep/other.py").write_text("")
     assert [path for path in folded(stage_code("go")) if "whole" in path] == [
-        "src/vaeline/whole/__init__.py",
-        "src/vaeline/whole/deep/__init__.py",
         "src/vaeline/whole/deep/part.py",
         "src/vaeline/whole/page.py",
         "src/vaeline/whole/templates",
     ]
+
+
+def test_a_packages_init_is_an_entry_only_with_code(project):
+    (project / "src/vaeline/whole/deep/other.py").write_text("")
+    (project / "src/vaeline/whole/__init__.py").write_text('"""What a room holds."""\n')
+    assert "src/vaeline/whole/__init__.py" not in folded(stage_code("go"))
+    (project / "src/vaeline/whole/__init__.py").write_text('"""What a room holds."""\nname = 1\n')
+    assert "src/vaeline/whole/__init__.py" in folded(stage_code("go"))
 
 
 def test_rewriting_brings_code_up_to_date_and_leaves_the_rest(project):

@@ -2,7 +2,8 @@
 
 `vaeline deps` rewrites the code entries of every stage's `deps`; other entries, such as data and checkpoints,
 stay as they are. A folder of which a stage uses every module is one entry: that is readable, and as exact as
-a list of its files.
+a list of its files. The `__init__.py` of a package of which other modules are used is no entry if it holds a
+docstring only, as all of them should.
 """
 
 import ast
@@ -37,7 +38,10 @@ def stage_code(stage: str) -> list[str]:
 
 
 def folded(files: list[str]) -> list[str]:
-    """Returns `files`, with one entry for each folder of the package all of whose files are among them."""
+    """Returns `files`, with one entry for each folder of the package all of whose files are among them.
+
+    An `__init__.py` that holds no code stands only for the folder that it makes whole.
+    """
     paths = set(map(Path, files))
     folders = {folder for path in paths for folder in path.parents if ROOTS["vaeline"] in folder.parents}
     whole = {folder for folder in folders if all(f in paths or f.name == MARKER for f in files_in(folder))}
@@ -45,7 +49,15 @@ def folded(files: list[str]) -> list[str]:
     def entry(path: Path) -> Path:
         return max((folder for folder in path.parents if folder in whole), key=_height, default=path)
 
-    return list(dict.fromkeys(str(entry(path)) for path in map(Path, files)))
+    entries = dict.fromkeys(map(entry, map(Path, files)))
+    return [str(path) for path in entries if has_code(path)]
+
+
+def has_code(path: Path) -> bool:
+    """Returns whether a file is more than the docstring of a package."""
+    if path.name != "__init__.py":
+        return True
+    return any(not isinstance(node, ast.Expr) for node in ast.parse(path.read_text()).body)
 
 
 def _height(folder: Path) -> int:
