@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,6 +125,22 @@ def write_tensors(path: Path | str, content: Mapping[str, Any]) -> None:
     torch.save(content, buffer)
     with replacing(path) as temporary:
         temporary.write_bytes(buffer.getbuffer())
+
+
+def read_tensors(path: Path | str) -> Any:
+    """Returns what `write_tensors` wrote, on the CPU.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        Exception: of any type, if it is damaged. torch.load itself compares no checksums, and returns weights
+            of which a bit has flipped.
+    """
+    import torch
+
+    with zipfile.ZipFile(path) as archive:
+        if damaged := archive.testzip():
+            raise zipfile.BadZipFile(f"checksum of {damaged}")
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def write_csv(path: Path | str, table: "DataFrame", durable: bool = True) -> None:

@@ -7,17 +7,15 @@ Example:
     torch.Size([16, 1, 28, 28])
 """
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Protocol, TypeVar
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from vaeline.core.errors import DamagedFileError, VaelineError
-from vaeline.core.files import write_tensors
+from vaeline.core.files import read_tensors, write_tensors
 from vaeline.core.params import Hyperparameters, StageParams, validated
 from vaeline.core.scaling import BYTES, Scaling
 from vaeline.data.prepared import Prepared
@@ -64,17 +62,13 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
         CheckpointError: where the file is missing, damaged or not a checkpoint.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-        content = None if damaged else torch.load(path, map_location="cpu", weights_only=True)
+        content = read_tensors(path)
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint; `dvc repro train` makes it") from None
     except Exception as error:  # a damaged archive fails in as many ways as there are bytes
         raise DamagedCheckpointError(
             path, f"damaged checkpoint ({type(error).__name__})", USE_ANOTHER
         ) from None
-    if damaged:
-        raise DamagedCheckpointError(path, f"damaged checkpoint (checksum of {damaged})", USE_ANOTHER)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f"{path}: not a checkpoint of vaeline's")
     return content

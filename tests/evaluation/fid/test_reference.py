@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from vaeline.core.errors import VaelineError
+from vaeline.core.errors import DamagedFileError, VaelineError
 from vaeline.evaluation.fid.classifier import Classifier
 from vaeline.evaluation.fid.frechet import feature_statistics, frechet_distance
 from vaeline.evaluation.fid.inception import INCEPTION_FILE, inception_or_reason
@@ -131,3 +131,14 @@ def test_a_missing_or_damaged_reference_is_an_error_with_the_command_to_run(meas
             Reference.load(tmp_path)
         (tmp_path / name).write_bytes(good)
     Reference.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["classifier.pt", "features.npz"])
+def test_a_reference_with_a_flipped_bit_is_told_from_a_whole_one(measured, tmp_path, name):
+    """Weights of which a bit has flipped would be other features, and a distance that nobody doubts."""
+    measured("skip").save(tmp_path)
+    content = bytearray((tmp_path / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DamagedFileError, match=r"damaged \(BadZipFile\)"):
+        Reference.load(tmp_path)

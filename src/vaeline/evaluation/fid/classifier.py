@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from vaeline.core.files import write_tensors
+from vaeline.core.files import read_tensors, write_tensors
 from vaeline.core.progress import bar
 from vaeline.data.arrays import ArraySource
 from vaeline.runtime.seeding import own_noise
@@ -59,8 +59,8 @@ class Classifier(nn.Module):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Returns the classifier in a file, in eval mode on the CPU."""
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        """Returns the classifier in a file, in eval mode on the CPU; raises as `read_tensors` does."""
+        content = read_tensors(path)
         classifier = cls(**content["sizes"])
         classifier.load_state_dict(content["weights"])
         return classifier.eval()
