@@ -198,11 +198,7 @@ def kill_server(times: int) -> list[Trial]:
 
 
 def _server_killed(clone: Clone, server: MlflowServer, expected: State, after: float) -> Trial:
-    experiment = f"killed after {after:g} s"
-    params = clone.root / "params.yaml"
-    before = params.read_text()
-    (line,) = (line for line in before.splitlines() if line.startswith("experiment_name:"))
-    params.write_text(before.replace(line, f"experiment_name: {experiment}"))
+    before = _runs_at(server.address)
     shutil.rmtree(clone.root / ".scratch")
     (clone.root / ".scratch").mkdir()
 
@@ -218,10 +214,9 @@ def _server_killed(clone: Clone, server: MlflowServer, expected: State, after: f
     done = clone.run(sys.executable, "-m", "stages.train", ok=False)
     assailant.join()
     again = clone.run(sys.executable, "-m", "stages.report", ok=False)
-    params.write_text(before)
     said = done.stdout + done.stderr + again.stdout + again.stderr
     verdict = verdict_of(clone.root, State(expected.files, []), said)
-    runs = _runs_of(server.address, experiment)
+    runs = [run for known, run in _runs_at(server.address).items() if known not in before]
     ended = all(status == "FINISHED" for status, _ in runs)
     one_run = [points for _, points in runs] == [EPOCHS]
     detail = verdict.detail if one_run and ended else f"{runs}; {said[-2000:]}"
@@ -232,18 +227,17 @@ def _server_killed(clone: Clone, server: MlflowServer, expected: State, after: f
     )  # fmt: skip
 
 
-def _runs_of(address: str, experiment: str) -> list[tuple[str, int]]:
-    """Returns the status and the number of logged epochs of each run of an experiment."""
+def _runs_at(address: str) -> dict[str, tuple[str, int]]:
+    """Returns the status and the number of logged epochs of every run, by its id."""
     client = MlflowClient(address)
-    found = client.get_experiment_by_name(experiment)
-    runs = client.search_runs([found.experiment_id]) if found else []
-    return [
-        (
+    runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    return {
+        run.info.run_id: (
             run.info.status,
             len({point.step for point in client.get_metric_history(run.info.run_id, "valid_elbo")}),
         )
         for run in runs
-    ]
+    }
 
 
 def free_port() -> int:
