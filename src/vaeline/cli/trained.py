@@ -242,9 +242,7 @@ def traverse_rows(
 @TRAINED_COMMANDS.command("compress")
 def compress_rows(
     source: Input,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="What to write.")] = Path(
-        "compressed.vae"
-    ),
+    out: Annotated[Path, output_option("a file of its own kind")] = Path("compressed.vae"),
     run: Run = WORKSPACE_RUN,
     binarize: Annotated[
         bool, typer.Option("--binarize", help="Binarize grey values first, as bounds are computed on.")
@@ -264,9 +262,10 @@ def compress_rows(
 
     with trained_model(run) as trained:
         compressed, bounds = compress_source(trained, source, out, binarize)
+    each = compressed.bits / compressed.count
     print(
-        f"{compressed.count} images in {compressed.bits // 8} bytes: {compressed.bits / compressed.count:.2f} bits "
-        f"each, {compressed.once_bits} of them all once; −ELBO is {bounds.mean():.2f} bits"
+        f"{compressed.count} images in {compressed.bits // 8} bytes: {each:.2f} bits each, with "
+        f"{compressed.once_bits} that a file costs once; −ELBO {bounds.mean():.2f} bits"
     )
     print_written([out])
 

@@ -61,7 +61,7 @@ def bound_lines(metrics: Mapping[str, Any]) -> list[str]:
         )
     if "compressed_bits" in metrics:
         lines.append(
-            f"{metrics['compressed_images']} images compressed to {metrics['compressed_bits']:.2f} bits each, "
+            f"{metrics['compressed_images']} images in a file: {metrics['compressed_bits']:.2f} bits each, "
             f"−ELBO {estimate_text(metrics, 'compressed_bits_bound')} bits at the same z"
         )
     return [*lines, *([f"warning: {metrics['iwae_note']}"] if "iwae_note" in metrics else [])]

@@ -63,7 +63,7 @@ def _levels(batch: Batch, source: Path) -> np.ndarray:
     if between.any():
         row, *place = np.argwhere(between)[0].tolist()
         raise VaelineError(
-            f"{source}: row {row} has {batch.values[(row, *place)]:g}, which is no level g/255 of an image of "
-            "8 bits, and a float is not compressed"
+            f"{source}: row {row} has {batch.values[(row, *place)]:g}, and only levels g/255 are compressed: "
+            "round to them first"
         )
     return levels.round().astype(np.uint8)

@@ -58,9 +58,8 @@ class BitStack:
 
     def push_bits(self, bits: np.ndarray, probability: Tensor) -> None:
         """Pushes `bits` [n], 0 or 1; `probability` [n] is that of a 1."""
-        self._coder.encode_reverse(
-            bits.astype(np.int32), self._models.Bernoulli(perfect=False), _floats(probability)
-        )
+        model = self._models.Bernoulli(perfect=False)
+        self._coder.encode_reverse(bits.astype(np.int32), model, _floats(probability))
 
     def pop_bits(self, probability: Tensor) -> np.ndarray:
         """Returns bits [n]; `probability` [n] is that of a 1."""

@@ -26,8 +26,10 @@ CELL = 2.0**-8
 LIMIT = round(12 / CELL)
 """Cells on each side of the prior's mean."""
 REACH = 6
-"""Standard deviations of q(z|x) on each side of its mean. Every cell there has a probability of 2⁻²⁴ or more, so
-that in a wider range z would too often be drawn far from the mean, where q(z|x) is less than that."""
+"""Standard deviations of q(z|x) on each side of its mean.
+
+No cell has a probability below 2⁻²⁴. In a wider range z would be drawn far from the mean too often.
+"""
 
 NEEDED = (
     "train with model.name=vae, posterior.name=diagonal, prior.name=standard_normal and "
@@ -39,8 +41,9 @@ class BitsBack:
     """Pushes images on a stack of bits, and pops them off, with a trained model of one stochastic layer.
 
     To push x: pop z ~ q(z|x), which removes −log₂ q(z|x) bits; push x by p(x|z), and z by p(z). The stack
-    grows by log₂ q(z|x) − log₂ p(x|z) − log₂ p(z) bits, on average −ELBO. To pop x, the same is done backwards,
-    and gives back the bits that drew z. The width of the cells of z cancels: q and p both have their mass.
+    grows by log₂ q(z|x) − log₂ p(x|z) − log₂ p(z) bits, on average −ELBO. To pop x, the same is done
+    backwards, and the bits that drew z are back on the stack. z is coded in cells, whose width cancels: q and
+    p are both in proportion to it.
 
     Networks run in double precision on the CPU with one image at a time, and distributions are rounded to
     fixed point, so that both directions have the same numbers.

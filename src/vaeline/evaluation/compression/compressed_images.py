@@ -131,6 +131,6 @@ def _reject_other_levels(images: np.ndarray, levels: range) -> None:
 
 def _not_restored() -> VaelineError:
     return VaelineError(
-        "not restored: this machine computes other numbers than the one that compressed the images: decompress "
-        "them there"
+        "not restored: this machine computes other numbers than the one that compressed the images: "
+        "decompress them there"
     )
