@@ -1,7 +1,7 @@
 """How x is coded by p(x|z), for likelihoods that are probabilities of levels."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -67,52 +67,49 @@ class GreyLevels(ObservationCode):
     levels = range(TOP_LEVEL + 1)
 
     def __init__(self, likelihood: LevelMixture) -> None:
-        self.log_weights, self.loc, self.log_scale = (
-            fixed_point(of_all[0])
-            for of_all in (likelihood.log_weights, likelihood.loc, likelihood.log_scale)
-        )
+        parameters = likelihood.log_weights, likelihood.loc, likelihood.log_scale
+        weights, loc, log_scale = (fixed_point(parameter[0]) for parameter in parameters)
         self.shape = likelihood.event_shape
+        self.log_weights = weights.flatten(1)  # [M, pixels]
+        self.log_masses = [
+            _log_masses(loc[:, channel].flatten(1), log_scale[:, channel].flatten(1))
+            for channel in range(self.shape[0])
+        ]
 
     def push(self, stack: BitStack, levels: np.ndarray) -> None:
         """Pushes the channels, the last one first, so that the first is popped first."""
-        tables = self._masses_of_channels(lambda channel, _: levels[channel])
-        for channel, table in reversed(list(enumerate(tables))):
-            stack.push_categories(levels[channel].flatten(), table)
+        for channel in reversed(range(len(levels))):
+            stack.push_categories(levels[channel].flatten(), self.masses(levels[:channel]))
 
     def pop(self, stack: BitStack) -> np.ndarray:
         """Returns the levels."""
         levels = np.empty(self.shape, np.uint8)
-
-        def popped(channel: int, table: Tensor) -> np.ndarray:
-            levels[channel] = stack.pop_categories(table).reshape(self.shape[1:])
-            return levels[channel]
-
-        self._masses_of_channels(popped)
+        for channel in range(len(levels)):
+            popped = stack.pop_categories(self.masses(levels[:channel]))
+            levels[channel] = popped.reshape(self.shape[1:])
         return levels
 
-    def _masses_of_channels(self, level_of: Callable[[int, Tensor], np.ndarray]) -> list[Tensor]:
-        """Returns P(g|z, channels before) of each channel, [pixels, 256] each.
+    def masses(self, before: np.ndarray) -> Tensor:
+        """Returns P(g|z, channels `before` [c, H, W]) of the levels of the next channel, [pixels, 256]."""
+        log_component = self.log_weights
+        for levels, log_masses in zip(before, self.log_masses, strict=False):
+            index = torch.from_numpy(levels.astype(np.int64)).flatten()
+            log_component = log_component + log_masses[:, torch.arange(len(index)), index]
+        log_component = log_component.log_softmax(0).unsqueeze(-1)
+        return (log_component + self.log_masses[len(before)]).logsumexp(0).exp()
 
-        `level_of` takes a channel and its table, and returns the channel's levels [H, W].
-        """
-        log_posterior, tables = self.log_weights.flatten(1), []  # [M, pixels], of the components
-        for channel in range(self.shape[0]):
-            log_masses = self._log_masses(channel)
-            tables.append((log_posterior.unsqueeze(-1) + log_masses).logsumexp(0).exp())
-            levels = torch.from_numpy(level_of(channel, tables[-1]).astype(np.int64)).flatten()
-            log_posterior = log_posterior + log_masses[:, torch.arange(len(levels)), levels]
-            log_posterior = log_posterior.log_softmax(0)
-        return tables
 
-    def _log_masses(self, channel: int) -> Tensor:
-        """Returns log P(g) of each component, [M, pixels, 256]: see `LevelMixture.log_prob`."""
-        loc, log_scale = (of_all[:, channel].flatten(1) for of_all in (self.loc, self.log_scale))
-        edges = torch.arange(TOP_LEVEL, dtype=loc.dtype) + 0.5  # between two levels
-        width = (-log_scale).exp().unsqueeze(-1) / TOP_LEVEL
-        middle = (edges - TOP_LEVEL * loc.unsqueeze(-1)) * width  # [M, pixels, 255]
-        below, above = logsigmoid(middle), logsigmoid(-middle)
-        within = below[..., 1:] + above[..., :-1] + (-torch.expm1(-width)).log()
-        return torch.cat([below[..., :1], within, above[..., -1:]], -1)
+def _log_masses(loc: Tensor, log_scale: Tensor) -> Tensor:
+    """Returns log P(g) of each component, [M, pixels, 256], for μ and log s [M, pixels]: see `LevelMixture`.
+
+    Between the ends a and b of a level in units of s: σ(a) − σ(b) = σ(a) σ(−b) (1 − exp(b − a)).
+    """
+    edges = torch.arange(TOP_LEVEL, dtype=loc.dtype) + 0.5  # between two levels
+    width = (-log_scale).exp().unsqueeze(-1) / TOP_LEVEL
+    middle = (edges - TOP_LEVEL * loc.unsqueeze(-1)) * width
+    below, above = logsigmoid(middle), logsigmoid(-middle)
+    within = below[..., 1:] + above[..., :-1] + (-torch.expm1(-width)).log()
+    return torch.cat([below[..., :1], within, above[..., -1:]], -1)
 
 
 OBSERVATION_CODES: Mapping[type[Distribution], type[ObservationCode]] = {
