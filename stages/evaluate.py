@@ -5,6 +5,8 @@ from pathlib import Path
 
 from vaeline.core.files import write_csv, write_figure, write_json
 from vaeline.data.prepared import Prepared
+from vaeline.evaluation.compression.bits_back import BitsBack
+from vaeline.evaluation.compression.compression_metrics import compression_metrics
 from vaeline.evaluation.estimators.annealed import ais_against_bound
 from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds, k_grid
 from vaeline.evaluation.estimators.decomposition import decompose_rate
@@ -29,6 +31,7 @@ OUTPUT = Path("outputs/evaluate")
 def main(params: EvaluateParams) -> None:
     set_seed(params.seed)
     model = checkpoints.load_selected(params.select).to(device(params.device))
+    coder = BitsBack(model) if params.compress_images else None  # first, since it rejects some models
     data = Prepared.open()
     images = evaluation_set(model, data.test)
     train_images = evaluation_set(model, data.train[:ACTIVITY_IMAGES])
@@ -53,6 +56,8 @@ def main(params: EvaluateParams) -> None:
     metrics |= iwae_looseness(bounds)
     metrics |= target_verdict(means, params)
     metrics |= activity(model, train_images)
+    if coder:
+        metrics |= compression_metrics(coder, images, params.compress_images, progress=True)
     curve = iwae_curve(bounds)
     write_csv(OUTPUT / "iwae_over_k.csv", curve)
     write_figure(OUTPUT / "plots" / "iwae_over_k.png", bounds_over_k(curve))

@@ -185,6 +185,7 @@ QUICK = {
     "iwae_k": 2,
     "ais_images": 2,
     "ais_steps": 2,
+    "compress_images": 2,
     "fid_samples": 50,
     "target_nll": 30.0,
     "fid_inception": "skip",

@@ -49,6 +49,7 @@ WRONG = {
     "target_tolerance": [-0.1],
     "ais_images": [-1, 1, 2.5],
     "ais_steps": [0],
+    "compress_images": [-1, 1, 2.5],
     "fid_samples": [1],
     "fid_inception": ["yes", True],
     "gate": [None, "all"],

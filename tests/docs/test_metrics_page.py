@@ -14,6 +14,8 @@ from tests.docs.markdown import Page
 from tests.support.small import digits, vae
 from vaeline.core.yaml import read_yaml
 from vaeline.evaluation.classes import conditional_accuracy
+from vaeline.evaluation.compression.bits_back import BitsBack
+from vaeline.evaluation.compression.compression_metrics import compression_metrics
 from vaeline.evaluation.disentanglement.scores import disentanglement_scores
 from vaeline.evaluation.estimators.annealed import ais_against_bound
 from vaeline.evaluation.estimators.estimate import means_with_errors
@@ -64,7 +66,7 @@ def of_other_runs() -> set[str]:
         *(f"{stage}/left_out" for stage in ("fid_reference", "fid", "diagnose")),
         "evaluate/iwae_note",
         *(f"{stage}/undefined" for stage in ("evaluate", "fid", "diagnose")),
-        *(f"evaluate/{name}" for name in (*_annealed(), *_bits(), *_target())),
+        *(f"evaluate/{name}" for name in (*_annealed(), *_bits(), *_target(), *_compressed())),
         *(f"fid/{name}" for name in (*_inception(), *_conditional())),
         *(f"diagnose/{name}" for name in (*_codes(), *_disentanglement())),
     }
@@ -77,6 +79,11 @@ def _annealed():
 def _bits():
     likelihood = vae(likelihood={"name": "gaussian"}).likelihood
     return means_with_errors(likelihood.measures(torch.zeros(4), dimensions=64))
+
+
+def _compressed():
+    images = vae().likelihood.evaluation_set(digits(4))
+    return compression_metrics(BitsBack(vae()), images, count=2)
 
 
 def _target():

@@ -75,3 +75,11 @@ def test_bounds_are_one_line_with_another_for_ais_and_for_a_warning():
         "effective sample size 9.9 of 16 chains)",
         "warning: IWAE-50 is loose: because",
     ]
+
+
+def test_a_compressed_file_has_its_line():
+    compressed = {"compressed_images": 30, "compressed_bits": 141.318}
+    compressed |= {"compressed_bits_bound": 140.6, "compressed_bits_bound_se": 1.23}
+    assert bound_lines(METRICS | compressed | {"ais_images": 0, "iwae_loose": 0})[1:] == [
+        "30 images in a file: 141.32 bits each, −ELBO 140.6 ± 1.2 bits at the same z"
+    ]

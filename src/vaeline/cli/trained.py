@@ -239,6 +239,60 @@ def traverse_rows(
     print_written([out])
 
 
+@TRAINED_COMMANDS.command("compress")
+def compress_rows(
+    source: Input,
+    out: Annotated[Path, output_option("a file of its own kind")] = Path("compressed.vae"),
+    run: Run = WORKSPACE_RUN,
+    binarize: Annotated[
+        bool, typer.Option("--binarize", help="Binarize grey values first, as bounds are computed on.")
+    ] = False,
+) -> None:
+    """Compress images losslessly.
+
+    Writes a file that is as long as the bound of the model says: −ELBO in bits for each image, and some
+    hundred bits once (bits-back coding, Townsend et al. 2019). `vaeline decompress` restores the images.
+
+    Example:
+
+    \b
+        vaeline compress my_images --binarize --out my_images.vae
+    """
+    from vaeline.serving.compressing import compress_source
+
+    with trained_model(run) as trained:
+        compressed, bounds = compress_source(trained, source, out, binarize)
+    each = compressed.bits / compressed.count
+    print(
+        f"{compressed.count} images in {compressed.bits // 8} bytes: {each:.2f} bits each, with "
+        f"{compressed.once_bits} that a file costs once; −ELBO {bounds.mean():.2f} bits"
+    )
+    print_written([out])
+
+
+@TRAINED_COMMANDS.command("decompress")
+def decompress_rows(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `vaeline compress` has written.")],
+    out: Annotated[Path, output_option(PICTURE_FILES)] = Path("decompressed.npy"),
+    run: Run = WORKSPACE_RUN,
+) -> None:
+    """Restore compressed images, bit for bit.
+
+    The model is the one that compressed them; it is not in the file.
+
+    Example:
+
+    \b
+        vaeline decompress my_images.vae --out my_images.npy
+    """
+    from vaeline.serving.compressing import decompress_file
+
+    with trained_model(run) as trained:
+        rows = decompress_file(trained, file, out)
+    print(f"{rows} images restored")
+    print_written([out])
+
+
 @TRAINED_COMMANDS.command("explore")
 def explore_model(
     run: Annotated[

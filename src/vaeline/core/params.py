@@ -122,6 +122,7 @@ class Hyperparameters(BaseOptions):
     target_tolerance: float = Field(0.3, ge=0)
     ais_images: Images = 0
     ais_steps: int = Field(1000, ge=1)
+    compress_images: Images = 0
     fid_samples: int = Field(2048, ge=3)
     fid_inception: Literal["auto", "require", "skip"] = "auto"
 

@@ -59,4 +59,9 @@ def bound_lines(metrics: Mapping[str, Any]) -> list[str]:
             f"{metrics['ais_images']} of them (acceptance {metrics['ais_acceptance']:.2f}, "
             f"effective sample size {metrics['ais_ess']:.1f} of {CHAINS} chains)"
         )
+    if "compressed_bits" in metrics:
+        lines.append(
+            f"{metrics['compressed_images']} images in a file: {metrics['compressed_bits']:.2f} bits each, "
+            f"−ELBO {estimate_text(metrics, 'compressed_bits_bound')} bits at the same z"
+        )
     return [*lines, *([f"warning: {metrics['iwae_note']}"] if "iwae_note" in metrics else [])]

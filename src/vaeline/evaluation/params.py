@@ -54,6 +54,10 @@ class EvaluateParams(TrainedModelParams, TargetParams, Protocol):
     def ais_steps(self) -> int:
         """Temperatures of annealed importance sampling."""
 
+    @property
+    def compress_images(self) -> int:
+        """Images to compress; 0 for none."""
+
 
 class FidReferenceParams(Protocol):
     """The params of `fid_reference`."""

@@ -20,6 +20,8 @@ HEADLINES = (
     ("NLL minus the published {evaluate/target_nll}: {evaluate/verdict}", "evaluate/nll_minus_target"),
     ("Annealed importance sampling on {evaluate/ais_images} images, test (nats)", "evaluate/ais"),
     ("… minus IWAE-{evaluate/iwae_k} on the same images", "evaluate/ais_minus_iwae"),
+    ("Bits an image, in a file of {evaluate/compressed_images} test images", "evaluate/compressed_bits"),
+    ("… −ELBO of the same images in bits, at the z in the file", "evaluate/compressed_bits_bound"),
     ("Rate, KL (nats)", "evaluate/rate"),
     ("Distortion (nats)", "evaluate/distortion"),
     ("Squared error per pixel", "evaluate/mse"),
