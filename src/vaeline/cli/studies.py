@@ -85,6 +85,28 @@ def run_zoo(
     run_study(ZooStudy(), names or [])
 
 
+@STUDY_COMMANDS.command("colour")
+def run_colour(
+    names: Annotated[
+        list[str] | None,
+        preset_argument("[NAMES]...", "What to train; without any, all that have no record yet.", "colour-"),
+    ] = None,
+) -> None:
+    """Train likelihoods, networks and models on colour images.
+
+    The page, docs/results/colour.md, is made from the records of the presets colour-NAME, with what the same
+    images cost without a VAE. The images are in data/cifar10-jpeg, in folders train/CLASS and test/CLASS.
+
+    Example:
+
+    \b
+        vaeline colour conv-logistic
+    """
+    from vaeline.experiments.studies.colour import ColourStudy
+
+    run_study(ColourStudy(), names or [])
+
+
 @STUDY_COMMANDS.command("sprites")
 def run_sprites(
     names: Annotated[

@@ -38,9 +38,11 @@ def run_preset(name: str) -> Path:
         watch(process, name, progress)
     if process.returncode:
         raise VaelineError(f"{failure(name)}; the same command resumes it")
-    summary = json.loads(dvc.api.read("outputs/report/summary.json", rev=name))
+    summary, findings = (
+        json.loads(dvc.api.read(f"outputs/report/{part}.json", rev=name)) for part in ("summary", "findings")
+    )
     path = record_path(name)
-    write_json(path, preset_record(name, changes, summary))
+    write_json(path, preset_record(name, changes, summary, findings["findings"]))
     return path
 
 

@@ -1,6 +1,6 @@
 """Records: what is kept of a preset's run, as JSON in the repository."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +27,22 @@ RECORDED_METRICS = {
     "diagnose": tuple(name + end for name in SCORES for end in ("", "_se")),
 }
 """The metrics of each stage that a record holds, where the run has them."""
+RECORDED_OF_FINDINGS = ("name", "level", "sure", "says", "changes")
 
 
-def preset_record(name: str, changes: Mapping[str, Any], summary: Mapping[str, Any]) -> PresetRecord:
-    """Returns the record of a run: its params, data, commit, versions and results.
+def preset_record(
+    name: str,
+    changes: Mapping[str, Any],
+    summary: Mapping[str, Any],
+    findings: Sequence[Mapping[str, Any]] = (),
+) -> PresetRecord:
+    """Returns the record of a run: its params, data, commit, versions, results and findings.
 
     Args:
         name: The preset.
         changes: What it changed, with dotted keys.
         summary: The content of the run's `outputs/report/summary.json`.
+        findings: Those in the run's `outputs/report/findings.json`.
     """
     metrics, training = summary["metrics"], dict(summary["training"])
     results = {
@@ -54,6 +61,7 @@ def preset_record(name: str, changes: Mapping[str, Any], summary: Mapping[str, A
         "training": {key: value for key, value in training.items() if key != "run_id"},
         "evaluation": summary["evaluation"],
         "results": results,
+        "findings": [{key: finding[key] for key in RECORDED_OF_FINDINGS} for finding in findings],
     }
 
 

@@ -56,6 +56,18 @@ def test_batch_norm_normalises_and_is_absent_by_default(name):
 
 
 @pytest.mark.parametrize("name", list(NETWORKS))
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 64, 64)], ids=str)
+def test_untrained_networks_neither_enlarge_nor_shrink(name, shape):
+    """Bright images and draws of the prior come out at their own scale, so that no first loss is infinite."""
+    built = network(name, residual={"blocks": 3})
+    with torch.no_grad():
+        features = built.encoder(shape)[0](0.5 + 0.5 * torch.rand(16, *shape))
+        decoded = built.decoder(20, shape)(torch.randn(16, 20))
+    assert 0.01 < features.square().mean() < 4
+    assert 0.001 < decoded.square().mean() < 4
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "residual"])
 def test_layers_before_a_relu_are_he_normal_and_the_last_is_glorot(name):
     """The variance of each layer's weights: 2 / fan_in, and at the end 2 / (fan_in + fan_out)."""
     built = NETWORKS.build(config(network={"name": name, "conv": {"channels": 16}}).network, hidden_dim=256)

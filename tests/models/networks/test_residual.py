@@ -1,9 +1,12 @@
+import math
+
 import pytest
 import torch
 from torch import nn
 
 from tests.support.small import config
 from vaeline.models.networks.catalog import NETWORKS
+from vaeline.models.networks.init import fans
 from vaeline.models.networks.residual import Block
 
 CHANNELS = 4
@@ -70,6 +73,21 @@ def test_block_adds_its_change_to_its_input():
     nn.init.zeros_(block.change[-1].weight)
     nn.init.zeros_(block.change[-1].bias)
     assert torch.equal(block(x), x)  # negative values too: the skip connection has no activation
+
+
+def test_every_block_starts_as_the_identity_and_no_other_layer_at_zero():
+    """The layers between blocks are Glorot uniform, since no activation comes before the next block."""
+    built = network(blocks=2, channels=16)
+    for module in (built.encoder((3, 16, 16))[0], built.decoder(5, (3, 16, 16))):
+        blocks = [m for m in module.modules() if isinstance(m, Block)]
+        x = torch.randn(2, blocks[0].change[-1].out_channels, 5, 5)
+        assert torch.equal(blocks[0](x), x)
+        inside = {id(m) for block in blocks for m in block.modules()}
+        others = [m for m in module.modules() if isinstance(m, nn.Conv2d | nn.Linear) and id(m) not in inside]
+        for layer in others:
+            assert 0 < layer.weight.abs().max() <= math.sqrt(6 / sum(fans(layer)))
+        firsts = [block.change[1].weight for block in blocks]
+        assert all(w.var().item() == pytest.approx(2 / (9 * w.shape[1]), rel=0.3) for w in firsts)
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])

@@ -49,9 +49,7 @@ class ZooStudy(Study):
 
     def description(self, member: str, changes: Mapping[str, Any]) -> Row:
         """Returns how the member is chosen, and the paper that it comes from."""
-        shared = preset_overrides(BUDGET)
-        chosen = {k: v for k, v in changes.items() if k not in NOT_CHOSEN and shared.get(k) != v}
-        return {"name": member, "chosen_by": override_flags(chosen), "source": changes["notes"]}
+        return {"name": member, "chosen_by": chosen_by(changes, BUDGET), "source": changes["notes"]}
 
     def outcome(self, record: PresetRecord | None) -> Row:
         """Returns bounds, distance, accuracy, active units and time."""
@@ -70,6 +68,12 @@ class ZooStudy(Study):
             epochs=budget["epochs"], train=f"{budget['data.train_size']:,}", k=budget["iwae_k"]
         )
         return text + markdown_table([ZOO_HEADINGS, *map(_cells, rows)]) + "\n"
+
+
+def chosen_by(changes: Mapping[str, Any], budget: str) -> str:
+    """Returns the flags that choose what a preset has beyond the preset `budget`, which it extends."""
+    shared = preset_overrides(budget)
+    return override_flags({k: v for k, v in changes.items() if k not in NOT_CHOSEN and shared.get(k) != v})
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vaeline.core.params import BaseOptions
 from vaeline.models.contracts import EventShape
-from vaeline.models.networks.init import init_weights
+from vaeline.models.networks.init import Nonlinearity, init_weights, output_layer
 from vaeline.models.networks.options import NetworkSection
 from vaeline.models.networks.strided import STRIDE, Crop, Pad, StridedNetwork, channels_last
 
@@ -72,7 +72,9 @@ class Residual(StridedNetwork):
 
     def _init(self, network: nn.Module) -> None:
         if self.section.init == "vae":
-            init_weights(network, self.section.activation)
+            init_weights(network)  # nothing cuts off the negative half between two blocks
+            for block in (module for module in network.modules() if isinstance(module, Block)):
+                block.init(self.section.activation)
 
 
 class Block(nn.Module):
@@ -85,6 +87,11 @@ class Block(nn.Module):
             layers += [nn.BatchNorm2d(channels)] if batch_norm else []
             layers += [activation(), nn.Conv2d(channels, channels, 3, 1, 1)]
         self.change = nn.Sequential(*layers)
+
+    def init(self, nonlinearity: Nonlinearity) -> None:
+        """Makes the block the identity, so that depth adds no variance (Zhang et al. 2019, Fixup)."""
+        init_weights(self.change, nonlinearity)
+        nn.init.zeros_(output_layer(self.change).weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns [B, channels, H, W] for x of that shape."""

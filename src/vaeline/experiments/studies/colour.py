@@ -1,0 +1,183 @@
+"""Colour images: likelihoods, networks and models in one budget, beside what needs no VAE."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dvc.api
+import torch
+
+from vaeline.core.errors import VaelineError
+from vaeline.core.files import read_json, replacing, write_json
+from vaeline.data.catalog import DATASETS
+from vaeline.data.prepared import Prepared
+from vaeline.data.storing import store
+from vaeline.evaluation.estimators.estimate import estimate_text, means_with_errors
+from vaeline.experiments.presets import preset_config
+from vaeline.experiments.records import PresetRecord
+from vaeline.experiments.results import PICTURES, PICTURES_LINK, RESULTS
+from vaeline.experiments.studies.baselines import GaussianBits, file_bits, independent_bits
+from vaeline.experiments.studies.zoo import chosen_by
+from vaeline.experiments.study import Row, Study
+from vaeline.experiments.tables import markdown_table
+from vaeline.provenance.commands import override_flags
+from vaeline.reporting.summary import code_span
+
+COLOUR_BUDGET = "colour"
+"""The preset that all others extend."""
+BASELINES = RESULTS / "colour-baselines.json"
+COLOUR_FIGURES = ("bits_per_dim", "rate", "fid_classifier")
+COLOUR_HEADINGS = (
+    *("what", "chosen by", "bits a dimension", "rate, nats", "Fréchet", "units", "epochs", "training"),
+    *("findings", "first remedy"),
+)
+COLOUR_TEXT = """# Colour images
+
+{train} training and {test} test images of CIFAR-10 that had been stored as JPEG, which smooths them: no
+figure here compares with a published one on the original pixels. Each row of the first table is one training
+with one seed, in a budget of about half an hour of one CPU core, with {latents} latents.
+
+*Bits a dimension* are those of −IWAE-{k} on the test split, an upper bound on the bits of a level, with the
+standard error over images. Densities (Gaussian, continuous Bernoulli) are of dequantized levels, so that they
+compare with the masses of discretized logistics. The Fréchet distance is in the features of our own
+classifier of these images. Findings are those of the run's own diagnosis.
+
+"""
+BASELINES_TEXT = """
+
+## Without a VAE
+
+What the same test images cost otherwise. A VAE should need fewer bits than independent pixels, and with
+{latents} latents and a learned σ fewer than probabilistic PCA, which is a VAE with linear networks. The
+others stand here for orientation: a Gaussian with a full covariance has {dims} directions and no latents.
+
+"""
+SAMPLES_TEXT = "\n\n## Samples\n\n"
+BELOW_TABLES = """
+`vaeline colour` runs what has no record, and writes this page from `docs/results/records`; no number is
+typed. The images are a folder `data/cifar10-jpeg` with `train/CLASS` and `test/CLASS`, which is not part of
+the repository.
+"""
+
+
+class ColourStudy(Study):
+    """The presets colour-NAME, in the order of the alphabet."""
+
+    command = "colour"
+    page = "colour"
+    prefix = "colour-"
+
+    def order(self, member: str) -> tuple[Any, ...]:
+        """Returns the name."""
+        return (member,)
+
+    def description(self, member: str, changes: Mapping[str, Any]) -> Row:
+        """Returns how the member is chosen."""
+        return {"name": member, "chosen_by": chosen_by(changes, COLOUR_BUDGET)}
+
+    def outcome(self, record: PresetRecord | None) -> Row:
+        """Returns bits, rate, distance, active units, time and findings."""
+        if record is None:
+            return {"run": False}
+        results = record["results"]
+        figures = {key: results[key] for name in COLOUR_FIGURES for key in (name, f"{name}_se")}
+        problems = [finding for finding in record["findings"] if finding["level"] == "problem"]
+        return {
+            "run": True,
+            **figures,
+            "active_units": results["train_active_units_by_layer"],
+            "epochs": record["epochs"],
+            "seconds": record["seconds"],
+            "findings": [finding["name"] for finding in problems],
+            "remedy": next((finding["changes"] for finding in problems if finding["changes"]), {}),
+        }
+
+    def markdown(self, rows: Sequence[Row]) -> str:
+        """Returns the page."""
+        budget, baselines = preset_config(COLOUR_BUDGET), read_json(BASELINES)
+        facts = {"latents": budget.latent_dim, "k": budget.iwae_k} | baselines["data"]
+        return "".join(
+            [
+                COLOUR_TEXT.format(**facts),
+                markdown_table([COLOUR_HEADINGS, *map(_cells, rows)]),
+                BASELINES_TEXT.format(**facts),
+                markdown_table([("what", "bits a dimension"), *_baseline_cells(baselines)]),
+                SAMPLES_TEXT,
+                *(_picture(row["name"]) for row in rows if row["run"]),
+                BELOW_TABLES,
+            ]
+        )
+
+    def run(self, wanted: Sequence[str]) -> None:
+        """Measures what stands beside the members, if nobody has, and runs members; see `Study.run`."""
+        if not BASELINES.exists():
+            write_json(BASELINES, measured_baselines())
+        super().run(wanted)
+
+    def finish(self, member: str) -> None:
+        """Copies the samples of a member from its experiment, and writes the page."""
+        content = dvc.api.read("outputs/report/plots/samples.png", rev=self.prefix + member, mode="rb")
+        with replacing(PICTURES / picture_of(member)) as path:
+            path.write_bytes(content)
+        super().finish(member)
+
+    def row(self, member: str, record: PresetRecord | None) -> Row:
+        """Returns the row of a member; raises VaelineError if its test images were not the baselines'."""
+        if record is not None and record["data"]["test_sha256"] != read_json(BASELINES)["test_sha256"]:
+            raise VaelineError(f"{member} was tested on other images than {BASELINES}: remove that file")
+        return super().row(member, record)
+
+
+def measured_baselines() -> dict[str, Any]:
+    """Returns what the images of the budget cost without a VAE, with what was measured on."""
+    config = preset_config(COLOUR_BUDGET)
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = store(DATASETS.build(config.to_dict()["data"], raw=Path("data/raw")), folder)
+        return {
+            "test_sha256": prepared.hashes["test_values.npy"],
+            "data": {
+                "train": f"{len(prepared.train):,}",
+                "test": f"{len(prepared.test):,}",
+                "dims": f"{prepared.train.values[0].size:,}",
+            },
+            "bits_per_dim": means_with_errors(_baselines(prepared, config.latent_dim)),
+        }
+
+
+def _baselines(prepared: Prepared, latent_dim: int) -> dict[str, torch.Tensor]:
+    train, test = prepared.train.values, prepared.test.values
+    gaussian = GaussianBits(train)
+    bits = {
+        "independent pixels": independent_bits(train, test),
+        f"probabilistic PCA, {latent_dim} latents": gaussian(test, latent_dim),
+        "Gaussian with full covariance": gaussian(test, test[0].size),
+        "PNG": file_bits(test, format="PNG", optimize=True),
+        "WebP, lossless": file_bits(test, format="WebP", lossless=True),
+    }
+    return {name: torch.from_numpy(values) for name, values in bits.items()}
+
+
+def picture_of(member: str) -> str:
+    """Returns the file name of a member's samples."""
+    return f"colour-{member}.png"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    description = row["name"], row["chosen_by"] and code_span(row["chosen_by"])
+    if not row["run"]:
+        return *description, "not run", *[""] * (len(COLOUR_HEADINGS) - len(description) - 1)
+    figures = [estimate_text(row, name) for name in COLOUR_FIGURES]
+    minutes, remedy = f"{row['seconds'] / 60:.0f} min", override_flags(row["remedy"])
+    trained = row["active_units"], f"{row['epochs']:.0f}", minutes
+    found = ", ".join(name.replace("_", " ") for name in row["findings"]) or "none"
+    return *description, *figures, *trained, found, remedy and code_span(remedy)
+
+
+def _baseline_cells(baselines: Mapping[str, Any]) -> list[tuple[str, str]]:
+    bits = baselines["bits_per_dim"]
+    return [(name, estimate_text(bits, name)) for name in bits if not name.endswith("_se")]
+
+
+def _picture(member: str) -> str:
+    return f"{member}:\n\n![Samples of {member}]({PICTURES_LINK}/{picture_of(member)})\n\n"

@@ -1,0 +1,87 @@
+"""The study of colour images: its rows, its page, and that nothing is compared across different images."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vaeline.core.errors import VaelineError
+from vaeline.core.files import write_json
+from vaeline.experiments.find import varied
+from vaeline.experiments.presets import preset_config, preset_overrides
+from vaeline.experiments.studies import colour
+from vaeline.experiments.studies.colour import ColourStudy
+
+COLOUR = ColourStudy()
+BASELINES = {
+    "test_sha256": "ab",
+    "data": {"train": "45,000", "test": "10,000", "dims": "3,072"},
+    "bits_per_dim": {"PNG": 5.99, "PNG_se": 0.0123},
+}
+
+
+@pytest.fixture(autouse=True)
+def _measured(at_the_root, tmp_path, monkeypatch):
+    monkeypatch.setattr(colour, "BASELINES", tmp_path / "baselines.json")
+    write_json(colour.BASELINES, BASELINES)
+
+
+def record(name: str, test: str = "ab") -> dict:
+    figures = {
+        "bits_per_dim": 5.125,
+        "rate": 60.2,
+        "fid_classifier": 80.4,
+        "train_active_units_by_layer": "90",
+    }
+    errors = {"bits_per_dim_se": 0.0123, "rate_se": 0.31, "fid_classifier_se": 1.2}
+    problem = {"level": "problem", "sure": 0.99, "says": "…"}
+    findings = [
+        {"name": "low_diversity", "changes": {"latent_dim": 64}, **problem},
+        {"name": "holes", "changes": {}, "level": "information", "sure": 1.0, "says": "…"},
+        {"name": "blurry_reconstructions", "changes": {}, **problem},
+    ]
+    return {
+        "overrides": preset_overrides(f"colour-{name}"),
+        "data": {"test_sha256": test},
+        "results": figures | errors,
+        "findings": findings,
+        "epochs": 8.0,
+        "seconds": 1799.0,
+    }
+
+
+def test_row_has_its_figures_its_problems_and_the_first_remedy():
+    page = COLOUR.markdown([COLOUR.row("gaussian", record("gaussian"))])
+    assert (
+        "| 5.125 ± 0.012 | 60.20 ± 0.31 | 80.4 ± 1.2 | 90 | 8 | 30 min | "
+        "low diversity, blurry reconstructions | `-S latent_dim=64` |"
+    ) in page
+    assert "| PNG | 5.990 ± 0.012 |" in page
+    assert "](../pictures/colour-gaussian.png)" in page
+
+
+def test_what_has_not_run_is_said_and_has_no_picture():
+    page = COLOUR.markdown([COLOUR.row("gaussian", None)])
+    assert "| not run |" in page
+    assert "](../pictures" not in page
+
+
+def test_record_of_other_test_images_is_refused():
+    with pytest.raises(VaelineError, match="gaussian was tested on other images"):
+        COLOUR.row("gaussian", record("gaussian", test="cd"))
+
+
+def test_uniform_noise_costs_eight_bits_and_more(monkeypatch, tmp_path):
+    """Baselines of a folder in the place of the budget's: noise has no density to be found."""
+    noise = np.random.default_rng(0).integers(0, 256, (700, 8, 8, 3), np.uint8)
+    for number, image in enumerate(noise):
+        folder = tmp_path / ("test" if number < 100 else "train") / "noise"
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{number}.png")
+    small = {"data.path": str(tmp_path), "data.image_folder.side": 8, "latent_dim": 2}
+    config = varied(preset_config("colour").to_dict(), small)
+    monkeypatch.setattr(colour, "preset_config", lambda _name: config)
+    measured = colour.measured_baselines()
+    assert measured["data"] == {"train": "540", "test": "100", "dims": "192"}
+    bits = {name: value for name, value in measured["bits_per_dim"].items() if not name.endswith("_se")}
+    assert len(bits) == 5
+    assert min(bits.values()) > 8
