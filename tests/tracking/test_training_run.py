@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from vaeline.tracking import training_run
+from vaeline.tracking.abandoned import PROCESS, this_process
 from vaeline.tracking.completion import complete_run
-from vaeline.tracking.runs.abandoned import PROCESS, this_process
 from vaeline.tracking.runs.content import RunContent
 from vaeline.tracking.runs.store import TRAINING_KEY, Store
 from vaeline.tracking.training_run import TrainingRun, new_training_key

@@ -5,9 +5,9 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
+from vaeline.tracking.abandoned import PROCESS, end_abandoned_runs, this_process
 from vaeline.tracking.background import BackgroundTasks
 from vaeline.tracking.machine_use import MachineMonitor, log_machine_use
-from vaeline.tracking.runs.abandoned import PROCESS, end_abandoned_runs, this_process
 from vaeline.tracking.runs.content import RunContent
 from vaeline.tracking.runs.failures import LOG_LATER, say, warn_not_logged
 from vaeline.tracking.runs.store import TRAINING_KEY, Store, milliseconds_now, store_name
