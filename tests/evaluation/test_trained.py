@@ -6,6 +6,7 @@ import torch
 
 from tests.support.small import digits, labels, shown, split, vae
 from vaeline.core.errors import VaelineError
+from vaeline.core.scaling import Standardised
 from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds
 from vaeline.evaluation.observing import evaluation_set
 from vaeline.evaluation.trained import TrainedModel
@@ -165,3 +166,13 @@ def test_seed_decides_what_is_drawn():
         drawn.append(built.reconstruct(x))
     np.testing.assert_array_equal(*drawn)
     assert not np.array_equal(drawn[0], built.reconstruct(x))
+
+
+def test_channels_are_returned_in_their_own_units():
+    """Two images of two channels: an axis of draws would be taken for another one without an error."""
+    scaling = Standardised(mean=[-50.0, 50.0], std=[1.0, 2.0], least=[0.0] * 2, most=[1.0] * 2)
+    trained = TrainedModel(vae((2, 8, 8), scaling, likelihood={"name": "gaussian"}))
+    images = scaling.original(np.zeros((2, 2, 8, 8), np.float32))
+    for returned in (trained.reconstruct(images), trained.sample(2), trained.interpolate(images, images)[0]):
+        assert (returned[:, 0] < 0).all()
+        assert (returned[:, 1] > 0).all()

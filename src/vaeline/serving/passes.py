@@ -50,8 +50,8 @@ def score(
 ) -> int:
     """Writes the scores of each row, and if `maps` is given, its squared errors value by value; returns N."""
     rows = 0
-    fields = scorer.trained.model.columns
-    mapping = open_output(maps, "x", pixels=np.asarray, fields=fields) if maps else nullcontext()
+    fields, pixels = scorer.trained.model.columns, np.asarray if pixels_of(scorer.trained) else None
+    mapping = open_output(maps, "x", pixels, fields=fields) if maps else nullcontext()
     with open_output(out, "") as output, mapping as map_output:
         for batch in read_batches(scorer.trained.model, source, labels):
             output.write(batch.names, scorer.score(batch))
@@ -92,7 +92,7 @@ def sample(
     with output_of(trained, out) as output:
         for part in _parts(n, rows_at_a_time(trained.event_shape)):
             if sampler is not None:
-                images = sampler.sample(len(part)).numpy()
+                images = trained.model.scaling.written(sampler.sample(len(part))).numpy()
             else:
                 chosen = None if given is None else given[part.start : part.stop]
                 images = trained.sample(len(part), chosen, temperature)
