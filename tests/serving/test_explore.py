@@ -92,7 +92,7 @@ def test_a_stroke_is_drawn_where_the_pen_is_down():
 
 
 def test_what_explore_cannot_do_is_one_line(monkeypatch):
-    with pytest.raises(VaelineError, match=r"this model takes values of shape \[64\]: use vaeline sample"):
+    with pytest.raises(VaelineError, match=r"this model takes values of shape \[64\]: use `vaeline sample`"):
         Playground.of(TrainedModel(vae(event_shape=(64,)), ""))
     monkeypatch.setitem(sys.modules, "nicegui", None)
     with pytest.raises(VaelineError, match=r"nicegui is not installed.*: `pip install 'vaeline\[explore\]'`"):

@@ -106,9 +106,10 @@ def to_observations(model: Model, array: np.ndarray, name: str = "array", first:
     size = int(np.prod(shape))
     last = (*shape[1:], shape[0])
     if array.shape[1:] not in (shape, last, shape[shape[0] == 1 :], (size,)):
+        flat = f", or {size} values side by side" if len(shape) > 1 else ""
         raise VaelineError(
-            f"{name}: rows of shape {list(array.shape[1:])}, and this model takes {list(shape)}, or {size} "
-            "values side by side (and --labels names a column of labels)"
+            f"{name}: rows of shape {list(array.shape[1:])}, and this model takes {list(shape)}{flat} (and "
+            "--labels names a column of labels)"
         )
     if array.shape[1:] == last != shape:
         array = np.moveaxis(array, -1, 1)

@@ -73,8 +73,8 @@ class Playground:
         """Prepares to play with a model; raises VaelineError for one that is not of grey or RGB images."""
         if pixels_of(trained) is None:
             raise VaelineError(
-                "vaeline explore shows images in grey or RGB, and this model takes values of shape "
-                f"{list(trained.event_shape)}: use vaeline sample, traverse and score"
+                "only images in grey or RGB can be shown, and this model takes values of shape "
+                f"{list(trained.event_shape)}: use `vaeline sample`, `traverse` and `score`"
             )
         reference, data = reference_of(trained), training_data(trained)
         labels = reference.labels[:RANKED] if reference.labels is not None and trained.classes else None
