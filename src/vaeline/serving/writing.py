@@ -25,7 +25,7 @@ Pixels = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Layout:
+class OutputLayout:
     """How results are laid out in a file.
 
     Attributes:
@@ -52,7 +52,7 @@ class Writer(ABC):
     pictures: ClassVar[bool] = False
     """Whether it shows images, and nothing else."""
 
-    def __init__(self, path: Path, layout: Layout) -> None:
+    def __init__(self, path: Path, layout: OutputLayout) -> None:
         self.path, self.layout = path, layout
 
     @abstractmethod
@@ -67,7 +67,7 @@ class Writer(ABC):
 class NpyWriter(Writer):
     """An .npy file, [N, ...]."""
 
-    def __init__(self, path: Path, layout: Layout) -> None:
+    def __init__(self, path: Path, layout: OutputLayout) -> None:
         super().__init__(path, layout)
         self.file: BinaryIO = path.open("wb")
         self.rows, self.like = 0, np.empty(0)
@@ -90,7 +90,7 @@ class NpyWriter(Writer):
 class CsvWriter(Writer):
     """A .csv table with the name of each row in its first column."""
 
-    def __init__(self, path: Path, layout: Layout) -> None:
+    def __init__(self, path: Path, layout: OutputLayout) -> None:
         super().__init__(path, layout)
         self.file = path.open("w", newline="")
         self.first = True
@@ -108,7 +108,7 @@ class CsvWriter(Writer):
 class ParquetWriter(Writer):
     """A .parquet table with the name of each row in its first column."""
 
-    def __init__(self, path: Path, layout: Layout) -> None:
+    def __init__(self, path: Path, layout: OutputLayout) -> None:
         super().__init__(path, layout)
         self.file: Any = None
 
@@ -132,7 +132,7 @@ class SheetWriter(Writer):
 
     pictures = True
 
-    def __init__(self, path: Path, layout: Layout) -> None:
+    def __init__(self, path: Path, layout: OutputLayout) -> None:
         super().__init__(path, layout)
         self.images: list[np.ndarray] = []
 
@@ -173,7 +173,7 @@ def open_output(
 
     Args:
         out: The file; its suffix is one of `WRITERS`.
-        prefix: See `Layout`, as for the following.
+        prefix: See `OutputLayout`, as for the following.
         pixels: None where results are no images.
         columns: Images in a row of a sheet.
         fields: Names of the values along the last axis.
@@ -185,12 +185,12 @@ def open_output(
     if out.suffix not in kinds:
         raise VaelineError(f"--out {out}: use a name that ends in {', '.join(kinds)}")
     with replacing(out) as temporary, ExitStack() as stack:
-        writer = WRITERS[out.suffix](temporary, Layout(prefix, fields, columns, pixels))
+        writer = WRITERS[out.suffix](temporary, OutputLayout(prefix, fields, columns, pixels))
         stack.callback(writer.close)
         yield writer
 
 
-def table_of(names: Sequence[str], values: np.ndarray, layout: Layout) -> "DataFrame":
+def table_of(names: Sequence[str], values: np.ndarray, layout: OutputLayout) -> "DataFrame":
     """Returns results as a table, the name of each row first; flat, where a row is more than one number."""
     import pandas as pd
 
@@ -203,7 +203,7 @@ def table_of(names: Sequence[str], values: np.ndarray, layout: Layout) -> "DataF
     return pd.DataFrame({first: list(names), **columns})
 
 
-def _headings(shape: tuple[int, ...], layout: Layout) -> list[str]:
+def _headings(shape: tuple[int, ...], layout: OutputLayout) -> list[str]:
     """Returns a name for each value of a row: of the third of several points, `mass_2`."""
     if not layout.fields:
         return [f"{layout.prefix}{i}" for i in range(math.prod(shape))]
