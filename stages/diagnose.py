@@ -1,6 +1,5 @@
 """diagnose: use of the latents, and findings on what went wrong, on the validation split."""
 
-import math
 from pathlib import Path
 
 from vaeline.core.files import write_csv, write_figure, write_json
@@ -9,68 +8,41 @@ from vaeline.data.prepared import Prepared
 from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.finding import findings_text, save_findings
 from vaeline.diagnosis.remedy_commands import with_remedy_commands
-from vaeline.evaluation import latent_use, neighbours, symptoms
-from vaeline.evaluation.disentanglement.scores import disentanglement_scores
-from vaeline.evaluation.estimators.latents import measure_latents
-from vaeline.evaluation.observing import evaluation_set
+from vaeline.evaluation.diagnostics import Diagnostics
 from vaeline.evaluation.params import TrainedModelParams
 from vaeline.evaluation.samples.columns import ColumnRows, column_scores
-from vaeline.evaluation.samples.features import SAMPLE_FEATURES
+from vaeline.evaluation.symptoms import read_history
 from vaeline.evaluation.undefined import without_images, without_undefined
 from vaeline.models import checkpoints
-from vaeline.reporting import gallery
-from vaeline.reporting.plots.columns import column_figures
+from vaeline.reporting.diagnosis_figures import diagnosis_figures
 from vaeline.reporting.plots.curves import training_curves
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import set_seed
 from vaeline.runtime.stage import run_stage
 
 OUTPUT = Path("outputs/diagnose")
-FEATURES = Path("outputs/fid_reference/features")
 
 
 def main(params: TrainedModelParams) -> None:
     set_seed(params.seed)
-    target = device(params.device)
-    model = checkpoints.load_selected(params.select).to(target)
+    model = checkpoints.load_selected(params.select).to(device(params.device))
     data = Prepared.open()
-    images = evaluation_set(model, data.valid)
-    history = symptoms.read_history("outputs/train/history.csv")
+    history = read_history("outputs/train/history.csv")
 
-    latents = measure_latents(model, images)
-    samples = neighbours.neighbour_samples(model)
-    nearest = neighbours.nearest_neighbours(samples, data.train.values)
-    metrics = latent_use.latent_statistics(latents)
-    metrics |= latent_use.squared_errors(model, images) | model.measures(latents.mean)
-    metrics |= neighbours.copying_scores(nearest, neighbours.held_out_neighbours(data))
-    metrics |= disentanglement_scores(latents.mean.numpy(), data.valid.factors)
-    features = SAMPLE_FEATURES[len(data.shape)].load(model, FEATURES, target)
-    metrics |= symptoms.history_symptoms(history, math.prod(data.shape))
-    metrics |= symptoms.model_symptoms(model, data)
-    metrics |= symptoms.sample_symptoms(model, features, data)
+    diagnostics = Diagnostics.of_model(model, data, history, Path("outputs/fid_reference/features"))
     left_out = without_images(data.shape, "sharpness, blurry reconstructions and pictures of samples")
-    findings = with_remedy_commands(run_detectors(metrics, model.config), read_yaml("params.yaml"))
-
-    dimensions = latent_use.dimension_table(latents)
-    rows = ColumnRows.of_model(model, data.columns, images) if data.columns else None
+    findings = run_detectors(diagnostics.metrics, model.config, noun=data.noun)
+    findings = with_remedy_commands(findings, read_yaml("params.yaml"))
+    rows = ColumnRows.of_model(model, data.columns, diagnostics.examples) if data.columns else None
     scores = column_scores(rows)
-    if rows:
-        pictures = column_figures(rows.columns, rows.real, rows.drawn, scores)
-        pictures |= gallery.latent_figures(latents, dimensions, data.valid.labels, data.classes)
-    else:
-        pictures = gallery.gallery_figures(
-            model, images, latents, dimensions, data.valid.labels, data.classes
-        )
-        pictures |= gallery.class_samples(model, data.classes)
-        pictures["neighbours"] = gallery.neighbour_rows(samples, nearest, data.train.values, model.scaling)
-    pictures |= gallery.factor_information(latents, data.valid.factors, data.factors)
-    pictures["training"] = training_curves(history)
+    figures = diagnosis_figures(model, data, diagnostics, rows, scores)
+    figures["training"] = training_curves(history, data.noun)
 
-    for name, figure in pictures.items():
+    for name, figure in figures.items():
         write_figure(OUTPUT / "plots" / f"{name}.png", figure)
-    write_csv(OUTPUT / "dimensions.csv", dimensions)
+    write_csv(OUTPUT / "dimensions.csv", diagnostics.dimensions)
     write_csv(OUTPUT / "columns.csv", scores)
-    write_json(OUTPUT / "metrics.json", without_undefined(metrics) | left_out)
+    write_json(OUTPUT / "metrics.json", without_undefined(diagnostics.metrics) | left_out)
     save_findings(OUTPUT / "findings.json", findings)
     print(findings_text(findings))
 

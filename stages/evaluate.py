@@ -1,22 +1,16 @@
 """evaluate: ELBO, IWAE-K and reconstruction errors on the test split, each with its standard error."""
 
-import math
 from pathlib import Path
 
 from vaeline.core.files import write_csv, write_figure, write_json
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation.compression.bits_back import BitsBack
 from vaeline.evaluation.compression.compression_metrics import compression_metrics
-from vaeline.evaluation.estimators.annealed import ais_against_bound
-from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds, k_grid
-from vaeline.evaluation.estimators.decomposition import decompose_rate
-from vaeline.evaluation.estimators.estimate import means_with_errors
 from vaeline.evaluation.estimators.latents import ACTIVITY_IMAGES, activity
-from vaeline.evaluation.estimators.reconstruction import reconstruction_errors
-from vaeline.evaluation.looseness import bound_lines, iwae_curve, iwae_looseness
+from vaeline.evaluation.looseness import bound_lines, iwae_curve
 from vaeline.evaluation.observing import evaluation_set
 from vaeline.evaluation.params import EvaluateParams
-from vaeline.evaluation.target import target_verdict
+from vaeline.evaluation.scoring import SplitScores
 from vaeline.evaluation.undefined import without_undefined
 from vaeline.models import checkpoints
 from vaeline.reporting.plots.curves import bounds_over_k
@@ -33,36 +27,20 @@ def main(params: EvaluateParams) -> None:
     model = checkpoints.load_selected(params.select).to(device(params.device))
     coder = BitsBack(model) if params.compress_images else None  # first, since it rejects some models
     data = Prepared.open()
-    images = evaluation_set(model, data.test)
-    train_images = evaluation_set(model, data.train[:ACTIVITY_IMAGES])
+    examples = evaluation_set(model, data.test)
+    train_examples = evaluation_set(model, data.train[:ACTIVITY_IMAGES])
 
-    terms = elbo_terms(model, images, params.elbo_samples)
-    bounds = importance_bounds(model, images, k_grid(params.iwae_k), progress=True)
-    values = {"elbo": terms.elbo, "distortion": terms.distortion, "rate": terms.rate, "kl": terms.rate}
-    values |= {"iwae": bounds.iwae, "ess": bounds.ess, "iwae_last_doubling": bounds.last_doubling}
-    values |= model.likelihood.measures(bounds.iwae, math.prod(data.shape))
-    values |= reconstruction_errors(model, images)
-    if parts := decompose_rate(model, images):
-        values |= vars(parts)
-    annealed = ais_against_bound(
-        model, images, bounds.iwae, params.ais_images, params.ais_steps, progress=True
-    )
-
+    scores = SplitScores.of_model(model, examples, params)
     if not processes.leads():
         return
-    means = means_with_errors(values | annealed)
-    metrics: dict[str, float | int | str] = {"iwae_k": params.iwae_k, "images": len(images)}
-    metrics |= {"ais_images": len(annealed.get("ais", ())), **means}
-    metrics |= iwae_looseness(bounds)
-    metrics |= target_verdict(means, params)
-    metrics |= activity(model, train_images)
+    metrics = scores.metrics(params) | activity(model, train_examples)
     if coder:
-        metrics |= compression_metrics(coder, images, params.compress_images, progress=True)
-    curve = iwae_curve(bounds)
+        metrics |= compression_metrics(coder, examples, params.compress_images, progress=True)
+    curve = iwae_curve(scores.bounds)
     write_csv(OUTPUT / "iwae_over_k.csv", curve)
-    write_figure(OUTPUT / "plots" / "iwae_over_k.png", bounds_over_k(curve))
+    write_figure(OUTPUT / "plots" / "iwae_over_k.png", bounds_over_k(curve, data.noun))
     write_json(OUTPUT / "metrics.json", without_undefined(metrics))
-    print("\n".join(bound_lines(metrics)))
+    print("\n".join(bound_lines(metrics, data.noun)))
 
 
 if __name__ == "__main__":

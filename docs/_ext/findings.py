@@ -1,5 +1,6 @@
 """The table of findings: each detector's measures with their thresholds and the reasons for these."""
 
+from vaeline.core.nouns import EXAMPLE
 from vaeline.diagnosis.detectors import DETECTORS
 from vaeline.diagnosis.thresholds import Threshold
 
@@ -19,4 +20,5 @@ def page() -> str:
 
 def _row(first: str, sign: Threshold) -> str:
     beyond = {"above": ">", "below": "<"}[sign.beyond]
-    return f"| {first} | `{sign.measure}` | {beyond} {sign.value:g} | {sign.unit} | {sign.reason} |"
+    unit, reason = (EXAMPLE.put_into(text) for text in (sign.unit, sign.reason))
+    return f"| {first} | `{sign.measure}` | {beyond} {sign.value:g} | {unit} | {reason} |"

@@ -103,7 +103,7 @@ def test_a_failure_half_way_leaves_the_earlier_files(tmp_path, monkeypatch):
 
 
 def test_nothing_is_written_for_sizes_that_do_not_fit(tmp_path):
-    with pytest.raises(VaelineError, match="numbered has 100 training images"):
+    with pytest.raises(VaelineError, match="numbered has 100 training examples"):
         store(numbered(train_size=99), tmp_path / "prepared")
     assert not (tmp_path / "prepared").exists()
 
@@ -165,7 +165,7 @@ def test_test_set_too_small_to_evaluate_is_rejected_and_nothing_is_written(tmp_p
     dataset = numbered()
     few = Examples(*(None if part is None else part[:count] for part in dataset.test()))
     dataset.test = lambda: few
-    with pytest.raises(VaelineError, match=f"^numbered has {count} test images, and at least 3 are needed"):
+    with pytest.raises(VaelineError, match=f"^numbered has {count} test examples, and at least 3 are needed"):
         store(dataset, tmp_path)
     assert list(tmp_path.iterdir()) == []
 

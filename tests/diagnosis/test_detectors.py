@@ -12,6 +12,7 @@ from scipy.stats import norm
 
 from vaeline.config import ExperimentConfig
 from vaeline.core import params
+from vaeline.core.nouns import EXAMPLE, ROW
 from vaeline.diagnosis import thresholds
 from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.detectors import BLUR, DEAD_DIMENSIONS, DETECTORS, DURING, OVERFITTING, UNDERFITTING
@@ -77,7 +78,8 @@ def test_crossed_threshold_is_reported_by_its_detector_only(detector, sign):
     (problem,) = problems(findings)
     assert problem is findings[0]
     evidence = next(e for e in problem.evidence if e.name == sign.measure)
-    assert (evidence.threshold, evidence.beyond, evidence.reason) == (sign.value, sign.beyond, sign.reason)
+    reason = EXAMPLE.put_into(sign.reason)
+    assert (evidence.threshold, evidence.beyond, evidence.reason) == (sign.value, sign.beyond, reason)
     assert evidence.value == crossed(sign)[sign.measure]
     assert problem.sure > 0.99
     assert problem.cause
@@ -222,3 +224,12 @@ def test_every_threshold_is_used_and_has_a_reason():
 def test_underfitting_gives_the_gain():
     finding = UNDERFITTING.detect(HEALTHY | {"late_gain": 0.0234}, CONFIG)
     assert "0.0234 bits per dimension" in finding.says
+
+
+def test_findings_name_rows_as_rows_in_every_text():
+    """Whatever a detector says of a table, it does not speak of images."""
+    for detector in DETECTORS:
+        findings = [f for m in (failing(detector), HEALTHY) for f in run_detectors(m, CONFIG, noun=ROW)]
+        texts = [text for f in findings for text in (f.says, *(e.reason + e.unit for e in f.evidence))]
+        assert not any(word in text for text in texts for word in ("image", "pixel", "{"))
+        assert any("rows" in text for text in texts)

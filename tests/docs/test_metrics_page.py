@@ -63,6 +63,7 @@ def of_other_runs() -> set[str]:
         "train/seconds",  # in MLflow alone, see stages/report
         "fid/fid_skipped",
         "prepare/columns",
+        "prepare/mean_value",
         *(f"{stage}/left_out" for stage in ("fid_reference", "fid", "diagnose")),
         "evaluate/iwae_note",
         *(f"{stage}/undefined" for stage in ("evaluate", "fid", "diagnose")),

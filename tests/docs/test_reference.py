@@ -10,6 +10,7 @@ from tests.conftest import ROOT
 from tests.docs.markdown import Page
 from tests.test_house import ORDER
 from vaeline.config import ExperimentConfig
+from vaeline.core.nouns import EXAMPLE
 from vaeline.core.params import flatten_params
 from vaeline.diagnosis.detectors import DETECTORS
 
@@ -93,7 +94,7 @@ def test_every_measure_of_a_detector_has_its_threshold_on_the_page():
         assert f"`{detector.name}`" in page
         for sign in (sign for group in detector.signs for sign in group):
             assert f"`{sign.measure}`" in page
-            assert sign.reason in page
+            assert EXAMPLE.put_into(sign.reason) in page
 
 
 def test_every_room_has_its_page_and_its_row_in_the_architecture():

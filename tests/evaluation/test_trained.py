@@ -6,6 +6,7 @@ import torch
 
 from tests.support.small import digits, labels, shown, split, vae
 from vaeline.core.errors import VaelineError
+from vaeline.core.scaling import Standardised
 from vaeline.evaluation.estimators.bounds import elbo_terms, importance_bounds
 from vaeline.evaluation.observing import evaluation_set
 from vaeline.evaluation.trained import TrainedModel
@@ -123,10 +124,20 @@ def spoilt(value: float) -> np.ndarray:
     [
         ({}, "encode", (np.zeros((2, 3, 8, 8)),), "shape [2, 3, 8, 8], and this model takes [N, 1, 8, 8]"),
         ({}, "encode", (IMAGES[0],), "shape [1, 8, 8], and this model takes [N, 1, 8, 8]"),
-        ({}, "encode", (spoilt(np.nan),), "row 1 has nan: this model takes floats in [0, 1]"),
-        ({}, "reconstruct", (spoilt(255),), "row 1 has 255: this model takes floats in [0, 1]"),
-        ({}, "score", (spoilt(256).astype(int),), "row 1 has 256: this model takes levels 0 to 255"),
-        ({}, "encode", (IMAGES.astype(str),), "images are of <U32: use numbers"),
+        ({}, "encode", (spoilt(np.nan),), "row 1 has nan at position 27: this model takes floats in [0, 1]"),
+        (
+            {},
+            "reconstruct",
+            (spoilt(255),),
+            "row 1 has 255 at position 27: this model takes floats in [0, 1]",
+        ),
+        (
+            {},
+            "score",
+            (spoilt(256).astype(int),),
+            "row 1 has 256 at position 27: this model takes levels",
+        ),
+        ({}, "encode", (IMAGES.astype(str),), "values of <U32: use numbers"),
         ({}, "score", (IMAGES, None, 1), "k = 1 is not allowed: use 2 or more"),
         ({}, "sample", (0,), "n = 0 is not allowed: use 1 or more"),
         ({}, "sample", (1, None, -0.5), "temperature = -0.5 is not allowed"),
@@ -155,3 +166,13 @@ def test_seed_decides_what_is_drawn():
         drawn.append(built.reconstruct(x))
     np.testing.assert_array_equal(*drawn)
     assert not np.array_equal(drawn[0], built.reconstruct(x))
+
+
+def test_channels_are_returned_in_their_own_units():
+    """Two images of two channels: an axis of draws would be taken for another one without an error."""
+    scaling = Standardised(mean=[-50.0, 50.0], std=[1.0, 2.0], least=[0.0] * 2, most=[1.0] * 2)
+    trained = TrainedModel(vae((2, 8, 8), scaling, likelihood={"name": "gaussian"}))
+    images = scaling.original(np.zeros((2, 2, 8, 8), np.float32))
+    for returned in (trained.reconstruct(images), trained.sample(2), trained.interpolate(images, images)[0]):
+        assert (returned[:, 0] < 0).all()
+        assert (returned[:, 1] > 0).all()

@@ -291,3 +291,13 @@ def test_error_for_a_full_disk_names_the_checkpoint(path, full_disk):
         checkpoints.save_checkpoint(path, content())
     assert caught.value.filename == str(path)
     assert not path.exists()
+
+
+def test_names_of_columns_are_kept_and_are_as_many_as_columns(path):
+    model = vae((2,), likelihood={"name": "gaussian"})
+    model.config, model.columns = config(likelihood={"name": "gaussian"}).to_dict(), ("mass", "length")
+    checkpoints.save_model(path, model)
+    assert checkpoints.load(path).columns == ("mass", "length")
+    model.columns = ("mass",)
+    checkpoints.save_model(path, model)
+    assert "columns has another number of names" in rejection(path, checkpoints.load)

@@ -44,6 +44,14 @@ def test_metrics_are_numbers_or_text():
     assert summary.numeric_metrics(METRICS) | summary.text_metrics(METRICS) == METRICS
 
 
+def test_headlines_name_the_examples_of_the_data():
+    errors = {"evaluate/mse": 0.25, "evaluate/ais_images": 3, "evaluate/ais": -1.5}
+    of_images = [label for label, _ in summary.headline_labels(errors)]
+    of_rows = [label for label, _ in summary.headline_labels(errors | {"prepare/columns": 4})]
+    assert of_images == ["Annealed importance sampling on 3 images, test (nats)", "Squared error per pixel"]
+    assert of_rows == ["Annealed importance sampling on 3 rows, test (nats)", "Squared error per value"]
+
+
 def test_verdict_is_beside_the_published_number():
     metrics = {"evaluate/nll_minus_target": -0.123, "evaluate/target_nll": 86.76, "evaluate/verdict": "pass"}
     assert summary.headline_table(metrics)[2:] == ["| NLL minus the published 86.76: pass | -0.123 |"]

@@ -12,6 +12,7 @@ from tests.support.screenshots import draw
 from tests.support.small import digits, vae
 from tests.support.stored import store
 from vaeline.core.errors import VaelineError
+from vaeline.core.scaling import Range, Standardised
 from vaeline.evaluation.trained import TrainedModel
 from vaeline.serving.explore import server
 from vaeline.serving.explore.drawing import Drawing
@@ -43,6 +44,32 @@ def test_neighbours_are_the_nearest_of_all(playground):
     assert distances[0] == 0
 
 
+@pytest.mark.parametrize(
+    "scaling",
+    [Range(low=-1, high=3), Standardised(mean=[2.0], std=[4.0], least=[-8.0], most=[12.0])],
+    ids=["range", "standardised"],
+)
+def test_images_of_floats_are_played_with_as_pixels(tmp_path, monkeypatch, scaling):
+    """A picture of what the model observes goes back to what it observes, in the same units."""
+    monkeypatch.chdir(tmp_path)
+    trained = TrainedModel(vae(scaling=scaling, likelihood={"name": "gaussian"}), "")
+    playground = Playground.of(trained)
+    image = np.linspace(0, 1, 64, dtype=np.float32).reshape(1, 8, 8)
+    observed = scaling.of_picture(image[None])
+    assert np.allclose(scaling.picture(observed)[0], image, atol=1e-6)
+    assert playground.look(image).z.tolist() == pytest.approx(
+        trained.encode(scaling.original(observed))[0].tolist(), abs=1e-5
+    )
+    z = playground.means[3]
+    assert np.allclose(
+        playground.decode(z), scaling.picture(scaling.read(trained.decode(z[None])))[0], atol=1e-6
+    )
+    ends = playground.originals((0, 1))
+    shown = [ends, playground.interpolate(0, 1, 3), playground.neighbours(ends[0])]
+    assert all(0 <= pixels.min() <= pixels.max() <= 1 for pixels in shown)
+    assert np.allclose(playground.neighbours(ends[0])[0], ends[0], atol=1e-6)
+
+
 def test_a_file_becomes_an_image_of_the_model(playground):
     file = io.BytesIO()
     Image.fromarray(digits(1).numpy()[0, 0]).save(file, "png")
@@ -65,7 +92,7 @@ def test_a_stroke_is_drawn_where_the_pen_is_down():
 
 
 def test_what_explore_cannot_do_is_one_line(monkeypatch):
-    with pytest.raises(VaelineError, match=r"this model is of uint8 of shape \[64\]: use vaeline sample"):
+    with pytest.raises(VaelineError, match=r"this model takes values of shape \[64\]: use `vaeline sample`"):
         Playground.of(TrainedModel(vae(event_shape=(64,)), ""))
     monkeypatch.setitem(sys.modules, "nicegui", None)
     with pytest.raises(VaelineError, match=r"nicegui is not installed.*: `pip install 'vaeline\[explore\]'`"):

@@ -1,10 +1,15 @@
 """Passes over files: what they write is what the model says of each row, however the rows are divided."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
 from tests.support.small import digits, split, vae
 from vaeline.core.errors import VaelineError
+from vaeline.core.scaling import Standardised
 from vaeline.evaluation.trained import TrainedModel
 from vaeline.serving import passes
 from vaeline.serving.reference import ReferenceImages, reference_of
@@ -102,3 +107,22 @@ def test_a_traversal_moves_one_dimension_through_its_aggregate_posterior(trained
     by_hand = z[1].copy()
     by_hand[dimensions[1].index] = dimensions[1].centre + 3 * dimensions[1].scale
     assert np.allclose(moved[1, 1, 2], trained.decode(by_hand[None])[0], atol=1e-6)
+
+
+def test_a_table_is_written_with_its_columns_in_its_units_and_never_as_a_picture(tmp_path, monkeypatch):
+    scaling = Standardised(mean=[1.0, 2.0], std=[1.0, 2.0], least=[0.0] * 2, most=[1.0] * 2)
+    trained = TrainedModel(vae((2,), scaling, likelihood={"name": "gaussian"}), "")
+    trained.model.columns = ("mass", "length")
+    samples = tmp_path / "samples.csv"
+    passes.sample(trained, 3, samples)
+    passes.score(Scorer(trained, k=2, draws=1), samples, tmp_path / "s.csv", maps=tmp_path / "maps.csv")
+    for table in ("samples.csv", "maps.csv"):
+        assert list(pd.read_csv(tmp_path / table).columns) == ["row", "mass", "length"]
+    passes.reconstruct(trained, samples, tmp_path / "rebuilt.npy")
+    assert np.load(tmp_path / "rebuilt.npy").shape == (3, 2)
+    monkeypatch.setattr(passes, "needed_training_data", lambda *_: SimpleNamespace(train=None))
+    monkeypatch.setattr(passes, "fit_ex_post", lambda *_: SimpleNamespace(sample=lambda n: torch.zeros(n, 2)))
+    passes.sample(trained, 3, tmp_path / "ex_post.npy", ex_post=True)
+    assert np.array_equal(np.load(tmp_path / "ex_post.npy"), [[1.0, 2.0]] * 3)
+    with pytest.raises(VaelineError, match=r"errors.png: use a name that ends in .npy, .csv, .parquet$"):
+        passes.score(Scorer(trained), samples, tmp_path / "s.csv", maps=tmp_path / "errors.png")

@@ -64,6 +64,21 @@ def test_labels_are_a_column_or_a_file(conditional, tmp_path):
         assert read_all(conditional, written(tmp_path, kind), place).labels.tolist() == [3, 1, 4, 1, 5]
 
 
+def test_columns_of_a_table_are_found_by_name(tmp_path):
+    scaling = Standardised(mean=[0.0] * 2, std=[1.0] * 2, least=[0.0] * 2, most=[1.0] * 2)
+    model = vae((2,), scaling, likelihood={"name": "gaussian"})
+    model.columns = ("mass", "length")
+    rows = pd.DataFrame({"name": ["Anna", "Otto"], "length": [1.0, np.nan], "mass": [3.0, 4.0]})
+    rows[:1].to_csv(tmp_path / "rows.csv", index=False)
+    assert read_all(model, tmp_path / "rows.csv").values.tolist() == [[3.0, 1.0]]
+    rows.to_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(VaelineError, match="row 1 has nan in column 'length': this model takes finite"):
+        read_all(model, tmp_path / "rows.parquet")
+    rows.drop(columns="mass").to_csv(tmp_path / "rows.csv", index=False)
+    with pytest.raises(VaelineError, match="no column 'mass', and this model takes mass, length: the file"):
+        read_all(model, tmp_path / "rows.csv")
+
+
 def test_rows_may_be_flat_lack_their_channel_or_have_it_last(model):
     for array in (LEVELS, LEVELS[:, 0], LEVELS.reshape(5, -1), np.moveaxis(LEVELS, 1, -1)):
         assert np.array_equal(to_observations(model, array), LEVELS)

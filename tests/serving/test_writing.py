@@ -33,6 +33,15 @@ def test_a_table_has_a_row_for_each_with_its_name(tmp_path, name, read):
     assert np.allclose(table.drop(columns="row"), VALUES)
 
 
+def test_values_have_the_names_of_their_columns_at_each_point(tmp_path):
+    write(tmp_path / "x.csv", VALUES[:, :2], fields=("mass", "row"))
+    assert list(pd.read_csv(tmp_path / "x.csv").columns) == ["row_name", "mass", "row"]
+    write(tmp_path / "path.csv", VALUES.reshape(6, 2, 2), fields=("mass", "length"))
+    table = pd.read_csv(tmp_path / "path.csv")
+    assert list(table.columns) == ["row", "mass_0", "length_0", "mass_1", "length_1"]
+    assert np.allclose(table.drop(columns="row"), VALUES)
+
+
 def test_scores_keep_their_names(tmp_path):
     scores = np.zeros(6, [("elbo", float), ("rate", float)])
     scores["rate"] = np.arange(6)

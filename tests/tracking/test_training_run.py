@@ -1,4 +1,8 @@
 import json
+import os
+import platform
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -6,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from vaeline.tracking import training_run
+from vaeline.tracking.abandoned import PROCESS, this_process
 from vaeline.tracking.completion import complete_run
 from vaeline.tracking.runs.content import RunContent
 from vaeline.tracking.runs.store import TRAINING_KEY, Store
@@ -210,3 +215,26 @@ def test_deleted_experiment_is_named_with_what_restores_it(client, capsys):
     assert "the experiment 'gone' was deleted in MLflow: " in line
     assert "`MLFLOW_TRACKING_URI=sqlite:///mlflow.db mlflow experiments restore --experiment-id 1`" in line
     assert "`-S experiment_name=NAME`" in line
+
+
+def test_run_of_a_killed_training_is_ended_by_the_next(client):
+    """Not one whose process runs, is of another host, or is not known; a resumed one is RUNNING again."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    running, host = this_process(), platform.node()
+    processes = {
+        f"{host} {ended.pid} 1.00": "KILLED",
+        f"{host} {os.getpid()} 1.00": "KILLED",  # the number belongs to another process now
+        running: "RUNNING",
+        running.replace(host, "another-host", 1): "RUNNING",
+        "": "RUNNING",
+    }
+    store = Store("e")
+    runs = {process: store.create(CONTENT, {PROCESS: process}) for process in processes}
+    train()
+    assert {process: client.get_run(run).info.status for process, run in runs.items()} == processes
+    resumed = runs[f"{host} {ended.pid} 1.00"]
+    with TrainingRun.open("e", CONTENT, resumed) as run:
+        run.curves(CURVES)
+    assert client.get_run(resumed).info.status == "FINISHED"
+    assert client.get_run(resumed).data.tags[PROCESS] == running

@@ -56,7 +56,7 @@ def test_model_with_more_or_fewer_weights_is_refused(path):
     content = checkpoints.read_checkpoint(path)
     content["training"]["model"]["another"] = torch.zeros(1)
     checkpoints.save_checkpoint(path, content)
-    assert "it has 'another', which this model has not: it is of other images" in refusal(path)
+    assert "it has 'another', which this model has not: it is of other data" in refusal(path)
 
 
 def test_weights_that_are_not_finite_are_refused(path):

@@ -1,69 +1,30 @@
 """Commands that use a trained model on files."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from vaeline.cli.arguments import WORKSPACE_RUN, print_written
+from vaeline.cli.trained_options import (
+    PICTURE_FILES,
+    Input,
+    Labels,
+    PictureOut,
+    Run,
+    Seed,
+    TableOut,
+    trained_model,
+)
 from vaeline.core.errors import VaelineError
 
-if TYPE_CHECKING:
-    from vaeline.evaluation.trained import TrainedModel
-
 TRAINED_COMMANDS = typer.Typer()
-
-Input = Annotated[
-    Path,
-    typer.Argument(
-        metavar="INPUT", help="A folder of images, an image, or an .npy, .npz, .csv or .parquet file."
-    ),
-]
-Run = Annotated[
-    str,
-    typer.Option(
-        "--model",
-        metavar="RUN",
-        help="A run's folder, a checkpoint, an exported model, an experiment, runs:/ID, models:/NAME@ALIAS.",
-    ),
-]
-Labels = Annotated[
-    str | None,
-    typer.Option(
-        "--labels",
-        metavar="COLUMN|FILE",
-        show_default=False,
-        help="The label of each row, if the model takes it.",
-    ),
-]
-Seed = Annotated[int, typer.Option("--seed", help="Of the random draws.")]
-TABLE_FILES = ".npy, .csv or .parquet"
-PICTURE_FILES = ".png, .npy, .csv or .parquet"
-
-
-def output_option(kinds: str) -> typer.models.OptionInfo:
-    """Returns the option for the file that is written."""
-    option: typer.models.OptionInfo = typer.Option("--out", metavar="FILE", help=f"What to write: {kinds}.")
-    return option
-
-
-@contextmanager
-def trained_model(run: str, seed: int = 0) -> "Iterator[TrainedModel]":
-    """Yields the model of a run, with torch's random numbers started at `seed`."""
-    import torch
-
-    from vaeline.serving import load
-
-    torch.manual_seed(seed)
-    yield load(run)
 
 
 @TRAINED_COMMANDS.command("encode")
 def encode_rows(
     source: Input,
-    out: Annotated[Path, output_option(TABLE_FILES)] = Path("encoded.npy"),
+    out: TableOut = Path("encoded.npy"),
     run: Run = WORKSPACE_RUN,
     labels: Labels = None,
     draws: Annotated[int, typer.Option(min=0, help="Draws of q(z|x) for each row; 0: its mean.")] = 0,
@@ -89,7 +50,7 @@ def encode_rows(
 @TRAINED_COMMANDS.command("reconstruct")
 def reconstruct_rows(
     source: Input,
-    out: Annotated[Path, output_option(PICTURE_FILES)] = Path("reconstructed.png"),
+    out: PictureOut = Path("reconstructed.png"),
     run: Run = WORKSPACE_RUN,
     labels: Labels = None,
     seed: Seed = 0,
@@ -114,7 +75,7 @@ def reconstruct_rows(
 @TRAINED_COMMANDS.command("score")
 def score_rows(
     source: Input,
-    out: Annotated[Path, output_option(TABLE_FILES)] = Path("scores.csv"),
+    out: TableOut = Path("scores.csv"),
     run: Run = WORKSPACE_RUN,
     labels: Labels = None,
     k: Annotated[int, typer.Option(min=2, help="Importance samples of IWAE-k.")] = 100,
@@ -149,7 +110,7 @@ def score_rows(
 @TRAINED_COMMANDS.command("sample")
 def sample_images(
     n: Annotated[int, typer.Option("--n", "-n", min=1, help="How many.")] = 100,
-    out: Annotated[Path, output_option(PICTURE_FILES)] = Path("samples.png"),
+    out: PictureOut = Path("samples.png"),
     run: Run = WORKSPACE_RUN,
     temperature: Annotated[
         float, typer.Option(min=0, help="Factor of the standard deviations of p(z).")
@@ -191,7 +152,7 @@ def interpolate_rows(
         Path, typer.Argument(metavar="START", help="An image, a folder of images, or an array.")
     ],
     end: Annotated[Path, typer.Argument(metavar="END", help="As many rows as START.")],
-    out: Annotated[Path, output_option(PICTURE_FILES)] = Path("interpolated.png"),
+    out: PictureOut = Path("interpolated.png"),
     run: Run = WORKSPACE_RUN,
     labels: Labels = None,
     steps: Annotated[int, typer.Option(min=2, help="Images of each path, both ends among them.")] = 8,
@@ -215,7 +176,7 @@ def interpolate_rows(
 @TRAINED_COMMANDS.command("traverse")
 def traverse_rows(
     source: Input,
-    out: Annotated[Path, output_option(PICTURE_FILES)] = Path("traversals.png"),
+    out: PictureOut = Path("traversals.png"),
     run: Run = WORKSPACE_RUN,
     labels: Labels = None,
     dims: Annotated[int, typer.Option(min=1, help="Latent dimensions, the most informative first.")] = 10,
@@ -317,7 +278,7 @@ def explore_model(
         serve_page(trained, port, show)
 
 
-def parse_labels(text: str | None) -> "list[int] | None":
+def parse_labels(text: str | None) -> list[int] | None:
     """Returns the class numbers in `0,1,…`; raises VaelineError for anything else."""
     if text is None:
         return None

@@ -4,6 +4,7 @@ Prepared values are either uint8 levels, which a model observes as level/255, or
 they are. A `Scaling` maps between the units of the user's data and what is stored of them.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeVar
 
@@ -40,29 +41,33 @@ class _Scaling(BaseModel):
         """Returns observed values [N, C, H, W] as pixels in [0, 1]."""
         return observed.clip(0, 1)
 
+    def of_picture(self, pixels: np.ndarray) -> np.ndarray:
+        """Returns pixels in [0, 1], [N, C, H, W], as observed values: the inverse of `picture`."""
+        return pixels
 
-class _Floats(_Scaling):
-    """Floats, which come from outside and go there in the units of the user's data."""
+
+class _Floats(_Scaling, ABC):
+    """Floats, which are observed as they are stored, and come and go in the units of the user's data."""
+
+    @abstractmethod
+    def stored(self, values: np.ndarray) -> np.ndarray:
+        """Returns values of the user's data as they are stored, float32."""
+
+    @abstractmethod
+    def original(self, observed: ValuesT) -> ValuesT:
+        """Returns observed values in the units of the user's data."""
 
     def observed(self, values: np.ndarray) -> np.ndarray:
         """Returns values of the user's data as a model observes them, which is as they are stored."""
         return self.stored(values)
 
     def read(self, values: np.ndarray) -> np.ndarray:
-        """Returns values from outside, in the units of the user's data, as a model observes them."""
-        return self.stored(values)
+        """Returns values from outside as a model observes them."""
+        return self.observed(values)
 
     def written(self, observed: ValuesT) -> ValuesT:
-        """Returns observed values as they go outside: in the units of the user's data."""
+        """Returns observed values as they go outside."""
         return self.original(observed)
-
-    def stored(self, values: np.ndarray) -> np.ndarray:
-        """Returns values of the user's data as they are stored, float32."""
-        raise NotImplementedError
-
-    def original(self, observed: ValuesT) -> ValuesT:
-        """Returns observed values in the units of the user's data."""
-        raise NotImplementedError
 
 
 class Bytes(_Scaling):
@@ -180,6 +185,11 @@ class Standardised(_Floats):
         least, most = _along(self.least, observed), _along(self.most, observed)
         # A channel of one value has no range; its std is 1, and its pixels are black.
         return ((self.original(observed) - least) / (most - least).clip(1e-12)).clip(0, 1)
+
+    def of_picture(self, pixels: np.ndarray) -> np.ndarray:
+        """Returns pixels in [0, 1], [N, C, H, W], as observed values: the inverse of `picture`."""
+        least, most = _along(self.least, pixels), _along(self.most, pixels)
+        return self.stored(least + pixels * (most - least))
 
 
 Scaling = Annotated[Bytes | Range | Standardised, Field(discriminator="kind")]

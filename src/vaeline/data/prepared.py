@@ -15,13 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from vaeline.core.errors import DamagedFileError, VaelineError
 from vaeline.core.files import read_json
+from vaeline.core.nouns import NOUNS, Noun
 from vaeline.core.scaling import SCALING, TOP_LEVEL, AnyScaling, Scaling, Standardised
 
 SPLITS = ("train", "valid", "test")
 FEWEST = {"train": 2, "valid": 3, "test": 3}
 """Images that each split must have: a Fréchet distance with its error takes three of valid and of test."""
-NOUNS = {1: "rows", 3: "images"}
-"""What examples are called, by the number of their axes."""
 DESCRIPTION = "description.json"
 SEAL = "sha256"
 PREPARE_AGAIN = "run `dvc repro prepare` (or `dvc checkout data/prepared`)"
@@ -124,7 +123,7 @@ class Prepared:
         return tuple(self.description.get("columns") or (f"x{j}" for j in range(*self.shape)))
 
     @property
-    def noun(self) -> str:
+    def noun(self) -> Noun:
         """What examples are called: images or rows."""
         return NOUNS[len(self.shape)]
 

@@ -25,14 +25,14 @@ def split_indices(dataset: DataSet, available: int) -> tuple[np.ndarray, np.ndar
     for name, count in (("train", train), ("valid", valid)):
         if count < FEWEST[name]:
             raise VaelineError(
-                f"data.{name}_size = {count}: at least {FEWEST[name]} images are needed, `dvc exp run -S "
+                f"data.{name}_size = {count}: at least {FEWEST[name]} examples are needed, `dvc exp run -S "
                 f"data.{name}_size={FEWEST[name]}`; {dataset.name} has {available} for train and valid"
             )
     if held_out := dataset.held_out:
         rest = available - held_out
         if train > rest or valid > held_out:
             raise VaelineError(
-                f"{dataset.name} has {rest} training and {held_out} validation images, fewer than "
+                f"{dataset.name} has {rest} training and {held_out} validation examples, fewer than "
                 f"data.train_size ({train}) or data.valid_size ({valid}): lower it, or use its default "
                 f"sizes, {DEFAULT_SIZES}"
             )
@@ -40,7 +40,7 @@ def split_indices(dataset: DataSet, available: int) -> tuple[np.ndarray, np.ndar
     if train + valid > available:
         raise VaelineError(
             f"data.train_size ({train}) and data.valid_size ({valid}) add up to {train + valid}, but "
-            f"{dataset.name} has {available} training images: lower one of them, or use its default sizes, "
+            f"{dataset.name} has {available} training examples: lower one of them, or use its default sizes, "
             f"{DEFAULT_SIZES}"
         )
     order = _order(dataset, available)

@@ -40,8 +40,8 @@ def store(dataset: DataSet, directory: Path | str) -> Prepared:
     train, valid = split_indices(dataset, available=len(training.values))
     if len(test.values) < FEWEST["test"]:
         raise VaelineError(
-            f"{dataset.name} has {len(test.values)} test images, and at least {FEWEST['test']} are needed to "
-            "evaluate: add some"
+            f"{dataset.name} has {len(test.values)} test examples, and at least {FEWEST['test']} are "
+            "needed to evaluate: add some"
         )
     splits = {
         "train": (training, train),
@@ -74,7 +74,7 @@ def prepared_summary(prepared: Prepared) -> dict[str, int | float | str]:
         "classes": len(prepared.classes),
         **dict(zip(SIDES[len(prepared.shape)], prepared.shape, strict=True)),
         **{f"{split}_sha256": prepared.hashes[f"{split}_values.npy"] for split in SPLITS},
-        "mean_pixel": _mean(values),
+        f"mean_{prepared.noun.value}": _mean(values),
     }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
+from vaeline.core.nouns import EXAMPLE, Noun
 from vaeline.diagnosis.detector import Detector
 from vaeline.diagnosis.detectors import DETECTORS
 from vaeline.diagnosis.finding import FINDING_LEVELS, Finding, problems
@@ -11,7 +12,10 @@ from vaeline.diagnosis.params import Measurements, RemedyParams
 
 
 def run_detectors(
-    metrics: Measurements, params: Mapping[str, Any], detectors: Iterable[Detector] = DETECTORS
+    metrics: Measurements,
+    params: Mapping[str, Any],
+    detectors: Iterable[Detector] = DETECTORS,
+    noun: Noun = EXAMPLE,
 ) -> list[Finding]:
     """Returns the finding of each detector whose measures are among `metrics`, problems first.
 
@@ -21,10 +25,11 @@ def run_detectors(
         metrics: Measurements by name.
         params: The params of the training, nested.
         detectors: Detectors in order: one comes after those that it follows from.
+        noun: What the examples are called in the findings.
     """
     findings: dict[str, Finding] = {}
     for detector in detectors:
-        finding = detector.detect(metrics, cast(RemedyParams, params))
+        finding = detector.detect(metrics, cast(RemedyParams, params), noun)
         if finding is None:
             continue
         causes = problems(findings[name] for name in detector.follows_from if name in findings)

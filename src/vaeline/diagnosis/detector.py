@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from string import Formatter
 
+from vaeline.core.nouns import EXAMPLE, Noun
 from vaeline.diagnosis.finding import SURE, Evidence, Finding, Remedy
 from vaeline.diagnosis.params import Measurements, RemedyParams
 from vaeline.diagnosis.thresholds import Threshold
@@ -14,12 +15,14 @@ from vaeline.diagnosis.thresholds import Threshold
 class Detector:
     """Detects one failure: a problem if, in each group of `signs`, one measure is beyond its threshold.
 
+    Texts have the measures, and the words of a `Noun`, as `{name}`.
+
     Attributes:
         name: Name of the failure: what `gate` in params.yaml refers to.
         title: The failure, as a title.
         signs: Groups of thresholds.
-        if_problem: The sentence on a problem, with the measures as `{name}`.
-        if_healthy: The sentence on a healthy training, with the measures as `{name}`.
+        if_problem: The sentence on a problem.
+        if_healthy: The sentence on a healthy training.
         remedy: Returns the likely cause in the params of the training, and its cure.
         note: Returns what is worth knowing of a healthy training, or "".
         follows_from: Names of the failures of which this one is a consequence: if one of them is a
@@ -35,19 +38,19 @@ class Detector:
     note: Callable[[Measurements], str] = lambda _: ""
     follows_from: tuple[str, ...] = ()
 
-    def detect(self, metrics: Measurements, params: RemedyParams) -> Finding | None:
+    def detect(self, metrics: Measurements, params: RemedyParams, noun: Noun = EXAMPLE) -> Finding | None:
         """Returns the finding; None without any measure of a group of signs, or without one of a sentence."""
         groups = [
-            [_evidence(sign, metrics) for sign in group if _is_measured(metrics, sign.measure)]
+            [_evidence(sign, metrics, noun) for sign in group if _is_measured(metrics, sign.measure)]
             for group in self.signs
         ]
-        if not all(groups) or not metrics.keys() >= _named(self.if_problem) | _named(self.if_healthy):
+        if not all(groups) or not metrics.keys() >= _measures(self.if_problem) | _measures(self.if_healthy):
             return None
         sure = min(max(evidence.sure for evidence in group) for group in groups)
         evidence = [evidence for group in groups for evidence in group]
         if sure < SURE:
             note = self.note(metrics)
-            says = (note or self.if_healthy).format(**metrics)
+            says = noun.put_into(note or self.if_healthy, **metrics)
             return Finding(
                 self.name, self.title, "information" if note else "healthy", 1 - sure, says, evidence
             )
@@ -57,28 +60,29 @@ class Detector:
             self.title,
             "problem",
             sure,
-            self.if_problem.format(**metrics),
+            noun.put_into(self.if_problem, **metrics),
             evidence,
             cause=remedy.cause,
             changes=remedy.changes,
         )
 
 
-def _named(sentence: str) -> set[str]:
-    return {name for _, name, _, _ in Formatter().parse(sentence) if name}
+def _measures(sentence: str) -> set[str]:
+    """Returns the names of the measures in a sentence."""
+    return {name for _, name, _, _ in Formatter().parse(sentence) if name} - set(Noun._fields)
 
 
 def _is_measured(metrics: Measurements, measure: str) -> bool:
     return measure in metrics and math.isfinite(metrics[measure])
 
 
-def _evidence(sign: Threshold, metrics: Measurements) -> Evidence:
+def _evidence(sign: Threshold, metrics: Measurements, noun: Noun) -> Evidence:
     return Evidence(
         name=sign.measure,
         value=metrics[sign.measure],
         threshold=sign.value,
         beyond=sign.beyond,
-        unit=sign.unit,
+        unit=noun.put_into(sign.unit),
         se=metrics.get(f"{sign.measure}_se", 0.0),
-        reason=sign.reason,
+        reason=noun.put_into(sign.reason),
     )

@@ -20,8 +20,8 @@ def _small_gain(metrics: Measurements) -> str:
 def _gap(metrics: Measurements) -> str:
     if metrics.get("generalisation_gap", 0) > thresholds.GAP.value:
         return (
-            "the ELBO of training images is better by {generalisation_gap:.4f} bits per dimension; that of "
-            "unseen images has not fallen"
+            "the ELBO of training {examples} is better by {generalisation_gap:.4f} bits per dimension; that "
+            "of unseen {examples} has not fallen"
         )
     return ""
 
@@ -67,8 +67,10 @@ HOLES = Detector(
     name="holes",
     title="Holes in the latent space",
     signs=((thresholds.COVERAGE_RATIO,),),
-    if_problem="samples at z ~ p(z) cover {coverage:.1%} of the images, at z ~ q(z) {coverage_aggregate:.1%}",
-    if_healthy="samples at z ~ p(z) cover {coverage:.0%} of the images, at z ~ q(z) {coverage_aggregate:.0%}",
+    if_problem="samples at z ~ p(z) cover {coverage:.1%} of the {examples}, at z ~ q(z) "
+    "{coverage_aggregate:.1%}",
+    if_healthy="samples at z ~ p(z) cover {coverage:.0%} of the {examples}, at z ~ q(z) "
+    "{coverage_aggregate:.0%}",
     remedy=remedies.first(
         remedies.heavier_kl, remedies.without_free_bits, remedies.better_prior, remedies.larger_networks
     ),
@@ -78,10 +80,10 @@ LOW_DIVERSITY = Detector(
     name="low_diversity",
     title="Low diversity",
     signs=((thresholds.DIVERSITY,),),
-    if_problem="even at z ~ q(z), samples cover {coverage_aggregate:.1%} of the images; real images cover "
-    "{coverage_real:.1%}",
-    if_healthy="at z ~ q(z), samples cover {coverage_aggregate:.0%} of the images; real images cover "
-    "{coverage_real:.0%}",
+    if_problem="even at z ~ q(z), samples cover {coverage_aggregate:.1%} of the {examples}; real {examples} "
+    "cover {coverage_real:.1%}",
+    if_healthy="at z ~ q(z), samples cover {coverage_aggregate:.0%} of the {examples}; real {examples} "
+    "cover {coverage_real:.0%}",
     remedy=remedies.first(
         remedies.binary_pixels,
         remedies.learned_variance,
@@ -106,9 +108,9 @@ OVERFITTING = Detector(
     name="overfitting",
     title="Overfitting",
     signs=((thresholds.DECLINE, thresholds.WIDE_GAP), (thresholds.GAP,)),
-    if_problem="the ELBO of unseen images is {generalisation_gap:.4f} bits per dimension below that of "
-    "training images, and fell by {decline:.4f} after its best",
-    if_healthy="the ELBO of unseen images was at its best at the end",
+    if_problem="the ELBO of unseen {examples} is {generalisation_gap:.4f} bits per dimension below that of "
+    "training {examples}, and fell by {decline:.4f} after its best",
+    if_healthy="the ELBO of unseen {examples} was at its best at the end",
     note=_gap,
     remedy=remedies.first(remedies.fresh_binarization, remedies.moved_images, remedies.shorter),
     follows_from=("unstable_training",),

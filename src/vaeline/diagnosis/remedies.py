@@ -57,7 +57,7 @@ def learned_variance(params: RemedyParams, _: Measurements) -> Remedy | None:
     likelihood = params["likelihood"]
     if likelihood["name"] == "gaussian" and likelihood["gaussian"]["variance"] == "fixed":
         scale = likelihood["gaussian"]["scale"]
-        cause = f"σ is fixed at {scale:g}: errors of pixels are small beside it, and z is not worth its rate"
+        cause = f"σ is fixed at {scale:g}: errors are small beside it, and z is not worth its rate"
         start = {"likelihood.gaussian.scale": PIXEL_SCALE} if scale > PIXEL_SCALE else {}
         return Remedy(cause, {"likelihood.gaussian.variance": "shared", **start})
     return None
@@ -92,7 +92,7 @@ def shallower(params: RemedyParams, _: Measurements) -> Remedy | None:
     """A stack of plain layers: the clinic shows that warm-up and free bits do not cure it."""
     network = params["network"]
     if network["name"] == "mlp" and network["mlp"]["depth"] > DEEP:
-        cause = f"through {network['mlp']['depth']} plain layers neither image nor gradient reaches z"
+        cause = f"through {network['mlp']['depth']} plain layers neither data nor gradient reaches z"
         return Remedy(cause, {"network.mlp.depth": DEPTH})
     return None
 

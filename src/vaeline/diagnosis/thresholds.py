@@ -14,7 +14,7 @@ class Threshold:
         value: The threshold, in `unit`.
         beyond: The side of `value` that is a sign of a failure.
         unit: Unit of the measure, or "".
-        reason: Why the threshold has this value.
+        reason: Why the threshold has this value. It and `unit` name the examples as a `Noun` does.
     """
 
     measure: str
@@ -25,10 +25,14 @@ class Threshold:
 
 
 RATE = Threshold(
-    "kl", 1.0, "below", "nats", "z can tell apart e = 2.7 groups of images at most: fewer than ten classes"
+    "kl",
+    1.0,
+    "below",
+    "nats",
+    "z can tell apart e = 2.7 groups of {examples} at most: fewer than ten classes",
 )
 Z_GAIN = Threshold(
-    "z_gain", 1.0, "below", "nats", "an image is explained as well by another image's z as by its own"
+    "z_gain", 1.0, "below", "nats", "the z of another {example} explains one as well as its own"
 )
 UNUSED_SHARE = Threshold(
     "unused_share", 0.25, "above", "of the dimensions", "a healthy model may prune a few dimensions"
@@ -45,7 +49,7 @@ CROWDING = Threshold(
     1.75,
     "above",
     "nats a unit in use",
-    "if units are to spare, images use about one nat of each",
+    "if units are to spare, {examples} use about one nat of each",
 )
 SHARPNESS = Threshold(
     "sharpness",
@@ -66,8 +70,8 @@ DIVERSITY = Threshold(
     "diversity",
     0.2,
     "below",
-    "of the coverage of real images",
-    "even at z ~ q(z), four fifths of the variety of real images never appears",
+    "of the coverage of real {examples}",
+    "even at z ~ q(z), four fifths of the variety of real {examples} never appears",
 )
 SKIPPED_UPDATES = Threshold(
     "skipped_updates", 0, "above", "updates", "a loss or a gradient was not a finite number"
@@ -88,7 +92,7 @@ DECLINE = Threshold(
     0.003,
     "above",
     "bits per dimension",
-    "the model became worse on unseen images; published tables resolve 0.01",
+    "the model became worse on unseen {examples}; published tables resolve 0.01",
 )
 GAP = Threshold(
     "generalisation_gap",
@@ -102,7 +106,7 @@ WIDE_GAP = Threshold(
     0.02,
     "above",
     "bits per dimension",
-    "so much is memorised that augmentation, or more images, would improve the ELBO",
+    "so much is memorised that augmentation, or more {examples}, would improve the ELBO",
 )
 RISING = Threshold(
     "decline",

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from vaeline.core.errors import VaelineError
+from vaeline.core.nouns import EXAMPLE, NOUNS
 from vaeline.models.contracts import Model
 
 
@@ -23,12 +24,36 @@ def checked_images(model: Model, images: np.ndarray | Tensor) -> Tensor:
     """
     array = np.asarray(images)
     wanted = ", ".join(map(str, model.event_shape))
+    noun = NOUNS.get(len(model.event_shape), EXAMPLE)
     if array.ndim != len(model.event_shape) + 1 or array.shape[1:] != tuple(model.event_shape):
-        raise VaelineError(f"images have the shape {list(array.shape)}, and this model takes [N, {wanted}]")
-    if array.dtype.kind not in "biuf":
-        raise VaelineError(f"images are of {array.dtype}: use numbers")
-    _reject_any(array, ~model.scaling.accepts(array), model.scaling.accepted(array))
+        raise VaelineError(
+            f"{noun.examples} have the shape {list(array.shape)}, and this model takes [N, {wanted}]"
+        )
+    check_values(model, array)
     return torch.from_numpy(np.ascontiguousarray(model.scaling.read(array), dtype=np.float32))
+
+
+def check_values(model: Model, values: np.ndarray, source: str = "", first: int = 0) -> None:
+    """Raises VaelineError for values [n, ...] that are no numbers, or that the model's data cannot have.
+
+    Args:
+        model: The model.
+        values: One observation a row, in any shape.
+        source: What they are from, to name in an error.
+        first: The number of the first row.
+    """
+    before = f"{source}: " if source else ""
+    if values.dtype.kind not in "biuf":
+        raise VaelineError(f"{before}values of {values.dtype}: use numbers")
+    flat = values.reshape(len(values), -1)
+    wrong = ~model.scaling.accepts(flat)
+    if wrong.any():
+        row, place = np.argwhere(wrong)[0]
+        where = f"in column '{model.columns[place]}'" if model.columns else f"at position {place}"
+        raise VaelineError(
+            f"{before}row {first + row} has {flat[row, place]:g} {where}: this model takes "
+            f"{model.scaling.accepted(flat)}"
+        )
 
 
 def model_labels(
@@ -60,7 +85,11 @@ def model_labels(
     if array.dtype.kind not in "iuf":
         raise VaelineError(f"labels are of {array.dtype}: use whole numbers from 0 to {model.classes - 1}")
     wrong = ~((array >= 0) & (array < model.classes) & (array == array.round()))
-    _reject_any(array, wrong, f"labels from 0 to {model.classes - 1}")
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise VaelineError(
+            f"row {row} has {array[row]:g}: this model takes labels from 0 to {model.classes - 1}"
+        )
     return torch.from_numpy(np.ascontiguousarray(array, dtype=np.int64))
 
 
@@ -68,9 +97,3 @@ def checked_number(name: str, value: float, least: float) -> None:
     """Raises VaelineError unless `value` is at least `least`, and finite."""
     if not least <= value < math.inf:
         raise VaelineError(f"{name} = {value:g} is not allowed: use {least:g} or more")
-
-
-def _reject_any(values: np.ndarray, wrong: np.ndarray, allowed: str) -> None:
-    if wrong.any():
-        position = np.unravel_index(int(wrong.argmax()), wrong.shape)
-        raise VaelineError(f"row {position[0]} has {values[position]:g}: this model takes {allowed}")

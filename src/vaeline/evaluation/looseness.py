@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from vaeline.core.nouns import IMAGE, Noun
 from vaeline.evaluation.estimators.annealed import CHAINS
 from vaeline.evaluation.estimators.bounds import ImportanceBounds
 from vaeline.evaluation.estimators.estimate import Estimate, estimate_text
@@ -46,11 +47,11 @@ def iwae_looseness(bounds: ImportanceBounds) -> dict[str, int | str]:
     return {"iwae_loose": 1, "iwae_note": f"IWAE-{k} is loose: {', and '.join(signs)}; {remedy}"}
 
 
-def bound_lines(metrics: Mapping[str, Any]) -> list[str]:
+def bound_lines(metrics: Mapping[str, Any], noun: Noun = IMAGE) -> list[str]:
     """Returns the bounds as text, with AIS minus IWAE-K if it ran, and the note if the bound is loose."""
     bound = f"IWAE-{metrics['iwae_k']}"
     elbo, iwae = estimate_text(metrics, "elbo"), estimate_text(metrics, "iwae")
-    lines = [f"ELBO {elbo}, {bound} {iwae} nats on {metrics['images']} test images"]
+    lines = [f"ELBO {elbo}, {bound} {iwae} nats on {metrics['images']} test {noun.examples}"]
     if "bits_per_dim" in metrics:
         lines.append(f"{bound} in bits per dimension: {estimate_text(metrics, 'bits_per_dim')}")
     if metrics["ais_images"]:

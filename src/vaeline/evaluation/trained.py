@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from vaeline.core.errors import VaelineError
 from vaeline.data.observations import Labelled, Observations, pixels, with_pixels
@@ -90,7 +89,7 @@ class TrainedModel:
     def reconstruct(self, images: Array, labels: Array | None = None) -> np.ndarray:
         """Returns E[x|z] at one z drawn from q(z|x), for images [N, *event_shape] in the same shape."""
         given = self._given(images, labels)
-        return self._in_chunks(lambda x: self._means(self.model.infer(x).likelihood)[0], given)
+        return self._in_chunks(lambda x: self._returned(self.model.infer(x).likelihood.mean[0]), given)
 
     @torch.inference_mode()
     def sample(self, n: int, labels: Array | None = None, temperature: float = 1.0) -> np.ndarray:
@@ -179,8 +178,8 @@ class TrainedModel:
     @torch.inference_mode()
     def _decoded(self, z: Tensor, labels: Tensor | None) -> Tensor:
         if labels is None:
-            return self._means(self.model.decode(z))
-        return self._means(self.model.conditioned(Labelled(z, labels)).decode(z))
+            return self._returned(self.model.decode(z).mean)
+        return self._returned(self.model.conditioned(Labelled(z, labels)).decode(z).mean)
 
     @torch.inference_mode()
     def _in_chunks(
@@ -189,6 +188,6 @@ class TrainedModel:
         chunks = x.split(rows_at_a_time(self.event_shape))
         return torch.cat([function(chunk) for chunk in chunks], dim).numpy()
 
-    def _means(self, likelihood: Distribution) -> Tensor:
-        """Returns E[x|z], within what observations can be: some likelihoods' means are not bounded."""
-        return self.model.scaling.written(self.model.scaling.bounded(likelihood.mean))
+    def _returned(self, means: Tensor) -> Tensor:
+        """Returns E[x|z], [N, *event_shape], within what observations can be: not every mean is bounded."""
+        return self.model.scaling.written(self.model.scaling.bounded(means))

@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 
 REASONS = {
-    "neighbour_ratio": "validation images are copies of training images",
+    "neighbour_ratio": "validation data are copies of training data",
     "sharpness": "the images have no fine detail",
 }
-OTHERWISE = "the images are too few or too alike for it"
+OTHERWISE = "the data are too few or too alike for it"
 
 
 def without_undefined(metrics: Mapping[str, float | int | str]) -> dict[str, float | int | str]:

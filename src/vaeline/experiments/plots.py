@@ -19,7 +19,7 @@ DISTANCES = {"fid_classifier": ("classifier", PALETTE[2]), "fid": ("Inception", 
 def frontier_figure(table: pd.DataFrame) -> Figure:
     """Returns the rate-distortion plane with lines of equal ELBO, and bounds, distances and units over β.
 
-    Error bars are two standard errors over images.
+    Error bars are two standard errors over examples.
 
     Args:
         table: The table of a sweep over beta, in rising order.
@@ -62,7 +62,7 @@ def _plane(axes: Axes, table: pd.DataFrame) -> None:
     axes.clabel(lines, fmt=lambda elbo: f"ELBO {elbo:g}".replace("-", "−"), fontsize=8)
     axes.set_xlabel("rate, KL to the prior, nats")
     axes.set_ylabel("distortion, −E[log p(x|z)], nats")
-    axes.set_title(f"Test split, bars: {ERRORS} standard errors over images", fontsize=11, loc="left")
+    axes.set_title(f"Test split, bars: {ERRORS} standard errors over examples", fontsize=11, loc="left")
 
 
 def _over_beta(axes: Axes, table: pd.DataFrame, name: str, label: str, colour: str) -> None:
@@ -92,8 +92,8 @@ def _points(
 def seeds_figure(table: pd.DataFrame, statistics: pd.DataFrame, headings: Mapping[str, str]) -> Figure:
     """Returns a panel for each metric: each training with its own error, above the mean and deviation of all.
 
-    Error bars are two standard errors over images. The band is one standard deviation over trainings to each
-    side of their mean.
+    Error bars are two standard errors over examples. The band is one standard deviation over trainings to
+    each side of their mean.
 
     Args:
         table: The table of a sweep over seed.
@@ -113,8 +113,7 @@ def seeds_figure(table: pd.DataFrame, statistics: pd.DataFrame, headings: Mappin
         axes.set_xticks(range(len(table)), labels=table["seed"])
         axes.set_title(headings[name], fontsize=11, loc="left")
         axes.set_xlabel("seed")
-    legend = (
-        f"Line and band: mean ± standard deviation over trainings. Bars: {ERRORS} standard errors over images"
-    )
+    bars = f"{ERRORS} standard errors over examples"
+    legend = f"Line and band: mean ± standard deviation over trainings. Bars: {bars}"
     fig.suptitle(legend, fontsize=10)
     return fig

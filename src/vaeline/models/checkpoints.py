@@ -9,9 +9,9 @@ Example:
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from torch import Tensor
 
 from vaeline.core.errors import DamagedFileError, VaelineError
@@ -46,8 +46,13 @@ class PlainParams(Protocol):
 
 def model_facts(params: PlainParams, data: Prepared) -> dict[str, Any]:
     """Returns what a checkpoint needs besides the weights: the params, and what the data are like."""
-    facts = {"shape": list(data.shape), "classes": len(data.classes), "scaling": data.scaling.model_dump()}
-    return {"config": params.to_dict(), **facts}
+    return {
+        "config": params.to_dict(),
+        "shape": list(data.shape),
+        "classes": len(data.classes),
+        "scaling": data.scaling.model_dump(),
+        "columns": list(data.columns),
+    }
 
 
 def save_checkpoint(path: Path | str, content: dict[str, Any]) -> None:
@@ -114,18 +119,19 @@ def rebuild(path: Path | str, content: Mapping[str, Any], weights: Mapping[str, 
     except (RuntimeError, ValueError, TypeError, OverflowError, MemoryError) as error:
         raise CheckpointError(f"{path}: no model can be built from it: {_brief(error)}") from None
     _load_weights(path, model, weights)
-    model.config = config.to_dict()
+    model.config, model.columns = config.to_dict(), tuple(facts.columns)
     return model.eval()
 
 
 def facts_of(model: Model) -> dict[str, Any]:
     """Returns the `model_facts` of a model that comes from a checkpoint."""
-    facts = {
+    return {
+        "config": model.config,
         "shape": list(model.event_shape),
         "classes": model.classes,
         "scaling": model.scaling.model_dump(),
+        "columns": list(model.columns),
     }
-    return {"config": model.config, **facts}
 
 
 def save_model(path: Path | str, model: Model) -> None:
@@ -155,7 +161,15 @@ class _ModelFacts(_Content):
     config: dict[str, Any]
     shape: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
     classes: int = Field(ge=0)
-    scaling: Scaling = BYTES  # checkpoints of earlier versions lack it
+    # Checkpoints of earlier versions lack these.
+    scaling: Scaling = BYTES
+    columns: list[str] = []
+
+    @model_validator(mode="after")
+    def _as_many_names_as_columns(self) -> Self:
+        if self.columns and [len(self.columns)] != self.shape:
+            raise ValueError("columns has another number of names than an example has columns")
+        return self
 
 
 class _FactsAndWeights(_ModelFacts):

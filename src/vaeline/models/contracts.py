@@ -225,6 +225,7 @@ class Model(nn.Module, ABC):
         classes: how many labels the model is conditioned on; 0 where it models x alone.
         likelihood: what turns the decoder's output into p(x|z).
         config: the params that it was trained with, where it comes from a checkpoint.
+        columns: names of the values of a row, where it comes from a checkpoint of a table.
         reads: what it reads of the params: `latent_dim`, the sections from which it builds the part that they
             name, and options that it reads whatever part is named.
     """
@@ -236,6 +237,7 @@ class Model(nn.Module, ABC):
     classes: int = 0
     likelihood: Likelihood
     config: Mapping[str, Any]
+    columns: tuple[str, ...] = ()
 
     def __init__(self, event_shape: EventShape, scaling: AnyScaling = BYTES) -> None:
         super().__init__()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vaeline.core.files import read_json
+from vaeline.core.nouns import IMAGE, ROW, Noun
 from vaeline.core.params import flatten_params
 from vaeline.diagnosis.finding import Finding, findings_text
 from vaeline.evaluation.estimators.estimate import estimate_text
@@ -18,13 +19,13 @@ HEADLINES = (
     ("… its effective sample size", "evaluate/ess"),
     ("… in bits per dimension", "evaluate/bits_per_dim"),
     ("NLL minus the published {evaluate/target_nll}: {evaluate/verdict}", "evaluate/nll_minus_target"),
-    ("Annealed importance sampling on {evaluate/ais_images} images, test (nats)", "evaluate/ais"),
-    ("… minus IWAE-{evaluate/iwae_k} on the same images", "evaluate/ais_minus_iwae"),
+    ("Annealed importance sampling on {evaluate/ais_images} {examples}, test (nats)", "evaluate/ais"),
+    ("… minus IWAE-{evaluate/iwae_k} on the same {examples}", "evaluate/ais_minus_iwae"),
     ("Bits an image, in a file of {evaluate/compressed_images} test images", "evaluate/compressed_bits"),
     ("… −ELBO of the same images in bits, at the z in the file", "evaluate/compressed_bits_bound"),
     ("Rate, KL (nats)", "evaluate/rate"),
     ("Distortion (nats)", "evaluate/distortion"),
-    ("Squared error per pixel", "evaluate/mse"),
+    ("Squared error per {value}", "evaluate/mse"),
     ("Fréchet distance, Inception", "fid/fid"),
     ("Fréchet distance, classifier", "fid/fid_classifier"),
     ("… with z from a mixture fitted to q(z)", "fid/fid_classifier_ex_post"),
@@ -35,7 +36,8 @@ HEADLINES = (
 )
 """Labels and names of the headline figures.
 
-`{name}` in a label is the value of a metric; a label that begins with … belongs to the figure above it.
+`{name}` in a label is the value of a metric, or a word of `run_noun`; a label that begins with … belongs to
+the figure above it.
 """
 
 MARKUP = re.compile(r"[\\`*\[\]|$~]|(?<!\w)_|_(?!\w)")
@@ -51,6 +53,11 @@ def gather_metrics(outputs: Path) -> dict[str, float | str]:
         for stage in MEASURED_STAGES
         for name, value in read_json(outputs / stage / "metrics.json").items()
     }
+
+
+def run_noun(metrics: MetricValues) -> Noun:
+    """Returns what the examples of a run are called: prepare counts the columns of rows alone."""
+    return ROW if "prepare/columns" in metrics else IMAGE
 
 
 def numeric_metrics(metrics: MetricValues) -> dict[str, float]:
@@ -183,5 +190,6 @@ def _headline_texts(metrics: MetricValues) -> list[tuple[str, str]]:
 
 
 def _filled(label: str, metrics: MetricValues) -> str:
-    """Returns a label with each `{metric}` in it replaced by its value."""
-    return re.sub(r"{(.+?)}", lambda match: str(metrics.get(match[1], "?")), label)
+    """Returns a label with each `{metric}`, and each word for the examples, replaced by its value."""
+    values = {**run_noun(metrics)._asdict(), **metrics}
+    return re.sub(r"{(.+?)}", lambda match: str(values.get(match[1], "?")), label)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from vaeline import __version__
 from vaeline.config import ExperimentConfig
+from vaeline.core.nouns import NOUNS
 from vaeline.core.params import flatten_params, param_text
 from vaeline.diagnosis.finding import findings_text
 from vaeline.models.contracts import Model
 from vaeline.provenance.commands import exp_run_command
-from vaeline.reporting.summary import code_block, headline_table, markdown_text
+from vaeline.reporting.summary import code_block, headline_table, markdown_text, run_noun
 from vaeline.serving.reports import ModelReport
 
 DESCRIBED_PARTS = ("model", "network", "posterior", "prior", "likelihood")
@@ -18,10 +19,10 @@ HOW_IT_RAN = ("experiment_name", "notes", "gate", "register_as")
 """Params that change no result."""
 DATA_FACTS = {
     "prepare/data": "data set",
-    "prepare/train_size": "training images",
-    "prepare/valid_size": "validation images",
-    "prepare/test_size": "test images",
-    "prepare/train_sha256": "SHA-256 of the training images",
+    "prepare/train_size": "training {examples}",
+    "prepare/valid_size": "validation {examples}",
+    "prepare/test_size": "test {examples}",
+    "prepare/train_sha256": "SHA-256 of the training {examples}",
 }
 CARD = """\
 ---
@@ -50,13 +51,13 @@ FOLDER_USE = """\
 from vaeline.serving import load
 
 trained = load({folder!r}){labels}
-images = trained.sample(16{given})  # [16, {shape}]
-z = trained.encode(images{given})  # [16, {latent_dim}]
-scores = trained.score(images{given})  # bounds on log p({x}) of each, in nats
+{examples} = trained.sample(16{given})  # [16, {shape}]
+z = trained.encode({examples}{given})  # [16, {latent_dim}]
+scores = trained.score({examples}{given})  # bounds on log p({x}) of each, in nats
 ```"""
 ONNX_USE = """\
-`encoder.onnx` takes images and standard normal noise to z (zeros: to the mean of a Gaussian posterior), and
-`decoder.onnx` z to E[x|z]{labelled}. The first axis of everything is the batch.
+`encoder.onnx` takes {examples} and standard normal noise to z (zeros: to the mean of a Gaussian posterior),
+and `decoder.onnx` z to E[x|z]{labelled}. The first axis of everything is the batch.
 
 ```python
 from onnxruntime import InferenceSession
@@ -91,6 +92,7 @@ def model_card(model: Model, folder: Path, kind: str, report: ModelReport | None
         labelled=", both given labels" if model.classes else "",
         shape=", ".join(map(str, model.event_shape)),
         latent_dim=model.latent_dim,
+        examples=NOUNS[len(model.event_shape)].examples,
         x="x|y" if model.classes else "x",
     )
     sections = [*(_report_sections(report) if report else [NO_REPORT]), "", *_how_made(model, report)]
@@ -111,14 +113,15 @@ def _description(model: Model, report: ModelReport | None) -> str:
 
 
 def _report_sections(report: ModelReport) -> Sequence[str]:
+    noun = run_noun(report.metrics)
     rows = [
-        f"| {label} | {markdown_text(str(report.metrics[key]))} |"
+        f"| {noun.put_into(label)} | {markdown_text(str(report.metrics[key]))} |"
         for key, label in DATA_FACTS.items()
         if key in report.metrics
     ]
     return [
         *("## Data", "", "| | |", "|---|---|", *rows, ""),
-        *("## Results", "", "On the test images, at β = 1; ± is the standard error over them.", ""),
+        *("## Results", "", "On the test split, at β = 1; ± is the standard error over them.", ""),
         *(*headline_table(report.metrics), ""),
         *("## Findings", "", *code_block(findings_text(report.findings))),
     ]

@@ -1,7 +1,7 @@
 """One pass of a trained model over files: rows are read, computed and written batch by batch."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from vaeline.serving.reading import read_all, read_batches
 from vaeline.serving.reference import needed_training_data, reference_of
 from vaeline.serving.scores import PICTURE_CHANNELS, Scorer
 from vaeline.serving.traversal import ranked_dimensions, traverse
-from vaeline.serving.writing import Pixels, open_output
+from vaeline.serving.writing import SHEET_COLUMNS, Pixels, Writer, open_output
 
 PAIR_COLUMNS = 16  # of a sheet on which inputs and reconstructions alternate
 
@@ -35,7 +35,7 @@ def encode(trained: TrainedModel, source: Path, out: Path, labels: str | None = 
 def reconstruct(trained: TrainedModel, source: Path, out: Path, labels: str | None = None) -> int:
     """Writes E[x|z] at a z drawn from q(z|x) for each row; on a picture beside its input. Returns N."""
     rows = 0
-    with open_output(out, "x", pixels=pixels_of(trained), columns=PAIR_COLUMNS) as output:
+    with output_of(trained, out, columns=PAIR_COLUMNS) as output:
         for batch in read_batches(trained.model, source, labels):
             images = trained.reconstruct(batch.values, batch.labels)
             if output.pictures:
@@ -50,7 +50,8 @@ def score(
 ) -> int:
     """Writes the scores of each row, and if `maps` is given, its squared errors value by value; returns N."""
     rows = 0
-    mapping = open_output(maps, "x", pixels=np.asarray) if maps else nullcontext()
+    fields, pixels = scorer.trained.model.columns, np.asarray if pixels_of(scorer.trained) else None
+    mapping = open_output(maps, "x", pixels, fields=fields) if maps else nullcontext()
     with open_output(out, "") as output, mapping as map_output:
         for batch in read_batches(scorer.trained.model, source, labels):
             output.write(batch.names, scorer.score(batch))
@@ -88,10 +89,10 @@ def sample(
     sampler = None
     if ex_post:
         sampler = fit_ex_post(trained.model, needed_training_data(trained, "--ex-post").train)
-    with open_output(out, "x", pixels=pixels_of(trained)) as output:
+    with output_of(trained, out) as output:
         for part in _parts(n, rows_at_a_time(trained.event_shape)):
             if sampler is not None:
-                images = sampler.sample(len(part)).numpy()
+                images = trained.model.scaling.written(sampler.sample(len(part))).numpy()
             else:
                 chosen = None if given is None else given[part.start : part.stop]
                 images = trained.sample(len(part), chosen, temperature)
@@ -107,7 +108,7 @@ def interpolate(
         raise VaelineError(
             f"{start} has {len(first.names)} rows and {end} has {len(last.names)}: the same number is needed"
         )
-    with open_output(out, "x", pixels=pixels_of(trained), columns=steps) as output:
+    with output_of(trained, out, columns=steps) as output:
         output.write(first.names, trained.interpolate(first.values, last.values, first.labels, steps))
     return len(first.names)
 
@@ -138,9 +139,16 @@ def traverse_source(
     batch = read_all(trained.model, source, labels, most=rows)
     dimensions = ranked_dimensions(trained, reference_of(trained))[:dims]
     z = trained.encode(batch.values, batch.labels)
-    with open_output(out, "x", pixels=pixels_of(trained), columns=steps) as output:
+    with output_of(trained, out, columns=steps) as output:
         output.write(batch.names, traverse(trained, z, batch.labels, dimensions, steps))
     return len(batch.names), [dimension.index for dimension in dimensions]
+
+
+def output_of(
+    trained: TrainedModel, out: Path, columns: int = SHEET_COLUMNS
+) -> AbstractContextManager[Writer]:
+    """Returns the writer of observations, as the model returns them: see `open_output`."""
+    return open_output(out, "x", pixels_of(trained), columns, trained.model.columns)
 
 
 def pixels_of(trained: TrainedModel) -> Pixels | None:

@@ -10,6 +10,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.progress import bar
 from vaeline.core.scaling import AnyScaling
 from vaeline.evaluation.chunks import rows_at_a_time
+from vaeline.evaluation.input_checks import check_values
 from vaeline.models.contracts import Model
 from vaeline.serving.sources import RowSource, open_source, read_array
 
@@ -102,25 +103,17 @@ def to_observations(model: Model, array: np.ndarray, name: str = "array", first:
         VaelineError: For another shape or type, NaN, infinity, and values out of range, with the row.
     """
     shape = tuple(model.event_shape)
-    if array.dtype.kind not in "biuf":
-        raise VaelineError(f"{name}: values of {array.dtype}: use numbers")
     size = int(np.prod(shape))
     last = (*shape[1:], shape[0])
     if array.shape[1:] not in (shape, last, shape[shape[0] == 1 :], (size,)):
+        flat = f", or {size} values side by side" if len(shape) > 1 else ""
         raise VaelineError(
-            f"{name}: rows of shape {list(array.shape[1:])}, and this model takes {list(shape)}, or {size} "
-            "values side by side (and --labels names a column of labels)"
+            f"{name}: rows of shape {list(array.shape[1:])}, and this model takes {list(shape)}{flat} (and "
+            "--labels names a column of labels)"
         )
     if array.shape[1:] == last != shape:
         array = np.moveaxis(array, -1, 1)
-    flat = array.reshape(len(array), -1)
-    wrong = ~model.scaling.accepts(flat)
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
-        raise VaelineError(
-            f"{name}: row {first + row} has {flat[row, column]:g} at position {column}: this model takes "
-            f"{model.scaling.accepted(flat)}"
-        )
+    check_values(model, array, name, first)
     return array.reshape(len(array), *shape)
 
 

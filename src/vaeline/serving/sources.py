@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from vaeline.data.reading.image_files import folder_content
 from vaeline.data.reading.pictures import picture_extensions
 from vaeline.data.reading.pixels import Form, square_image
 from vaeline.models.contracts import Model
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 IMAGES_ENTRY = "images"  # of an .npz that holds several arrays
 
@@ -100,7 +103,31 @@ class ArrayRows(RowSource):
             yield SourceRows(row_numbers(start, len(values)), values)
 
 
-class CsvTable(RowSource):
+class TableRows(RowSource):
+    """A table; a row is one observation, or the values of one image."""
+
+    def numbers(self, frame: "DataFrame") -> np.ndarray:
+        """Returns the columns that the model names, or all but `left_out`, [n, columns].
+
+        Raises:
+            VaelineError: For a column that is missing, or that holds what is no number.
+        """
+        names = list(self.model.columns) or [name for name in frame.columns if name != self.left_out]
+        for name in names:
+            if name not in frame.columns:
+                raise VaelineError(
+                    f"{self.path}: no column '{name}', and this model takes {', '.join(names)}: the file has "
+                    f"{', '.join(map(str, frame.columns))}"
+                )
+            if frame[name].dtype.kind not in "biuf":
+                raise VaelineError(
+                    f"{self.path}: column '{name}' holds {frame[name].iloc[0]!r}: rows of numbers are needed"
+                )
+        values: np.ndarray = frame[names].to_numpy()
+        return values
+
+
+class CsvTable(TableRows):
     """A .csv table with a header; a row is one observation, or the values of one image."""
 
     def chunks(self, count: int) -> Iterator[SourceRows]:
@@ -110,7 +137,7 @@ class CsvTable(RowSource):
         start = 0
         try:
             for frame in pd.read_csv(self.path, chunksize=count):
-                yield SourceRows(row_numbers(start, len(frame)), _columns(frame, self.path, self.left_out))
+                yield SourceRows(row_numbers(start, len(frame)), self.numbers(frame))
                 start += len(frame)
         except (ValueError, pd.errors.ParserError) as error:
             raise VaelineError(f"{self.path}: not readable as a table ({_brief(error)})") from None
@@ -124,7 +151,7 @@ class CsvTable(RowSource):
         return pd.read_csv(self.path, usecols=[name])[name].to_numpy()
 
 
-class ParquetTable(RowSource):
+class ParquetTable(TableRows):
     """A .parquet table; a row is one observation, or the values of one image."""
 
     def __init__(self, path: Path, model: Model, left_out: str | None = None) -> None:
@@ -142,9 +169,7 @@ class ParquetTable(RowSource):
         """Yields the columns side by side, [n, columns]."""
         start = 0
         for batch in self.file.iter_batches(count):
-            yield SourceRows(
-                row_numbers(start, len(batch)), _columns(batch.to_pandas(), self.path, self.left_out)
-            )
+            yield SourceRows(row_numbers(start, len(batch)), self.numbers(batch.to_pandas()))
             start += len(batch)
 
     def column(self, name: str) -> np.ndarray | None:
@@ -210,17 +235,6 @@ def read_array(path: Path) -> np.ndarray:
 def row_numbers(start: int, count: int) -> list[str]:
     """Returns the numbers of `count` rows as their names."""
     return [str(row) for row in range(start, start + count)]
-
-
-def _columns(frame: Any, path: Path, left_out: str | None) -> np.ndarray:
-    """Returns the columns of a table but for `left_out`, [n, columns]; raises for what is no number."""
-    kept = frame.drop(columns=[left_out]) if left_out else frame
-    for name in kept.columns:
-        if kept[name].dtype.kind not in "biuf":
-            raise VaelineError(
-                f"{path}: column '{name}' holds {kept[name].iloc[0]!r}: rows of numbers are needed"
-            )
-    return kept.to_numpy()
 
 
 def _brief(error: Exception) -> str:

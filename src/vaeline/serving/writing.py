@@ -1,10 +1,12 @@
 """Results on their way to a file, a batch at a time: the suffix of the file says what it becomes."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 import numpy as np
 import torch
@@ -14,9 +16,29 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.files import replacing
 from vaeline.data.prepared import npy_header
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 SHEET_IMAGES = 1000  # on one sheet at most: more could not be looked at
 SHEET_COLUMNS = 10
 Pixels = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class OutputLayout:
+    """How results are laid out in a file.
+
+    Attributes:
+        prefix: What the columns of a table are called, before their number, where values have no names.
+        fields: Names of the values along the last axis of results, if they have names.
+        columns: Images in a row of a sheet.
+        pixels: What makes pixels in [0, 1] of results [n, C, H, W], for a sheet.
+    """
+
+    prefix: str
+    fields: Sequence[str] = ()
+    columns: int = SHEET_COLUMNS
+    pixels: Pixels | None = None
 
 
 class Writer(ABC):
@@ -24,18 +46,14 @@ class Writer(ABC):
 
     Args:
         path: The file to write.
-        prefix: What the columns of a table are called, before their number, where values have no names.
-        columns: Images in a row of a sheet.
-        pixels: What makes pixels in [0, 1] of results [n, C, H, W], for a sheet.
+        layout: How they are laid out in it.
     """
 
     pictures: ClassVar[bool] = False
     """Whether it shows images, and nothing else."""
 
-    def __init__(
-        self, path: Path, prefix: str, columns: int = SHEET_COLUMNS, pixels: Pixels | None = None
-    ) -> None:
-        self.path, self.prefix, self.columns, self.pixels = path, prefix, columns, pixels
+    def __init__(self, path: Path, layout: OutputLayout) -> None:
+        self.path, self.layout = path, layout
 
     @abstractmethod
     def write(self, names: Sequence[str], values: np.ndarray) -> None:
@@ -49,10 +67,8 @@ class Writer(ABC):
 class NpyWriter(Writer):
     """An .npy file, [N, ...]."""
 
-    def __init__(
-        self, path: Path, prefix: str, columns: int = SHEET_COLUMNS, pixels: Pixels | None = None
-    ) -> None:
-        super().__init__(path, prefix, columns, pixels)
+    def __init__(self, path: Path, layout: OutputLayout) -> None:
+        super().__init__(path, layout)
         self.file: BinaryIO = path.open("wb")
         self.rows, self.like = 0, np.empty(0)
 
@@ -74,16 +90,14 @@ class NpyWriter(Writer):
 class CsvWriter(Writer):
     """A .csv table with the name of each row in its first column."""
 
-    def __init__(
-        self, path: Path, prefix: str, columns: int = SHEET_COLUMNS, pixels: Pixels | None = None
-    ) -> None:
-        super().__init__(path, prefix, columns, pixels)
+    def __init__(self, path: Path, layout: OutputLayout) -> None:
+        super().__init__(path, layout)
         self.file = path.open("w", newline="")
         self.first = True
 
     def write(self, names: Sequence[str], values: np.ndarray) -> None:
         """Appends a line for each row."""
-        table_of(names, values, self.prefix).to_csv(self.file, index=False, header=self.first)
+        table_of(names, values, self.layout).to_csv(self.file, index=False, header=self.first)
         self.first = False
 
     def close(self) -> None:
@@ -94,10 +108,8 @@ class CsvWriter(Writer):
 class ParquetWriter(Writer):
     """A .parquet table with the name of each row in its first column."""
 
-    def __init__(
-        self, path: Path, prefix: str, columns: int = SHEET_COLUMNS, pixels: Pixels | None = None
-    ) -> None:
-        super().__init__(path, prefix, columns, pixels)
+    def __init__(self, path: Path, layout: OutputLayout) -> None:
+        super().__init__(path, layout)
         self.file: Any = None
 
     def write(self, names: Sequence[str], values: np.ndarray) -> None:
@@ -105,7 +117,7 @@ class ParquetWriter(Writer):
         import pyarrow as pa
         from pyarrow import parquet
 
-        table = pa.Table.from_pandas(table_of(names, values, self.prefix), preserve_index=False)
+        table = pa.Table.from_pandas(table_of(names, values, self.layout), preserve_index=False)
         self.file = self.file or parquet.ParquetWriter(self.path, table.schema)
         self.file.write_table(table)
 
@@ -120,16 +132,14 @@ class SheetWriter(Writer):
 
     pictures = True
 
-    def __init__(
-        self, path: Path, prefix: str, columns: int = SHEET_COLUMNS, pixels: Pixels | None = None
-    ) -> None:
-        super().__init__(path, prefix, columns, pixels)
+    def __init__(self, path: Path, layout: OutputLayout) -> None:
+        super().__init__(path, layout)
         self.images: list[np.ndarray] = []
 
     def write(self, names: Sequence[str], values: np.ndarray) -> None:  # noqa: ARG002
         """Keeps images [n, C, H, W], or [n, k, C, H, W] where a row has several."""
         images = values.reshape(-1, *values.shape[-3:])
-        self.images += list(self.pixels(images) if self.pixels else images)
+        self.images += list(self.layout.pixels(images) if self.layout.pixels else images)
         if len(self.images) > SHEET_IMAGES:
             raise VaelineError(
                 f"a sheet of more than {SHEET_IMAGES} images cannot be looked at: use --out FILE.npy"
@@ -140,7 +150,7 @@ class SheetWriter(Writer):
         from vaeline.reporting.plots.images import tiled  # imports matplotlib, which takes half a second
 
         if self.images:
-            save_picture(tiled(torch.from_numpy(np.stack(self.images)), self.columns), self.path)
+            save_picture(tiled(torch.from_numpy(np.stack(self.images)), self.layout.columns), self.path)
 
 
 WRITERS: Mapping[str, type[Writer]] = {
@@ -153,15 +163,20 @@ WRITERS: Mapping[str, type[Writer]] = {
 
 @contextmanager
 def open_output(
-    out: Path, prefix: str, pixels: Pixels | None = None, columns: int = SHEET_COLUMNS
+    out: Path,
+    prefix: str,
+    pixels: Pixels | None = None,
+    columns: int = SHEET_COLUMNS,
+    fields: Sequence[str] = (),
 ) -> Iterator[Writer]:
     """Yields the writer of the kind that the suffix of `out` names; the file is there only once it is whole.
 
     Args:
         out: The file; its suffix is one of `WRITERS`.
-        prefix: See `Writer`.
-        pixels: What makes pixels in [0, 1] of results [n, C, H, W]; None where they are no images.
+        prefix: See `OutputLayout`, as for the following.
+        pixels: None where results are no images.
         columns: Images in a row of a sheet.
+        fields: Names of the values along the last axis.
 
     Raises:
         VaelineError: If the suffix is none of them, or there are no images for a picture.
@@ -170,22 +185,30 @@ def open_output(
     if out.suffix not in kinds:
         raise VaelineError(f"--out {out}: use a name that ends in {', '.join(kinds)}")
     with replacing(out) as temporary, ExitStack() as stack:
-        writer = WRITERS[out.suffix](temporary, prefix, columns, pixels)
+        writer = WRITERS[out.suffix](temporary, OutputLayout(prefix, fields, columns, pixels))
         stack.callback(writer.close)
         yield writer
 
 
-def table_of(names: Sequence[str], values: np.ndarray, prefix: str) -> Any:
+def table_of(names: Sequence[str], values: np.ndarray, layout: OutputLayout) -> "DataFrame":
     """Returns results as a table, the name of each row first; flat, where a row is more than one number."""
     import pandas as pd
 
-    fields = values.dtype.names
-    if fields:
-        columns = {field: values[field] for field in fields}
+    if values.dtype.names:
+        columns = {field: values[field] for field in values.dtype.names}
     else:
         flat = values.reshape(len(values), -1)
-        columns = {f"{prefix}{i}": flat[:, i] for i in range(flat.shape[1])}
-    return pd.DataFrame({"row": list(names), **columns})
+        columns = dict(zip(_headings(values.shape[1:], layout), flat.T, strict=True))
+    first = "row" if "row" not in columns else "row_name"
+    return pd.DataFrame({first: list(names), **columns})
+
+
+def _headings(shape: tuple[int, ...], layout: OutputLayout) -> list[str]:
+    """Returns a name for each value of a row: of the third of several points, `mass_2`."""
+    if not layout.fields:
+        return [f"{layout.prefix}{i}" for i in range(math.prod(shape))]
+    points = np.ndindex(*shape[:-1])
+    return ["_".join([field, *map(str, point)]) for point in points for field in layout.fields]
 
 
 def save_picture(picture: Tensor, path: Path) -> None:

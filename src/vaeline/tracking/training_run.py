@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
+from vaeline.tracking.abandoned import PROCESS, end_abandoned_runs, this_process
 from vaeline.tracking.background import BackgroundTasks
 from vaeline.tracking.machine_use import MachineMonitor, log_machine_use
 from vaeline.tracking.runs.content import RunContent
@@ -97,6 +98,8 @@ class TrainingRun:
                 store.create(self._content, {TRAINING_KEY: self._key})
                 run = store.training(self._key)
             assert run is not None
+            store.client.set_tag(run.info.run_id, PROCESS, this_process())
+            end_abandoned_runs(store)
             store.write(run.info.run_id, self._content, milliseconds_now())
             self.id, self._store = run.info.run_id, store
             self._failed.discard(BEGINNING)

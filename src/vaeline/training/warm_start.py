@@ -81,7 +81,7 @@ def _remedy(path: str, params: WarmStartParams) -> str:
     )
     changes = {key: value for key, value in of_checkpoint.items() if own.get(key, value) != value}
     if not changes:
-        return f"it is of other images: use another, or none, `{exp_run_command({'init_from': RANDOM})}`"
+        return f"it is of other data: use another, or none, `{exp_run_command({'init_from': RANDOM})}`"
     return f"build its model, `{exp_run_command({'init_from': path, **changes})}`"
 
 

@@ -81,7 +81,7 @@ def test_sizes_within_a_validation_folder_are_nested_and_never_mixed(tmp_path, s
         chosen.append(set(contents(prepared.valid)))
     assert chosen[0] < chosen[1] < chosen[2] == {image.tobytes() for image in valid}
     values["valid_size"] = 7
-    with pytest.raises(VaelineError, match=r"17 training and 6 validation images, fewer than"):
+    with pytest.raises(VaelineError, match=r"17 training and 6 validation examples, fewer than"):
         store(DATASETS.build(values, raw=tmp_path / "data/raw"), tmp_path / "prepared")
 
 

@@ -46,11 +46,11 @@ def test_difference_has_a_sign(value, error, whole, expected):
         ("evaluate/iwae", {"evaluate/iwae_k": 5000}, {}, "iwae_k: 100 / 5000"),
         ("evaluate/elbo", {"evaluate/iwae_k": 5000}, {}, ""),
         ("evaluate/elbo", {"prepare/data": "digits"}, {}, "data: mnist / digits"),
-        ("evaluate/rate", {"prepare/test_sha256": "u" * 64}, {}, "test images: tttttttt / uuuuuuuu"),
+        ("evaluate/rate", {"prepare/test_sha256": "u" * 64}, {}, "test split: tttttttt / uuuuuuuu"),
         ("diagnose/active_units", {"prepare/test_sha256": "u" * 64}, {}, ""),
         (
             "train/valid_elbo", {"prepare/valid_sha256": "w" * 64}, {},
-            "validation images: vvvvvvvv / wwwwwwww",
+            "validation split: vvvvvvvv / wwwwwwww",
         ),
         ("fid/fid", {"fid/fid_samples": 500}, {}, "fid_samples: 2048 / 500"),
         (

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from vaeline.core.nouns import NOUNS, Noun
 from vaeline.core.scaling import AnyScaling
 from vaeline.data.arrays import ArraySource
 from vaeline.data.prepared import SPLITS, Prepared
@@ -59,6 +60,7 @@ def content(
     def named(split: str, place: int) -> str:
         return dataset.named(split, int(splits[split][1][place]))
 
+    noun = NOUNS[len(values["train"].shape) - 1]
     classes = len(dataset.classes)
     counts = {
         split: np.bincount(examples.labels[rows], minlength=classes)[:classes].tolist()
@@ -66,15 +68,15 @@ def content(
     }
     remarks = [
         *dataset.remarks(),
-        *copies_lines({split: stored.digests for split, stored in values.items()}, named),
-        *_constant_lines({split: stored.constant for split, stored in values.items()}),
+        *copies_lines({split: stored.digests for split, stored in values.items()}, named, noun),
+        *_constant_lines({split: stored.constant for split, stored in values.items()}, noun),
     ]
     return {"counts": counts, "remarks": remarks}
 
 
-def _constant_lines(counts: Mapping[str, int]) -> list[str]:
+def _constant_lines(counts: Mapping[str, int], noun: Noun) -> list[str]:
     some = [f"{count} in {split}" for split, count in counts.items() if count]
-    return [f"images of one value everywhere: {', '.join(some)}"] if some else []
+    return [f"{noun.examples} of one value everywhere: {', '.join(some)}"] if some else []
 
 
 def content_lines(prepared: Prepared) -> list[str]:
@@ -82,7 +84,7 @@ def content_lines(prepared: Prepared) -> list[str]:
     sizes = ", ".join(f"{len(split)} {name}" for name, split in prepared.splits.items())
     return [
         *prepared.description["remarks"],
-        f"{prepared.name}: {sizes} {prepared.noun} of {prepared.shape} in data/prepared",
+        f"{prepared.name}: {sizes} {prepared.noun.examples} of {prepared.shape} in data/prepared",
         *_class_lines(prepared),
     ]
 

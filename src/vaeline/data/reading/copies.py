@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 
+from vaeline.core.nouns import Noun
+
 COPIES_NAMED = 3
 
 SplitDigests = Mapping[str, Sequence[bytes]]
@@ -11,10 +13,11 @@ Naming = Callable[[str, int], str]
 """Returns the name of the i-th example of a split."""
 
 
-def copies_lines(splits: SplitDigests, named: Naming) -> list[str]:
+def copies_lines(splits: SplitDigests, named: Naming, noun: Noun) -> list[str]:
     """Returns a line for each two splits that have examples in common, with their number and some names."""
     return [
-        f"images of {second} that are copies of images of {first}: {len(pairs)} ({_names(pairs)})"
+        f"{noun.examples} of {second} that are copies of {noun.examples} of {first}: {len(pairs)} "
+        f"({_names(pairs)})"
         for first, second in combinations(splits, 2)
         if (pairs := list(_copies(splits, first, second, named)))
     ]

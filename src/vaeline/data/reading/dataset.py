@@ -18,7 +18,7 @@ def _split_size(value: Any) -> int | Literal["auto"]:
     # One validator, not a union: the error of a union names its branches, which are no keys of params.yaml.
     if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 2):
         return value
-    raise PydanticCustomError("size", "should be a number of images, at least 2, or auto")
+    raise PydanticCustomError("size", "should be a number of examples, at least 2, or auto")
 
 
 SplitSize = Annotated[int | Literal["auto"], PlainValidator(_split_size)]

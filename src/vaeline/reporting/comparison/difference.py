@@ -18,7 +18,7 @@ def metric_difference(name: str, first: RunResults, other: RunResults) -> tuple[
     """Returns `other` minus `first` in a metric, with its standard error; None if either has no number.
 
     The error is that of independent estimates: the two errors in quadrature. If both runs were scored on the
-    same images, the error of a paired comparison is smaller.
+    same test split, the error of a paired comparison is smaller.
     """
     before, after = (run.metrics.get(name) for run in (first, other))
     if before is None or after is None or isinstance(before, str) or isinstance(after, str):
@@ -47,9 +47,9 @@ def _scale(name: str, run: RunResults) -> Mapping[str, Any]:
     value = run.metrics.get
     scale: dict[str, Any] = {"data": value("prepare/data")}
     if stage in ("evaluate", "fid"):
-        scale["test images"] = str(value("prepare/test_sha256", "?"))[:8]
+        scale["test split"] = str(value("prepare/test_sha256", "?"))[:8]
     if stage in ("diagnose", "train"):
-        scale["validation images"] = str(value("prepare/valid_sha256", "?"))[:8]
+        scale["validation split"] = str(value("prepare/valid_sha256", "?"))[:8]
     if stage == "fid":
         scale["fid_samples"] = value("fid/fid_samples")
     if stage == "evaluate" and metric.startswith(SAMPLED):

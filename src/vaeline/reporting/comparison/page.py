@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from vaeline.core.nouns import EXAMPLE, Noun
 from vaeline.core.params import flatten_params
 from vaeline.provenance.commands import override_value
 from vaeline.reporting.comparison.difference import (
@@ -15,7 +16,7 @@ from vaeline.reporting.page.figures import metric_names, metric_text
 from vaeline.reporting.page.pictures import Picture, picture_captions
 from vaeline.reporting.page.rendering import render
 from vaeline.reporting.page.run import RunResults
-from vaeline.reporting.summary import HEADLINES, headline_labels
+from vaeline.reporting.summary import HEADLINES, headline_labels, run_noun
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,14 @@ def picture_rows(runs: Sequence[RunResults]) -> list[tuple[str, list[Picture | N
             caption,
             [Picture(name, caption, run.pictures[name]) if name in run.pictures else None for run in runs],
         )
-        for name, caption in picture_captions([run.pictures for run in runs]).items()
+        for name, caption in picture_captions([run.pictures for run in runs], _noun(runs)).items()
     ]
+
+
+def _noun(runs: Sequence[RunResults]) -> Noun:
+    """Returns what the examples are called: images or rows, if the runs agree."""
+    nouns = {run_noun(run.metrics) for run in runs}
+    return nouns.pop() if len(nouns) == 1 else EXAMPLE
 
 
 def _label(name: str, runs: Sequence[RunResults]) -> str:

@@ -10,7 +10,7 @@ from vaeline.reporting.page.figures import evidence_text, figures_by_stage, head
 from vaeline.reporting.page.pictures import picture_sections
 from vaeline.reporting.page.rendering import render
 from vaeline.reporting.page.run import RunResults
-from vaeline.reporting.summary import MetricValues
+from vaeline.reporting.summary import MetricValues, run_noun
 
 ORIGINS = {
     "git.commit": "Commit",
@@ -52,7 +52,8 @@ def run_page(run: RunResults, committed: Mapping[str, Any], experiment: str = ""
         params={key: override_value(value) for key, value in params.items()},
         headlines=headline_figures(run.metrics),
         stages=figures_by_stage(run.metrics),
-        pictures=picture_sections(run.pictures),
+        noun=run_noun(run.metrics),
+        pictures=picture_sections(run.pictures, run_noun(run.metrics)),
         origins=origin_rows(run.training, run.evaluation),
         splits=split_rows(run.metrics),
         experiment=experiment,
@@ -78,7 +79,7 @@ def origin_rows(training: Mapping[str, Any], report: Mapping[str, Any]) -> list[
 
 
 def split_rows(metrics: MetricValues) -> list[tuple[str, str, str]]:
-    """Returns name, number of images and SHA-256 of each split."""
+    """Returns name, number of examples and SHA-256 of each split."""
     digests = {split: f"prepare/{split}_sha256" for split in ("train", "valid", "test")}
     return [
         (split, str(metrics.get(f"prepare/{split}_size", "–")), str(metrics[digest]))

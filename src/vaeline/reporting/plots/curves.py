@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from vaeline.core.nouns import IMAGE, Noun
 from vaeline.reporting.plots.palette import PALETTE
 from vaeline.reporting.plots.style import figure, styled
 
 
 @styled
-def training_curves(history: pd.DataFrame) -> Figure:
-    """Returns loss, reconstruction and KL over epochs, for training and validation, in nats per image."""
+def training_curves(history: pd.DataFrame, noun: Noun = IMAGE) -> Figure:
+    """Returns loss, reconstruction and KL over epochs, for training and validation, in nats per example."""
     fig = figure(9.0, 3.2)
     for axes, name in zip(fig.subplots(1, 3), ("loss", "recon", "kl"), strict=True):
         for split, colour in zip(("train", "valid"), PALETTE, strict=False):
@@ -27,7 +28,7 @@ def training_curves(history: pd.DataFrame) -> Figure:
             )
         axes.set_title({"loss": "Loss", "recon": "Reconstruction", "kl": "KL"}[name], fontsize=11, loc="left")
         axes.set_xlabel("epoch")
-    fig.axes[0].set_ylabel("nats per image")
+    fig.axes[0].set_ylabel(f"nats per {noun.example}")
     fig.axes[0].legend()
     return fig
 
@@ -56,8 +57,8 @@ def kl_per_dimension(table: pd.DataFrame, threshold: float) -> Figure:
 
 
 @styled
-def bounds_over_k(curve: pd.DataFrame) -> Figure:
-    """Returns IWAE-K over K in nats, with a band of two standard errors over images."""
+def bounds_over_k(curve: pd.DataFrame, noun: Noun = IMAGE) -> Figure:
+    """Returns IWAE-K over K in nats, with a band of two standard errors over examples."""
     fig = figure()
     axes = fig.add_subplot()
     axes.plot(curve["k"], curve["iwae"], marker="o", markersize=4)
@@ -65,7 +66,7 @@ def bounds_over_k(curve: pd.DataFrame) -> Figure:
     axes.set_xscale("log")
     axes.set_xticks(curve["k"], labels=curve["k"])
     axes.set_xticks([], minor=True)
-    axes.set_title("Bound over K (band: 2 standard errors over images)", fontsize=11, loc="left")
+    axes.set_title(f"Bound over K (band: 2 standard errors over {noun.examples})", fontsize=11, loc="left")
     axes.set_xlabel("K, importance samples")
     axes.set_ylabel("IWAE-K, nats")
     return fig

@@ -11,13 +11,13 @@ class Drawing:
 
     Args:
         shape: (C, H, W) of an image.
-        field: Side of the field in which strokes are drawn, in pixels.
+        field: Width of the field in which strokes are drawn, in pixels; it has the proportions of an image.
         bright: Whether the ground is white.
     """
 
     def __init__(self, shape: tuple[int, ...], field: int, bright: bool) -> None:
         self.shape, self.ground, self.ink = shape, 255 * bright, 255 * (not bright)
-        self.picture = Image.new("L", (field, field), self.ground)
+        self.picture = Image.new("L", (field, round(field * shape[1] / shape[2])), self.ground)
         self.last: tuple[float, float] | None = None
 
     def move_to(self, x: float, y: float) -> None:

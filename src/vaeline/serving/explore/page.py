@@ -182,9 +182,8 @@ class ExplorePage:
         """Shows the path between two reference images, each beside its end."""
         start, end = self.ends
         path = self.playground.interpolate(start, end, STEPS, self.label)
-        images = self.playground.reference.images
-        originals = [images[[row]].astype(np.float32) / 255 for row in self.ends]
-        shown = np.concatenate([originals[0], path, originals[1]])
+        first, last = self.playground.originals(self.ends)[:, None]
+        shown = np.concatenate([first, path, last])
         self.path.set_source(address(strip(shown, 2 * SMALL)))
 
     def set_z(self, z: np.ndarray) -> None:
@@ -261,7 +260,7 @@ class ExplorePage:
         self.said.set_content(described(found))
 
     def _blank(self) -> Drawing:
-        bright = self.playground.reference.images.mean() > 255 * BRIGHT
+        bright = self.playground.originals(range(len(self.playground.means))).mean() > BRIGHT
         return Drawing(self.playground.trained.event_shape, BIG, bool(bright))
 
 

@@ -15,7 +15,7 @@ def reject_free_bits(name: str, free_bits: float) -> None:
 
 def no_lone_image(name: str, images: int, batch_size: int) -> None:
     """Raises VaelineError if a batch would hold one image, for objectives that compare images."""
-    reject_lone_image(images, batch_size, f"objective.name={name} compares the images of a batch")
+    reject_lone_image(images, batch_size, f"objective.name={name} compares the examples of a batch")
 
 
 def reject_lone_image(images: int, batch_size: int, reason: str) -> None:
@@ -26,7 +26,7 @@ def reject_lone_image(images: int, batch_size: int, reason: str) -> None:
         size for size in range(batch_size + 1, batch_size + images) if not _has_lone_image(images, size)
     )
     raise VaelineError(
-        f"batch_size = {batch_size} leaves a batch with one of {images} training images, and {reason}: use "
+        f"batch_size = {batch_size} leaves a batch with one of {images} training examples, and {reason}: use "
         f"another batch_size, `dvc exp run -S batch_size={next(larger, images)}`"
     )
 
