@@ -8,6 +8,7 @@ import typer
 from vaeline.cli.arguments import WORKSPACE_RUN, print_written
 from vaeline.cli.trained_options import (
     PICTURE_FILES,
+    CompressedOut,
     Input,
     Labels,
     PictureOut,
@@ -203,7 +204,7 @@ def traverse_rows(
 @TRAINED_COMMANDS.command("compress")
 def compress_rows(
     source: Input,
-    out: Annotated[Path, output_option("a file of its own kind")] = Path("compressed.vae"),
+    out: CompressedOut = Path("compressed.vae"),
     run: Run = WORKSPACE_RUN,
     binarize: Annotated[
         bool, typer.Option("--binarize", help="Binarize grey values first, as bounds are computed on.")
@@ -234,7 +235,7 @@ def compress_rows(
 @TRAINED_COMMANDS.command("decompress")
 def decompress_rows(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `vaeline compress` has written.")],
-    out: Annotated[Path, output_option(PICTURE_FILES)] = Path("decompressed.npy"),
+    out: PictureOut = Path("decompressed.npy"),
     run: Run = WORKSPACE_RUN,
 ) -> None:
     """Restore compressed images, bit for bit.

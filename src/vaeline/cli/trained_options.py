@@ -39,6 +39,10 @@ PICTURE_FILES = ".png, .npy, .csv or .parquet"
 TableOut = Annotated[Path, typer.Option("--out", metavar="FILE", help=f"What to write: {TABLE_FILES}.")]
 PictureOut = Annotated[Path, typer.Option("--out", metavar="FILE", help=f"What to write: {PICTURE_FILES}.")]
 
+CompressedOut = Annotated[
+    Path, typer.Option("--out", metavar="FILE", help="What to write: a file of its own kind.")
+]
+
 
 @contextmanager
 def trained_model(run: str, seed: int = 0) -> "Iterator[TrainedModel]":
