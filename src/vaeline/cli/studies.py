@@ -33,7 +33,6 @@ def train_presets(
     Example:
 
     \b
-        vaeline preset fast-1l-vae-k1
         vaeline preset fast-1l-vae-k1 --seed 43
     """
     from vaeline.core.files import read_json

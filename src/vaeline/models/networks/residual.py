@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vaeline.core.params import BaseOptions
 from vaeline.models.contracts import EventShape
-from vaeline.models.networks.init import init_weights
+from vaeline.models.networks.init import initialise
 from vaeline.models.networks.options import NetworkSection
 from vaeline.models.networks.strided import STRIDE, Crop, Pad, StridedNetwork, channels_last
 
@@ -63,16 +63,14 @@ class Residual(StridedNetwork):
         body = nn.Sequential(*layers, self.activation())
         last = nn.Conv2d(self.channels[0], event_shape[0], 3, 1, 1)
         self._init(body)
-        if self.section.init == "vae":
-            init_weights(last)
+        initialise(last, self.section.init)
         return channels_last(nn.Sequential(body, last, Crop(event_shape)))
 
     def _blocks(self, channels: int) -> list[nn.Module]:
         return [Block(channels, self.section.batch_norm, self.activation) for _ in range(self.blocks)]
 
     def _init(self, network: nn.Module) -> None:
-        if self.section.init == "vae":
-            init_weights(network, self.section.activation)
+        initialise(network, self.section.init, self.section.activation)
 
 
 class Block(nn.Module):
