@@ -28,8 +28,13 @@ def test_equal_bounds_are_equal_bytes_of_less_than_40_kilobytes(tmp_path):
 
 @pytest.mark.parametrize(
     "arrays",
-    [{"other": np.zeros(3)}, {"iwae": np.zeros((3, 2))}, {"iwae": np.array([np.nan, 1.0])}, {"iwae": np.array(["a"])}],
-)  # fmt: skip
+    [
+        {"other": np.zeros(3)},
+        {"iwae": np.zeros((3, 2))},
+        {"iwae": np.array([np.nan, 1.0])},
+        {"iwae": np.array(["a"])},
+    ],
+)
 def test_other_arrays_are_refused(tmp_path, arrays):
     np.savez(tmp_path / "bounds.npz", **arrays)
     with pytest.raises(DamagedFileError, match=r"bounds\.npz: damaged, "):

@@ -36,7 +36,9 @@ def run_preset(name: str, seed: int | None = None) -> Path:
             the commit that made it; or if the run fails.
     """
     if seed == preset_config(name).seed:
-        raise VaelineError(f"seed = {seed} is that of {name} itself: `vaeline preset {name}`, or another seed")
+        raise VaelineError(
+            f"seed = {seed} is that of {name} itself: `vaeline preset {name}`, or another seed"
+        )
     changes, experiment = seeded(preset_overrides(name), seed), record_name(name, seed)
     if files := unsaved_sources("params.yaml"):
         raise VaelineError(f"commit {', '.join(files)} first: a record names the commit that made it")

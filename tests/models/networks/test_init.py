@@ -75,7 +75,7 @@ def test_layer_without_a_bias_is_initialised_and_other_modules_are_unchanged():
 
 
 def authors_linear(n_in, n_out):
-    """A transcript of `Linear.random`: each layer has a generator of the same seed, and its weight is [in, out]."""
+    """A transcript of `Linear.random`: each layer has a generator of the same seed; weights are [in, out]."""
     random_state = np.random.RandomState(123)
     scale = np.sqrt(6.0 / (n_in + n_out))
     return random_state.uniform(low=-scale, high=scale, size=(n_in, n_out)).astype(np.float32)

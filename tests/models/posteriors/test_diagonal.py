@@ -30,7 +30,9 @@ def test_head_of_log_std_is_the_authors_sampler():
     sigma, mean = np.exp(h.numpy().dot(weight) + bias), module.fc_mu(h).detach().numpy()
     np.testing.assert_allclose(module(h).stddev.detach().numpy(), sigma, rtol=1e-6)
     z = np.float32(np.random.default_rng(0).normal(size=(4, 3)))
-    log_density = -np.log(2 * np.pi) * 3 / 2 - np.sum(((z - mean) / sigma) ** 2 + 2 * np.log(sigma), axis=1) / 2
+    log_density = (
+        -np.log(2 * np.pi) * 3 / 2 - np.sum(((z - mean) / sigma) ** 2 + 2 * np.log(sigma), axis=1) / 2
+    )
     np.testing.assert_allclose(module(h).log_prob(torch.from_numpy(z)).detach(), log_density, rtol=1e-5)
 
 

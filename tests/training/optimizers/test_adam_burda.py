@@ -44,7 +44,9 @@ def authors(gradients, learning_rate=1e-3, beta_1=0.99, beta_2=0.999):
 
 def test_adam_burda_is_the_authors_recursion():
     assert walked() == pytest.approx(authors(GRADIENTS), rel=1e-12)
-    assert walked(beta1=0.5, beta2=0.9) == pytest.approx(authors(GRADIENTS, beta_1=0.5, beta_2=0.9), rel=1e-12)
+    assert walked(beta1=0.5, beta2=0.9) == pytest.approx(
+        authors(GRADIENTS, beta_1=0.5, beta_2=0.9), rel=1e-12
+    )
 
 
 def test_first_step_of_adam_burda_moves_nothing_and_the_second_is_smaller_than_adams():

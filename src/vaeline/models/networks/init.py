@@ -38,10 +38,10 @@ def init_weights(module: nn.Module, nonlinearity: Nonlinearity = "linear") -> No
 
 @torch.no_grad()
 def init_weights_burda(module: nn.Module, nonlinearity: Nonlinearity = "linear") -> None:  # noqa: ARG001
-    """Initialises the layers in `module` as the code of Burda et al. (2016) does: Glorot uniform, from one seed.
+    """Initialises the layers in `module` as the code of Burda et al. (2016) does: Glorot uniform, one seed.
 
-    Each layer's weights are drawn by a generator of the seed 123, so that layers of one shape start equal.
-    The authors' weights are [in, out], ours their transpose; they are equal bit for bit.
+    Each layer's weights are drawn by a new generator of the seed 123, so that layers of one shape start
+    equal. The authors' weights are [in, out], ours their transpose; they are equal bit for bit.
     """
     for layer in weighted_layers(module):
         bound = glorot_bound(layer)

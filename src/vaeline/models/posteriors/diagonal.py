@@ -12,7 +12,6 @@ from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.distributions.numerics import in_full, safe_log_var
 from vaeline.models.networks.init import Init, initialise
 
-
 LOG_SCALE_OF_HEAD = {"log_var": 0.5, "log_std": 1.0}
 """What log σ is for each unit of the head's output."""
 
