@@ -56,7 +56,7 @@ def test_summary_has_headlines_and_every_metric():
     ).splitlines()
     assert "Params that differ from the committed ones: beta=4" in lines
     assert "| ELBO, test (nats) | -98.77 ± 0.46 |" in lines
-    assert "| Active units of 20 | 17 |" in lines
+    assert "| Active units of 20, valid | 17 |" in lines
     assert {"| beta | 4.0 |", "| prior.name | flow |", "![samples](plots/samples.png)", "epoch 1: fine"} <= {
         *lines
     }
@@ -74,7 +74,7 @@ def test_findings_are_above_the_figures():
         "- Holes in the latent space: few are covered",
         "likely cause: the KL weighs too little",
         "dvc exp run -S beta=1",
-        "| Active units of 20 | 17 |",
+        "| Active units of 20, valid | 17 |",
     ]
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
