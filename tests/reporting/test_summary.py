@@ -46,7 +46,7 @@ def test_metrics_are_numbers_or_text():
 
 def test_verdict_is_beside_the_published_number():
     metrics = {"evaluate/nll_minus_target": -0.123, "evaluate/target_nll": 86.76, "evaluate/verdict": "pass"}
-    assert summary.headline_table(metrics)[2:] == ["| NLL minus the published 86.76: pass | -0.123 |"]
+    assert summary.headline_table(metrics)[2:] == ["| NLL, test, minus the published 86.76: pass | -0.123 |"]
 
 
 def test_summary_has_headlines_and_every_metric():
