@@ -11,7 +11,6 @@ from torch import Tensor
 from vaeline.core.errors import DamagedFileError
 from vaeline.core.files import RESTORE, replacing
 
-ARRAY = "iwae"
 STEP = 256  # steps in a nat: rounding moves the mean of 10,000 images by about 1e-5 nats
 
 
@@ -22,7 +21,7 @@ def write_bounds(path: Path | str, bounds: Tensor) -> None:
     """
     rounded = (bounds.double() * STEP).round() / STEP
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{ARRAY: rounded.float().cpu().numpy()})
+    np.savez_compressed(buffer, iwae=rounded.float().cpu().numpy())
     with replacing(path) as temporary:
         temporary.write_bytes(buffer.getbuffer())
 
@@ -35,7 +34,7 @@ def read_bounds(path: Path | str) -> Tensor:
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            bounds = torch.from_numpy(arrays[ARRAY]).double()
+            bounds = torch.from_numpy(arrays["iwae"]).double()
     except (ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise DamagedFileError(path, f"damaged, no bounds of images ({error})", RESTORE) from None
     if bounds.dim() != 1 or not bounds.isfinite().all():

@@ -71,7 +71,7 @@ class Table1Study(Study):
     def cell_row(self, cell: Cell, trainings: Sequence[RecordedTraining], seeds: SeedSpread) -> Row:
         """Returns the row of a cell: means over its trainings, and the distance to the published number."""
         config = preset_config(cell.preset)
-        row = {"preset": cell.preset, "published": config.target_nll, "trainings": len(trainings)}
+        row: Row = {"preset": cell.preset, "published": config.target_nll, "trainings": len(trainings)}
         outcomes = [self.outcome(training.record) for training in trainings] or [self.outcome(None)]
         units = [outcome["active_units"] for outcome in outcomes]
         row |= {"active_units": ", ".join(units) if trainings else None, "epochs": outcomes[0]["epochs"]}
