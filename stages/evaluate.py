@@ -10,6 +10,7 @@ from vaeline.evaluation.estimators.latents import ACTIVITY_IMAGES, activity
 from vaeline.evaluation.looseness import bound_lines, iwae_curve
 from vaeline.evaluation.observing import evaluation_set
 from vaeline.evaluation.params import EvaluateParams
+from vaeline.evaluation.per_image import write_bounds
 from vaeline.evaluation.scoring import SplitScores
 from vaeline.evaluation.undefined import without_undefined
 from vaeline.models import checkpoints
@@ -38,6 +39,7 @@ def main(params: EvaluateParams) -> None:
         metrics |= compression_metrics(coder, examples, params.compress_images, progress=True)
     curve = iwae_curve(scores.bounds)
     write_csv(OUTPUT / "iwae_over_k.csv", curve)
+    write_bounds(OUTPUT / "iwae_per_image.npz", scores.bounds.iwae)
     write_figure(OUTPUT / "plots" / "iwae_over_k.png", bounds_over_k(curve, data.noun))
     write_json(OUTPUT / "metrics.json", without_undefined(metrics))
     print("\n".join(bound_lines(metrics, data.noun)))

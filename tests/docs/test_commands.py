@@ -99,9 +99,9 @@ def vaeline(words: list[str]) -> None:
         return
     command = group.get_command(context, words[0])
     assert command, f"there is no `vaeline {words[0]}`"
-    command.make_context(words[0], list(words[1:]), parent=context)
+    given = command.make_context(words[0], list(words[1:]), parent=context).params
     assert params_with(_overrides(words))
-    for name in [word for word in words[1:] if not word.startswith("-") and "=" not in word]:
+    for name in given.get("names") or given.get("cases") or ():
         if words[0] == "preset" and name != "NAME":
             assert presets.preset_overrides(name)
         if words[0] in ("clinic", "zoo"):

@@ -65,7 +65,7 @@ def test_a_single_experiment_has_a_picture():
 def test_the_band_over_seeds_is_one_deviation_over_trainings_to_each_side():
     rows = table("seed", [1, 2, 3], [-98.0, -97.0, -99.0])
     fig = seeds_figure(rows, seed_statistics(rows), metric_columns(rows))
-    elbo = next(axes for axes in fig.axes if axes.get_title(loc="left") == "ELBO")
+    elbo = next(axes for axes in fig.axes if axes.get_title(loc="left") == "ELBO, test")
     (band,) = elbo.patches
     assert band.get_y() == pytest.approx(-99.0)
     assert band.get_height() == pytest.approx(2.0)

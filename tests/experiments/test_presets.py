@@ -83,8 +83,10 @@ def test_burda_presets_are_the_protocol_of_the_authors_code():
     assert (config.optimizer.name, config.lr_schedule, config.learning_rate) == ("adam_burda", "burda", 1e-3)
     assert config.optimizer.adam_burda.model_dump() == {"beta1": 0.99, "beta2": 0.999, "eps": 1e-4}
     assert config.epochs == sum(3**i for i in range(8)) == 3280
-    assert (config.network.activation, config.network.init) == ("tanh", "vae")
+    assert (config.network.activation, config.network.init) == ("tanh", "burda")
     assert config.network.output_bias == "data_mean"
+    assert (config.posterior.diagonal.head, config.posterior.diagonal.init) == ("log_std", "burda")
+    assert config.posterior.diagonal.log_var_bias == 0.0
     assert config.objective.elbo.kl == "drawn"
 
 

@@ -54,7 +54,7 @@ def test_headlines_name_the_examples_of_the_data():
 
 def test_verdict_is_beside_the_published_number():
     metrics = {"evaluate/nll_minus_target": -0.123, "evaluate/target_nll": 86.76, "evaluate/verdict": "pass"}
-    assert summary.headline_table(metrics)[2:] == ["| NLL minus the published 86.76: pass | -0.123 |"]
+    assert summary.headline_table(metrics)[2:] == ["| NLL, test, minus the published 86.76: pass | -0.123 |"]
 
 
 def test_summary_has_headlines_and_every_metric():
@@ -64,7 +64,7 @@ def test_summary_has_headlines_and_every_metric():
     ).splitlines()
     assert "Params that differ from the committed ones: beta=4" in lines
     assert "| ELBO, test (nats) | -98.77 ± 0.46 |" in lines
-    assert "| Active units of 20 | 17 |" in lines
+    assert "| Active units of 20, valid | 17 |" in lines
     assert {"| beta | 4.0 |", "| prior.name | flow |", "![samples](plots/samples.png)", "epoch 1: fine"} <= {
         *lines
     }
@@ -82,7 +82,7 @@ def test_findings_are_above_the_figures():
         "- Holes in the latent space: few are covered",
         "likely cause: the KL weighs too little",
         "dvc exp run -S beta=1",
-        "| Active units of 20 | 17 |",
+        "| Active units of 20, valid | 17 |",
     ]
     places = [text.index(part) for part in parts]
     assert places == sorted(places)

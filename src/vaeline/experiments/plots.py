@@ -30,7 +30,7 @@ def frontier_figure(table: pd.DataFrame) -> Figure:
     bounds, distances, units = (fig.add_subplot(grid[row, 1]) for row in range(3))
     _over_beta(bounds, table, "iwae", f"IWAE-{table['iwae_k'].iloc[0]}", PALETTE[0])
     _over_beta(bounds, table, "elbo", "ELBO", PALETTE[1])
-    bounds.set_ylabel("nats")
+    bounds.set_ylabel("nats, test")
     for name, (label, colour) in DISTANCES.items():
         if name in table:
             _over_beta(distances, table, name, label, colour)
@@ -40,7 +40,7 @@ def frontier_figure(table: pd.DataFrame) -> Figure:
     distances.set_ylim(bottom=0)
     _over_beta(units, table, "active_units", "", PALETTE[5])
     units.set_ylim(0, 1.05 * table["latent_dims"].max())
-    units.set_ylabel(f"active units of {table['latent_dims'].max()}")
+    units.set_ylabel(f"active units of {table['latent_dims'].max()}, valid")
     units.set_xlabel("β in training")
     for axes in (bounds, distances):
         axes.legend(fontsize=8)

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from vaeline.core.errors import VaelineError
@@ -78,8 +79,13 @@ class Study(ABC):
         page, values = RESULTS / f"{self.page}.md", RESULTS / f"{self.page}.json"
         write_text(page, self.markdown(rows))
         write_json(values, rows)
+        written = ", ".join(map(str, (page, values, *self.write_more(RESULTS))))
         finished = [member for member in self.members() if self.prefix + member in records]
-        print(f"Wrote {page}, {values}: {len(finished)} of {len(rows)} presets have a record")
+        print(f"Wrote {written}: {len(finished)} of {len(rows)} presets have a record")
+
+    def write_more(self, folder: Path) -> list[Path]:  # noqa: ARG002
+        """Writes what belongs to the page besides, into `folder`, and returns the paths: here nothing."""
+        return []
 
     def run(self, wanted: Sequence[str]) -> None:
         """Runs members, and writes the page after each.

@@ -14,15 +14,15 @@ from vaeline.reporting.summary import code_span, markdown_text
 
 KEY_HEADINGS = {"beta": "β", "seed": "Seed"}
 METRIC_HEADINGS = {
-    "elbo": "ELBO",
-    "iwae": "IWAE-{iwae_k}",
-    "rate": "Rate",
-    "distortion": "Distortion",
+    "elbo": "ELBO, test",
+    "iwae": "IWAE-{iwae_k}, test",
+    "rate": "Rate, test",
+    "distortion": "Distortion, test",
     "fid_classifier": "Fréchet, classifier",
     "fid_classifier_floor": "… real against real",
     "fid": "Fréchet, Inception",
     "fid_floor": "… real against real",
-    "active_units": "Active units of {latent_dims}",
+    "active_units": "Active units of {latent_dims}, valid",
 }
 
 

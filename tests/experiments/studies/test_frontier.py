@@ -17,8 +17,9 @@ def test_page_has_a_row_for_each_beta_a_picture_and_what_failed(at_the_root, mon
     )
     lines = page.splitlines()
     assert (
-        "| β | ELBO | IWAE-100 | Rate | Distortion | Fréchet, classifier | … real against real | "
-        "Active units of 20 |"
+        "| β | ELBO, test | IWAE-100, test | Rate, test | Distortion, test | Fréchet, classifier | "
+        "… real against real | "
+        "Active units of 20, valid |"
     ) in lines
     assert (
         "| 1 | -98.00 ± 0.30 | -93.00 ± 0.25 | 26.000 ± 0.040 | 72.00 ± 0.20 | 9.00 ± 0.35 | 0.4318 | 19 |"

@@ -17,8 +17,8 @@ def test_row_begins_with_the_value_of_each_swept_param(at_the_root, monkeypatch,
     page, *_ = written(
         GRID_PAGE, grid(rows, keys=["beta", "latent_dim"], failures=failures), monkeypatch, tmp_path
     )
-    assert "| β | `latent_dim` | ELBO |" in page
-    assert "| Active units of 10/20 |" in page
+    assert "| β | `latent_dim` | ELBO, test |" in page
+    assert "| Active units of 10/20, valid |" in page
     assert "| 0.5 | 10 | -100.00 ± 0.30 |" in page
     assert "- beta = 4, latent_dim = 20: train: all NaN" in page.splitlines()
     assert "![" not in page

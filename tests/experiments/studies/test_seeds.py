@@ -30,8 +30,8 @@ def test_tables_say_which_error_is_which():
     lines = text.splitlines()
     heading = "|  | Mean | Standard deviation over trainings | Trainings | Standard error of one training |"
     assert heading in lines
-    assert "| ELBO | -98.00 | 1.00 | 3 | 0.30 |" in lines
-    assert "| Active units of 20 | 19 | 0 | 3 | – |" in lines
+    assert "| ELBO, test | -98.00 | 1.00 | 3 | 0.30 |" in lines
+    assert "| Active units of 20, valid | 19 | 0 | 3 | – |" in lines
     assert "| 2 | -97.00 ± 0.30 | -92.00 ± 0.25 |" in text
     assert "10000 for the bounds, 2048 a side" in text
     assert "From 3 trainings, a standard deviation is itself known to about 50 %." in text  # 1 / √(2·2)
@@ -39,7 +39,7 @@ def test_tables_say_which_error_is_which():
 
 def test_one_training_has_no_deviation():
     text = seeds_tables(swept(table("seed", [7], [-98.0])))
-    assert "| ELBO | -98.00 | – | 1 | 0.30 |" in text.splitlines()
+    assert "| ELBO, test | -98.00 | – | 1 | 0.30 |" in text.splitlines()
     assert "is itself known to" not in text
 
 

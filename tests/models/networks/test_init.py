@@ -1,10 +1,11 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from vaeline.models.networks.init import fans, init_weights
+from vaeline.models.networks.init import fans, init_weights, initialise
 
 
 def counted_fans(layer: nn.Module, size: tuple[int, ...]) -> tuple[float, float]:
@@ -71,6 +72,40 @@ def test_layer_without_a_bias_is_initialised_and_other_modules_are_unchanged():
     init_weights(nn.Sequential(layer, norm), "relu")
     assert layer.weight.std().item() == pytest.approx(math.sqrt(2 / 1000), rel=0.1)
     assert norm.weight.tolist() == [3.0] * 4
+
+
+def authors_linear(n_in, n_out):
+    """A transcript of `Linear.random`: each layer has a generator of the same seed; weights are [in, out]."""
+    random_state = np.random.RandomState(123)
+    scale = np.sqrt(6.0 / (n_in + n_out))
+    return random_state.uniform(low=-scale, high=scale, size=(n_in, n_out)).astype(np.float32)
+
+
+def test_burda_weights_are_those_of_the_authors_code_bit_for_bit():
+    layers = [nn.Linear(7, 5), nn.Linear(5, 5), nn.Linear(5, 5)]
+    torch.manual_seed(0)
+    initialise(nn.Sequential(*layers), "burda", "tanh")
+    for layer in layers:
+        expected = authors_linear(layer.in_features, layer.out_features)
+        np.testing.assert_array_equal(layer.weight.detach().numpy().T, expected)
+        assert not layer.bias.any()
+    assert torch.equal(layers[1].weight, layers[2].weight)
+    assert torch.rand(1) == torch.rand(1, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("kind", [nn.Conv2d, nn.ConvTranspose2d])
+def test_burda_weights_of_a_convolution_have_glorots_bound(kind):
+    layer = kind(6, 8, 4, 2, 1)
+    initialise(layer, "burda")
+    bound = math.sqrt(6 / sum(fans(layer)))
+    assert 0.99 * bound < layer.weight.abs().max() <= bound
+
+
+def test_pytorch_weights_are_left_as_they_are():
+    layer = nn.Linear(3, 2)
+    before = layer.weight.clone()
+    initialise(layer, "pytorch")
+    assert torch.equal(layer.weight, before)
 
 
 DEEP = 10

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch.distributions import Normal
@@ -9,7 +10,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.models.posteriors.catalog import POSTERIORS
 
 
-def posterior(**options: float):
+def posterior(**options: float | str):
     section = config(posterior={"name": "diagonal", "diagonal": options}).posterior
     return POSTERIORS.build(section, features=5, latent_dim=3)
 
@@ -22,6 +23,34 @@ def test_density_is_normal_with_the_mean_and_log_variance_of_the_two_layers():
     torch.testing.assert_close(module(h).log_prob(z), expected)
 
 
+def test_head_of_log_std_is_the_authors_sampler():
+    """A transcript of `GaussianSampler` of Burda et al.: σ = exp(W h + b), and log N(z; μ, σ²) from σ."""
+    module, h = posterior(head="log_std", log_var_bias=0.5), torch.randn(4, 5)
+    weight, bias = module.fc_log_var.weight.detach().numpy().T, module.fc_log_var.bias.detach().numpy()
+    sigma, mean = np.exp(h.numpy().dot(weight) + bias), module.fc_mu(h).detach().numpy()
+    np.testing.assert_allclose(module(h).stddev.detach().numpy(), sigma, rtol=1e-6)
+    z = np.float32(np.random.default_rng(0).normal(size=(4, 3)))
+    log_density = (
+        -np.log(2 * np.pi) * 3 / 2 - np.sum(((z - mean) / sigma) ** 2 + 2 * np.log(sigma), axis=1) / 2
+    )
+    np.testing.assert_allclose(module(h).log_prob(torch.from_numpy(z)).detach(), log_density, rtol=1e-5)
+
+
+def test_burda_heads_start_equal_and_others_do_not():
+    burda, own = posterior(head="log_std", init="burda", log_var_bias=0.0), posterior()
+    assert torch.equal(burda.fc_mu.weight, burda.fc_log_var.weight)
+    assert not torch.equal(own.fc_mu.weight, own.fc_log_var.weight)
+
+
+@pytest.mark.parametrize("head", ["log_var", "log_std"])
+def test_bias_and_bounds_are_of_log_var_with_either_head(head):
+    module = posterior(head=head, log_var_bias=0.5, log_var_min=-2.0, log_var_max=1.0)
+    assert module(torch.zeros(1, 5)).variance[0].tolist() == pytest.approx([math.exp(0.5)] * 3)
+    variance = module(1e4 * torch.randn(50, 5)).variance
+    assert variance.min().item() == pytest.approx(math.exp(-2))
+    assert variance.max().item() == pytest.approx(math.exp(1))
+
+
 def test_log_var_starts_at_its_bias():
     """With σ² = 1/e and μ = 0 the KL is (1/e + 1 − 1)/2 ≈ 0.18 nats a dimension."""
     q = posterior()(torch.zeros(1, 5))
@@ -31,13 +60,6 @@ def test_log_var_starts_at_its_bias():
     assert posterior(log_var_bias=0.5)(torch.zeros(1, 5)).variance[0, 0].item() == pytest.approx(
         math.exp(0.5)
     )
-
-
-def test_log_var_is_bounded():
-    module = posterior(log_var_min=-2.0, log_var_max=1.0)
-    variance = module(1e4 * torch.randn(50, 5)).variance
-    assert variance.min().item() == pytest.approx(math.exp(-2))
-    assert variance.max().item() == pytest.approx(math.exp(1))
 
 
 @pytest.mark.parametrize("bounds", [(1.0, 1.0), (2.0, -2.0)])

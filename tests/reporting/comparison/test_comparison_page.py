@@ -53,7 +53,7 @@ def test_figures_are_the_metrics_and_differences_are_from_the_first_run():
     (iwae,) = [row for row in rows if row.startswith("IWAE")]
     assert iwae.startswith("IWAE-100, test (nats) / IWAE-5000, test (nats) -92.75 ± 0.24 ")
     assert "not comparable (iwae_k: 100 / 5000)" in iwae
-    assert "Active units of 20 19 3 difference -16 19 difference 0" in rows
+    assert "Active units of 20, valid 19 3 difference -16 19 difference 0" in rows
     values = [a["value"] for a in page.attributes("data")]
     for run_ in three():
         for name, value in run_.metrics.items():

@@ -9,7 +9,7 @@ from torch import nn
 
 from vaeline.core.params import BaseOptions
 from vaeline.models.contracts import EventShape
-from vaeline.models.networks.init import init_weights
+from vaeline.models.networks.init import initialise
 from vaeline.models.networks.options import NetworkSection
 from vaeline.models.networks.strided import STRIDE, Crop, Pad, StridedNetwork, channels_last
 
@@ -48,15 +48,13 @@ class Conv(StridedNetwork):
         start = nn.Sequential(nn.Linear(latent_dim, math.prod(smallest)), self.activation())
         layers = [self._block(nn.ConvTranspose2d, *pair) for pair in pairwise(self.channels[::-1])]
         last = nn.ConvTranspose2d(self.channels[0], event_shape[0], 4, STRIDE, 1)
-        if self.section.init == "vae":
-            init_weights(start, self.section.activation)
-            init_weights(last)
+        initialise(start, self.section.init, self.section.activation)
+        initialise(last, self.section.init)
         decoder = nn.Sequential(start, nn.Unflatten(1, smallest), *layers, last, Crop(event_shape))
         return channels_last(decoder)
 
     def _block(self, layer: type[nn.Conv2d | nn.ConvTranspose2d], fan_in: int, fan_out: int) -> nn.Module:
         norm = [nn.BatchNorm2d(fan_out)] if self.section.batch_norm else []
         block = nn.Sequential(layer(fan_in, fan_out, 4, STRIDE, 1), *norm, self.activation())
-        if self.section.init == "vae":
-            init_weights(block, self.section.activation)
+        initialise(block, self.section.init, self.section.activation)
         return block

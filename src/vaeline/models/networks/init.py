@@ -1,14 +1,22 @@
 """Initial weights that keep the variance of activations through the layers."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 Nonlinearity = Literal["linear", "relu", "leaky_relu", "tanh"]
 Weighted = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
+Init = Literal["vae", "pytorch", "burda"]
+BURDA_SEED = 123
+
+
+def initialise(module: nn.Module, init: Init, nonlinearity: Nonlinearity = "linear") -> None:
+    """Initialises the layers in `module`, each followed by `nonlinearity`, in the way that `init` names."""
+    INITS[init](module, nonlinearity)
 
 
 @torch.no_grad()
@@ -19,14 +27,40 @@ def init_weights(module: nn.Module, nonlinearity: Nonlinearity = "linear") -> No
     in heads and output layers: Glorot uniform (Glorot & Bengio 2010, equation 16). Biases start at 0.
     """
     for layer in weighted_layers(module):
-        fan_in, fan_out = fans(layer)
         if nonlinearity in ("relu", "leaky_relu"):
-            layer.weight.normal_(0.0, nn.init.calculate_gain(nonlinearity) / math.sqrt(fan_in))
+            layer.weight.normal_(0.0, nn.init.calculate_gain(nonlinearity) / math.sqrt(fans(layer)[0]))
         else:
-            bound = math.sqrt(6.0 / (fan_in + fan_out))
+            bound = glorot_bound(layer)
             layer.weight.uniform_(-bound, bound)
         if layer.bias is not None:
             layer.bias.zero_()
+
+
+@torch.no_grad()
+def init_weights_burda(module: nn.Module, nonlinearity: Nonlinearity = "linear") -> None:  # noqa: ARG001
+    """Initialises the layers in `module` as the code of Burda et al. (2016) does: Glorot uniform, one seed.
+
+    Each layer's weights are drawn by a new generator of the seed 123, so that layers of one shape start
+    equal. The authors' weights are [in, out], ours their transpose; they are equal bit for bit.
+    """
+    for layer in weighted_layers(module):
+        bound = glorot_bound(layer)
+        weight = np.random.RandomState(BURDA_SEED).uniform(-bound, bound, layer.weight.shape[::-1])
+        layer.weight.copy_(torch.from_numpy(weight.T))
+        if layer.bias is not None:
+            layer.bias.zero_()
+
+
+INITS: dict[Init, Callable[[nn.Module, Nonlinearity], None]] = {
+    "vae": init_weights,
+    "pytorch": lambda _module, _nonlinearity: None,
+    "burda": init_weights_burda,
+}
+
+
+def glorot_bound(layer: Weighted) -> float:
+    """Returns the largest weight of Glorot & Bengio (2010), equation 16."""
+    return math.sqrt(6.0 / sum(fans(layer)))
 
 
 def weighted_layers(module: nn.Module) -> Iterator[Weighted]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vaeline.core.params import BaseOptions
 from vaeline.models.contracts import EventShape, Network
-from vaeline.models.networks.init import init_weights, output_bias
+from vaeline.models.networks.init import initialise, output_bias
 from vaeline.models.networks.options import ACTIVATIONS, NetworkSection
 
 
@@ -49,8 +49,7 @@ class MLP(Network):
         """Returns a module [B, latent_dim] → [B, *event_shape] that ends with a linear layer."""
         widths = self.widths[::-1] if self.section.mlp.mirrored else [self.widths[0]] * len(self.widths)
         last = nn.Linear(widths[-1], math.prod(event_shape))
-        if self.section.init == "vae":
-            init_weights(last)
+        initialise(last, self.section.init)
         return nn.Sequential(self._hidden([latent_dim, *widths]), last, nn.Unflatten(1, event_shape))
 
     @torch.no_grad()
@@ -67,6 +66,5 @@ class MLP(Network):
                 layers.append(nn.BatchNorm1d(fan_out))
             layers.append(ACTIVATIONS[self.section.activation]())
         hidden = nn.Sequential(*layers)
-        if self.section.init == "vae":
-            init_weights(hidden, self.section.activation)
+        initialise(hidden, self.section.init, self.section.activation)
         return hidden

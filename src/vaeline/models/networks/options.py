@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 from torch import nn
 
 from vaeline.core.params import BaseOptions
+from vaeline.models.networks.init import Init
 
 Activation = Literal["relu", "leaky_relu", "tanh"]
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {
@@ -17,13 +18,14 @@ ACTIVATIONS: dict[Activation, type[nn.Module]] = {
 class NetworkOptions(BaseOptions):
     """Options of every network.
 
-    `init` selects the weights of `init_weights` (`vae`) or PyTorch's defaults. `output_bias` is where the
-    decoder starts: at 0, or at the mean of the training images.
+    `init` selects the weights of `init_weights` (`vae`), PyTorch's defaults, or those of the authors of IWAE
+    (`init_weights_burda`). `output_bias` is where the decoder starts: at 0, or at the mean of the training
+    images.
     """
 
     activation: Activation = "relu"
     batch_norm: bool = False
-    init: Literal["vae", "pytorch"] = "vae"
+    init: Init = "vae"
     output_bias: Literal["zero", "data_mean"] = "zero"
 
 
@@ -39,7 +41,7 @@ class NetworkSection(Protocol):
         """Whether hidden layers are followed by BatchNorm."""
 
     @property
-    def init(self) -> Literal["vae", "pytorch"]:
+    def init(self) -> Init:
         """The initial weights."""
 
     @property

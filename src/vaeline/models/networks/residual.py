@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vaeline.core.params import BaseOptions
 from vaeline.models.contracts import EventShape
-from vaeline.models.networks.init import Nonlinearity, init_weights, output_layer
+from vaeline.models.networks.init import Init, Nonlinearity, initialise, output_layer
 from vaeline.models.networks.options import NetworkSection
 from vaeline.models.networks.strided import STRIDE, Crop, Pad, StridedNetwork, channels_last
 
@@ -63,18 +63,16 @@ class Residual(StridedNetwork):
         body = nn.Sequential(*layers, self.activation())
         last = nn.Conv2d(self.channels[0], event_shape[0], 3, 1, 1)
         self._init(body)
-        if self.section.init == "vae":
-            init_weights(last)
+        initialise(last, self.section.init)
         return channels_last(nn.Sequential(body, last, Crop(event_shape)))
 
     def _blocks(self, channels: int) -> list[nn.Module]:
         return [Block(channels, self.section.batch_norm, self.activation) for _ in range(self.blocks)]
 
     def _init(self, network: nn.Module) -> None:
-        if self.section.init == "vae":
-            init_weights(network)  # nothing cuts off the negative half between two blocks
-            for block in (module for module in network.modules() if isinstance(module, Block)):
-                block.init(self.section.activation)
+        initialise(network, self.section.init)  # nothing cuts off the negative half between two blocks
+        for block in (module for module in network.modules() if isinstance(module, Block)):
+            block.init(self.section.init, self.section.activation)
 
 
 class Block(nn.Module):
@@ -88,9 +86,9 @@ class Block(nn.Module):
             layers += [activation(), nn.Conv2d(channels, channels, 3, 1, 1)]
         self.change = nn.Sequential(*layers)
 
-    def init(self, nonlinearity: Nonlinearity) -> None:
+    def init(self, init: Init, nonlinearity: Nonlinearity) -> None:
         """Makes the block the identity, so that depth adds no variance (Zhang et al. 2019, Fixup)."""
-        init_weights(self.change, nonlinearity)
+        initialise(self.change, init, nonlinearity)
         nn.init.zeros_(output_layer(self.change).weight)
 
     def forward(self, x: Tensor) -> Tensor:

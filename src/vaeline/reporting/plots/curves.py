@@ -51,7 +51,7 @@ def kl_per_dimension(table: pd.DataFrame, threshold: float) -> Figure:
         title = "This KL is not a sum over dimensions"
     axes.set_title(title, fontsize=11, loc="left")
     axes.set_xlabel("latent dimension, largest KL first")
-    axes.set_ylabel("KL, nats")
+    axes.set_ylabel("KL, valid, nats")
     axes.legend()
     return fig
 
@@ -68,7 +68,7 @@ def bounds_over_k(curve: pd.DataFrame, noun: Noun = IMAGE) -> Figure:
     axes.set_xticks([], minor=True)
     axes.set_title(f"Bound over K (band: 2 standard errors over {noun.examples})", fontsize=11, loc="left")
     axes.set_xlabel("K, importance samples")
-    axes.set_ylabel("IWAE-K, nats")
+    axes.set_ylabel("IWAE-K, test, nats")
     return fig
 
 

@@ -21,10 +21,12 @@ class AdamBurdaSection(Protocol):
 
 
 class AdamBurda(SkippingOptimizer):
-    """θ ← θ − α √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m/(√v + ε), with v₀ = 1.
+    """θₜ = θₜ₋₁ − α √(1 − β₂ᵗ)/(1 − β₁ᵗ) · mₜ₋₁/(√vₜ₋₁ + ε), with m₀ = 0 and v₀ = 1.
 
-    The order of Kingma & Ba (2015), end of section 2, in which the bias correction leaves ε unchanged. As
-    v starts at one, the first updates are small; the usual form begins with full steps of size α.
+    The order of Kingma & Ba (2015), end of section 2, in which the bias correction leaves ε unchanged, with
+    the moments from before their update: in the authors' code Theano evaluates every update from the old
+    values. So each step lags one gradient behind, and the first moves nothing. As v starts at one, the first
+    steps are small; the usual form begins with full steps of size α.
     """
 
     class Options(BaseOptions):
@@ -54,14 +56,14 @@ class AdamBurda(SkippingOptimizer):
         states = [self._state(p) for p in parameters]
         first, second = [s["first"] for s in states], [s["second"] for s in states]
         beta1, beta2 = group["beta1"], group["beta2"]
-        torch._foreach_lerp_(first, gradients, 1 - beta1)
-        torch._foreach_mul_(second, beta2)
-        torch._foreach_addcmul_(second, gradients, gradients, 1 - beta2)
         denominators = torch._foreach_sqrt(second)
         torch._foreach_add_(denominators, group["eps"])
         group["step"] += 1
         rate = group["lr"] * (1 - beta2 ** group["step"]) ** 0.5 / (1 - beta1 ** group["step"])
         torch._foreach_addcdiv_(parameters, first, denominators, -rate)
+        torch._foreach_lerp_(first, gradients, 1 - beta1)
+        torch._foreach_mul_(second, beta2)
+        torch._foreach_addcmul_(second, gradients, gradients, 1 - beta2)
 
     def _state(self, parameter: Tensor) -> dict[str, Any]:
         state = self.state[parameter]
