@@ -1,6 +1,7 @@
 """Puts small faults into the source, and writes which of them the tests see to docs/results/mutants.md.
 
-It takes about twenty minutes on one core, and needs Linux. With the names of parts, only those are tried, and the other rows stay.
+It takes about twenty minutes on one core, and needs Linux. With the names of parts, only those are tried, and
+the other rows of the table stay as they are.
 """
 
 import argparse

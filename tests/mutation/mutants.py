@@ -1,6 +1,7 @@
 """Small faults in the source, made by mutmut's operators: a sample of them, and how one is put in place."""
 
 import gc
+import os
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -42,7 +43,7 @@ class Mutant:
 
 @dataclass(frozen=True)
 class _Change:
-    """What an operator makes of a node of a file; it becomes a Mutant, which takes longer, if it is chosen."""
+    """What an operator makes of a node. Its mutant is made, which takes longer, if it is chosen."""
 
     path: Path
     module: cst.Module
@@ -124,11 +125,10 @@ def _joined(lines: Sequence[str]) -> str:
 
 def functions_of(folder: Path) -> list[FunctionType]:
     """Returns all functions that exist by now and are written in a folder's files, wrapped or not."""
-    return [
-        thing
-        for thing in gc.get_objects()
-        if isinstance(thing, FunctionType) and Path(thing.__code__.co_filename).parent == folder.resolve()
-    ]
+    start = f"{folder.resolve()}{os.sep}"
+    # isinstance would ask lazy modules for their class, which imports them.
+    functions = (thing for thing in gc.get_objects() if type(thing) is FunctionType)
+    return [function for function in functions if function.__code__.co_filename.startswith(start)]
 
 
 def put_in_place(mutant: Mutant, functions: Sequence[FunctionType]) -> None:

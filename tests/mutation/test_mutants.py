@@ -41,7 +41,11 @@ def all_mutants(source):
 def test_mutants_are_single_faults_in_the_bodies_of_functions(source):
     changes = {(mutant.before, mutant.after) for mutant in all_mutants(source)}
     line, last = "return inner(x) + 10", "return max(x, 3)"
-    assert {(line, "return inner(x) - 10"), (line, "return inner(x) + 11"), (last, "return max(x, )")} < changes
+    assert {
+        (line, "return inner(x) - 10"),
+        (line, "return inner(x) + 11"),
+        (last, "return max(x, )"),
+    } < changes
     assert {before for before, _ in changes} == {line, last}
 
 
