@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from types import FunctionType
@@ -58,7 +59,7 @@ class Trials:
         for mutant in self._mutants:
             chosen = [tests[name] for name in reach.of(mutant)]
             limit = 10 + PATIENCE * sum(reach.seconds[test.nodeid] for test in chosen)
-            status = _in_a_child(lambda m=mutant, c=chosen: self._try(m, functions, c), limit)
+            status = _in_a_child(partial(self._try, mutant, functions, chosen), limit)
             if status == SURVIVED:
                 self.survivors.append(mutant)
             if status == IMPOSSIBLE:
@@ -85,7 +86,7 @@ class Trials:
         kept = {file: kept_at(file, sources) for file in files}
         for file, path in kept.items():
             if not path.is_file():
-                _in_a_child(lambda t=files[file], p=path: self._measure(t, p), limit=3600)
+                _in_a_child(partial(self._measure, files[file], path), limit=3600)
         return Reach.read(kept.values())
 
     def _measure(self, tests: Sequence[pytest.Item], path: Path) -> int:
