@@ -125,6 +125,7 @@ def _joined(lines: Sequence[str]) -> str:
 
 def functions_of(folder: Path) -> list[FunctionType]:
     """Returns all functions that exist by now and are written in a folder's files, wrapped or not."""
+    gc.unfreeze()  # what is frozen is not among the objects
     start = f"{folder.resolve()}{os.sep}"
     # isinstance would ask lazy modules for their class, which imports them.
     functions = (thing for thing in gc.get_objects() if type(thing) is FunctionType)
@@ -132,12 +133,19 @@ def functions_of(folder: Path) -> list[FunctionType]:
 
 
 def put_in_place(mutant: Mutant, functions: Sequence[FunctionType]) -> None:
-    """Gives those of the functions that are written in the mutant's file the code of the mutant."""
+    """Gives those of the functions that are written in the mutant's file the code of the mutant.
+
+    Raises:
+        LookupError: if there is none of them.
+        ValueError: if a closure would lose a variable.
+    """
     path = str(Path(mutant.path).resolve())
     codes = {code.co_qualname: code for code in _codes(compile(mutant.source, path, "exec"))}
-    for function in functions:
-        if function.__code__.co_filename == path:
-            function.__code__ = codes[function.__code__.co_qualname]
+    own = [function for function in functions if function.__code__.co_filename == path]
+    if not own:
+        raise LookupError(f"{path}: none of its functions is imported")
+    for function in own:
+        function.__code__ = codes[function.__code__.co_qualname]
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

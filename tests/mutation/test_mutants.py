@@ -1,5 +1,6 @@
 """Mutants are single faults in the bodies of functions, and what is put in place is what runs."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,7 @@ def test_sample_is_reproducible_and_takes_every_line_before_a_second_of_one(sour
 def test_function_that_is_wrapped_and_referred_to_elsewhere_runs_the_code_of_the_mutant(source):
     names: dict = {}
     exec(compile(SOURCE, source, "exec"), names)
+    gc.freeze()
     outer, functions = names["outer"], functions_of(source.parent)
     assert outer(4) == 14
     (mutant,) = (mutant for mutant in all_mutants(source) if mutant.after == "return inner(x) - 10")

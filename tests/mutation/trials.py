@@ -21,7 +21,7 @@ from tests.mutation.mutants import Mutant, functions_of, put_in_place
 from tests.mutation.reach import Reach, kept_at
 
 PATIENCE = 5  # how many times as long as without a mutant its tests may take
-SURVIVED, CAUGHT, IMPOSSIBLE = 0, 1, 2  # exit status of a child
+SURVIVED, CAUGHT, IMPOSSIBLE, BROKEN = range(4)  # exit status of a child
 
 
 class Trials:
@@ -60,6 +60,8 @@ class Trials:
             chosen = [tests[name] for name in reach.of(mutant)]
             limit = 10 + PATIENCE * sum(reach.seconds[test.nodeid] for test in chosen)
             status = _in_a_child(partial(self._try, mutant, functions, chosen), limit)
+            if status == BROKEN:
+                raise RuntimeError(f"{mutant}: the trial itself failed")
             if status == SURVIVED:
                 self.survivors.append(mutant)
             if status == IMPOSSIBLE:
@@ -71,7 +73,7 @@ class Trials:
     def _try(self, mutant: Mutant, functions: Sequence[FunctionType], tests: Sequence[pytest.Item]) -> int:
         try:
             put_in_place(mutant, functions)
-        except (KeyError, ValueError):
+        except ValueError:
             return IMPOSSIBLE
         return SURVIVED if all(self._passes(test) for test in tests) else CAUGHT
 
@@ -117,7 +119,7 @@ def _in_a_child(run: Callable[[], int], limit: float) -> int:
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    status = CAUGHT
+    status = BROKEN
     try:
         used = int(time.process_time() + limit) + 1
         resource.setrlimit(resource.RLIMIT_CPU, (used, used))
