@@ -18,15 +18,15 @@ A mutant is the source with one small fault: `+` for `-`, `<` for `<=`, another 
 missing or None. They are made by the operators of [mutmut](https://github.com/boxed/mutmut), all but the one
 for strings, in the bodies of functions. A random sample of each part is tried, with no second one of a line
 before every line has one. A mutant is caught if a test fails, crashes or takes five times as long. The tests
-are those of the part's own folder that reach the mutated line. The share at first is that of the first
+are those of the part, in its own folder and a few beside it, that reach the mutated line. The share at first is that of the first
 record, before tests were added for mutants that no test had caught.
 
 {table}
 
 ## Survivors
 
-Not every survivor is a fault that a test has missed: many change nothing (`validate_args=False`, a default
-that is given in full), or only a message or the time that something takes.
+Not every survivor is a fault that a test has missed: some change nothing (a default that is given in full),
+or only a message or the time that something takes.
 
 {survivors}
 
