@@ -18,8 +18,8 @@ A mutant is the source with one small fault: `+` for `-`, `<` for `<=`, another 
 missing or None. They are made by the operators of [mutmut](https://github.com/boxed/mutmut), all but the one
 for strings, in the bodies of functions. A random sample of each part is tried, with no second one of a line
 before every line has one. A mutant is caught if a test fails, crashes or takes five times as long. The tests
-are those of the part, in its own folder and a few beside it, that reach the mutated line. The share at first is that of the first
-record, before tests were added for mutants that no test had caught.
+are those of the part, in its own folder and a few beside it, that reach the mutated line. The share at first
+is that of the first record, before tests were added for mutants that no test had caught.
 
 {table}
 
