@@ -14,7 +14,7 @@ export GOMP_SPINCOUNT ?= 2000
 # Without bytecode every stage would compile torch anew, which doubles the time of all imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help repro test lint docs ui bench chaos deps requirements clean
+.PHONY: help repro test lint docs ui bench chaos mutants deps requirements clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ bench: $(READY)  ## measure speed beside others; a part: python -m benchmarks ep
 
 chaos: $(READY)  ## inject faults, and write docs/results/chaos.md (an hour); a part: ARGS=kills
 	@printf %s "$$ARGS" | xargs python -m tests.chaos
+
+mutants: $(READY)  ## put small faults into the source, and write which the tests see (20 minutes); a part: ARGS=fid
+	@printf %s "$$ARGS" | xargs python -m tests.mutation
 
 deps: $(READY)  ## rewrite the code entries of dvc.yaml
 	@vaeline deps

@@ -8,6 +8,8 @@ from tests.support.small import config
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import read_json
 from vaeline.core.params import StageParams
+from vaeline.data.prepared import Prepared
+from vaeline.training.build import build
 from vaeline.training.objectives.catalog import OBJECTIVES
 
 
@@ -66,4 +68,8 @@ def test_what_several_processes_cannot_train_stops_the_check_stage(monkeypatch, 
 
 @pytest.mark.usefixtures("prepared")
 def test_objective_receives_the_latent_dim_of_the_model():
-    check.main(params(objective={"name": "factor"}, model={"name": "vq"}))
+    """A VQ-VAE has 16 codes of 8 dimensions; `latent_dim` is not its."""
+    chosen = params(objective={"name": "factor"}, model={"name": "vq"}, latent_dim=2)
+    _, objective = build(chosen, Prepared.open())
+    assert objective.discriminator[0].in_features == 16 * 8
+    check.main(chosen)  # the loss of the z that it is given

@@ -137,6 +137,28 @@ def test_the_error_of_a_mean_is_its_standard_error():
     assert scores["score_se"] == pytest.approx(3 / N**0.5, rel=4 / 20)
 
 
+def test_error_is_the_sample_standard_deviation_over_the_halves():
+    values = iter([5.0, 1.0, 3.0])  # of all images, and of two halves
+    scores = score_with_errors(lambda *_: {"score": next(values)}, noise(1), FACTORS, halves=2)
+    assert scores == {"score": 5.0, "score_se": pytest.approx(math.sqrt(2))}
+
+
+def test_information_is_that_of_twenty_bins():
+    """As in Locatello et al. (2019): of 40 equally frequent values, neighbours share a bin."""
+    values = np.repeat(np.arange(40), 5)
+    code, factor = values[:, None].astype(float), values[:, None]
+    assert mutual_information(code, factor)[0, 0] == pytest.approx(math.log(20))
+    assert mig(code, factor) == pytest.approx(math.log(20) / math.log(40))
+
+
+def test_sap_weighs_every_value_of_a_factor_alike():
+    """A dimension that misses a third of a value with nine images in ten: 1 − (2/3 + 1)/2, not 0.3."""
+    factor = np.repeat([0, 1], [5400, 600])
+    blurred = np.where(factor == 0, np.arange(6000) % 3 == 0, 1)
+    codes = np.stack([factor, blurred], axis=1).astype(float)
+    assert sap(codes, factor[:, None], rng()) == pytest.approx(1 / 6, abs=0.02)
+
+
 def test_there_are_no_scores_without_factors_that_vary():
     assert disentanglement_scores(noise(2), None) == {}
     assert disentanglement_scores(noise(2), np.zeros((N, 3), np.int64)) == {}

@@ -58,7 +58,8 @@ def test_the_2048_features_are_those_of_pytorch_fid(pictures, tmp_path, channels
     (ours,) = extract_all("inception", Inception(CPU), images)
     assert ours.shape == (5, 2048)
     assert np.ptp(peer, axis=0).max() > 0.01  # otherwise any features would pass
-    assert ours == pytest.approx(peer, rel=1e-4, abs=1e-6)
+    # Rounding through 94 layers is relative to the largest feature, and the least are a thousandth of it.
+    assert ours == pytest.approx(peer, rel=1e-4, abs=1e-5 * peer.max())
 
 
 def test_the_url_of_the_weights_is_that_of_pytorch_fid():

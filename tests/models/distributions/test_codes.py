@@ -86,9 +86,17 @@ def test_a_z_that_is_not_made_of_codes_has_probability_zero():
 
 
 def test_an_expanded_draw_has_the_same_terms_as_a_copied_one():
-    z = TABLE[every()[:B]].flatten(1)
-    expanded = z.expand(K, -1, -1)
-    torch.testing.assert_close(prior().terms(expanded), prior().terms(expanded.clone()))
+    """And takes the network once for each example, not for each of its draws."""
+    rows = []
+
+    def counted(codes: torch.Tensor) -> torch.Tensor:
+        rows.append(len(codes))
+        return logits(codes)
+
+    p = Coded(TABLE, POSITIONS, counted, choose)
+    expanded = TABLE[every()[:B]].flatten(1).expand(K, -1, -1)
+    torch.testing.assert_close(p.terms(expanded), p.terms(expanded.clone()))
+    assert rows == [B, K * B]
 
 
 def test_draws_have_the_frequencies_of_their_probabilities():

@@ -1,8 +1,9 @@
 import torch
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
-from vaeline.models.distributions.divergences import kl_terms
+from vaeline.models.distributions.divergences import drawn_terms, kl_terms
 from vaeline.models.distributions.gaussians import diagonal_gaussian, is_diagonal_gaussian
+from vaeline.models.distributions.mixtures import GaussianMixture
 
 DRAWS = 200_000
 
@@ -48,3 +49,13 @@ def test_a_full_gaussian_does_not_count_as_diagonal():
     assert is_diagonal_gaussian(gaussian(4, 2))
     assert not is_diagonal_gaussian(full)
     assert kl_terms(full, gaussian(2), torch.zeros(5, 2)).shape == (5, 1)
+
+
+def test_drawn_terms_are_one_a_dimension_for_diagonal_gaussians_and_else_one():
+    q, p = gaussian(4, 3), gaussian(3)
+    z = q.rsample((2,))
+    terms = drawn_terms(q, p, z)
+    assert terms.shape == (2, 4, 3)
+    torch.testing.assert_close(terms.sum(-1), q.log_prob(z) - p.log_prob(z))
+    mixture = GaussianMixture(torch.randn(5, 3), torch.ones(5, 3), torch.zeros(5))
+    assert torch.equal(drawn_terms(q, mixture, z), (q.log_prob(z) - mixture.log_prob(z))[..., None])
