@@ -8,9 +8,9 @@ from vaeline.core.nouns import EXAMPLE, Noun
 
 PICTURE_SECTIONS = {
     "Curves": {
-        "training": "Loss, reconstruction and KL of training and validation {examples} over epochs, in nats per "
-        "{example}",
-        "iwae_over_k": "IWAE-K of test {examples} over K importance samples, in nats, with two standard errors",
+        "training": "Loss, reconstruction and KL of training and validation {examples} over epochs, in nats "
+        "per {example}",
+        "iwae_over_k": "IWAE-K of test {examples} over K draws of z, in nats, with two standard errors",
     },
     "Reconstructions": {
         "column_errors": "Share of each column's variance that reconstructions leave unexplained",
@@ -29,8 +29,8 @@ PICTURE_SECTIONS = {
         "traversals": "One latent per row, from −3 to 3 standard deviations of q(z), the others fixed",
         "interpolations": "Interpolations between the latents of two {examples}, along a line and an arc",
         "latent_map": "Map of the latent means, coloured by class, with each class's name at its median",
-        "kl_per_dimension": "KL of each latent dimension on validation {examples}, in nats, and the threshold of "
-        "activity",
+        "kl_per_dimension": "KL of each latent dimension on validation {examples}, in nats, and the "
+        "threshold of activity",
         "factors": "Information that each latent dimension has on each factor of the data, as a share of the "
         "factor's entropy",
     },
