@@ -1,5 +1,6 @@
 """What every test starts from: a fixed seed, and torch as it was before the test."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -42,6 +43,22 @@ def pytest_xdist_auto_num_workers() -> int:
     import joblib
 
     return min(4, joblib.cpu_count())
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps tests that share a fixture of their module in one worker, so that it is made once."""
+    for item in items:
+        if isinstance(item, pytest.Function) and not item.get_closest_marker("xdist_group"):
+            fixtures = item._fixtureinfo.name2fixturedefs.values()
+            if "module" in {definitions[-1].scope for definitions in fixtures}:
+                item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
+
+
+def pytest_collection_finish() -> None:
+    """Spares the garbage collector the million objects of imported packages, which all live to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

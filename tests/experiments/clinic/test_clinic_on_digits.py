@@ -24,6 +24,8 @@ from vaeline.training import history
 from vaeline.training.fit import fit
 from vaeline.training.state import Training
 
+pytestmark = pytest.mark.xdist_group("clinic")  # they share a classifier and trainings
+
 N, VALID = 1000, 300
 SOUND = {
     "device": "cpu", "compile": "never", "hidden_dim": 64, "latent_dim": 6, "batch_size": 50,
