@@ -12,6 +12,7 @@ import pytest
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # see stages/__init__.py
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers have the cores among them
+    os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # or two processes import torch to compile
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Stages in forked children of a process that has imported the packages: torch is imported once, not by each."""
+"""Stages in forked children of a process that has imported torch and the other packages once for all."""
 
 import os
 import subprocess

@@ -9,7 +9,6 @@ import select
 import signal
 import socket
 import sys
-from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT
@@ -35,7 +34,7 @@ def main(address: str) -> None:
 
 
 def import_packages() -> None:
-    """Imports what stages import, and forgets the project's own modules: a child imports those of its clone."""
+    """Imports what stages import, and forgets the project's modules: a child imports those of its clone."""
     before = list(sys.path)
     for path in ROOT.glob("stages/[a-z]*.py"):
         importlib.import_module(f"stages.{path.stem}")

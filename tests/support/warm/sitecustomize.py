@@ -11,14 +11,16 @@ import sys
 def _run(module: str) -> int:
     import json
     import socket
+    from pathlib import Path
 
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(os.environ["WARM_PACKAGES"])
-        request = {"module": module, "environment": dict(os.environ), "cwd": os.getcwd()}
+        request = {"module": module, "environment": dict(os.environ), "cwd": str(Path.cwd())}
         socket.send_fds(connection, [json.dumps(request).encode()], [0, 1, 2])
         connection.shutdown(socket.SHUT_WR)
         return int(connection.makefile().read())
 
 
-if sys.orig_argv[1:2] == ["-m"] and sys.orig_argv[-1].startswith("stages.") and "WARM_PACKAGES" in os.environ:
+# torchrun starts `python -u -m`.
+if "-m" in sys.orig_argv[1:3] and sys.orig_argv[-1].startswith("stages.") and "WARM_PACKAGES" in os.environ:
     os._exit(_run(sys.orig_argv[-1]))
