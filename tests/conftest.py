@@ -103,6 +103,16 @@ def full_disk(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr("vaeline.core.files.tempfile.mkstemp", without_space)
 
 
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory) -> Path:
+    """An MLflow database with its tables, which takes seconds to make."""
+    from vaeline.tracking.runs import database  # imports mlflow
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    database._make(path)
+    return path
+
+
 @pytest.fixture
 def committed(tmp_path, monkeypatch) -> None:
     """Runs the test in a small repository, with the results of a run committed."""
