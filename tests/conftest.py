@@ -1,5 +1,6 @@
 """What every test starts from: a fixed seed, and torch as it was before the test."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # see stages/__init__.py
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers have the cores among them
+    os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # or two processes import torch to compile
 
 import torch
 
@@ -42,6 +44,22 @@ def pytest_xdist_auto_num_workers() -> int:
     import joblib
 
     return min(4, joblib.cpu_count())
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps tests that share a fixture of their module in one worker, so that it is made once."""
+    for item in items:
+        if isinstance(item, pytest.Function) and not item.get_closest_marker("xdist_group"):
+            fixtures = item._fixtureinfo.name2fixturedefs.values()
+            if "module" in {definitions[-1].scope for definitions in fixtures}:
+                item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
+
+
+def pytest_collection_finish() -> None:
+    """Spares the garbage collector the million objects of imported packages, which all live to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +101,16 @@ def full_disk(monkeypatch, tmp_path) -> None:
         return os.open(link, os.O_WRONLY), str(link)
 
     monkeypatch.setattr("vaeline.core.files.tempfile.mkstemp", without_space)
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory) -> Path:
+    """An MLflow database with its tables, which takes seconds to make."""
+    from vaeline.tracking.runs import database  # imports mlflow
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    database._make(path)
+    return path
 
 
 @pytest.fixture

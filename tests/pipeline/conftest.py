@@ -1,11 +1,12 @@
 """Clones of the project that the tests of the pipeline share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.clone import Clone
+from tests.support.warm import warm_packages
 
 
 @pytest.hookimpl(tryfirst=True)  # before the workers look at the groups
@@ -23,9 +24,17 @@ def clone_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Clone]
 
 
 @pytest.fixture(scope="session")
-def reproduced(clone_of: Callable[[str], Clone]) -> Clone:
-    """A clone in which `dvc repro` has run once, and whose results are committed."""
+def warm() -> Iterator[dict[str, str]]:
+    """The environment in which a stage does not import torch again."""
+    with warm_packages() as environment:
+        yield environment
+
+
+@pytest.fixture(scope="session")
+def reproduced(clone_of: Callable[[str], Clone], warm: dict[str, str]) -> Clone:
+    """A clone in which `dvc repro` has run once, each stage as a user's, and whose results are committed."""
     clone = clone_of("reproduced")
     clone.first = clone.run("dvc", "repro")
     clone.commit("results")
+    clone.environment |= warm
     return clone

@@ -130,7 +130,7 @@ def test_wrong_value_is_one_line_and_changes_nothing(reproduced):
 def swept(reproduced):
     """β = 1 is committed, β = 4 runs in a copy of the repository, and 1e38 fails its check."""
     before = {run.info.run_id: run.data.to_dictionary() for run in reproduced.runs()}
-    done = reproduced.run("vaeline", "frontier", "--beta", "4,1,1e38", ok=False, PYTHONPATH="src")
+    done = reproduced.run("vaeline", "frontier", "--beta", "4,1,1e38", ok=False)
     yield SimpleNamespace(before=before, done=done)
     for folder in ("results", "pictures"):
         shutil.rmtree(reproduced.root / "docs" / folder)

@@ -28,7 +28,7 @@ def with_preset(reproduced):
 
 def test_preset_leaves_its_verdict_in_a_record_and_in_mlflow(with_preset):
     params = (with_preset.root / "params.yaml").read_bytes()
-    done = with_preset.run("vaeline", "preset", "tiny", PYTHONPATH="src")
+    done = with_preset.run("vaeline", "preset", "tiny")
     log = (with_preset.root / ".scratch/experiments/tiny.log").read_text()
     assert with_preset.stages_run(log) == ["evaluate", "report", "gate"]
     record = json.loads((with_preset.root / "docs/results/records/tiny.json").read_text())

@@ -12,13 +12,20 @@ pytestmark = pytest.mark.pipeline
 STAGES = ("train", "evaluate")
 
 
-def ran(clone, **environment):
+def ran_alone(clone):
+    clone.run_stages("prepare", "check", *STAGES)
+    return results(clone)
+
+
+def ran_by_two(clone, warm):
+    """The training starts as a user's does."""
+    clone.run(sys.executable, "-m", "stages.train", NPROC="2")
+    clone.run(sys.executable, "-m", "stages.evaluate", NPROC="2", **warm)
+    return results(clone)
+
+
+def results(clone):
     """Returns the training's rows and the metrics of all stages."""
-    if environment:
-        for stage in STAGES:
-            clone.run(sys.executable, "-m", f"stages.{stage}", **environment)
-    else:
-        clone.run_stages("prepare", "check", *STAGES)
     with (clone.root / "outputs/train/history.csv").open() as file:
         rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
     return rows, {name: json.loads(text) for name, text in clone.metrics().items() if name in STAGES}
@@ -37,10 +44,10 @@ def clone(clone_of):
     return clone
 
 
-def test_two_processes_train_and_evaluate_as_one_does(clone):
-    alone, metrics = ran(clone)
+def test_two_processes_train_and_evaluate_as_one_does(clone, warm):
+    alone, metrics = ran_alone(clone)
     shutil.rmtree(clone.root / ".scratch")  # it has the finished training, which would be published again
-    shared, both = ran(clone, NPROC="2")
+    shared, both = ran_by_two(clone, warm)
     assert len(clone.runs()) == 2
     for one, other in zip(alone, shared, strict=True):
         assert other == pytest.approx(one, rel=1e-4)

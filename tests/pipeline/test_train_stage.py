@@ -20,20 +20,21 @@ EPOCHS = 20  # long enough to be killed before it ends
 
 
 @pytest.fixture(scope="module")
-def prepared(clone_of):
+def prepared(clone_of, warm):
     """A clone in which training is about to start."""
     clone = clone_of("train")
     params = (clone.root / "params.yaml").read_text()
     (clone.root / "params.yaml").write_text(params.replace("\nepochs: 3 ", f"\nepochs: {EPOCHS} "))
-    clone.run(sys.executable, "-m", "stages.prepare")
+    clone.run(sys.executable, "-m", "stages.prepare", **warm)
     return clone
 
 
 @pytest.fixture(scope="module")
-def unlogged(prepared):
+def unlogged(prepared, warm):
     """The results of a training that is never killed and reaches no tracking server."""
     # Port 9 (discard) on this machine: nothing listens there.
-    done = prepared.run(sys.executable, "-m", "stages.train", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    unreachable = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    done = prepared.run(sys.executable, "-m", "stages.train", **warm, **unreachable)
     made = json.loads((prepared.root / "outputs/train/run.json").read_text())
     metrics = prepared.metrics()["train"]
     shutil.rmtree(prepared.root / ".scratch/train")  # or this training would be published again
@@ -52,7 +53,7 @@ def test_training_continues_without_a_tracking_server(unlogged):
     assert json.loads(unlogged.metrics)["epochs"] == EPOCHS
 
 
-def test_killed_training_resumes_to_the_same_weights_in_the_same_run(prepared, unlogged):
+def test_killed_training_resumes_to_the_same_weights_in_the_same_run(prepared, unlogged, warm):
     assert not list((prepared.root / ".scratch/train").glob("*/state_*"))
     assert not (prepared.root / "mlflow.db").exists()
     process = subprocess.Popen(
@@ -70,7 +71,7 @@ def test_killed_training_resumes_to_the_same_weights_in_the_same_run(prepared, u
     states = list((prepared.root / ".scratch/train").glob("*/state_*"))
     assert states, "the state must survive the kill"
 
-    resumed = prepared.run(sys.executable, "-m", "stages.train")
+    resumed = prepared.run(sys.executable, "-m", "stages.train", **warm)
     assert "resuming after epoch" in resumed.stderr
     assert "not logged" not in resumed.stderr
     after = weights(prepared)
@@ -82,14 +83,14 @@ def test_killed_training_resumes_to_the_same_weights_in_the_same_run(prepared, u
     assert steps == list(range(1, EPOCHS + 1))
 
 
-def test_diverging_training_stops_with_advice(prepared):
+def test_diverging_training_stops_with_advice(prepared, warm):
     params = (prepared.root / "params.yaml").read_text()
     # After one such update nothing is finite any more.
     broken = params.replace("learning_rate: 0.001", "learning_rate: 1.0e+30").replace(
         "max_skipped_updates: 20", "max_skipped_updates: 2"
     )
     (prepared.root / "params.yaml").write_text(broken)
-    failed = prepared.run(sys.executable, "-m", "stages.train", ok=False, DVC_EXP_NAME="too-fast")
+    failed = prepared.run(sys.executable, "-m", "stages.train", ok=False, DVC_EXP_NAME="too-fast", **warm)
     (prepared.root / "params.yaml").write_text(params)
     assert failed.returncode == 1
     assert failed.stderr.strip().splitlines()[-1].startswith("train: 9 updates up to step 10 were NaN")

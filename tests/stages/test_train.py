@@ -22,10 +22,11 @@ OUTPUT = Path("outputs/train")
 
 
 @pytest.fixture
-def prepared(tmp_path, monkeypatch):
-    """A repository of its own, with digits prepared."""
+def prepared(tmp_path, monkeypatch, empty):
+    """A repository of its own, with digits prepared and a database without runs."""
     for name in ("dvc.yaml", "params.yaml"):
         (tmp_path / name).write_text((ROOT / name).read_text())
+    shutil.copy(empty, tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

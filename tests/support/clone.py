@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -55,8 +56,7 @@ class Clone:
         )
         for name in filter(lambda n: n.endswith(KEPT), listed.split()):
             if (PROJECT / name).is_file():
-                (root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(PROJECT / name, root / name)
+                clone._copy(name)
         params = (root / "params.yaml").read_text()
         for default, small in SMALL.items():
             assert default in params, default
@@ -67,6 +67,14 @@ class Clone:
         clone.run("git", "config", "user.email", "test@example.com")
         clone.commit("a clone")
         return clone
+
+    def _copy(self, name: str) -> None:
+        """Copies a file of the project, and its bytecode, which is valid for a source of the same time."""
+        compiled = Path(cache_from_source(name)) if name.endswith(".py") else Path(name)
+        for path in {Path(name), compiled}:
+            if (PROJECT / path).is_file():
+                (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(PROJECT / path, self.root / path)
 
     def run(self, *command: str, ok: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(

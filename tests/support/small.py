@@ -14,6 +14,7 @@ from vaeline.core.scaling import BYTES, AnyScaling
 from vaeline.data.catalog import DATASETS
 from vaeline.data.observations import Observations
 from vaeline.data.prepared import Split
+from vaeline.data.reading.dataset import Examples
 from vaeline.evaluation.chunks import model_input
 from vaeline.evaluation.observing import evaluation_set
 from vaeline.models.catalog import MODELS
@@ -60,18 +61,18 @@ def objective(params: StageParams | None = None, images: int = 1000) -> Objectiv
 
 
 @cache
-def _all_digits() -> Tensor:
-    return torch.from_numpy(DATASETS.build({"name": "digits"}, raw=None).training().values)
+def _all_digits() -> Examples:
+    return DATASETS.build({"name": "digits"}, raw=None).training()
 
 
 def digits(n: int) -> Tensor:
     """Returns `n` real digits, uint8 [n, 1, 8, 8]."""
-    return _all_digits()[:n].clone()
+    return torch.tensor(_all_digits().values[:n])
 
 
 def labels() -> np.ndarray:
     """Returns the digit in each image of the data set, int64 [N]."""
-    return DATASETS.build({"name": "digits"}, raw=None).training().labels
+    return _all_digits().labels.copy()
 
 
 def split(n: int) -> Split:

@@ -6,16 +6,6 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from vaeline.tracking.runs import database
-
-
-@pytest.fixture(scope="session")
-def empty(tmp_path_factory) -> Path:
-    """A database with its tables, which takes seconds to make."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    database._make(path)
-    return path
-
 
 @pytest.fixture
 def root(tmp_path, monkeypatch) -> Path:

@@ -1,8 +1,7 @@
 """Against pytorch-fid itself, which loads random weights in the published file format."""
 
 import hashlib
-import os
-import subprocess
+import runpy
 import sys
 import urllib.error
 
@@ -32,17 +31,16 @@ def as_png(images, folder):
     return paths
 
 
-def test_the_distance_is_that_of_the_pytorch_fid_command(with_weights, pictures, tmp_path):
+@pytest.mark.usefixtures("with_weights")
+def test_the_distance_is_that_of_the_pytorch_fid_command(pictures, tmp_path, monkeypatch, capsys):
     halves = [pictures(70, seed=seed) for seed in (0, 1)]
     folders = [tmp_path / name for name in ("real", "generated")]
     for half, folder in zip(halves, folders, strict=True):
         as_png(half, folder)
-    command = [sys.executable, "-m", "pytorch_fid", *map(str, folders), "--dims", "64", "--device", "cpu"]
-    environment = os.environ | {"TORCH_HOME": str(with_weights)}
-    done = subprocess.run(
-        [*command, "--num-workers", "0"], env=environment, capture_output=True, text=True, check=True
-    )
-    peer = float(done.stdout.split("FID:")[1])
+    options = ["--dims", "64", "--device", "cpu", "--num-workers", "0"]
+    monkeypatch.setattr(sys, "argv", ["pytorch_fid", *map(str, folders), *options])
+    runpy.run_module("pytorch_fid", run_name="__main__")
+    peer = float(capsys.readouterr().out.split("FID:")[1])
     assert peer > 1e-3
     assert feature_distance(*extract_all("inception", Inception(CPU, dims=64), *halves)) == pytest.approx(
         peer, rel=1e-3

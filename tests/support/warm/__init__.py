@@ -1,0 +1,30 @@
+"""Stages in forked children of a process that has imported torch and the other packages once for all."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+
+@contextmanager
+def warm_packages() -> Iterator[dict[str, str]]:
+    """Yields the environment in which `python -m stages.NAME`, whoever starts it, is such a child.
+
+    The project's own code is imported by the child, from where it runs. On a system that cannot do this,
+    each stage imports all of it.
+    """
+    if not hasattr(os, "pidfd_open"):
+        yield {"PYTHONPATH": "src"}
+        return
+    with tempfile.TemporaryDirectory() as folder:  # a short path, as a socket's must be
+        address = f"{folder}/socket"
+        command = [sys.executable, "-m", "tests.support.warm.server", address]
+        with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+            assert server.stdout.readline() == b"ready\n"
+            path = os.pathsep.join(["src", str(Path(__file__).parent)])
+            yield {"WARM_PACKAGES": address, "PYTHONPATH": path}
