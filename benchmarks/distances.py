@@ -99,10 +99,11 @@ def random_weights(home: Path) -> Iterator[None]:
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             if isinstance(module, nn.BatchNorm2d):  # new ones do nothing, and could be left out unnoticed
-                for value in (module.weight, module.running_var):
-                    nn.init.uniform_(value, 0.5, 1.5)
-                for value in (module.bias, module.running_mean):
-                    nn.init.normal_(value, std=0.1)
+                values = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+                for name in ("weight", "running_var"):
+                    nn.init.uniform_(values[name], 0.5, 1.5)
+                for name in ("bias", "running_mean"):
+                    nn.init.normal_(values[name], std=0.1)
     folder = home / "hub" / "checkpoints"
     folder.mkdir(parents=True)
     torch.save(network.state_dict(), folder / INCEPTION_FILE)

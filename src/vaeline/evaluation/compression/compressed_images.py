@@ -62,9 +62,10 @@ class CompressedImages:
             raise VaelineError(f"{path}: not a file that `vaeline compress` has written")
         header, body = content[: HEADER.size].ljust(HEADER.size, b"\0"), content[HEADER.size :]
         *facts, checksum = HEADER.unpack(header)
+        _, digest, count, untouched = facts
         if zlib.crc32(HEADER.pack(*facts, 0) + body) != checksum:
             raise DamagedFileError(path, "damaged or cut off (wrong checksum)", "compress the images again")
-        return cls(*facts[1:], np.frombuffer(body, WORD).astype(np.uint32))
+        return cls(digest, count, untouched, np.frombuffer(body, WORD).astype(np.uint32))
 
 
 def compress_images(
