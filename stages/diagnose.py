@@ -11,6 +11,7 @@ from vaeline.diagnosis.finding import findings_text, save_findings
 from vaeline.diagnosis.remedy_commands import with_remedy_commands
 from vaeline.evaluation import latent_use, neighbours, symptoms
 from vaeline.evaluation.disentanglement.codes import ImageCodes
+from vaeline.evaluation.disentanglement.excess import excess_rate
 from vaeline.evaluation.disentanglement.scores import disentanglement_scores
 from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.observing import evaluation_set
@@ -45,6 +46,7 @@ def main(params: TrainedModelParams) -> None:
     metrics |= latent_use.squared_errors(model, images) | model.measures(latents.mean)
     metrics |= neighbours.copying_scores(nearest, neighbours.held_out_neighbours(data))
     metrics |= disentanglement_scores(ImageCodes.of(latents), data.valid.factors)
+    metrics |= excess_rate(latents, data.train)
     features = SAMPLE_FEATURES[len(data.shape)].load(model, FEATURES, target)
     metrics |= symptoms.history_symptoms(history, math.prod(data.shape))
     metrics |= symptoms.model_symptoms(model, data)

@@ -118,3 +118,17 @@ LATE_GAIN = Threshold(
     "bits per dimension",
     "the last quarter of training gained what published tables resolve; as many epochs again will gain more",
 )
+EXCESS_RATE = Threshold(
+    "excess_rate",
+    0.0,
+    "above",
+    "nats above log N",
+    "log N nats tell N training images apart: with more, z need not choose what to encode, and factors mix",
+)
+ENTANGLED_MIG = Threshold(
+    "mig",
+    0.2,
+    "below",
+    "",
+    "a perfect code that is rotated at random, with every factor in every dimension, has about 0.1",
+)
