@@ -191,7 +191,7 @@ def test_dimensions_are_added_if_all_are_in_use():
 
 @pytest.mark.parametrize("now", [1.0, 0.5])
 def test_beta_brings_the_rate_of_a_linear_model_below_log_n(now):
-    """The rate of five units of equal variance λ is 5/2 · ln(λ/βσ²); one digit of β is right within a third."""
+    """The rate of five units of variance λ is 5/2 · ln(λ/βσ²); one digit of β is right within a third."""
     information, units, ratio = 7.0, 5, math.exp(5.4)
 
     def rate(beta):

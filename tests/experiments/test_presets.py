@@ -67,20 +67,18 @@ def weights(config):
 
 
 def test_every_preset_belongs_to_a_study_or_to_the_clinic():
-    members = [
-        study.prefix + name
-        for study in (Table1Study(), ZooStudy())
-        for name in study.members()
-    ]
+    members = [study.prefix + name for study in (Table1Study(), ZooStudy()) for name in study.members()]
     members += [name for name in preset_names() if name.startswith("dsprites-")]
     members += [cases.CASE_PREFIX + name for name in cases.case_names()]
     assert sorted(members) == sorted(preset_names())
     assert len([name for name in preset_names() if name.startswith(("burda-", "fast-"))]) == 24
 
 
-@pytest.mark.parametrize("name", [name for name in preset_names(ROOT / "presets") if name.startswith("dsprites-")])
+@pytest.mark.parametrize(
+    "name", [name for name in preset_names(ROOT / "presets") if name.startswith("dsprites-")]
+)
 def test_dsprites_presets_are_the_published_setting(name):
-    """Locatello et al. (2019), table 2: the whole grid, 10 latents, batches of 64, Adam at 1e-4, 300,000 steps."""
+    """Locatello et al. (2019), table 2: the whole grid, 10 latents, batches of 64, 300,000 steps at 1e-4."""
     config = preset_config(name).to_dict()
     dataset = DATASETS.build(config["data"], raw=None)
     assert math.prod(dataset.factors.values()) == 737_280

@@ -89,7 +89,9 @@ def run_zoo(
 def run_sprites(
     methods: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[METHODS]...", help="beta-vae, beta-tcvae, factor-vae, dip-vae; without any, all."),
+        typer.Argument(
+            metavar="[METHODS]...", help="beta-vae, beta-tcvae, factor-vae, dip-vae; without any, all."
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Trainings at a time, each on one core.")] = 1,
 ) -> None:

@@ -54,7 +54,7 @@ def heavier_kl(params: RemedyParams, _: Measurements) -> Remedy | None:
 
 
 def less_rate(params: RemedyParams, metrics: Measurements) -> Remedy:
-    """A rate above the information in the data: β that brings it below, to one digit, and at least twice as large.
+    """A rate above the information in the data: β that brings it below, at least twice as large.
 
     In a linear Gaussian model, raising β by a factor b takes ½ ln b nats off each unit in use. Where units
     die as well, the rate falls faster: the aim is a little below log N, not far.

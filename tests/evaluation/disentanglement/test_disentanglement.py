@@ -157,7 +157,7 @@ def test_scores_are_reproducible_and_ignore_constant_factors():
 
 
 def test_balanced_accuracy_counts_a_rare_value_as_much_as_a_frequent_one():
-    """Nine in ten images have the value 0, which is what is guessed without information: right for one of two."""
+    """Nine in ten images have the value 0; to guess it always is right for one value of two."""
     rare = (np.arange(400) % 10 == 0).astype(np.int64)[:, None]
     assert sap(np.concatenate([rare, 0 * rare], axis=1).astype(float), rare, rng()) == pytest.approx(0.5)
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from vaeline.core.errors import VaelineError
+from vaeline.data.prepared import Split
 from vaeline.evaluation.disentanglement.information import mig
 from vaeline.experiments.find import varied
 from vaeline.experiments.presets import preset_config
@@ -15,10 +16,9 @@ from vaeline.experiments.results import RESULTS
 from vaeline.experiments.studies.sprites import cell, run
 from vaeline.experiments.studies.sprites.cell import SPRITES, cell_row
 from vaeline.experiments.studies.sprites.floor import ROTATION, rotated_factors
-from vaeline.experiments.studies.sprites.grid import METHODS, SEEDS, Cell, Method, chosen_methods, grid_cells
+from vaeline.experiments.studies.sprites.grid import METHODS, SEEDS, Cell, chosen_methods, grid_cells
 from vaeline.experiments.studies.sprites.page import TEST_FIGURES, best_weight, spread_text, sprites_page
 from vaeline.experiments.studies.sprites.picture import sprites_figure
-from vaeline.data.prepared import Split
 
 BETA = METHODS[0]
 
@@ -30,7 +30,9 @@ def _at_the_root(at_the_root):
 
 def test_every_cell_is_valid_and_differs_from_the_preset_in_objective_weight_and_seed():
     cells = list(grid_cells(chosen_methods([])))
-    assert len({cell.key for cell in cells}) == len(cells) == len(SEEDS) * sum(len(m.weights) for m in METHODS)
+    assert (
+        len({cell.key for cell in cells}) == len(cells) == len(SEEDS) * sum(len(m.weights) for m in METHODS)
+    )
     preset = preset_config(SPRITES).to_dict()
     for one in cells:
         changed = varied(preset, one.changes).to_dict()
@@ -89,9 +91,10 @@ def test_only_what_has_no_record_of_this_budget_is_run(monkeypatch, tmp_path):
 def rows() -> pd.DataFrame:
     """Two trainings at each of two weights: the second is better on valid, the first on test."""
     values = {1: (0.1, 0.5), 8: (0.4, 0.2)}
+    always = {"method": BETA.name, "seconds": 30.2, "valid_rate": 9.0}
     table = [
-        {"method": BETA.name, "weight": float(weight), "seed": seed, "valid_mig": valid + spread, "seconds": 30.2}
-        | {"valid_rate": 9.0} | dict.fromkeys(TEST_FIGURES, test + spread)
+        always | {"weight": float(weight), "seed": seed, "valid_mig": valid + spread}
+        | dict.fromkeys(TEST_FIGURES, test + spread)
         for weight, (valid, test) in values.items() for seed, spread in ((1, -0.1), (2, 0.1))
     ]  # fmt: skip
     floor = {"method": ROTATION, "weight": 0.0, "seed": 1, "valid_mig": 0.07, "mig": 0.06}

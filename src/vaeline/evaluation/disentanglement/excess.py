@@ -11,9 +11,9 @@ def excess_rate(latents: Latents, train: Split) -> dict[str, float]:
     """Returns log N of the N training images, and the rate above it with its error, in nats an image.
 
     The rate is I(n; z) + KL(q(z) ‖ p(z)), and the first term, the information of z about the index n of the
-    image, is at most log N (Hoffman & Johnson 2016). N is the number of training images, and not
-    that of combinations of factors: images that have more than their factors in them, such as photographs, may
-    need a higher rate than the factors do. Of drawn factors without repetitions the two are the same.
+    image, is at most log N (Hoffman & Johnson 2016). N is the number of training images, and not that of
+    combinations of factors: images that have more than their factors in them, such as photographs, may need a
+    higher rate than the factors do. Where each combination occurs once, the two are the same.
 
     Empty if the factors are unknown, where nothing says that the images have to be taken apart.
     """

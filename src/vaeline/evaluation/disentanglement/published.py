@@ -17,8 +17,8 @@ def sap_svm(codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator) ->
     """Returns the separated attribute predictability by a linear SVM on each dimension, in [0, 1].
 
     It is the mean over factors of the gap between the accuracies of the two best dimensions. Classes are
-    weighted as if all were as frequent when the SVM learns, and not when its accuracy is taken. A line through
-    one dimension tells few of many values apart: a perfect code of factors with many values is far below 1.
+    weighted as if all were as frequent when the SVM learns, and not when its accuracy is taken. Thresholds of
+    an SVM tell few of many values apart: a perfect code of factors with many values is far below 1.
 
     References:
         Kumar et al. (2018), section 3; Locatello et al. (2019), appendix B, whose code this follows.

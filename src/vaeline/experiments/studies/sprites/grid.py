@@ -37,7 +37,8 @@ class Method:
 METHODS = (
     Method("beta-vae", "β-VAE (Higgins et al. 2017)", "β", ("beta",), (1, 2, 4, 8, 16, 24, 32, 48, 64)),
     Method(
-        "beta-tcvae", "β-TCVAE (Chen et al. 2018)", "β", ("beta",), (8, 16, 32, 64), {"objective.name": "beta_tc"}
+        "beta-tcvae", "β-TCVAE (Chen et al. 2018)", "β", ("beta",), (8, 16, 32, 64),
+        {"objective.name": "beta_tc"},
     ),
     Method(
         "factor-vae", "FactorVAE (Kim & Mnih 2018)", "γ", ("objective.factor.gamma",), (8, 16, 32, 64),

@@ -38,7 +38,9 @@ def sprites_figure(table: pd.DataFrame, information: float) -> Figure:
     axes[0, 0].set_ylim(bottom=0)
     axes[1, 0].set_ylim(bottom=0)
     place = {"xy": (0.02, information), "xycoords": ("axes fraction", "data"), "fontsize": 8}
-    axes[1, 0].annotate("log N, the information in the data", xytext=(0, 3), textcoords="offset points", **place)
+    axes[1, 0].annotate(
+        "log N, the information in the data", xytext=(0, 3), textcoords="offset points", **place
+    )
     return fig
 
 
