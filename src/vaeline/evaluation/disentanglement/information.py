@@ -23,7 +23,7 @@ def entropies(factors: np.ndarray) -> np.ndarray:
 
 
 def mig(codes: np.ndarray, factors: np.ndarray) -> float:
-    """Returns the mutual information gap (MIG) of the posteriors' means in [0, 1], as Locatello et al. (2019).
+    """Returns the mutual information gap (MIG) of codes in [0, 1], as Locatello et al. (2019) take it.
 
     It is the mean over factors of (I(z_j; v_k) − I(z_i; v_k)) / H(v_k), with j and i the two dimensions that
     are most informative about v_k (Chen et al. 2018, who draw z: see `mig_sampled`). It is 1 where each

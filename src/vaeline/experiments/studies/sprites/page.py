@@ -61,8 +61,8 @@ On valid, mean ± standard deviation over trainings.
 {every}
 
 `vaeline sprites` trains what has no record, {seconds} a training on one core, and writes this page from
-`docs/results/sprites.csv`; no number is typed. The published setting, with {published:,} training images, is that of the
-presets `dsprites-…`: `vaeline preset dsprites-beta-vae` takes a GPU.
+`docs/results/sprites.csv`; no number is typed. The presets `dsprites-…` have the published setting, with
+{published:,} training images: `vaeline preset dsprites-beta-vae` takes a GPU.
 """
 PUBLISHED_PRESET = "dsprites-vae"
 
@@ -86,7 +86,8 @@ def sprites_page(table: pd.DataFrame) -> str:
         train=train, test=valid, side=data["side"], latents=config["latent_dim"], epochs=config["epochs"],
         factors=", ".join(f"{count} values of {name}" for name, count in grid.items() if count > 1),
         steps=config["epochs"] * math.ceil(train / config["batch_size"]),
-        published=image_counts(PUBLISHED_PRESET)[0], information=information(), picture=f"{PICTURES_LINK}/sprites.png", rotations=ROTATIONS,
+        published=image_counts(PUBLISHED_PRESET)[0], information=information(),
+        picture=f"{PICTURES_LINK}/sprites.png", rotations=ROTATIONS,
         selected=_selected_table(table), every=_every_table(table),
         seconds=f"{trained['seconds'].median():.0f} s",
     )  # fmt: skip

@@ -28,7 +28,7 @@ def sprites_figure(table: pd.DataFrame, information: float) -> Figure:
         _over_weight(upper, of, "valid_mig", colour)
         _over_weight(lower, of, "valid_rate", colour)
         _band(upper, floor)
-        lower.axhline(information, color=GREY, linestyle="--", linewidth=1)
+        lower.axhline(information, color=GREY, linestyle="--", linewidth=1, label="log N")
         upper.set_title(method.title, fontsize=10, loc="left")
         _weight_axis(lower, method)
         _weight_axis(upper, method)
@@ -37,10 +37,7 @@ def sprites_figure(table: pd.DataFrame, information: float) -> Figure:
     axes[1, 0].set_ylabel("rate, nats")
     axes[0, 0].set_ylim(bottom=0)
     axes[1, 0].set_ylim(bottom=0)
-    place = {"xy": (0.02, information), "xycoords": ("axes fraction", "data"), "fontsize": 8}
-    axes[1, 0].annotate(
-        "log N, the information in the data", xytext=(0, 3), textcoords="offset points", **place
-    )
+    axes[1, 0].legend(loc="upper right", fontsize=8)
     return fig
 
 
@@ -62,5 +59,5 @@ def _band(axes: Axes, floor: "pd.Series[float]") -> None:
 
 def _weight_axis(axes: Axes, method: Method) -> None:
     axes.set_xscale("log", base=2)
-    axes.set_xticks(method.weights, labels=[f"{weight:g}" for weight in method.weights], fontsize=8)
+    axes.set_xticks(method.weights, labels=[f"{weight:g}" for weight in method.weights], fontsize=7)
     axes.minorticks_off()
