@@ -130,6 +130,6 @@ ENTANGLED_MIG = Threshold(
     0.2,
     "below",
     "",
-    "a perfect code of four factors that is rotated at random, and separates none, has 0.07 in ten dimensions "
+    "a perfect code of four factors that is rotated at random separates none: it has 0.07 in ten dimensions, "
     "and 0.17 in five",
 )
