@@ -9,6 +9,7 @@ import pytest
 
 from vaeline.core.errors import VaelineError
 from vaeline.data.prepared import Split
+from vaeline.evaluation.disentanglement import guessing, sampled
 from vaeline.evaluation.disentanglement.information import mig
 from vaeline.experiments.find import varied
 from vaeline.experiments.presets import preset_config
@@ -51,6 +52,8 @@ def test_row_of_a_cell(monkeypatch):
     tiny = {"data.sprites.x": 4, "data.sprites.y": 2, "data.sprites.scale": 5, "epochs": 2, "hidden_dim": 8}
     small = varied(preset_config(SPRITES).to_dict(), tiny)
     monkeypatch.setattr(cell, "preset_config", lambda name: small)
+    monkeypatch.setattr(guessing, "GUESSED_SETS", 100)
+    monkeypatch.setattr(sampled, "SAMPLED_CODES", 200)
     row = cell_row(Cell(BETA, 4, 3))
     assert (row["method"], row["weight"], row["seed"]) == ("beta-vae", 4.0, 3)
     assert row.keys() >= {*TEST_FIGURES, "valid_mig", "valid_rate", "seconds"}
@@ -110,6 +113,7 @@ def test_weights_are_selected_on_valid_and_shown_on_test():
     assert "| floor: rotated perfect code |  | 1 | – | 0.060 | – |" in page
     assert "| β-VAE (Higgins et al. 2017) | β = 1 | 2 | 0.10 ± 0.14 | 9.000 ± 0.000 |" in page
     assert "1,038 images" in page
+    assert "4 of 100 trainings are recorded" in page
     assert f"{math.log(1038):.2f} nats" in page
 
 
@@ -131,8 +135,8 @@ def test_rotated_code_holds_every_factor_and_separates_none():
     sizes = (3, 4, 5)
     factors = np.stack(np.unravel_index(np.tile(np.arange(60), 4), sizes), axis=1)
     split = Split(np.zeros((240, 1)), factors[:, 0], factors)
-    code = rotated_factors(split, 4, seed=1).mean
-    assert code.shape == (240, 4)
+    code = rotated_factors(split, 8, seed=1).mean
+    assert code.shape == (240, 8)
     _, residual, *_ = np.linalg.lstsq(np.c_[code, np.ones(240)], factors, rcond=None)
     assert residual == pytest.approx(0, abs=1e-9)
     assert mig(code, factors) < 0.3 < mig(factors.astype(float), factors)

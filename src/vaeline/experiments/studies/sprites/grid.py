@@ -1,6 +1,6 @@
 """The grid: each method with the weights that it is tried at, and the seeds of each."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,7 +83,7 @@ def chosen_methods(names: list[str]) -> list[Method]:
     return [known[name] for name in names] or list(METHODS)
 
 
-def grid_cells(methods: list[Method]) -> Iterator[Cell]:
+def grid_cells(methods: Sequence[Method]) -> Iterator[Cell]:
     """Yields the cells of the methods, seed by seed, so that a part of them already has every weight."""
     for seed in SEEDS:
         for method in methods:

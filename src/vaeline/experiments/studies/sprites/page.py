@@ -13,7 +13,7 @@ from vaeline.experiments.presets import preset_config
 from vaeline.experiments.results import PICTURES, PICTURES_LINK, RESULTS
 from vaeline.experiments.studies.sprites.cell import SPRITES
 from vaeline.experiments.studies.sprites.floor import ROTATION, ROTATIONS
-from vaeline.experiments.studies.sprites.grid import METHODS, Method
+from vaeline.experiments.studies.sprites.grid import METHODS, Method, grid_cells
 from vaeline.experiments.studies.sprites.picture import sprites_figure
 from vaeline.experiments.tables import markdown_table
 
@@ -61,7 +61,7 @@ On valid, mean ± standard deviation over trainings.
 {every}
 
 `vaeline sprites` trains what has no record, {seconds} a training on one core, and writes this page from
-`docs/results/sprites.csv`; no number is typed. The presets `dsprites-…` have the published setting, with
+`docs/results/sprites.csv`; no number is typed. {done} of {cells} trainings are recorded. The presets `dsprites-…` have the published setting, with
 {published:,} training images: `vaeline preset dsprites-beta-vae` takes a GPU.
 """
 PUBLISHED_PRESET = "dsprites-vae"
@@ -89,7 +89,8 @@ def sprites_page(table: pd.DataFrame) -> str:
         published=image_counts(PUBLISHED_PRESET)[0], information=information(),
         picture=f"{PICTURES_LINK}/sprites.png", rotations=ROTATIONS,
         selected=_selected_table(table), every=_every_table(table),
-        seconds=f"{trained['seconds'].median():.0f} s",
+        seconds=f"{trained['seconds'].median():.0f} s", done=len(trained),
+        cells=len(list(grid_cells(METHODS))),
     )  # fmt: skip
 
 

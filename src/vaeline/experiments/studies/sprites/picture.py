@@ -10,6 +10,7 @@ from vaeline.reporting.plots.palette import PALETTE
 from vaeline.reporting.plots.style import figure, styled
 
 GREY = PALETTE[8]
+MARGIN = 1.2  # of the weights, on their logarithmic axis
 
 
 @styled
@@ -60,4 +61,5 @@ def _band(axes: Axes, floor: "pd.Series[float]") -> None:
 def _weight_axis(axes: Axes, method: Method) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xticks(method.weights, labels=[f"{weight:g}" for weight in method.weights], fontsize=7)
+    axes.set_xlim(method.weights[0] / MARGIN, method.weights[-1] * MARGIN)
     axes.minorticks_off()
