@@ -17,11 +17,11 @@ from vaeline.experiments.results import RESULTS
 from vaeline.experiments.studies.sprites import cell, run
 from vaeline.experiments.studies.sprites.cell import SPRITES, cell_row
 from vaeline.experiments.studies.sprites.floor import ROTATION, rotated_factors
-from vaeline.experiments.studies.sprites.grid import METHODS, SEEDS, Cell, chosen_methods, grid_cells
+from vaeline.experiments.studies.sprites.grid import GRID_METHODS, SEEDS, Cell, chosen_methods, grid_cells
 from vaeline.experiments.studies.sprites.page import TEST_FIGURES, best_weight, spread_text, sprites_page
 from vaeline.experiments.studies.sprites.picture import sprites_figure
 
-BETA = METHODS[0]
+BETA = GRID_METHODS[0]
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,9 @@ def _at_the_root(at_the_root):
 def test_every_cell_is_valid_and_differs_from_the_preset_in_objective_weight_and_seed():
     cells = list(grid_cells(chosen_methods([])))
     assert (
-        len({cell.key for cell in cells}) == len(cells) == len(SEEDS) * sum(len(m.weights) for m in METHODS)
+        len({cell.key for cell in cells})
+        == len(cells)
+        == len(SEEDS) * sum(len(m.weights) for m in GRID_METHODS)
     )
     preset = preset_config(SPRITES).to_dict()
     for one in cells:
@@ -106,7 +108,7 @@ def rows() -> pd.DataFrame:
 
 def test_weights_are_selected_on_valid_and_shown_on_test():
     assert best_weight(rows(), BETA) == 8
-    assert best_weight(rows(), METHODS[1]) is None
+    assert best_weight(rows(), GRID_METHODS[1]) is None
     page = sprites_page(rows())
     assert "| β-VAE (Higgins et al. 2017) | β = 8 | 2 | 0.20 ± 0.14 | 0.20 ± 0.14 |" in page
     assert "| VAE (Kingma & Welling 2014) |  | 2 | 0.50 ± 0.14 |" in page
@@ -126,9 +128,9 @@ def test_spread_is_the_standard_deviation(values, text):
 
 def test_picture_has_a_column_for_each_method_and_the_information():
     fig = sprites_figure(rows(), 7.0)
-    assert len(fig.axes) == 2 * len(METHODS)
+    assert len(fig.axes) == 2 * len(GRID_METHODS)
     dashed = [line for axes in fig.axes for line in axes.lines if line.get_linestyle() == "--"]
-    assert [list(line.get_ydata()) for line in dashed] == [[7.0, 7.0]] * len(METHODS)
+    assert [list(line.get_ydata()) for line in dashed] == [[7.0, 7.0]] * len(GRID_METHODS)
 
 
 def test_rotated_code_holds_every_factor_and_separates_none():

@@ -34,7 +34,7 @@ class Method:
         return {**self.fixed, **dict.fromkeys(self.keys, weight)}
 
 
-METHODS = (
+GRID_METHODS = (
     Method("beta-vae", "β-VAE (Higgins et al. 2017)", "β", ("beta",), (1, 2, 4, 8, 16, 24, 32, 48, 64)),
     Method(
         "beta-tcvae", "β-TCVAE (Chen et al. 2018)", "β", ("beta",), (8, 16, 32, 64),
@@ -71,16 +71,16 @@ class Cell:
         return {**self.method.changes(self.weight), "seed": self.seed}
 
 
-def chosen_methods(names: list[str]) -> list[Method]:
+def chosen_methods(names: Sequence[str]) -> list[Method]:
     """Returns the methods of these names; all if there are none.
 
     Raises:
         VaelineError: If a name is unknown.
     """
-    known = {method.name: method for method in METHODS}
+    known = {method.name: method for method in GRID_METHODS}
     if unknown := [name for name in names if name not in known]:
         raise VaelineError(f"there is no '{unknown[0]}': {' '.join(known)}")
-    return [known[name] for name in names] or list(METHODS)
+    return [known[name] for name in names] or list(GRID_METHODS)
 
 
 def grid_cells(methods: Sequence[Method]) -> Iterator[Cell]:

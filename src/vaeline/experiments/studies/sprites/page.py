@@ -13,7 +13,7 @@ from vaeline.experiments.presets import preset_config
 from vaeline.experiments.results import PICTURES, PICTURES_LINK, RESULTS
 from vaeline.experiments.studies.sprites.cell import SPRITES
 from vaeline.experiments.studies.sprites.floor import ROTATION, ROTATIONS
-from vaeline.experiments.studies.sprites.grid import METHODS, Method, grid_cells
+from vaeline.experiments.studies.sprites.grid import GRID_METHODS, Method, grid_cells
 from vaeline.experiments.studies.sprites.picture import sprites_figure
 from vaeline.experiments.tables import markdown_table
 
@@ -60,9 +60,9 @@ On valid, mean ± standard deviation over trainings.
 
 {every}
 
-`vaeline sprites` trains what has no record, {seconds} a training on one core, and writes this page from
-`docs/results/sprites.csv`; no number is typed. {done} of {cells} trainings are recorded. The presets `dsprites-…` have the published setting, with
-{published:,} training images: `vaeline preset dsprites-beta-vae` takes a GPU.
+{done} of {cells} trainings are recorded. `vaeline sprites` runs the others, {seconds} each on one core, and
+writes this page from `docs/results/sprites.csv`; no number is typed. The presets `dsprites-…` have the
+published setting, with {published:,} training images: `vaeline preset dsprites-beta-vae` takes a GPU.
 """
 PUBLISHED_PRESET = "dsprites-vae"
 
@@ -90,7 +90,7 @@ def sprites_page(table: pd.DataFrame) -> str:
         picture=f"{PICTURES_LINK}/sprites.png", rotations=ROTATIONS,
         selected=_selected_table(table), every=_every_table(table),
         seconds=f"{trained['seconds'].median():.0f} s", done=len(trained),
-        cells=len(list(grid_cells(METHODS))),
+        cells=len(list(grid_cells(GRID_METHODS))),
     )  # fmt: skip
 
 
@@ -125,9 +125,9 @@ def spread_text(values: Sequence[float]) -> str:
 def _selected_table(table: pd.DataFrame) -> str:
     rows = [["", "weight", "seeds", *TEST_FIGURES.values()]]
     rows.append(_row("floor: rotated perfect code", "", table[table["method"] == ROTATION]))
-    plain = table[(table["method"] == METHODS[0].name) & (table["weight"] == 1)]
+    plain = table[(table["method"] == GRID_METHODS[0].name) & (table["weight"] == 1)]
     rows.append(_row("VAE (Kingma & Welling 2014)", "", plain))
-    for method in METHODS:
+    for method in GRID_METHODS:
         if (weight := best_weight(table, method)) is not None:
             of = table[(table["method"] == method.name) & (table["weight"] == weight)]
             rows.append(_row(method.title, f"{method.symbol} = {weight:g}", of))
@@ -141,7 +141,7 @@ def _row(title: str, weight: str, of: pd.DataFrame) -> list[str]:
 
 def _every_table(table: pd.DataFrame) -> str:
     rows = [["method", "weight", "trainings", "MIG of means", "rate, nats"]]
-    for method in METHODS:
+    for method in GRID_METHODS:
         for weight, of in table[table["method"] == method.name].groupby("weight"):
             figures = spread_text(of["valid_mig"]), spread_text(of["valid_rate"])
             rows.append([method.title, f"{method.symbol} = {weight:g}", str(len(of)), *figures])

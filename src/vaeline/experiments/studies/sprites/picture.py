@@ -5,12 +5,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vaeline.experiments.studies.sprites.floor import ROTATION
-from vaeline.experiments.studies.sprites.grid import METHODS, Method
+from vaeline.experiments.studies.sprites.grid import GRID_METHODS, Method
 from vaeline.reporting.plots.palette import PALETTE
 from vaeline.reporting.plots.style import figure, styled
 
 GREY = PALETTE[8]
-MARGIN = 1.2  # of the weights, on their logarithmic axis
+AXIS_MARGIN = 1.2  # of the weights, on their logarithmic axis
 
 
 @styled
@@ -21,10 +21,10 @@ def sprites_figure(table: pd.DataFrame, information: float) -> Figure:
         table: The recorded rows, those of the floor among them.
         information: log N in nats, which the rate is compared with.
     """
-    fig = figure(3.0 * len(METHODS), 5.2)
-    axes = fig.subplots(2, len(METHODS), sharey="row", squeeze=False)
+    fig = figure(3.0 * len(GRID_METHODS), 5.2)
+    axes = fig.subplots(2, len(GRID_METHODS), sharey="row", squeeze=False)
     floor = table[table["method"] == ROTATION]["valid_mig"]
-    for (upper, lower), method, colour in zip(axes.T, METHODS, PALETTE, strict=False):
+    for (upper, lower), method, colour in zip(axes.T, GRID_METHODS, PALETTE, strict=False):
         of = table[table["method"] == method.name]
         _over_weight(upper, of, "valid_mig", colour)
         _over_weight(lower, of, "valid_rate", colour)
@@ -61,5 +61,5 @@ def _band(axes: Axes, floor: "pd.Series[float]") -> None:
 def _weight_axis(axes: Axes, method: Method) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xticks(method.weights, labels=[f"{weight:g}" for weight in method.weights], fontsize=7)
-    axes.set_xlim(method.weights[0] / MARGIN, method.weights[-1] * MARGIN)
+    axes.set_xlim(method.weights[0] / AXIS_MARGIN, method.weights[-1] * AXIS_MARGIN)
     axes.minorticks_off()

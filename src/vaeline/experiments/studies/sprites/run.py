@@ -19,8 +19,8 @@ from vaeline.experiments.studies.sprites.floor import ROTATION, ROTATIONS, rotat
 from vaeline.experiments.studies.sprites.grid import Cell, Method, grid_cells
 from vaeline.runtime.processes import worker_pool
 
-KEY = ["method", "weight", "seed"]
-Task = tuple[Callable[..., SpritesRow], Cell | int]
+CELL_KEY = ["method", "weight", "seed"]
+RowTask = tuple[Callable[..., SpritesRow], Cell | int]
 
 
 def run_cells(methods: list[Method], jobs: int) -> None:
@@ -34,20 +34,20 @@ def run_cells(methods: list[Method], jobs: int) -> None:
     """
     path = records_path()
     table = read_records(path)
-    recorded = set(table[KEY].itertuples(index=False, name=None))
+    recorded = set(table[CELL_KEY].itertuples(index=False, name=None))
     missing = [task for key, task in _tasks(methods) if key not in recorded]
     with worker_pool(jobs) as pool:
         futures = [pool.submit(_in_worker, *task) for task in missing]
         for future in bar(as_completed(futures), total=len(futures), desc="sprites", unit="cell"):
             row = future.result() | {"budget": budget()}
-            table = pd.concat([table, pd.DataFrame([row])], ignore_index=True).sort_values(KEY)
+            table = pd.concat([table, pd.DataFrame([row])], ignore_index=True).sort_values(CELL_KEY)
             write_csv(path, table)
 
 
 def read_records(path: Path) -> pd.DataFrame:
     """Returns the rows of the preset as it stands; those of another budget are left out."""
     if not path.exists():
-        return pd.DataFrame(columns=[*KEY, "budget"])
+        return pd.DataFrame(columns=[*CELL_KEY, "budget"])
     table = pd.read_csv(path)
     return table[table["budget"] == budget()].reset_index(drop=True)
 
@@ -63,7 +63,7 @@ def budget() -> str:
     return hashlib.sha256(overrides.encode()).hexdigest()[:12]
 
 
-def _tasks(methods: list[Method]) -> Iterator[tuple[tuple[str, float, int], Task]]:
+def _tasks(methods: list[Method]) -> Iterator[tuple[tuple[str, float, int], RowTask]]:
     for seed in range(1, ROTATIONS + 1):
         yield (ROTATION, 0.0, seed), (rotation_row, seed)
     for cell in grid_cells(methods):
