@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from vaeline.evaluation.disentanglement import guessing, sampled
+from vaeline.evaluation.disentanglement import scores as scores_module
 from vaeline.evaluation.disentanglement.codes import ImageCodes
 from vaeline.evaluation.disentanglement.guessing import beta_vae_score, factor_vae_score
 from vaeline.evaluation.disentanglement.information import BINS, entropies, mig, mutual_information
@@ -149,6 +150,7 @@ def test_there_are_no_scores_without_factors_that_vary():
 def test_scores_are_reproducible_and_ignore_constant_factors(monkeypatch):
     monkeypatch.setattr(guessing, "GUESSED_SETS", 100)
     monkeypatch.setattr(sampled, "SAMPLED_CODES", 200)
+    monkeypatch.setattr(scores_module, "PUBLISHED_HALVES", 2)
     codes, factors = ImageCodes(rotated(25)[::32, :2], np.full((90, 2), 0.1)), FACTORS[::32, :2]
     with_constant = np.concatenate([factors, np.zeros((90, 1), np.int64)], axis=1)
     scores = disentanglement_scores(codes, with_constant)
