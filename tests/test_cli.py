@@ -83,7 +83,7 @@ def test_help_imports_nothing_that_takes_long():
         (["seeds", "--set", "epochs"], 1, "vaeline seeds: 'epochs' is no override"),
         (["preset", "fastest"], 1, "vaeline preset: no preset 'fastest': presets has burda-"),
         (["zoo", "vapm"], 1, "vaeline zoo: there is no 'vapm': vae "),
-        (["sprites", "vea-1"], 1, "vaeline sprites: there is no 'vea-1': vae-1 "),
+        (["sprites", "bta-vae"], 1, "vaeline sprites: there is no 'bta-vae': beta-vae "),
         (["clinic", "hole"], 1, "vaeline clinic: there is no case 'hole': "),
         (["compare", "workspace", "no-such-run"], 1, "vaeline compare: "),
     ],

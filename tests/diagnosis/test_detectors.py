@@ -31,6 +31,8 @@ HEALTHY = {
     "skipped_updates": 0, "spike_share": 0.0, "largest_variance": 1.4,
     "decline": 0.0, "decline_se": 1e-4, "generalisation_gap": 0.001, "generalisation_gap_se": 1e-4,
     "late_gain": 0.0005, "late_gain_se": 1e-4, "best_epoch": 30,
+    "mig": 0.5, "mig_se": 0.02, "image_information": 10.8, "excess_rate": -2.0, "excess_rate_se": 0.1,
+    "active_units": 20,
 }  # fmt: skip
 ALWAYS = {"binary_share", "best_epoch"}  # which no data leave undefined, and remedies rely on
 SINGLE = [(d, sign) for d in DETECTORS if len(d.signs) == 1 for sign in d.signs[0]]

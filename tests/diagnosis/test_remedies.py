@@ -1,6 +1,7 @@
 """Every remedy can be applied, whatever parts the training is made of."""
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -16,7 +17,10 @@ from vaeline.experiments import find
 from vaeline.models.catalog import FLAT_SIZES, MODELS, read_params
 from vaeline.training.objectives.catalog import OBJECTIVES
 
-MEASURES = {"unused_units": 0, "crowding": 4.0, "late_gain": 0.02, "best_epoch": 7, "binary_share": 0.9}
+MEASURES = {
+    "unused_units": 0, "crowding": 4.0, "late_gain": 0.02, "best_epoch": 7, "binary_share": 0.9,
+    "kl": 13.5, "image_information": 7.0, "active_units": 5,
+}  # fmt: skip
 HARMLESS = MEASURES | {"unused_units": 2, "binary_share": 0.1}
 ROWS = [{table.section: {"name": name}} for table in TABLES for name in table]
 NEEDS_WEIGHTS = {"objective": {"name": "perceptual"}}  # of VGG, which may be missing
@@ -183,6 +187,26 @@ def test_dimensions_are_added_if_all_are_in_use():
     assert remedies.more_latents(config, MEASURES).changes == {"latent_dim": 20}
     assert remedies.more_latents(config, HARMLESS) is None
     assert remedies.more_latents(configured({}), MEASURES) is None
+
+
+@pytest.mark.parametrize("now", [1.0, 0.5])
+def test_beta_brings_the_rate_of_a_linear_model_below_log_n(now):
+    """The rate of five units of variance λ is 5/2 · ln(λ/βσ²); one digit of β is right within a third."""
+    information, units, ratio = 7.0, 5, math.exp(5.4)
+
+    def rate(beta):
+        return units / 2 * math.log(ratio / beta)
+
+    measures = {"kl": rate(now), "image_information": information, "active_units": units}
+    remedy = remedies.less_rate(configured({"beta": now}), measures)
+    expected = remedies.RATE_SHARE * information
+    assert rate(remedy.changes["beta"]) == pytest.approx(expected, abs=units / 2 * math.log(4 / 3))
+    assert rate(remedy.changes["beta"]) < information
+
+
+def test_beta_is_raised_at_least_to_twice_its_value():
+    just_above = {"kl": 7.1, "image_information": 7.0, "active_units": 20}
+    assert remedies.less_rate(configured({"beta": 3.0}), just_above).changes == {"beta": 6.0}
 
 
 def test_first_rule_that_applies_is_taken():

@@ -13,12 +13,16 @@ from tests.conftest import ROOT
 from tests.docs.markdown import Page
 from tests.support.small import digits, vae
 from vaeline.core.yaml import read_yaml
+from vaeline.data.prepared import Split
 from vaeline.evaluation.classes import conditional_accuracy
 from vaeline.evaluation.compression.bits_back import BitsBack
 from vaeline.evaluation.compression.compression_metrics import compression_metrics
+from vaeline.evaluation.disentanglement.codes import ImageCodes
+from vaeline.evaluation.disentanglement.excess import excess_rate
 from vaeline.evaluation.disentanglement.scores import disentanglement_scores
 from vaeline.evaluation.estimators.annealed import ais_against_bound
 from vaeline.evaluation.estimators.estimate import means_with_errors
+from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.fid.classifier import Classifier
 from vaeline.evaluation.fid.scores import (
     FROM_EX_POST,
@@ -115,7 +119,10 @@ def _codes():
 
 def _disentanglement():
     rng = np.random.default_rng(0)
-    return disentanglement_scores(rng.normal(size=(64, 2)), rng.integers(2, size=(64, 2)))
+    codes = ImageCodes(rng.normal(size=(64, 2)), np.ones((64, 2)))
+    factors = rng.integers(2, size=(64, 2))
+    train = Split(digits(64).numpy(), factors[:, 0], factors)
+    return disentanglement_scores(codes, factors) | excess_rate(measure_latents(vae(), digits(9)), train)
 
 
 def test_the_page_has_every_metric_once_and_no_other():

@@ -1,19 +1,22 @@
 """The presets: what they say, and that the protocol that takes too long here is the published one."""
 
+import math
+
 import pytest
 import torch
 from dvc.utils.hydra import apply_overrides
 
+from tests.conftest import ROOT
 from tests.support.small import digits, objective
 from tests.support.trainings import VALID, FromFunction
 from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import StageParams, flatten_params, nest_params
 from vaeline.core.yaml import read_yaml
+from vaeline.data.catalog import DATASETS
 from vaeline.experiments.clinic import cases
 from vaeline.experiments.find import varied
 from vaeline.experiments.presets import preset_config, preset_names, preset_overrides
-from vaeline.experiments.studies.sprites import SpritesStudy
 from vaeline.experiments.studies.table1 import Table1Study
 from vaeline.experiments.studies.zoo import ZooStudy
 from vaeline.models.catalog import MODELS
@@ -64,14 +67,24 @@ def weights(config):
 
 
 def test_every_preset_belongs_to_a_study_or_to_the_clinic():
-    members = [
-        study.prefix + name
-        for study in (Table1Study(), ZooStudy(), SpritesStudy())
-        for name in study.members()
-    ]
+    members = [study.prefix + name for study in (Table1Study(), ZooStudy()) for name in study.members()]
+    members += [name for name in preset_names() if name.startswith("dsprites-")]
     members += [cases.CASE_PREFIX + name for name in cases.case_names()]
     assert sorted(members) == sorted(preset_names())
     assert len([name for name in preset_names() if name.startswith(("burda-", "fast-"))]) == 24
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in preset_names(ROOT / "presets") if name.startswith("dsprites-")]
+)
+def test_dsprites_presets_are_the_published_setting(name):
+    """Locatello et al. (2019), table 2: the whole grid, 10 latents, batches of 64, 300,000 steps at 1e-4."""
+    config = preset_config(name).to_dict()
+    dataset = DATASETS.build(config["data"], raw=None)
+    assert math.prod(dataset.factors.values()) == 737_280
+    assert dataset.options.sprites.side == 64
+    assert (config["latent_dim"], config["batch_size"], config["learning_rate"]) == (10, 64, 1e-4)
+    assert 300_000 <= config["epochs"] * math.ceil(dataset.train_size / 64) < 310_000
 
 
 def test_burda_presets_are_the_protocol_of_the_authors_code():

@@ -113,23 +113,30 @@ def run_colour(
 
 @STUDY_COMMANDS.command("sprites")
 def run_sprites(
-    names: Annotated[
+    methods: Annotated[
         list[str] | None,
-        preset_argument("[NAMES]...", "KIND-SEED to train; without any, all without a record.", "sprites-"),
+        typer.Argument(
+            metavar="[METHODS]...", help="beta-vae, beta-tcvae, factor-vae, dip-vae; without any, all."
+        ),
     ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Trainings at a time, each on one core.")] = 1,
 ) -> None:
-    """Train β-VAE and VAE on sprites, over seeds.
+    """Train objectives that disentangle on sprites, over their weights and seeds.
 
-    The page, docs/results/sprites.md, is made from the records of the presets sprites-NAME.
+    The page is docs/results/sprites.md, and each training is a row of docs/results/sprites.csv. What has a
+    row is not trained again: a run that was stopped resumes when the command is given again.
 
     Example:
 
     \b
-        vaeline sprites vae-1 beta-1
+        vaeline sprites --jobs 2
     """
-    from vaeline.experiments.studies.sprites import SpritesStudy
+    from vaeline.experiments.studies.sprites.grid import chosen_methods
+    from vaeline.experiments.studies.sprites.page import write_sprites_page
+    from vaeline.experiments.studies.sprites.run import read_records, records_path, run_cells
 
-    run_study(SpritesStudy(), names or [])
+    run_cells(chosen_methods(methods or []), jobs)
+    print_written([records_path(), *write_sprites_page(read_records(records_path()))])
 
 
 def run_study(study: "Study", names: Sequence[str]) -> None:

@@ -63,6 +63,7 @@ FindingName = Literal[
     "blurry_reconstructions",
     "holes",
     "low_diversity",
+    "entangled",
 ]
 """The findings on which a gate may fail; see `diagnosis.detectors`."""
 

@@ -126,6 +126,18 @@ UNDERFITTING = Detector(
     remedy=remedies.first(remedies.faster, remedies.more_patience, remedies.longer),
     follows_from=("unstable_training",),
 )
-DETECTORS = (UNSTABLE, UNDERFITTING, COLLAPSE, OVERFITTING, DEAD_DIMENSIONS, BLUR, HOLES, LOW_DIVERSITY)
+ENTANGLED = Detector(
+    name="entangled",
+    title="Entangled factors",
+    signs=((thresholds.ENTANGLED_MIG,), (thresholds.EXCESS_RATE,)),
+    if_problem="MIG is {mig:.2f}: {active_units} units carry {kl:.1f} nats, and {image_information:.1f} tell "
+    "the training images apart",
+    if_healthy="MIG is {mig:.2f} at {kl:.1f} nats; {image_information:.1f} tell the training images apart",
+    remedy=remedies.less_rate,
+    follows_from=("unstable_training",),
+)
+DETECTORS = (
+    UNSTABLE, UNDERFITTING, COLLAPSE, OVERFITTING, DEAD_DIMENSIONS, BLUR, HOLES, LOW_DIVERSITY, ENTANGLED,
+)  # fmt: skip
 DURING = (UNSTABLE, COLLAPSE)
 """The detectors whose measures exist before training has ended."""

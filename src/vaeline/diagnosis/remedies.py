@@ -21,6 +21,7 @@ BINARY_SHARE = 0.8  # of the pixels, nearly black or white: 0.90 of MNIST, 0.65 
 FREE_BITS = 0.25  # nats a dimension
 LATENT_DIM = 20
 DEEP, DEPTH = 4, 2  # hidden layers of an mlp: the most that train without help, and the default
+RATE_SHARE = 0.75  # of log N: what the rate of a code that separates the factors should be, at most
 LONGER = 4, 10  # times the epochs, at least and at most
 TAKE_FREE_BITS = ("elbo", "perceptual")  # objectives that have the option free_bits
 TAKE_GAUSSIANS = ("beta_tc", "dip")  # objectives that require diagonal Gaussian posteriors and priors
@@ -50,6 +51,19 @@ def heavier_kl(params: RemedyParams, _: Measurements) -> Remedy | None:
         cause = f"the KL has the weight {params['beta']:g}: q(z) is hardly drawn to the prior"
         return Remedy(cause, {"beta": 1.0})
     return None
+
+
+def less_rate(params: RemedyParams, metrics: Measurements) -> Remedy:
+    """A rate above the information in the data: β that brings it below, at least twice as large.
+
+    In a linear Gaussian model, raising β by a factor b takes ½ ln b nats off each unit in use. Where units
+    die as well, the rate falls faster: the aim is a little below log N, not far.
+    """
+    excess = metrics["kl"] - RATE_SHARE * metrics["image_information"]
+    beta = params["beta"] or 1.0
+    enough = beta * math.exp(2 * excess / max(1, metrics["active_units"]))
+    cause = f"beta = {params['beta']:g} leaves z more nats than it takes to tell the images apart"
+    return Remedy(cause, {"beta": max(2 * beta, float(f"{enough:.1g}"))})
 
 
 def learned_variance(params: RemedyParams, _: Measurements) -> Remedy | None:

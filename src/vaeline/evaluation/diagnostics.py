@@ -12,6 +12,8 @@ from vaeline.data.observations import Observations
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation import latent_use, neighbours, symptoms
 from vaeline.evaluation.chunks import device_of
+from vaeline.evaluation.disentanglement.codes import ImageCodes
+from vaeline.evaluation.disentanglement.excess import excess_rate
 from vaeline.evaluation.disentanglement.scores import disentanglement_scores
 from vaeline.evaluation.estimators.latents import Latents, measure_latents
 from vaeline.evaluation.observing import evaluation_set
@@ -56,7 +58,8 @@ class Diagnostics:
         metrics = latent_use.latent_statistics(latents)
         metrics |= latent_use.squared_errors(model, examples) | model.measures(latents.mean)
         metrics |= neighbours.copying_scores(nearest, neighbours.held_out_neighbours(data))
-        metrics |= disentanglement_scores(latents.mean.numpy(), data.valid.factors)
+        metrics |= disentanglement_scores(ImageCodes.of(latents), data.valid.factors)
+        metrics |= excess_rate(latents, data.train)
         sample_features = SAMPLE_FEATURES[len(data.shape)].load(model, features, device_of(model))
         metrics |= symptoms.history_symptoms(history, math.prod(data.shape))
         metrics |= symptoms.model_symptoms(model, data)

@@ -11,7 +11,8 @@ PresetRecord = dict[str, Any]
 
 SCORES = (
     *("mig", "sap", "dci_disentanglement", "dci_completeness", "dci_informativeness"),
-    *("beta_vae_score", "factor_vae_score"),
+    *("beta_vae_score", "factor_vae_score", "mig_sampled", "sap_svm"),
+    *("dci_disentanglement_boosted", "dci_completeness_boosted", "dci_informativeness_boosted"),
 )
 """Scores of disentanglement, for data whose factors are known."""
 RECORDED_METRICS = {

@@ -118,6 +118,18 @@ def test_an_image_depends_on_its_factors_and_not_on_the_indexing():
     np.testing.assert_array_equal(examples.values[3:4], examples.values[np.array([3])])
 
 
+def test_side_of_32_has_every_second_pixel_of_the_same_images():
+    whole, half = (sprites(x=2, y=2, side=side).training() for side in (64, 32))
+    assert half.values.shape[1:] == (1, 32, 32)
+    np.testing.assert_array_equal(half.values[:5], whole.values[:5][..., ::2, ::2])
+    np.testing.assert_array_equal(half.factors, whole.factors)
+
+
+def test_share_is_that_of_test_and_of_valid():
+    dataset = sprites(orientation=1, x=16, y=6, test_share=0.2)
+    assert (dataset.train_size, dataset.valid_size, len(dataset.test().values)) == (1_038, 345, 345)
+
+
 def test_memory_stays_flat_while_many_images_are_drawn():
     """Images are drawn 256 at a time, with at most 40 MiB in addition to their own; all at once it is 117."""
     factors = np.zeros((1024, 5), np.int64)
@@ -137,6 +149,8 @@ def test_memory_stays_flat_while_many_images_are_drawn():
         ({"x": 0}, "data.sprites.x = 0 is not allowed"),
         ({"scale": 1, "orientation": 1, "x": 2, "y": 2}, "at least 100 images, found 12"),
         ({"shape": 2}, "unknown key 'data.sprites.shape'"),
+        ({"side": 48}, "data.sprites.side = 48 is not allowed"),
+        ({"test_share": 0.5}, "data.sprites.test_share = 0.5 is not allowed"),
     ],
     ids=str,
 )

@@ -5,13 +5,18 @@ import math
 import numpy as np
 import pytest
 
+from vaeline.evaluation.disentanglement import guessing, sampled
+from vaeline.evaluation.disentanglement import scores as scores_module
+from vaeline.evaluation.disentanglement.codes import ImageCodes
 from vaeline.evaluation.disentanglement.guessing import beta_vae_score, factor_vae_score
 from vaeline.evaluation.disentanglement.information import BINS, entropies, mig, mutual_information
 from vaeline.evaluation.disentanglement.prediction import completeness, dci, disentanglement, sap
 from vaeline.evaluation.disentanglement.scores import (
     FEWEST_CODES,
+    PUBLISHED_NAMES,
     SCORE_NAMES,
     disentanglement_scores,
+    own_scores,
     score_with_errors,
 )
 
@@ -58,8 +63,7 @@ def test_a_perfect_code_has_the_maximum_of_every_score(code):
 
 
 def test_noise_scores_at_the_level_of_chance():
-    codes = noise(6)
-    scores = disentanglement_scores(codes, FACTORS)
+    scores = score_with_errors(own_scores, ImageCodes(noise(6)), FACTORS)
     for name in ("beta_vae_score", "factor_vae_score"):
         assert abs(scores[name] - 1 / F) < 4 * scores[f"{name}_se"]
         assert scores[f"{name}_se"] < 0.05
@@ -132,7 +136,8 @@ def test_disentanglement_and_completeness_of_given_importances():
 
 def test_the_error_of_a_mean_is_its_standard_error():
     """If the score is the mean code, the error is σ / √n; here within four of its own errors."""
-    scores = score_with_errors(lambda codes, *_: {"score": codes.mean()}, 3 * noise(1), FACTORS, halves=200)
+    codes = ImageCodes(3 * noise(1))
+    scores = score_with_errors(lambda codes, *_: {"score": codes.mean.mean()}, codes, FACTORS, halves=200)
     assert scores["score"] == pytest.approx(3 * noise(1).mean())
     assert scores["score_se"] == pytest.approx(3 / N**0.5, rel=4 / 20)
 
@@ -160,16 +165,28 @@ def test_sap_weighs_every_value_of_a_factor_alike():
 
 
 def test_there_are_no_scores_without_factors_that_vary():
-    assert disentanglement_scores(noise(2), None) == {}
-    assert disentanglement_scores(noise(2), np.zeros((N, 3), np.int64)) == {}
+    assert disentanglement_scores(ImageCodes(noise(2)), None) == {}
+    assert disentanglement_scores(ImageCodes(noise(2)), np.zeros((N, 3), np.int64)) == {}
 
 
-def test_scores_are_reproducible_and_ignore_constant_factors():
-    few = slice(0, 360)
-    with_constant = np.concatenate([FACTORS[few], np.zeros((360, 1), np.int64)], axis=1)
-    assert disentanglement_scores(rotated(25)[few], with_constant) == disentanglement_scores(
-        rotated(25)[few], FACTORS[few]
-    )
+def test_scores_are_reproducible_and_ignore_constant_factors(monkeypatch):
+    monkeypatch.setattr(guessing, "GUESSED_SETS", 100)
+    monkeypatch.setattr(sampled, "SAMPLED_CODES", 200)
+    monkeypatch.setattr(scores_module, "PUBLISHED_HALVES", 2)
+    codes, factors = ImageCodes(rotated(25)[::32, :2], np.full((90, 2), 0.1)), FACTORS[::32, :2]
+    with_constant = np.concatenate([factors, np.zeros((90, 1), np.int64)], axis=1)
+    scores = disentanglement_scores(codes, with_constant)
+    assert scores == disentanglement_scores(codes, factors)
+    names = [*SCORE_NAMES, *PUBLISHED_NAMES]
+    assert scores.keys() == {*names, *(f"{name}_se" for name in names)}
+    without = own_scores(ImageCodes(codes.mean), factors, rng())
+    assert {name for name in SCORE_NAMES if name not in without} == {"mig_sampled"}
+
+
+def test_balanced_accuracy_counts_a_rare_value_as_much_as_a_frequent_one():
+    """Nine in ten images have the value 0; to guess it always is right for one value of two."""
+    rare = (np.arange(400) % 10 == 0).astype(np.int64)[:, None]
+    assert sap(np.concatenate([rare, 0 * rare], axis=1).astype(float), rare, rng()) == pytest.approx(0.5)
 
 
 def test_factor_that_does_not_vary_adds_nothing_to_the_gap():
@@ -185,6 +202,6 @@ def test_single_factor_is_always_guessed():
 
 @pytest.mark.parametrize("n", [3, 8, FEWEST_CODES - 1])
 def test_few_images_have_names_without_values(n):
-    scores = disentanglement_scores(STANDARD[:n], FACTORS[:n])
-    assert tuple(scores) == SCORE_NAMES
+    scores = disentanglement_scores(ImageCodes(STANDARD[:n]), FACTORS[:n])
+    assert tuple(scores) == (*SCORE_NAMES, *PUBLISHED_NAMES)
     assert np.isnan(list(scores.values())).all()

@@ -78,7 +78,7 @@ def _run(text: str) -> tuple[list, float]:
 def test_sound_training_is_healthy():
     findings, _ = run()
     assert [problem.name for problem in problems(findings)] == []
-    assert len(findings) == len(DETECTORS)
+    assert {finding.name for finding in findings} == {d.name for d in DETECTORS} - {"entangled"}
 
 
 CASES = {

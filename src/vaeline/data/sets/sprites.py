@@ -2,7 +2,7 @@
 
 import math
 from functools import cached_property
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -30,13 +30,13 @@ class SpritesSection(DataSection, Protocol):
 
 
 class Sprites(DataSet):
-    """A white square, ellipse or heart on black, 64×64: each combination of the factors' values once.
+    """A white square, ellipse or heart on black: each combination of the factors' values once.
 
     The grid is that of dSprites (Matthey et al. 2017): 3 shapes, 6 scales from 0.5 to 1, 40 orientations from
-    0 to 2π including both ends, 32 positions along x and along y; 737,280 images. The formulas are our own,
-    so that single pixels differ from the published images. The options say how many evenly spaced values of
-    each factor to use. The label is the shape. A tenth of the grid is the test set, however the rest is
-    split.
+    0 to 2π including both ends, 32 positions along x and along y; 737,280 images of 64×64. The formulas are
+    our own, so that single pixels differ from the published images. The options say how many evenly spaced
+    values of each factor to use, whether every second pixel is left out, and which share of the grid is the
+    test set, however the rest is split. The label is the shape.
 
     A small square or ellipse, rotated almost onto itself, can give the same image twice: this happens for 64
     pairs of the 11,520 images of the default grid.
@@ -47,12 +47,14 @@ class Sprites(DataSet):
     classes = ("square", "ellipse", "heart")
 
     class Options(BaseOptions):
-        """Options of `data.sprites`: the number of values of each factor except the shape."""
+        """Options of `data.sprites`: the values of each factor except the shape, the side, the test set."""
 
         scale: int = Field(6, ge=1, le=GRID["scale"])
         orientation: int = Field(10, ge=1, le=GRID["orientation"])
         x: int = Field(8, ge=1, le=GRID["x"])
         y: int = Field(8, ge=1, le=GRID["y"])
+        side: Literal[32, 64] = 64
+        test_share: float = Field(0.1, gt=0, lt=0.5)
 
         @model_validator(mode="after")
         def _enough(self) -> Self:
@@ -75,15 +77,15 @@ class Sprites(DataSet):
 
     @property
     def valid_size(self) -> int:
-        """A tenth of the grid, as many images as in the test set."""
-        return len(self._order) // 10
+        """As many images as in the test set."""
+        return math.floor(self.options.sprites.test_share * len(self._order))
 
     def training(self) -> Examples:
         """Returns the images that are not in the test set, in a random order."""
         return self._examples(self._order[self.valid_size :])
 
     def test(self) -> Examples:
-        """Returns a tenth of the grid, drawn with a fixed seed."""
+        """Returns `test_share` of the grid, drawn with a fixed seed."""
         return self._examples(self._order[: self.valid_size])
 
     @cached_property
@@ -94,29 +96,34 @@ class Sprites(DataSet):
     def _examples(self, places: np.ndarray) -> Examples:
         sizes = tuple(self.factors.values())
         factors = np.stack(np.unravel_index(places, sizes), axis=1).astype(np.int64)
-        return Examples(SpriteImages(factors, sizes), factors[:, 0], factors)
+        images = SpriteImages(factors, sizes, self.options.sprites.side)
+        return Examples(images, factors[:, 0], factors)
 
 
 class SpriteImages:
-    """Images, uint8 [N, 1, 64, 64], of `factors` [N, 5], drawn when they are indexed."""
+    """Images, uint8 [N, 1, side, side], of `factors` [N, 5], drawn when they are indexed.
+
+    The side is 64, or one that divides it: of as many pixels of the drawing the first is taken.
+    """
 
     dtype = np.dtype(np.uint8)
     ndim = 4
 
-    def __init__(self, factors: np.ndarray, sizes: tuple[int, ...]) -> None:
-        self._factors, self._sizes = factors, sizes
-        self.shape = (len(factors), 1, SPRITE_SIDE, SPRITE_SIDE)
+    def __init__(self, factors: np.ndarray, sizes: tuple[int, ...], side: int = SPRITE_SIDE) -> None:
+        self._factors, self._sizes, self._step = factors, sizes, SPRITE_SIDE // side
+        self.shape = (len(factors), 1, side, side)
 
     def __len__(self) -> int:
         return len(self._factors)
 
     def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
         chosen = self._factors[rows]
-        images = np.empty((len(chosen), 1, SPRITE_SIDE, SPRITE_SIDE), np.uint8)
+        images = np.empty((len(chosen), *self.shape[1:]), np.uint8)
         for start in range(0, len(chosen), DRAW_CHUNK):
             chunk = slice(start, start + DRAW_CHUNK)
             values = factor_values(chosen[chunk], self._sizes)
-            images[chunk, 0] = draw_sprites(chosen[chunk, 0], *values)
+            drawn = draw_sprites(chosen[chunk, 0], *values)
+            images[chunk, 0] = drawn[:, :: self._step, :: self._step]
         return images
 
 

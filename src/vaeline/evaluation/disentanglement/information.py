@@ -23,18 +23,26 @@ def entropies(factors: np.ndarray) -> np.ndarray:
 
 
 def mig(codes: np.ndarray, factors: np.ndarray) -> float:
-    """Returns the mutual information gap (MIG, Chen et al. 2018) in [0, 1].
+    """Returns the mutual information gap (MIG) of codes in [0, 1], as Locatello et al. (2019) take it.
 
     It is the mean over factors of (I(z_j; v_k) − I(z_i; v_k)) / H(v_k), with j and i the two dimensions that
-    are most informative about v_k. It is 1 where each factor has a dimension to itself and at most `BINS`
-    values, and near 0 for noise. Factors that do not vary are left out; it is NaN if none does.
+    are most informative about v_k (Chen et al. 2018, who draw z: see `mig_sampled`). It is 1 where each
+    factor has a dimension to itself and at most `BINS` values, and near 0 for noise. Factors that do not vary
+    are left out; it is NaN if none does.
     """
     factors = factors[:, np.ptp(factors, axis=0) > 0]
     if factors.shape[1] == 0:
         return math.nan
-    least = np.zeros((1, factors.shape[1]))  # if there is only one dimension
-    ranked = np.sort(np.concatenate([least, mutual_information(codes, factors)]), axis=0)
-    return float(((ranked[-1] - ranked[-2]) / entropies(factors)).mean())
+    return information_gap(mutual_information(codes, factors), entropies(factors))
+
+
+def information_gap(information: np.ndarray, entropy: np.ndarray) -> float:
+    """Returns the mean over factors of the gap of I(z_j; v_k) [d, F] between its two best j, over H(v_k) [F].
+
+    The gap of a single dimension is its information.
+    """
+    ranked = np.sort(np.concatenate([np.zeros((1, len(entropy))), information]), axis=0)
+    return float(((ranked[-1] - ranked[-2]) / entropy).mean())
 
 
 def _binned(code: np.ndarray) -> np.ndarray:
