@@ -14,6 +14,7 @@ from vaeline.evaluation.estimators.reconstruction import reconstruction_errors
 from vaeline.evaluation.looseness import bound_lines, iwae_curve, iwae_looseness
 from vaeline.evaluation.observing import evaluation_set
 from vaeline.evaluation.params import EvaluateParams
+from vaeline.evaluation.per_image import write_bounds
 from vaeline.evaluation.target import target_verdict
 from vaeline.evaluation.undefined import without_undefined
 from vaeline.models import checkpoints
@@ -55,6 +56,7 @@ def main(params: EvaluateParams) -> None:
     metrics |= activity(model, train_images)
     curve = iwae_curve(bounds)
     write_csv(OUTPUT / "iwae_over_k.csv", curve)
+    write_bounds(OUTPUT / "iwae_per_image.npz", bounds.iwae)
     write_figure(OUTPUT / "plots" / "iwae_over_k.png", bounds_over_k(curve))
     write_json(OUTPUT / "metrics.json", without_undefined(metrics))
     print("\n".join(bound_lines(metrics)))

@@ -222,9 +222,9 @@ def test_preset_prints_its_result_and_its_record(at_the_root, monkeypatch, tmp_p
     record = tmp_path / "record.json"
     record.write_text('{"results": {"nll": 86.51, "nll_se": 0.21, "verdict": "pass"}}')
     ran = []
-    monkeypatch.setattr("vaeline.experiments.preset_runs.run_preset", lambda name: ran.append(name) or record)
-    printed = run("preset", "fast-1l-vae-k1", "zoo-vae").stdout
-    assert ran == ["fast-1l-vae-k1", "zoo-vae"]
+    monkeypatch.setattr("vaeline.experiments.preset_runs.run_preset", lambda *asked: ran.append(asked) or record)
+    printed = run("preset", "fast-1l-vae-k1", "zoo-vae", "--seed", "7").stdout
+    assert ran == [("fast-1l-vae-k1", 7), ("zoo-vae", 7)]
     assert printed.startswith(f"fast-1l-vae-k1: NLL 86.51 ± 0.21 pass\nWrote {record}\n")
     assert printed.endswith("Next: vaeline table1\n")
     run("preset", "zoo-vae", "no-such", status=1)

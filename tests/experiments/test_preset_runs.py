@@ -1,14 +1,20 @@
 """Running presets, with processes that stand in for DVC's."""
 
 import contextlib
+import json
 import subprocess
 import sys
 
 import pytest
+import torch
 
+from tests.support.records import summary
 from vaeline.core.errors import VaelineError
-from vaeline.experiments import launch, preset_runs
+from vaeline.evaluation.per_image import read_bounds, write_bounds
+from vaeline.experiments import launch, preset_runs, records
 from vaeline.experiments.preset_runs import run_preset, run_presets
+from vaeline.experiments.presets import preset_overrides
+from vaeline.experiments.records import load_records, record_name, seeded
 
 NAME = "fast-1l-vae-k1"
 
@@ -57,6 +63,34 @@ def test_uncommitted_code_is_refused_before_anything_runs(experiment, monkeypatc
     monkeypatch.setattr(preset_runs, "unsaved_sources", lambda *_: ["stages/train.py"])
     with pytest.raises(VaelineError, match=r"^commit stages/train\.py first"):
         run_preset(NAME)
+
+
+def test_seed_of_the_preset_itself_is_no_further_one(experiment):
+    with pytest.raises(VaelineError, match=rf"^seed = 42 is that of {NAME} itself: `vaeline preset {NAME}`"):
+        run_preset(NAME, seed=42)
+
+
+@pytest.mark.parametrize("seed", [None, 43])
+def test_record_of_a_published_number_has_the_bounds_of_all_images_beside_it(experiment, monkeypatch, seed):
+    """From the run's own output, under the names of that seed."""
+    experiment(0)
+    bounds, read = torch.tensor([-80.25, -90.5]), []
+
+    def output(path, rev, mode="r"):
+        read.append(rev)
+        if path.endswith("summary.json"):
+            return json.dumps(summary(NAME))
+        write_bounds(launch.LOGS / "out.npz", bounds)
+        assert mode == "rb"
+        return (launch.LOGS / "out.npz").read_bytes()
+
+    monkeypatch.setattr(preset_runs.dvc.api, "read", output)
+    monkeypatch.setattr(records, "RECORDS", launch.LOGS)
+    name = record_name(NAME, seed)
+    assert run_preset(NAME, seed) == launch.LOGS / f"{name}.json"
+    assert load_records(launch.LOGS)[name]["overrides"] == seeded(preset_overrides(NAME), seed)
+    assert read_bounds(launch.LOGS / "bounds" / f"{name}.npz").tolist() == bounds.tolist()
+    assert set(read) == {name}
 
 
 def test_presets_after_one_that_fails_run(monkeypatch, capsys):

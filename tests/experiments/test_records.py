@@ -8,8 +8,10 @@ import pytest
 from tests.conftest import ROOT
 from tests.support.records import summary
 from vaeline.core.params import flatten_params
+from vaeline.evaluation.estimators.estimate import Estimate
+from vaeline.evaluation.per_image import read_bounds
 from vaeline.experiments.presets import preset_overrides
-from vaeline.experiments.records import load_records, preset_record
+from vaeline.experiments.records import load_records, preset_record, record_name
 from vaeline.experiments.results import RECORDS
 
 
@@ -32,7 +34,8 @@ def test_records_are_read_by_preset(tmp_path):
 @pytest.mark.parametrize("path", sorted((ROOT / RECORDS).glob("*.json")), ids=lambda path: path.stem)
 def test_committed_record_is_whole(path):
     record = json.loads(path.read_text())
-    assert record["preset"] == path.stem
+    seed = record["params"]["seed"]
+    assert path.stem in (record["preset"], record_name(record["preset"], seed))
     assert record["training"]["git.dirty"] == "false"
     assert len(record["training"]["git.commit"]) == 40
     assert all(len(digest) == 64 for digest in record["data"].values())
@@ -40,3 +43,11 @@ def test_committed_record_is_whole(path):
     assert math.isfinite(record["results"]["nll"])
     flattened = flatten_params(record["params"])
     assert {key: flattened[key] for key in record["overrides"]} == record["overrides"]
+
+
+def test_committed_bounds_are_those_of_their_record():
+    for path in (ROOT / RECORDS / "bounds").glob("*.npz"):
+        results = json.loads((ROOT / RECORDS / f"{path.stem}.json").read_text())["results"]
+        bounds = Estimate.of(read_bounds(path))
+        assert (-bounds.mean, bounds.se) == pytest.approx((results["nll"], results["nll_se"]), abs=1e-3)
+        assert path.stat().st_size < 40_000

@@ -172,3 +172,4 @@ def test_its_active_units_are_counted_layer_by_layer(name):
     by_layer = [int(units) for units in active["train_active_units_by_layer"].split("+")]
     assert len(by_layer) == len(measured.sizes)
     assert sum(by_layer) == active["train_active_units"]
+    assert len(str(active["train_active_units_one_draw_by_layer"]).split("+")) == len(measured.sizes)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.support.small import digits, shown, vae
-from vaeline.evaluation.estimators.latents import measure_latents
+from vaeline.evaluation.estimators.latents import active_units_of_one_draw, measure_latents
 from vaeline.models.inference import Inference
 
 DRAWS = 20_000
@@ -76,3 +76,4 @@ def test_its_second_layer_is_active_only_where_z1_depends_on_the_image(informed,
         built.posterior.fc_mu.weight[informed] = torch.randn(len(informed), built.posterior.fc_mu.in_features)
     assert (built.infer(shown(300)).layers[1].posterior.mean.var((0, 1)) > 0.1).all()
     assert measure_latents(built, digits(300)).active_units_by_layer == active
+    assert active_units_of_one_draw(built, digits(300)) == (active[0], 2)

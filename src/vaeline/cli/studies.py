@@ -19,6 +19,10 @@ def train_presets(
         list[str] | None,
         preset_argument("[NAMES]...", "Presets to run; without any, the presets are listed."),
     ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Train once more, with this seed; without it, with the preset's own."),
+    ] = None,
 ) -> None:
     """Train and evaluate presets, or list them.
 
@@ -30,6 +34,7 @@ def train_presets(
 
     \b
         vaeline preset fast-1l-vae-k1
+        vaeline preset fast-1l-vae-k1 --seed 43
     """
     from vaeline.core.files import read_json
     from vaeline.evaluation.estimators.estimate import estimate_text
@@ -39,7 +44,7 @@ def train_presets(
     for name in names or []:
         preset_overrides(name)  # a wrong name is told before anything runs
     for name in names or []:
-        path = run_preset(name)
+        path = run_preset(name, seed)
         results = read_json(path)["results"]
         print(f"{name}: NLL {estimate_text(results, 'nll')} {results.get('verdict', '')}".rstrip())
         print_written([path])

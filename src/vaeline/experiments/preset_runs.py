@@ -9,37 +9,50 @@ from pathlib import Path
 import dvc.api
 
 from vaeline.core.errors import VaelineError
-from vaeline.core.files import write_json
+from vaeline.core.files import replacing, write_json
 from vaeline.core.progress import bar
 from vaeline.experiments.launch import failure, running_experiment, watch
-from vaeline.experiments.presets import preset_overrides
-from vaeline.experiments.records import preset_record, record_path
+from vaeline.experiments.presets import preset_config, preset_overrides
+from vaeline.experiments.records import bounds_path, preset_record, record_name, record_path, seeded
 from vaeline.provenance.commands import override_arguments
 from vaeline.provenance.origin import unsaved_sources
 
+BOUNDS = "outputs/evaluate/iwae_per_image.npz"
+"""What the evaluate stage writes with `evaluation.per_image.write_bounds`."""
 
-def run_preset(name: str) -> Path:
-    """Runs a preset as the DVC experiment of that name, and returns the path of its record.
 
-    A run that was stopped resumes where it stopped.
+def run_preset(name: str, seed: int | None = None) -> Path:
+    """Runs a preset as the DVC experiment of its record's name, and returns the path of that record.
+
+    A run that was stopped resumes where it stopped. Where the preset has a published number, the bounds of
+    all test images are kept beside the record.
+
+    Args:
+        name: The preset.
+        seed: Another seed than the preset's own, for a further training of it.
 
     Raises:
-        VaelineError: If code or params are not committed, since a record names the commit that made it; or
-            if the run fails.
+        VaelineError: If `seed` is the preset's own; if code or params are not committed, since a record names
+            the commit that made it; or if the run fails.
     """
-    changes = preset_overrides(name)
+    if seed == preset_config(name).seed:
+        raise VaelineError(f"seed = {seed} is that of {name} itself: `vaeline preset {name}`, or another seed")
+    changes, experiment = seeded(preset_overrides(name), seed), record_name(name, seed)
     if files := unsaved_sources("params.yaml"):
         raise VaelineError(f"commit {', '.join(files)} first: a record names the commit that made it")
-    subprocess.run(["dvc", "exp", "remove", "--quiet", name], capture_output=True, check=False)
+    subprocess.run(["dvc", "exp", "remove", "--quiet", experiment], capture_output=True, check=False)
     with (
-        bar(total=1, desc=name, unit=" preset") as progress,
-        running_experiment(override_arguments(changes), name) as process,
+        bar(total=1, desc=experiment, unit=" preset") as progress,
+        running_experiment(override_arguments(changes), experiment) as process,
     ):
-        watch(process, name, progress)
+        watch(process, experiment, progress)
     if process.returncode:
-        raise VaelineError(f"{failure(name)}; the same command resumes it")
-    summary = json.loads(dvc.api.read("outputs/report/summary.json", rev=name))
-    path = record_path(name)
+        raise VaelineError(f"{failure(experiment)}; the same command resumes it")
+    if "target_nll" in changes:
+        with replacing(bounds_path(name, seed)) as temporary:
+            temporary.write_bytes(dvc.api.read(BOUNDS, rev=experiment, mode="rb"))
+    summary = json.loads(dvc.api.read("outputs/report/summary.json", rev=experiment))
+    path = record_path(name, seed)
     write_json(path, preset_record(name, changes, summary))
     return path
 

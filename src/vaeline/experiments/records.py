@@ -18,7 +18,8 @@ RECORDED_METRICS = {
     "evaluate": (
         *("nll", "nll_se", "elbo", "elbo_se", "iwae", "iwae_se", "bits_per_dim", "bits_per_dim_se", "ess"),
         *("rate", "rate_se", "distortion", "distortion_se"),
-        *("train_active_units", "train_active_units_by_layer", "target_nll", "nll_minus_target", "verdict"),
+        *("train_active_units", "train_active_units_by_layer", "train_active_units_one_draw_by_layer"),
+        *("target_nll", "nll_minus_target", "verdict"),
     ),
     "fid": (
         *("fid_classifier", "fid_classifier_se", "fid_classifier_floor"),
@@ -57,11 +58,26 @@ def preset_record(name: str, changes: Mapping[str, Any], summary: Mapping[str, A
     }
 
 
-def record_path(name: str) -> Path:
+def record_name(preset: str, seed: int | None = None) -> str:
+    """Returns the name of a preset's record: the preset's own, or `PRESET-seed-S` for a further seed S."""
+    return preset if seed is None else f"{preset}-seed-{seed}"
+
+
+def record_path(preset: str, seed: int | None = None) -> Path:
     """Returns the path of a preset's record."""
-    return RECORDS / f"{name}.json"
+    return RECORDS / f"{record_name(preset, seed)}.json"
+
+
+def bounds_path(preset: str, seed: int | None = None) -> Path:
+    """Returns the path of the bounds of each test image that belong to a record of a published number."""
+    return RECORDS / "bounds" / f"{record_name(preset, seed)}.npz"
+
+
+def seeded(changes: Mapping[str, Any], seed: int | None) -> dict[str, Any]:
+    """Returns the overrides of a preset, run with another `seed` than its own."""
+    return dict(changes) if seed is None else {**changes, "seed": seed}
 
 
 def load_records(directory: Path = RECORDS) -> dict[str, PresetRecord]:
-    """Returns the records in `directory`, by preset."""
+    """Returns the records in `directory`, by their names, see `record_name`."""
     return {path.stem: read_json(path) for path in sorted(directory.glob("*.json"))}

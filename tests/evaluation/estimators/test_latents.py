@@ -1,10 +1,16 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.distributions import Bernoulli, Distribution, Independent, MultivariateNormal
 
 from tests.support.small import digits, vae
-from vaeline.evaluation.estimators.latents import ACTIVITY_DRAWS, Latents, measure_latents
+from vaeline.evaluation.estimators.latents import (
+    ACTIVITY_DRAWS,
+    Latents,
+    active_units_of_one_draw,
+    measure_latents,
+)
 from vaeline.models.catalog import MODELS
 from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.inference import Inference, Layer
@@ -176,3 +182,26 @@ def test_the_moments_of_every_model_agree_with_its_draws(name, posterior):
     assert ((measured.mean - drawn.mean(0)).abs() < 5 * error + ROUNDING).all()
     assert ((measured.variance - drawn.var(0)).abs() < 0.5 * drawn.var(0) + ROUNDING).all()
     assert (measured.noise <= measured.variance / ACTIVITY_DRAWS * 1.0001).all()
+
+
+def test_count_of_one_draw_is_the_authors():
+    """A transcript of `get_units_variances` and of their threshold: np.var of E[z₂|z₁] at one drawn z₁.
+
+    z₂ follows z₁, which is noise: of one draw it varies, and of many it does not. (In `Chain` the layer that
+    depends on the other is the first.)
+    """
+    model = Chain(0.0, 0.15, 0.0, (1.0, 1.0))
+    torch.manual_seed(0)
+    drawn = model.infer(MANY.float() / 255).layers[0].posterior.mean.detach()[0].numpy()
+    ordered = np.sort(np.var(drawn, axis=0))
+    active = len(ordered) - np.searchsorted(ordered, 0.01)
+    torch.manual_seed(0)
+    assert active_units_of_one_draw(model, MANY) == (active, 0) == (1, 0)
+    assert measure_latents(model, MANY).active_units_by_layer == (0, 0)
+
+
+@pytest.mark.parametrize(("gain", "active"), [(0.1995, 0), (0.2005, 1)])
+def test_count_of_one_draw_has_n_in_its_denominator(gain, active):
+    """gain²/4 of a pixel that is half of the time 0 and half 1; with n − 1 both would be above 0.01."""
+    assert measure_latents(Encoder([gain], [0.3]), HALF_WHITE).active_units.tolist() == [True]
+    assert active_units_of_one_draw(Encoder([gain], [0.3]), HALF_WHITE) == (active,)

@@ -124,6 +124,33 @@ def _moments(layer: Layer) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def activity(model: Model, images: Observations) -> dict[str, int | str]:
-    """Returns the active units on uint8 images [N, C, H, W]: their number, and layer by layer (`16+5`)."""
+    """Returns the active units on uint8 images [N, C, H, W]: their number, and layer by layer (`16+5`).
+
+    `…_one_draw_by_layer` is the count of the authors' code, see `active_units_of_one_draw`.
+    """
     layers = measure_latents(model, images).active_units_by_layer
-    return {"train_active_units": sum(layers), "train_active_units_by_layer": "+".join(map(str, layers))}
+    of_one_draw = active_units_of_one_draw(model, images)
+    return {
+        "train_active_units": sum(layers),
+        "train_active_units_by_layer": "+".join(map(str, layers)),
+        "train_active_units_one_draw_by_layer": "+".join(map(str, of_one_draw)),
+    }
+
+
+@torch.inference_mode()
+def active_units_of_one_draw(model: Model, images: Observations) -> tuple[int, ...]:
+    """Returns the active units of each layer, where what a posterior depends on is drawn once an image.
+
+    The rule of the code of Burda et al. (2016), which has N in the denominator of the variance. Of
+    q(z₂|z₁) it counts units as active that depend on the draw of z₁ alone; `Latents.active_units` averages
+    over z₁. Where every posterior depends on x alone, the two rules agree.
+    """
+    batches = [model.infer(x).layers for x in model_input_chunks(model, images)]
+    means = [torch.cat([_one_mean(layer) for layer in layers]) for layers in zip(*batches, strict=True)]
+    return tuple(int((mean.var(0, correction=0) > ACTIVE_UNIT_VARIANCE).sum()) for mean in means)
+
+
+def _one_mean(layer: Layer) -> Tensor:
+    """Returns E[z|·] at one draw of what q depends on, [B, d]; the drawn z where q does not state it."""
+    q = layer.posterior
+    return (q.mean if knows_moments(q) else layer.sample).flatten(0, -2)
