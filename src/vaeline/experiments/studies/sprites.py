@@ -9,11 +9,11 @@ import dvc.api
 
 from vaeline.core.files import replacing
 from vaeline.evaluation.estimators.estimate import estimate_text
+from vaeline.experiments.markdown import markdown_table
 from vaeline.experiments.presets import preset_config
 from vaeline.experiments.records import PresetRecord
 from vaeline.experiments.results import PICTURES, PICTURES_LINK
 from vaeline.experiments.study import Row, Study
-from vaeline.experiments.tables import markdown_table
 
 SPRITES = "sprites"
 """The preset that all others extend."""

@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vaeline.experiments.markdown import markdown_table
 from vaeline.experiments.presets import preset_names
 from vaeline.experiments.records import PresetRecord
 from vaeline.experiments.study import Row, Study
-from vaeline.experiments.tables import markdown_table
 
 CELL = re.compile(r"(burda|fast|short)-(\d)l-(vae|iwae)-k(\d+)")  # family, layers, bound, k
 FAMILIES = {
