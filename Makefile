@@ -50,7 +50,7 @@ ui: $(READY)  ## open the MLflow UI on every recorded run
 bench: $(READY)  ## measure speed beside others; a part: python -m benchmarks epoch iwae
 	@python -m benchmarks
 
-bench-gpu: $(READY)  ## measure speed on a CUDA GPU beside its own rates (five minutes)
+bench-gpu: $(READY)  ## measure speed on a CUDA GPU beside its own rates (two minutes)
 	@python -m benchmarks.gpu
 
 chaos: $(READY)  ## inject faults, and write docs/results/chaos.md (an hour); a part: ARGS=kills

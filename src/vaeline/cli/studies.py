@@ -62,13 +62,13 @@ def train_cells_together(
         typer.Option(min=0, help="Train once more, with this seed; without it, with the preset's own."),
     ] = None,
     minutes: Annotated[float, typer.Option(min=0, help="Time to train before it stops.")] = 5.0,
-    together: Annotated[int, typer.Option(min=1, help="Presets that are trained at a time.")] = 12,
+    together: Annotated[int, typer.Option(min=1, help="Presets that are trained at a time.")] = 3,
 ) -> None:
     """Train presets side by side on one GPU, in pieces of some minutes.
 
-    A preset whose network is small leaves most of a GPU idle. This trains several at once, without DVC and
-    MLflow, stops after some minutes, and resumes them when it is given again. Those that are finished are
-    evaluated, and leave records as those of `vaeline preset`.
+    This trains without DVC and MLflow, stops after some minutes, and resumes when it is given again. Presets
+    that are finished are evaluated, and leave records as those of `vaeline preset`. Several at a time share
+    the GPU where NVIDIA's MPS runs.
 
     Example:
 

@@ -1,7 +1,7 @@
 """Presets trained side by side on one GPU, in pieces of a few minutes, without DVC and MLflow.
 
-Each has a process of its own. Their networks are so small that one leaves most of a GPU idle, so that several
-share it well where NVIDIA's MPS runs (`nvidia-cuda-mps-control -d`), and otherwise take turns.
+Each has a process of its own. Their networks are so small that one leaves most of a GPU idle: several share
+it where NVIDIA's MPS runs (`nvidia-cuda-mps-control -d`), and otherwise take turns.
 """
 
 import hashlib
