@@ -62,11 +62,12 @@ TEXT = """# Speed on a GPU
 Written by `make bench-gpu`: {runs}.
 
 A ratio is the time of what stands under *against* over ours on the same card in the same run, the median over
-rounds with its quartiles; the time is of one image, and of an epoch in the first row. A *share* is the part of our time that the products or convolutions alone take, at
-the same sizes, replayed as one CUDA graph; it cannot exceed 1. An epoch is 784–400–20 on 50,000 images in
-batches of 128, with 10,000 validation images scored; the convolutional network is trained on 64×64 images
-with three channels in batches of 1,024, in bfloat16; IWAE-5,000 is the bound of 10,000 test images. Inception
-has random weights, and pytorch-fid reads the same images as PNG files.
+rounds with its quartiles; our time is that of one image, and in the first row of an epoch. A *share* is the
+part of our time that the products or convolutions alone take at the same sizes, replayed as one CUDA graph;
+it cannot exceed 1. An epoch is 784–400–20 on 50,000 images in batches of 128, with 10,000 validation images
+scored; the convolutional network is trained on 64×64 images with three channels in batches of 1,024, in
+bfloat16; IWAE-5,000 is the bound of 10,000 test images. Inception has random weights, and pytorch-fid reads
+the same images as PNG files.
 """
 
 

@@ -1,12 +1,14 @@
 """Presets trained side by side in pieces: as they would be in one, with records that a study reads."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.conftest import ROOT
 from vaeline.core.files import read_json
 from vaeline.evaluation.per_image import read_bounds
+from vaeline.experiments import cells
 from vaeline.experiments.cells import train_cells
 from vaeline.experiments.presets import preset_overrides
 from vaeline.experiments.records import bounds_path, record_path, seeded
@@ -33,6 +35,7 @@ def repository(tmp_path, monkeypatch):
     (tmp_path / "presets").mkdir()
     (tmp_path / "presets" / "tiny.yaml").write_text(TINY)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cells, "ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(1))  # spares the imports
     return tmp_path
 
 

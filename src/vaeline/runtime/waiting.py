@@ -14,7 +14,8 @@ class HostCopy:
     """A copy of a tensor on the CPU, on its way until `values` asks for it."""
 
     def __init__(self, tensor: Tensor) -> None:
-        self._copy, self._arrived = tensor, None
+        self._copy = tensor
+        self._arrived: torch.cuda.Event | None = None
         if tensor.is_cuda:
             self._copy = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
             self._copy.copy_(tensor, non_blocking=True)
