@@ -31,11 +31,11 @@ from vaeline.experiments.markdown import markdown_table
 from vaeline.experiments.results import RESULTS
 from vaeline.provenance.git import git_or_empty
 from vaeline.runtime.seeding import set_seed
-from vaeline.runtime.waiting import host_waits
 from vaeline.training.build import build_objective
 from vaeline.training.fit import fit
 from vaeline.training.record import Record
 from vaeline.training.state import Training
+from vaeline.training.steps.waiting import host_waits
 
 IMAGES, BATCH = 50_000, 128
 SECONDS_AN_EPOCH = 0.4
@@ -59,7 +59,7 @@ TEXT = """# Speed on a GPU
 
 {table}
 
-Written by `make bench-gpu`: {runs}.
+Written by `make bench-gpu`: {runs}. Measured in each run: {rates}.
 
 A ratio is the time of what stands under *against* over ours on the same card in the same run, the median over
 rounds with its quartiles; our time is that of one image, and in the first row of an epoch. A *share* is the
@@ -228,8 +228,10 @@ def run_benchmarks(names: Sequence[str]) -> None:
     if not torch.cuda.is_available():
         raise VaelineError("torch finds no CUDA GPU, which this measures: use `make bench`")
     logging.disable(logging.INFO)  # the peers log much
+    card, _, rates = machine_description().partition(", ")
     origin = {
-        "machine": machine_description(),
+        "card": card,
+        "rates": rates,
         "torch": torch.__version__,
         "commit": git_or_empty("rev-parse", "HEAD")[:10],
     }
@@ -249,9 +251,12 @@ def write_rows(measured: Sequence[Mapping[str, Any]]) -> None:
     stored = json.loads(path.read_text()) if path.is_file() else []
     rows = sorted(merge_rows(stored, measured), key=lambda row: list(BENCHMARKS).index(row["group"]))
     table = markdown_table([HEADING, *map(_cells, rows)])
-    runs = dict.fromkeys(f"commit `{r['commit']}`, torch {r['torch']}, {r['machine']}" for r in rows)
+    runs = dict.fromkeys(f"{r['card']}, torch {r['torch']}, commit `{r['commit']}`" for r in rows)
+    rates = dict.fromkeys(row["rates"] for row in rows)
     write_json(path, rows)
-    write_text(RESULTS / "bench_gpu.md", TEXT.format(table=table, runs="; ".join(runs)))
+    write_text(
+        RESULTS / "bench_gpu.md", TEXT.format(table=table, runs="; ".join(runs), rates="; ".join(rates))
+    )
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from benchmarks import gpu
 from benchmarks.harness import Ratio
 from vaeline.core.errors import VaelineError
 
-ORIGIN = {"machine": "a card", "torch": "2.15.0"}
+ORIGIN = {"card": "a card", "rates": "copying 3 GB/s", "torch": "2.15.0"}
 EPOCH = Ratio.of("epoch", "0.4 s", [1.9], 1.0, seconds=0.21).to_dict() | {"group": "epoch", **ORIGIN}
 CONV = Ratio.of("conv", "convolutions (share)", [0.4], 0.5).to_dict() | {"group": "conv", **ORIGIN}
 
@@ -19,7 +19,8 @@ def test_rows_that_are_not_measured_again_stay(tmp_path, monkeypatch):
     page = (gpu.RESULTS / "bench_gpu.md").read_text()
     assert "| epoch | 0.4 s | 1.9 | 1.9 – 1.9 | ≥ 1 | yes | 0.21 s |" in page
     assert "| conv | convolutions (share) | 0.4 | 0.4 – 0.4 | ≥ 0.5 | no |  |" in page
-    assert "commit `new`, torch 2.15.0, a card; commit `old`, torch 2.15.0, a card." in page
+    assert "a card, torch 2.15.0, commit `new`; a card, torch 2.15.0, commit `old`. Measured" in page
+    assert "in each run: copying 3 GB/s." in page
     rows = json.loads((gpu.RESULTS / "bench_gpu.json").read_text())
     assert [row["group"] for row in rows] == ["epoch", "conv"]
 

@@ -13,7 +13,6 @@ from tests.support.trainings import VALID, FromFunction, N, equal, started, weig
 from vaeline.core.progress import bar
 from vaeline.models.catalog import MODELS
 from vaeline.runtime.seeding import set_seed
-from vaeline.runtime.waiting import host_waits
 from vaeline.training.build import build_objective
 from vaeline.training.epoch import train_epoch
 from vaeline.training.fit import fit
@@ -26,6 +25,7 @@ from vaeline.training.steps.batches import Batches
 from vaeline.training.steps.captured import CapturedUpdate, updates_of
 from vaeline.training.steps.tally import Tally
 from vaeline.training.steps.updates import Update
+from vaeline.training.steps.waiting import host_waits
 
 EPOCHS = 5  # the last minibatch of an epoch, the only one of its size, is captured in the third
 CHANGES: dict[str, dict[str, Any]] = {

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from vaeline.core.errors import VaelineError
 from vaeline.runtime import processes
-from vaeline.runtime.waiting import host_waits
 from vaeline.training.optimizers.skipping import DeviceNumber
 from vaeline.training.params import TrainingParams
 from vaeline.training.state import Training
@@ -21,6 +20,7 @@ from vaeline.training.steps.accumulation import UpdateGradients, update_gradient
 from vaeline.training.steps.batches import Batches, Rows
 from vaeline.training.steps.gradients import StepResult
 from vaeline.training.steps.updates import Update
+from vaeline.training.steps.waiting import host_waits
 
 FIRST_UPDATES = 2  # of a size, uncaptured: state, workspaces and kernels are made
 REFRESHES = 0  # what refreshes are counted under, beside the sizes of minibatches

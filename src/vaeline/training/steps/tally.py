@@ -8,9 +8,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vaeline.core.errors import VaelineError
-from vaeline.runtime.waiting import HostCopy
 from vaeline.training.state import Training
 from vaeline.training.steps.gradients import StepResult
+from vaeline.training.steps.waiting import HostCopy
 
 LOG_EVERY = 100  # steps between two reads from the device
 ADVICE = "lower learning_rate, set grad_clip: 1.0, or narrow posterior.diagonal.log_var_min and log_var_max"
