@@ -22,7 +22,7 @@ def write_bounds(path: Path | str, bounds: Tensor) -> None:
     """
     rounded = (bounds.double() * STEP).round() / STEP
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{ARRAY: rounded.float().cpu().numpy()})
+    np.savez_compressed(buffer, iwae=rounded.float().cpu().numpy())
     with replacing(path) as temporary:
         temporary.write_bytes(buffer.getbuffer())
 

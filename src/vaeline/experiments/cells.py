@@ -163,7 +163,7 @@ def prepare_for(config: ExperimentConfig, folder: Path) -> None:
     """Prepares the data that a preset names, unless they are."""
     directory = data_directory(config, folder)
     if not (directory / DESCRIPTION).is_file():
-        store(DATASETS.build(config.data, raw=workspace() / "data" / "raw"), directory)
+        store(DATASETS.build(config.to_dict()["data"], raw=workspace() / "data" / "raw"), directory)
 
 
 def _train_params(config: ExperimentConfig) -> StageParams:

@@ -24,11 +24,11 @@ class Rows(NamedTuple):
 
     Attributes:
         number: of the minibatch in the training, from 0.
-        index: of its images, int64 [B], where these lie.
+        indices: of its images, int64 [B], where these lie.
     """
 
     number: int
-    index: Tensor
+    indices: Tensor
 
 
 class Minibatch(NamedTuple):
@@ -71,16 +71,16 @@ class Batches:
 
     def minibatch(self, rows: Rows) -> Minibatch:
         """Returns this process's part of a minibatch; use one before asking for the next."""
-        return self.observed(rows.index, self.generators(rows))
+        return self.observed(rows.indices, self.generators(rows))
 
     def generators(self, rows: Rows) -> list[torch.Generator]:
         """Returns the generators of a minibatch's noise, each at its beginning."""
-        return self.noise.seeded(rows.number, self._share(len(rows.index)))
+        return self.noise.seeded(rows.number, self._share(len(rows.indices)))
 
-    def observed(self, index: Tensor, generators: Sequence[torch.Generator]) -> Minibatch:
-        """Returns this process's rows of the images `index`, with noise from these `generators`."""
-        share = self._share(len(index))
+    def observed(self, indices: Tensor, generators: Sequence[torch.Generator]) -> Minibatch:
+        """Returns this process's rows of the images `indices`, with noise from these `generators`."""
+        share = self._share(len(indices))
         draws = Draws(generators, share.part_rows)
-        images = self.images.index_select(0, index[share.rows])
+        images = self.images.index_select(0, indices[share.rows])
         x = observe(self.model, self.augment(images, draws), draws)
         return Minibatch(x.to(self.device), draws.noise, share)

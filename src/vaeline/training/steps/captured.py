@@ -56,7 +56,7 @@ class _Recorded(NamedTuple):
     """A captured update, the memory that it takes its images' indices from, and what holds its result."""
 
     replay: Callable[[], None]
-    index: Tensor
+    indices: Tensor
     result: StepResult
 
 
@@ -78,7 +78,7 @@ class CapturedUpdate(Update):
     def __call__(self, minibatches: Sequence[Rows], beta: float) -> StepResult:
         """Updates the weights, and returns what the minibatch gave; its gradients are not for use."""
         (rows,) = minibatches
-        count = len(rows.index)
+        count = len(rows.indices)
         self._done[count] += 1
         if self._waits or self._done[count] < FIRST_UPDATES:
             return super().__call__(minibatches, beta)
@@ -100,10 +100,10 @@ class CapturedUpdate(Update):
         generators = self.batches.generators(rows)
         optimizer = self.training.optimizer
         optimizer.prepare()
-        recorded = self._recorded.get(len(rows.index))
+        recorded = self._recorded.get(len(rows.indices))
         if recorded is None:
-            recorded = self._recorded[len(rows.index)] = self._record(rows, generators)
-        recorded.index.copy_(rows.index)
+            recorded = self._recorded[len(rows.indices)] = self._record(rows, generators)
+        recorded.indices.copy_(rows.indices)
         recorded.replay()
         if optimizer.refresh_due:
             self._refreshed()
@@ -121,14 +121,14 @@ class CapturedUpdate(Update):
         self._refresh()
 
     def _record(self, rows: Rows, generators: list[torch.Generator]) -> _Recorded:
-        index, results = rows.index.clone(), list[StepResult]()
+        indices, results = rows.indices.clone(), list[StepResult]()
 
         def update() -> None:
-            batch = self.batches.observed(index, generators)
+            batch = self.batches.observed(indices, generators)
             results.append(self._moved([batch], self._beta.tensor, self.training.optimizer.move))
 
         replay = self._capture(update, generators)
-        return _Recorded(replay, index, results[0])
+        return _Recorded(replay, indices, results[0])
 
 
 def updates_of(training: Training, batches: Batches, params: TrainingParams, minibatches: int) -> Update:
