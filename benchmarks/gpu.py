@@ -39,23 +39,23 @@ from vaeline.training.steps.waiting import host_waits
 
 IMAGES, BATCH = 50_000, 128
 SECONDS_AN_EPOCH = 0.4
-CONV_SHAPE = (3, 64, 64)
+GPU_CONV_SHAPE = (3, 64, 64)
 CONV_BATCH, CONV_IMAGES = 1024, 10_240
-CONV_PARAMS: Mapping[str, Any] = {
+GPU_CONV_PARAMS: Mapping[str, Any] = {
     "latent_dim": 128,
     "batch_size": CONV_BATCH,
     "precision": "bfloat16",
     "network": {"name": "conv"},
     "likelihood": {"name": "gaussian"},
 }
-FRACTION = 8  # of an epoch, launched kernel by kernel: its time is linear in the images
-K = 5000
+GPU_FRACTION = 8  # of an epoch, launched kernel by kernel: its time is linear in the images
+GPU_K = 5000
 IWAE_ROWS = 65_536
 FID_IMAGES = 2048
 FIRST_EPOCHS = 3  # in which updates of both sizes are captured
-HEADING = ("work", "against", "ratio", "quartiles", "goal", "reached", "our time")
+GPU_HEADING = ("work", "against", "ratio", "quartiles", "goal", "reached", "our time")
 
-TEXT = """# Speed on a GPU
+GPU_TEXT = """# Speed on a GPU
 
 {table}
 
@@ -71,12 +71,12 @@ the same images as PNG files.
 """
 
 
-def epoch() -> list[Ratio]:
+def gpu_epoch() -> list[Ratio]:
     """An epoch of MNIST: captured, launched kernel by kernel, and its products."""
     images, valid, _ = mnist_splits()
     ours = _training(images, valid, {**MLP_PARAMS, "compile": "auto"})
-    few = len(images) // FRACTION
-    plain = _training(images[:few], valid[: len(valid) // FRACTION], {**MLP_PARAMS, "compile": "never"})
+    few = len(images) // GPU_FRACTION
+    plain = _training(images[:few], valid[: len(valid) // GPU_FRACTION], {**MLP_PARAMS, "compile": "never"})
     _skip(ours, FIRST_EPOCHS)
     contestants = {
         VAELINE: Contestant(lambda: next(ours), len(images)),
@@ -94,7 +94,7 @@ def epoch() -> list[Ratio]:
     ]
 
 
-def same() -> list[Ratio]:
+def gpu_equality() -> list[Ratio]:
     """Two trainings are the same bit for bit, captured or not, and an epoch never waits for the GPU."""
     images, valid, _ = (split[:5000] for split in mnist_splits())
     ends = []
@@ -110,16 +110,16 @@ def same() -> list[Ratio]:
     ]
 
 
-def conv() -> list[Ratio]:
+def gpu_conv() -> list[Ratio]:
     """The convolutional network at 64×64×3 in bfloat16, and its convolutions."""
     noise = torch.Generator().manual_seed(0)
     images, valid = (
-        torch.randint(256, (n, *CONV_SHAPE), dtype=torch.uint8, generator=noise)
+        torch.randint(256, (n, *GPU_CONV_SHAPE), dtype=torch.uint8, generator=noise)
         for n in (CONV_IMAGES, CONV_BATCH)
     )
-    epochs = _training(images, valid, {**CONV_PARAMS, "val_every": 1000})
+    epochs = _training(images, valid, {**GPU_CONV_PARAMS, "val_every": 1000})
     _skip(epochs, FIRST_EPOCHS)
-    model = Plain(vae(CONV_PARAMS, CONV_SHAPE)).bfloat16()
+    model = Plain(vae(GPU_CONV_PARAMS, GPU_CONV_SHAPE)).bfloat16()
     batch = images[:CONV_BATCH].contiguous(memory_format=torch.channels_last)
     contestants = {
         VAELINE: Contestant(lambda: next(epochs), len(images)),
@@ -129,38 +129,38 @@ def conv() -> list[Ratio]:
     return [times.ratio("conv in bfloat16", "convolutions", 0.5, share=True)]
 
 
-def iwae() -> list[Ratio]:
+def gpu_iwae() -> list[Ratio]:
     """IWAE-5,000 of the MLP on all test images, and its products."""
     test = mnist_splits()[2]
     model = vae(MLP_PARAMS).eval()
     images = model.likelihood.evaluation_set(test)
     z = torch.randn(IWAE_ROWS, model.latent_dim, device="cuda")
     replay = _graph(products(Plain(model).decoder, z, backward=False))
-    times = len(images) * K // IWAE_ROWS
+    times = len(images) * GPU_K // IWAE_ROWS
 
     def multiply() -> None:
         for _ in range(times):
             replay()
 
     contestants = {
-        VAELINE: Contestant(lambda: importance_bounds(model, images, (K,)), len(images)),
-        "matrix products": Contestant(multiply, times * IWAE_ROWS / K),
+        VAELINE: Contestant(lambda: importance_bounds(model, images, (GPU_K,)), len(images)),
+        "matrix products": Contestant(multiply, times * IWAE_ROWS / GPU_K),
     }
     raced = race("iwae", contestants, rounds=3)
     return [raced.ratio("iwae 5000", "matrix products", 0.6, share=True)]
 
 
-def features() -> list[Ratio]:
+def gpu_features() -> list[Ratio]:
     """Inception's features of 2,048 images beside pytorch-fid's."""
     return inception(FID_IMAGES)
 
 
-BENCHMARKS: dict[str, Callable[[], list[Ratio]]] = {
-    "epoch": epoch,
-    "same": same,
-    "conv": conv,
-    "iwae": iwae,
-    "features": features,
+GPU_BENCHMARKS: dict[str, Callable[[], list[Ratio]]] = {
+    "epoch": gpu_epoch,
+    "same": gpu_equality,
+    "conv": gpu_conv,
+    "iwae": gpu_iwae,
+    "features": gpu_features,
 }
 
 
@@ -223,7 +223,7 @@ def _graph(runs: Sequence[Product]) -> Callable[[], None]:
     return replay
 
 
-def run_benchmarks(names: Sequence[str]) -> None:
+def run_gpu_benchmarks(names: Sequence[str]) -> None:
     """Runs these benchmarks, prints each ratio, and writes docs/results/bench_gpu.md and .json."""
     if not torch.cuda.is_available():
         raise VaelineError("torch finds no CUDA GPU, which this measures: use `make bench`")
@@ -238,7 +238,7 @@ def run_benchmarks(names: Sequence[str]) -> None:
     rows: list[dict[str, Any]] = []
     for name in names:
         started = time.perf_counter()
-        measured = [ratio.to_dict() | {"group": name} | origin for ratio in BENCHMARKS[name]()]
+        measured = [ratio.to_dict() | {"group": name} | origin for ratio in GPU_BENCHMARKS[name]()]
         rows += measured
         lines = [f"{row['work']}: {row['ratio']:.3g} × {row['against']}" for row in measured]
         print(*lines, f"({name}: {time.perf_counter() - started:.0f} s)", sep="\n", flush=True)
@@ -249,13 +249,13 @@ def write_rows(measured: Sequence[Mapping[str, Any]]) -> None:
     """Writes measured rows, and the stored ones of benchmarks that were not measured, and the page."""
     path = RESULTS / "bench_gpu.json"
     stored = json.loads(path.read_text()) if path.is_file() else []
-    rows = sorted(merge_rows(stored, measured), key=lambda row: list(BENCHMARKS).index(row["group"]))
-    table = markdown_table([HEADING, *map(_cells, rows)])
+    rows = sorted(merge_rows(stored, measured), key=lambda row: list(GPU_BENCHMARKS).index(row["group"]))
+    table = markdown_table([GPU_HEADING, *map(_cells, rows)])
     runs = dict.fromkeys(f"{r['card']}, torch {r['torch']}, commit `{r['commit']}`" for r in rows)
     rates = dict.fromkeys(row["rates"] for row in rows)
     write_json(path, rows)
     write_text(
-        RESULTS / "bench_gpu.md", TEXT.format(table=table, runs="; ".join(runs), rates="; ".join(rates))
+        RESULTS / "bench_gpu.md", GPU_TEXT.format(table=table, runs="; ".join(runs), rates="; ".join(rates))
     )
 
 
@@ -267,21 +267,23 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return row["work"], row["against"], *figures, seconds
 
 
-def parse_names(arguments: Sequence[str]) -> list[str]:
+def parse_gpu_names(arguments: Sequence[str]) -> list[str]:
     """Returns the benchmarks that the command line names, in its order, or all of them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {' '.join(BENCHMARKS)}; all by default")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {' '.join(GPU_BENCHMARKS)}; all by default"
+    )
     names: list[str] = parser.parse_args(arguments).names
-    if unknown := [name for name in names if name not in BENCHMARKS]:
-        parser.error(f"there is no benchmark '{unknown[0]}'; choose from: {' '.join(BENCHMARKS)}")
-    return names or list(BENCHMARKS)
+    if unknown := [name for name in names if name not in GPU_BENCHMARKS]:
+        parser.error(f"there is no benchmark '{unknown[0]}'; choose from: {' '.join(GPU_BENCHMARKS)}")
+    return names or list(GPU_BENCHMARKS)
 
 
 if __name__ == "__main__":
-    chosen = parse_names(sys.argv[1:])
+    chosen = parse_gpu_names(sys.argv[1:])
     # As in our stages; it has an effect only if set before CUDA starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
-        run_benchmarks(chosen)
+        run_gpu_benchmarks(chosen)
     except VaelineError as error:
         sys.exit(f"benchmarks.gpu: {error}")

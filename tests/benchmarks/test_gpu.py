@@ -28,4 +28,4 @@ def test_rows_that_are_not_measured_again_stay(tmp_path, monkeypatch):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA GPU")
 def test_without_a_gpu_one_line_says_what_to_use():
     with pytest.raises(VaelineError, match="no CUDA GPU, which this measures: use `make bench`"):
-        gpu.run_benchmarks(["epoch"])
+        gpu.run_gpu_benchmarks(["epoch"])

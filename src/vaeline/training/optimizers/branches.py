@@ -6,7 +6,7 @@ from typing import TypeVar
 import torch
 
 MOST = 8  # streams; each has a workspace of cuBLAS
-ResultT = TypeVar("ResultT")
+BranchT = TypeVar("BranchT")
 
 
 class Branches:
@@ -19,7 +19,7 @@ class Branches:
     def __init__(self, device: torch.device) -> None:
         self._streams = [torch.cuda.Stream(device) for _ in range(MOST)] if device.type == "cuda" else []
 
-    def __call__(self, functions: Iterable[Callable[[], ResultT]]) -> list[ResultT]:
+    def __call__(self, functions: Iterable[Callable[[], BranchT]]) -> list[BranchT]:
         """Returns what each function returns."""
         if not self._streams:
             return [function() for function in functions]
