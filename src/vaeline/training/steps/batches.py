@@ -19,7 +19,7 @@ from vaeline.training.sharing import Share
 from vaeline.training.steps.noise import TrainingNoise
 
 
-class Rows(NamedTuple):
+class MinibatchRows(NamedTuple):
     """Which images a minibatch has.
 
     Attributes:
@@ -57,23 +57,25 @@ class Batches:
         self.noise = TrainingNoise(params.seed, self.device)
         self._share = functools.cache(Share.mine)
 
-    def updates(self, epoch: int) -> Iterator[list[Rows]]:
+    def updates(self, epoch: int) -> Iterator[list[MinibatchRows]]:
         """Yields which minibatches each update of `epoch`, from 0, has."""
         first = epoch * math.ceil(len(self.images) / self.params.batch_size)
         minibatches = self._order(first).to(self.images.device).split(self.params.batch_size)
         for start in range(0, len(minibatches), self.params.accumulate):
             of_update = minibatches[start : start + self.params.accumulate]
-            yield [Rows(number, index) for number, index in enumerate(of_update, start=first + start)]
+            yield [
+                MinibatchRows(number, index) for number, index in enumerate(of_update, start=first + start)
+            ]
 
     def _order(self, number: int) -> Tensor:
         count = len(self.images)
         return self.noise.order(number, count) if self.params.shuffle else torch.arange(count)
 
-    def minibatch(self, rows: Rows) -> Minibatch:
+    def minibatch(self, rows: MinibatchRows) -> Minibatch:
         """Returns this process's part of a minibatch; use one before asking for the next."""
         return self.observed(rows.indices, self.generators(rows))
 
-    def generators(self, rows: Rows) -> list[torch.Generator]:
+    def generators(self, rows: MinibatchRows) -> list[torch.Generator]:
         """Returns the generators of a minibatch's noise, each at its beginning."""
         return self.noise.seeded(rows.number, self._share(len(rows.indices)))
 

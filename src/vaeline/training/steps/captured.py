@@ -17,7 +17,7 @@ from vaeline.training.optimizers.skipping import DeviceNumber
 from vaeline.training.params import TrainingParams
 from vaeline.training.state import Training
 from vaeline.training.steps.accumulation import UpdateGradients, update_gradients
-from vaeline.training.steps.batches import Batches, Rows
+from vaeline.training.steps.batches import Batches, MinibatchRows
 from vaeline.training.steps.gradients import StepResult
 from vaeline.training.steps.updates import Update
 from vaeline.training.steps.waiting import host_waits
@@ -75,7 +75,7 @@ class CapturedUpdate(Update):
         self._refresh: Callable[[], None] | None = None
         self._waits = False
 
-    def __call__(self, minibatches: Sequence[Rows], beta: float) -> StepResult:
+    def __call__(self, minibatches: Sequence[MinibatchRows], beta: float) -> StepResult:
         """Updates the weights, and returns what the minibatch gave; its gradients are not for use."""
         (rows,) = minibatches
         count = len(rows.indices)
@@ -86,7 +86,7 @@ class CapturedUpdate(Update):
             return self._watched(minibatches, beta)
         return self._replayed(rows, beta)
 
-    def _watched(self, minibatches: Sequence[Rows], beta: float) -> StepResult:
+    def _watched(self, minibatches: Sequence[MinibatchRows], beta: float) -> StepResult:
         """Does an update as ever, and finds out whether it waits for the device."""
         with host_waits(self.batches.device) as waits:
             result = super().__call__(minibatches, beta)
@@ -95,7 +95,7 @@ class CapturedUpdate(Update):
             print(f"train: updates are not captured as a CUDA graph: they wait for the GPU ({waits[0]})")
         return result
 
-    def _replayed(self, rows: Rows, beta: float) -> StepResult:
+    def _replayed(self, rows: MinibatchRows, beta: float) -> StepResult:
         self._beta.set(beta)
         generators = self.batches.generators(rows)
         optimizer = self.training.optimizer
@@ -120,7 +120,7 @@ class CapturedUpdate(Update):
         self._refresh = self._refresh or self._capture(self.training.optimizer.refresh, ())
         self._refresh()
 
-    def _record(self, rows: Rows, generators: list[torch.Generator]) -> _Recorded:
+    def _record(self, rows: MinibatchRows, generators: list[torch.Generator]) -> _Recorded:
         indices, results = rows.indices.clone(), list[StepResult]()
 
         def update() -> None:

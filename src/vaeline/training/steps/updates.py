@@ -6,7 +6,7 @@ from torch import Tensor
 
 from vaeline.training.state import Training
 from vaeline.training.steps.accumulation import UpdateGradients
-from vaeline.training.steps.batches import Batches, Minibatch, Rows
+from vaeline.training.steps.batches import Batches, Minibatch, MinibatchRows
 from vaeline.training.steps.gradients import StepResult
 
 
@@ -17,7 +17,7 @@ class Update:
         """Updates what `training` trains by the gradients that `compute` returns."""
         self.training, self.batches, self.compute = training, batches, compute
 
-    def __call__(self, minibatches: Sequence[Rows], beta: float) -> StepResult:
+    def __call__(self, minibatches: Sequence[MinibatchRows], beta: float) -> StepResult:
         """Updates the weights, unless the gradients are not finite, and returns what the minibatches gave."""
         made = map(self.batches.minibatch, minibatches)
         result = self._moved(made, beta, self.training.optimizer.step)
