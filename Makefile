@@ -14,7 +14,7 @@ export GOMP_SPINCOUNT ?= 2000
 # Without bytecode every stage would compile torch anew, which doubles the time of all imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help repro test lint docs ui bench chaos mutants deps requirements clean
+.PHONY: help repro test lint docs ui bench bench-gpu chaos mutants deps requirements clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ ui: $(READY)  ## open the MLflow UI on every recorded run
 # The peers (pythae, pytorch-fid, torchvision) are pinned in requirements.txt, where tests need them too.
 bench: $(READY)  ## measure speed beside others; a part: python -m benchmarks epoch iwae
 	@python -m benchmarks
+
+bench-gpu: $(READY)  ## measure speed on a CUDA GPU beside its own rates (two minutes)
+	@python -m benchmarks.gpu
 
 chaos: $(READY)  ## inject faults, and write docs/results/chaos.md (an hour); a part: ARGS=kills
 	@printf %s "$$ARGS" | xargs python -m tests.chaos

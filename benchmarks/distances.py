@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from benchmarks.harness import VAELINE, Contestant, Ratio, race, significant
-from benchmarks.loop import mnist
+from benchmarks.models import mnist
 from vaeline.evaluation.fid.features import extract_features
 from vaeline.evaluation.fid.frechet import feature_statistics, frechet_distance
 from vaeline.evaluation.fid.inception import INCEPTION_FILE, Inception
@@ -27,12 +27,12 @@ INCEPTION_FEATURES = 2048
 PYTORCH_FID = "pytorch-fid"
 
 
-def inception() -> list[Ratio]:
+def inception(count: int = INCEPTION_IMAGES) -> list[Ratio]:
     """Features of images by Inception with random weights; pytorch-fid reads them as PNGs."""
     from pytorch_fid.fid_score import get_activations
     from pytorch_fid.inception import InceptionV3
 
-    images = mnist()[0][:INCEPTION_IMAGES].numpy()
+    images = mnist()[0][:count].numpy()
     workers = min(8, len(os.sched_getaffinity(0)))  # as pytorch-fid's command chooses them
     extracted: dict[str, np.ndarray] = {}
     with tempfile.TemporaryDirectory() as name, random_weights(Path(name)):
@@ -48,16 +48,14 @@ def inception() -> list[Ratio]:
             )
 
         contestants = {
-            VAELINE: Contestant(extract, INCEPTION_IMAGES),
-            PYTORCH_FID: Contestant(activations, INCEPTION_IMAGES),
+            VAELINE: Contestant(extract, count),
+            PYTORCH_FID: Contestant(activations, count),
         }
         times = race("inception", contestants, rounds=3)
     # As a check, the distance between the two halves of the images.
     own, peer = (feature_distance(*np.array_split(extracted[name], 2)) for name in contestants)
     difference = significant(abs(own / peer - 1))
-    ratio = times.ratio(
-        "inception", PYTORCH_FID, 1.8, images=INCEPTION_IMAGES, distance_difference=difference
-    )
+    ratio = times.ratio("inception", PYTORCH_FID, 1.8, images=count, distance_difference=difference)
     return [replace(ratio, same=difference <= SAME_DISTANCE)]
 
 

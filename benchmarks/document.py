@@ -7,8 +7,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from vaeline.core.files import write_figure, write_json, write_text
+from vaeline.experiments.markdown import markdown_table
 from vaeline.experiments.results import RESULTS
-from vaeline.experiments.tables import markdown_table
 from vaeline.reporting.plots.palette import PALETTE
 from vaeline.reporting.plots.style import figure, styled
 

@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.harness import Contestant, Ratio, Times, race
-from benchmarks.loop import MLP_PARAMS, mnist, stage_loop, vae
+from benchmarks.loop import stage_loop
 from benchmarks.memory import images_of_size, peak_memory
+from benchmarks.models import MLP_PARAMS, mnist, vae
 from vaeline.evaluation.estimators.bounds import importance_bounds
 
 STRAIGHT = 0.9  # for each image or draw, at most a tenth more than at the smallest size

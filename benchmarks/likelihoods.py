@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.harness import VAELINE, Contestant, Ratio, race, significant
-from benchmarks.loop import MLP_PARAMS, mnist, vae
 from benchmarks.memory import peak_memory
+from benchmarks.models import MLP_PARAMS, mnist, vae
 from benchmarks.peers import Plain, loop_iwae, pythae_vae
 from benchmarks.products import products, replay
 from vaeline.evaluation.estimators.bounds import importance_bounds

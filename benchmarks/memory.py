@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks.loop import MLP_PARAMS, mnist, stage_loop, vae
+from benchmarks.loop import stage_loop
+from benchmarks.models import MLP_PARAMS, mnist, vae
 from benchmarks.pictures import prepared_folder, write_pngs
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation.estimators.bounds import importance_bounds

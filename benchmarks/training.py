@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.harness import VAELINE, Contestant, Ratio, Times, race, significant
-from benchmarks.loop import MLP_PARAMS, mnist, stage_loop, vae
+from benchmarks.loop import stage_loop
+from benchmarks.models import MLP_PARAMS, mnist, vae
 from benchmarks.peers import Eager, Plain, Pythae, PytorchExamples
 from benchmarks.products import products, replay
 from vaeline.config import ExperimentConfig

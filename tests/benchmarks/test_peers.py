@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.loop import MLP_PARAMS, MNIST_SHAPE, stage_loop, vae
+from benchmarks.loop import stage_loop
+from benchmarks.models import MLP_PARAMS, MNIST_SHAPE, vae
 from benchmarks.peers import Eager, Plain, Pythae, PytorchExamples, loop_iwae, negative_elbo, pythae_vae
 from benchmarks.products import products, replay
 from benchmarks.training import BURDA_PARAMS, CONV_PARAMS, CONV_SHAPE

@@ -13,7 +13,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.params import StageParams, flatten_params, nest_params
 from vaeline.diagnosis import remedies
 from vaeline.diagnosis.detectors import DETECTORS
-from vaeline.experiments import find
+from vaeline.experiments.variation import varied
 from vaeline.models.catalog import FLAT_SIZES, MODELS, read_params
 from vaeline.training.objectives.catalog import OBJECTIVES
 
@@ -66,7 +66,7 @@ def test_remedy_gives_valid_params_that_differ(row):
         except ValueError:  # this part does not take these params
             continue
         for changes in distinct(config):
-            cured = find.varied(config, changes).to_dict()
+            cured = varied(config, changes).to_dict()
             assert flatten_params(cured) != flatten_params(config), (changed, changes)
             remedied += 1
     assert remedied > 5
@@ -92,7 +92,7 @@ def test_training_with_remedy_makes_its_first_step(row):
         config = configured(changed, row)
         assert torch.isfinite(loss_of(config))
         for changes in distinct(config):
-            assert torch.isfinite(loss_of(find.varied(config, changes).to_dict())), changes
+            assert torch.isfinite(loss_of(varied(config, changes).to_dict())), changes
 
 
 OF_TRAINING = [table for table in TABLES if table.section not in ("data", "optimizer")]

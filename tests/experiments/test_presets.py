@@ -15,10 +15,10 @@ from vaeline.core.params import StageParams, flatten_params, nest_params
 from vaeline.core.yaml import read_yaml
 from vaeline.data.catalog import DATASETS
 from vaeline.experiments.clinic import cases
-from vaeline.experiments.find import varied
 from vaeline.experiments.presets import preset_config, preset_names, preset_overrides
 from vaeline.experiments.studies.table1 import Table1Study
 from vaeline.experiments.studies.zoo import ZooStudy
+from vaeline.experiments.variation import varied
 from vaeline.models.catalog import MODELS
 from vaeline.provenance import commands
 from vaeline.training.fit import fit

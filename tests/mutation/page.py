@@ -6,8 +6,8 @@ from typing import Any
 
 from tests.mutation.trials import Trials
 from vaeline.core.files import write_json, write_text
+from vaeline.experiments.markdown import markdown_table
 from vaeline.experiments.results import RESULTS
-from vaeline.experiments.tables import markdown_table
 from vaeline.provenance.origin import origin_tags
 from vaeline.reporting.summary import code_span
 

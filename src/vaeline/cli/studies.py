@@ -50,6 +50,38 @@ def train_presets(
     print("Next: vaeline table1" if names else "\n".join(preset_names()))
 
 
+@STUDY_COMMANDS.command("cells")
+def train_cells_together(
+    names: Annotated[
+        list[str] | None,
+        preset_argument("[NAMES]...", "Presets to train; without any, the fast cells of table 1."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Train once more, with this seed; without it, with the preset's own."),
+    ] = None,
+    minutes: Annotated[float, typer.Option(min=0, help="Time to train before it stops.")] = 5.0,
+    together: Annotated[int, typer.Option(min=1, help="Presets that are trained at a time.")] = 3,
+) -> None:
+    """Train presets side by side on one GPU, in pieces of some minutes.
+
+    This trains without DVC and MLflow, stops after some minutes, and resumes when it is given again. Presets
+    that are finished are evaluated, and leave records as those of `vaeline preset`. Several at a time share
+    the GPU where NVIDIA's MPS runs.
+
+    Example:
+
+    \b
+        vaeline cells fast-1l-iwae-k50 fast-2l-iwae-k50 --minutes 5
+    """
+    from vaeline.experiments.cells import train_cells
+    from vaeline.experiments.presets import preset_names
+
+    chosen = names or [name for name in preset_names() if name.startswith("fast-")]
+    print_written(train_cells([(name, seed) for name in chosen], minutes, together))
+    print("Next: the same command for those that are not finished; vaeline table1 for the page")
+
+
 @STUDY_COMMANDS.command("table1")
 def write_table1() -> None:
     """Write the table of published numbers from records.

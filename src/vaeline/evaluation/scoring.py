@@ -33,10 +33,15 @@ class SplitScores:
     annealed: dict[str, Tensor]
 
     @classmethod
-    def of_model(cls, model: Model, examples: Observations, params: EvaluateParams) -> Self:
-        """Scores `examples`, as the likelihood scores them; draws depend on torch's seed."""
+    def of_model(
+        cls, model: Model, examples: Observations, params: EvaluateParams, progress: bool = True
+    ) -> Self:
+        """Scores `examples`, as the likelihood scores them; draws depend on torch's seed.
+
+        Several processes share the work, and each returns all of it.
+        """
         terms = elbo_terms(model, examples, params.elbo_samples)
-        bounds = importance_bounds(model, examples, k_grid(params.iwae_k), progress=True)
+        bounds = importance_bounds(model, examples, k_grid(params.iwae_k), progress=progress)
         values = {"elbo": terms.elbo, "distortion": terms.distortion, "rate": terms.rate, "kl": terms.rate}
         values |= {"iwae": bounds.iwae, "ess": bounds.ess, "iwae_last_doubling": bounds.last_doubling}
         values |= model.likelihood.measures(bounds.iwae, math.prod(model.event_shape))
@@ -44,7 +49,7 @@ class SplitScores:
         if parts := decompose_rate(model, examples):
             values |= vars(parts)
         annealed = ais_against_bound(
-            model, examples, bounds.iwae, params.ais_images, params.ais_steps, progress=True
+            model, examples, bounds.iwae, params.ais_images, params.ais_steps, progress=progress
         )
         return cls(values, bounds, annealed)
 

@@ -6,7 +6,6 @@ not run again. DVC's run cache does the same for single stages.
 """
 
 import contextlib
-import difflib
 import functools
 import json
 import os
@@ -16,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
-from vaeline.core.params import flatten_params, nest_params, param_text, validated
+from vaeline.core.params import flatten_params, param_text
 from vaeline.core.yaml import parse_yaml, read_yaml
 from vaeline.experiments.overrides import parsed_override
+from vaeline.experiments.variation import varied
 from vaeline.provenance.closure import is_code
 from vaeline.provenance.dependencies import dependency_hash, files_in, stage_dependencies
 from vaeline.provenance.git import git
@@ -54,22 +53,6 @@ def params_with(overrides: Sequence[str]) -> dict[str, Any]:
     """
     changes = dict(map(parsed_override, overrides))
     return varied(read_yaml("params.yaml"), changes).to_dict()
-
-
-def varied(
-    params: Mapping[str, Any], changes: Mapping[str, Any], where: str = "params.yaml"
-) -> ExperimentConfig:
-    """Returns `params` with `changes`, whose keys are dotted.
-
-    Raises:
-        VaelineError: If a key is unknown or a value is wrong; the message begins with `where`.
-    """
-    values = flatten_params(params)
-    if unknown := [key for key in changes if key not in values]:
-        close = difflib.get_close_matches(unknown[0], values, n=1)
-        meant = f" (did you mean '{close[0]}'?)" if close else ""
-        raise VaelineError(f"{where}: unknown key '{unknown[0]}'{meant}")
-    return validated(ExperimentConfig, nest_params({**values, **changes}), where)
 
 
 def find(params: Mapping[str, Any]) -> Experiment | None:

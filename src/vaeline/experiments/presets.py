@@ -8,7 +8,7 @@ from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import flatten_params
 from vaeline.core.yaml import read_yaml
-from vaeline.experiments.find import varied
+from vaeline.experiments.variation import varied
 
 PRESETS = Path("presets")
 

@@ -1,6 +1,6 @@
 """Tables in Markdown, and the paragraphs that say how a table of a sweep was made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -8,6 +8,7 @@ import pandas as pd
 from vaeline.core.params import flatten_params, param_text
 from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.experiments.find import params_with
+from vaeline.experiments.markdown import markdown_table
 from vaeline.experiments.sweep import Sweep, point_text
 from vaeline.provenance.origin import changes_text, origin_tags
 from vaeline.reporting.summary import code_span, markdown_text
@@ -48,12 +49,6 @@ def table_cell(row: Mapping[str, Any], name: str) -> str:
     """Returns `mean ± standard error`, or a dash if the experiment does not have the metric."""
     present = {key: value for key, value in row.items() if not pd.isna(value)}
     return estimate_text(present, name) if name in present else "–"
-
-
-def markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    """Returns a Markdown table whose heading is the first of `rows`."""
-    heading, *rest = rows
-    return "\n".join(f"| {' | '.join(row)} |" for row in (heading, ["---"] * len(heading), *rest))
 
 
 def sweep_rows(swept: Sweep) -> str:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from vaeline.core.errors import VaelineError
@@ -30,8 +30,16 @@ def origin_tags() -> dict[str, str]:
         "git.dirty": str(bool(unsaved_sources())).lower(),
         "dvc.baseline": os.environ.get("DVC_EXP_BASELINE_REV", ""),
     }
-    versions = {f"version.{package}": version(package) for package in PACKAGES}
-    return {key: value for key, value in code.items() if value} | versions | hardware()
+    return {key: value for key, value in code.items() if value} | _versions() | hardware()
+
+
+def _versions() -> dict[str, str]:
+    """Returns the versions of those of `PACKAGES` that are installed."""
+    versions = {}
+    for package in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            versions[f"version.{package}"] = version(package)
+    return versions
 
 
 def experiment_tags() -> dict[str, str]:

@@ -1,11 +1,8 @@
 """One epoch: a pass over the training images, the score of the validation images, and the record of both."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
-
-from torch import Tensor
 
 from vaeline.data.observations import Observations
 from vaeline.evaluation.estimators.bounds import elbo_terms
@@ -15,42 +12,23 @@ from vaeline.runtime.seeding import own_noise
 from vaeline.training.record import Record
 from vaeline.training.schedules.kl import BetaSchedule
 from vaeline.training.state import Training
-from vaeline.training.steps.accumulation import UpdateGradients
-from vaeline.training.steps.batches import Batches
-from vaeline.training.steps.gradients import StepResult
 from vaeline.training.steps.tally import Tally, no_elbo
+from vaeline.training.steps.updates import Update
 
 NOT_MEASURED = Estimate(math.nan, math.nan)
 VALIDATION_SEED = 0  # the same noise each epoch, so that epochs differ by their weights alone
 
 
-def train_epoch(
-    training: Training, batches: Batches, compute: UpdateGradients, beta: BetaSchedule, tally: Tally
-) -> float:
+def train_epoch(training: Training, update: Update, beta: BetaSchedule, tally: Tally) -> float:
     """Trains on every image once, and returns the last learning rate; raises TrainingDivergedError."""
     training.model.train()
     learning_rate = math.nan
-    for minibatches in batches.updates(training.epoch):
+    for minibatches in update.batches.updates(training.epoch):
         learning_rate = training.learning_rate.set(training.step)
-        result = compute(minibatches, beta(training.step))
-        update_weights(training, compute.parameters, result)
-        tally.add(result)
+        tally.add(update(minibatches, beta(training.step)))
     tally.read()
     training.epoch += 1
     return learning_rate
-
-
-def update_weights(training: Training, parameters: Sequence[Tensor], result: StepResult) -> None:
-    """Updates `parameters` by the gradients in `result`, unless they are not finite."""
-    for parameter, gradient in zip(parameters, result.gradients, strict=True):
-        parameter.grad = gradient
-    # The hook of mixed-precision training: the fused update does nothing where found_inf is 1, on the device
-    # itself, without waiting for it.
-    training.optimizer.found_inf = result.failed
-    training.optimizer.step()
-    if training.average:
-        training.average.update(training.model)
-    training.step += 1
 
 
 @dataclass(frozen=True)

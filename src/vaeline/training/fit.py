@@ -12,8 +12,9 @@ from vaeline.training.params import TrainingParams
 from vaeline.training.record import Record
 from vaeline.training.schedules.kl import BetaSchedule
 from vaeline.training.state import Training
-from vaeline.training.steps.accumulation import update_gradients, updates_in_epoch
+from vaeline.training.steps.accumulation import updates_in_epoch
 from vaeline.training.steps.batches import Batches
+from vaeline.training.steps.captured import updates_of
 from vaeline.training.steps.tally import Tally
 
 
@@ -35,15 +36,14 @@ def fit(
             was not finite.
     """
     minibatches = params.epochs * math.ceil(len(images) / params.batch_size)
-    batches = Batches(training.model, images, params)
-    compute = update_gradients(training.model, training.objective, params, minibatches)
+    update = updates_of(training, Batches(training.model, images, params), params, minibatches)
     updates = updates_in_epoch(len(images), params.batch_size, params.accumulate)
     beta = BetaSchedule(params, updates)
     with bar(total=params.epochs * updates, initial=training.step, desc="train", unit="step") as progress:
         while training.epoch < params.epochs and not training.stopping.reason:
             started = time.perf_counter()
             tally = Tally(training, params.max_skipped_updates, progress)
-            learning_rate = train_epoch(training, batches, compute, beta, tally)
+            learning_rate = train_epoch(training, update, beta, tally)
             due = training.epoch % params.val_every == 0 or training.epoch == params.epochs
             score = validate(training, valid) if due else ValidationScore()
             record = epoch_record(training, tally, score, beta(training.step - 1), learning_rate)

@@ -19,7 +19,7 @@ from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.fid import classifier
 from vaeline.evaluation.observing import evaluation_set, start_from, training_set
 from vaeline.evaluation.samples.features import ImageFeatures
-from vaeline.experiments.find import varied
+from vaeline.experiments.variation import varied
 from vaeline.models.catalog import MODELS
 from vaeline.training import history
 from vaeline.training.fit import fit

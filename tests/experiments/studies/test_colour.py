@@ -6,10 +6,10 @@ from PIL import Image
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json
-from vaeline.experiments.find import varied
 from vaeline.experiments.presets import preset_config, preset_overrides
 from vaeline.experiments.studies import colour
 from vaeline.experiments.studies.colour import ColourStudy
+from vaeline.experiments.variation import varied
 
 COLOUR = ColourStudy()
 BASELINES = {

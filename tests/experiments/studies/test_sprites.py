@@ -11,15 +11,15 @@ from vaeline.core.errors import VaelineError
 from vaeline.data.prepared import Split
 from vaeline.evaluation.disentanglement import guessing, sampled
 from vaeline.evaluation.disentanglement.information import mig
-from vaeline.experiments.find import varied
 from vaeline.experiments.presets import preset_config
 from vaeline.experiments.results import RESULTS
 from vaeline.experiments.studies.sprites import cell, run
 from vaeline.experiments.studies.sprites.cell import SPRITES, cell_row
 from vaeline.experiments.studies.sprites.floor import ROTATION, rotated_factors
-from vaeline.experiments.studies.sprites.grid import GRID_METHODS, SEEDS, Cell, chosen_methods, grid_cells
+from vaeline.experiments.studies.sprites.grid import GRID_METHODS, SEEDS, GridCell, chosen_methods, grid_cells
 from vaeline.experiments.studies.sprites.page import TEST_FIGURES, best_weight, spread_text, sprites_page
 from vaeline.experiments.studies.sprites.picture import sprites_figure
+from vaeline.experiments.variation import varied
 
 BETA = GRID_METHODS[0]
 
@@ -56,7 +56,7 @@ def test_row_of_a_cell(monkeypatch):
     monkeypatch.setattr(cell, "preset_config", lambda name: small)
     monkeypatch.setattr(guessing, "GUESSED_SETS", 100)
     monkeypatch.setattr(sampled, "SAMPLED_CODES", 200)
-    row = cell_row(Cell(BETA, 4, 3))
+    row = cell_row(GridCell(BETA, 4, 3))
     assert (row["method"], row["weight"], row["seed"]) == ("beta-vae", 4.0, 3)
     assert row.keys() >= {*TEST_FIGURES, "valid_mig", "valid_rate", "seconds"}
     assert row["elbo"] == pytest.approx(-(row["rate"] + row["distortion"]))

@@ -1,5 +1,7 @@
 """Minibatches as the model observes them, by one process and by several."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -16,7 +18,11 @@ EVERYTHING = {"augment_flip": 0.5, "augment_shift": 1, "augment_crop": 1, "batch
 def epoch(params=None, number: int = 0) -> list[Minibatch]:
     params = params or config(**EVERYTHING)
     model = vae(**params.to_dict())
-    return [batch for (batch,) in Batches(model, digits(N), params).updates(number)]
+    return [batch for (batch,) in updates(Batches(model, digits(N), params), number)]
+
+
+def updates(batches: Batches, number: int) -> Iterator[list[Minibatch]]:
+    return ([batches.minibatch(rows) for rows in of_update] for of_update in batches.updates(number))
 
 
 def as_process(monkeypatch, rank: int, size: int) -> None:
@@ -54,10 +60,10 @@ def test_epoch_is_determined_by_its_number():
 def test_updates_of_several_minibatches_have_the_minibatches_of_single_ones():
     params = config(**EVERYTHING | {"batch_size": 30, "accumulate": 2})
     model = vae(**params.to_dict())
-    updates = [list(update) for update in Batches(model, digits(N), params).updates(1)]
-    assert [[len(batch.x) for batch in update] for update in updates] == [[30, 30], [30, 30], [10]]
+    several = list(updates(Batches(model, digits(N), params), 1))
+    assert [[len(batch.x) for batch in update] for update in several] == [[30, 30], [30, 30], [10]]
     single = epoch(config(**EVERYTHING | {"batch_size": 30}), number=1)
-    for batch, alone in zip([batch for update in updates for batch in update], single, strict=True):
+    for batch, alone in zip([batch for update in several for batch in update], single, strict=True):
         assert torch.equal(batch.x, alone.x)
 
 
@@ -76,7 +82,7 @@ def test_labels_go_with_their_images():
         tuple(image.flatten().tolist()): label
         for image, label in zip(images.values, images.labels, strict=True)
     }
-    for (batch,) in Batches(model, training_set(model, images), params).updates(0):
+    for (batch,) in updates(Batches(model, training_set(model, images), params), 0):
         assert isinstance(batch.x, Labelled)
         for image, label in zip(batch.x.images, batch.x.labels, strict=True):
             key = tuple((image * 255).round().to(torch.uint8).flatten().tolist())

@@ -44,7 +44,7 @@ def elbo_terms(model: Model, images: Observations, n_samples: int = 1) -> ElboTe
         inference = model.infer(x, n_samples)
         return inference.distortion(x).mean(0).cpu(), inference.kl_terms().sum(-1).cpu()
 
-    chunks = images.split(max(1, rows_at_a_time(images.shape[1:]) // n_samples))
+    chunks = images.split(max(1, rows_at_a_time(images.shape[1:], device_of(model)) // n_samples))
     distortion, rate = zip(*processes.each(chunks, terms), strict=True)
     return ElboTerms(torch.cat(distortion), torch.cat(rate))
 
@@ -112,7 +112,8 @@ def importance_bounds(
     References:
         Burda, Grosse & Salakhutdinov (2016), equation 8.
     """
-    chunks = images.split(max(1, rows_at_a_time(images.shape[1:]) // min(ks[-1], 64)))
+    rows = rows_at_a_time(images.shape[1:], device_of(model))
+    chunks = images.split(max(1, rows // min(ks[-1], 64)))
     with bar(total=len(chunks), desc=f"IWAE-{ks[-1]}", unit="chunk", disable=not progress) as chunk_bar:
 
         def bounds_of(chunk: Observations) -> tuple[Tensor, Tensor]:
@@ -129,7 +130,7 @@ def _importance_chunk(model: Model, x: Observations, ks: Sequence[int]) -> tuple
     log_sum_squares = log_sum.clone()
     bounds = []
     for before, k in pairwise((0, *ks)):
-        for draws in torch.arange(k - before).split(max(1, rows_at_a_time(x.shape[1:]) // len(x))):
+        for draws in torch.arange(k - before).split(max(1, rows_at_a_time(x.shape[1:], x.device) // len(x))):
             log_weights = model.infer(x, len(draws)).log_weights(x).double()
             log_sum = torch.logaddexp(log_sum, log_weights.logsumexp(0))
             log_sum_squares = torch.logaddexp(log_sum_squares, (2 * log_weights).logsumexp(0))

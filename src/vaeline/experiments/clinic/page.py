@@ -10,8 +10,8 @@ from vaeline.diagnosis.finding import Evidence, problems
 from vaeline.evaluation.estimators.estimate import estimate_text
 from vaeline.experiments.clinic.cases import SOUND, CaseRow
 from vaeline.experiments.clinic.trial import Trial
+from vaeline.experiments.markdown import markdown_table
 from vaeline.experiments.presets import preset_config
-from vaeline.experiments.tables import markdown_table
 from vaeline.provenance.commands import override_arguments
 from vaeline.reporting.summary import code_block, code_span, markdown_text
 

@@ -14,13 +14,13 @@ from vaeline.data.catalog import DATASETS
 from vaeline.data.prepared import Prepared
 from vaeline.data.storing import store
 from vaeline.evaluation.estimators.estimate import estimate_text, means_with_errors
+from vaeline.experiments.markdown import markdown_table
 from vaeline.experiments.presets import preset_config
 from vaeline.experiments.records import PresetRecord
 from vaeline.experiments.results import PICTURES, PICTURES_LINK, RESULTS
 from vaeline.experiments.studies.baselines import GaussianBits, file_bits, independent_bits
 from vaeline.experiments.studies.zoo import chosen_by
 from vaeline.experiments.study import Row, Study
-from vaeline.experiments.tables import markdown_table
 from vaeline.provenance.commands import override_flags
 from vaeline.reporting.summary import code_span
 

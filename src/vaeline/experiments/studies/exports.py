@@ -13,9 +13,9 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json, write_text
 from vaeline.core.params import StageParams, flatten_params, nest_params
 from vaeline.core.progress import bar
+from vaeline.experiments.markdown import markdown_table
 from vaeline.experiments.presets import preset_config, preset_names
 from vaeline.experiments.results import RESULTS
-from vaeline.experiments.tables import markdown_table
 from vaeline.models.catalog import MODELS, OF_MODELS
 from vaeline.models.contracts import Model
 from vaeline.reporting.summary import markdown_text

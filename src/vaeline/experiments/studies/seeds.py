@@ -8,11 +8,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from vaeline.evaluation.estimators.estimate import error_digits
+from vaeline.experiments.markdown import markdown_table
 from vaeline.experiments.plots import seeds_figure
 from vaeline.experiments.sweep import Sweep
 from vaeline.experiments.sweep_page import SweepPage
 from vaeline.experiments.tables import (
-    markdown_table,
     metric_columns,
     metric_values,
     sweep_rows,

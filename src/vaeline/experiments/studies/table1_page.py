@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from vaeline.evaluation.estimators.estimate import error_digits
+from vaeline.experiments.markdown import markdown_table
 from vaeline.experiments.studies.cells import BINARIZATION_SD, SeedSpread
 from vaeline.experiments.studies.differences import RESOLVED, CellDifference
 from vaeline.experiments.study import Row
-from vaeline.experiments.tables import markdown_table
 
 DIFFERENCE_PICTURE = "table1.png"
 AUTHORS_TEXT = """

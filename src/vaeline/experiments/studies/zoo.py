@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vaeline.evaluation.estimators.estimate import estimate_text
+from vaeline.experiments.markdown import markdown_table
 from vaeline.experiments.presets import preset_overrides
 from vaeline.experiments.records import PresetRecord
 from vaeline.experiments.study import Row, Study
-from vaeline.experiments.tables import markdown_table
 from vaeline.provenance.commands import override_flags
 from vaeline.reporting.summary import code_span, markdown_text
 

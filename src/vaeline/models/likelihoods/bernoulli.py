@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.distributions import Bernoulli as Coin
 from torch.distributions import Distribution, Independent
+from torch.nn import functional
 
 from vaeline.core.params import BaseOptions
 from vaeline.core.scaling import BYTES, TOP_LEVEL, AnyScaling
@@ -98,6 +99,9 @@ class _LogProbability(torch.autograd.Function):
     def forward(ctx: Any, logits: Tensor, x: Tensor, dims: int) -> Tensor:
         ctx.save_for_backward(logits, x)
         ctx.dims = dims
+        if logits.is_cuda:  # where each pass goes through memory, and a softplus costs no more than a copy
+            agreement = torch.einsum("...i,...i->...", logits.flatten(-dims), x.flatten(-dims))
+            return agreement - functional.softplus(logits).flatten(-dims).sum(-1)
         cost = logits.clamp(min=0).addcmul_(x, logits, value=-1).flatten(-dims).sum(-1)
         return sum_of_logs(logits.abs().sigmoid_().flatten(-dims)) - cost
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
 from vaeline.core.params import BaseOptions
-from vaeline.training.optimizers.skipping import SkippingOptimizer
+from vaeline.training.optimizers.skipping import DeviceNumber, SkippingOptimizer
 
 
 class AdamSection(Protocol):
@@ -36,36 +36,52 @@ class FusedAdam(SkippingOptimizer):
     nothing, and the host need not wait for the device.
     """
 
+    capturable = True
     fused_update: Callable[..., None]
 
     def __init__(
         self, options: MomentOptions, parameters: ParamsT, learning_rate: float, weight_decay: float
     ) -> None:
-        fixed = {**options.model_dump(), "weight_decay": weight_decay, "steps": torch.zeros(())}
+        fixed = {**options.model_dump(), "weight_decay": weight_decay}
         super().__init__(parameters, {"lr": learning_rate, **fixed})
+        device = self.param_groups[0]["params"][0].device
+        self.captured = device.type == "cuda"
+        self._rates = [DeviceNumber(device) for _ in self.param_groups]
+        for group in self.param_groups:
+            group["steps"] = torch.zeros((), device=device)
+
+    def prepare(self) -> None:
+        """Hands the learning rate over, and the count of steps to where the weights are."""
+        for group, rate in zip(self.param_groups, self._rates, strict=True):
+            group["steps"] = group["steps"].to(rate.tensor.device)  # a checkpoint's is the host's
+            rate.set(group["lr"])
 
     @torch.no_grad()
-    def step(self) -> None:  # type: ignore[override]  # without a closure, which no one passes
-        """Updates every parameter that has a gradient."""
-        for group in self.param_groups:
+    def move(self) -> None:
+        """Updates every parameter that has a gradient, at the rate that `prepare` has handed over."""
+        for group, rate in zip(self.param_groups, self._rates, strict=True):
             parameters = [p for p in group["params"] if p.grad is not None]
             if parameters:
                 gradients = [_laid_out(p, p.grad) for p in parameters]
-                self._move(group, parameters, gradients)
+                self._move(group, rate.tensor if self.captured else group["lr"], parameters, gradients)
 
-    def _move(self, group: dict[str, Any], parameters: list[Tensor], gradients: list[Tensor]) -> None:
+    def _move(
+        self,
+        group: dict[str, Any],
+        rate: float | Tensor,
+        parameters: list[Tensor],
+        gradients: list[Tensor],
+    ) -> None:
         states = [self._state(p) for p in parameters]
-        taken = 1 if self.found_inf is None else 1 - self.found_inf
-        # A new tensor, since all groups begin with the same one.
-        steps = group["steps"] = group["steps"].to(parameters[0].device) + taken
+        group["steps"] += 1 if self.found_inf is None else 1 - self.found_inf
         self.fused_update(
             parameters,
             gradients,
             [state["first"] for state in states],
             [state["second"] for state in states],
             [],
-            [steps] * len(parameters),
-            lr=group["lr"],
+            [group["steps"]] * len(parameters),
+            lr=rate,
             beta1=group["beta1"],
             beta2=group["beta2"],
             weight_decay=group["weight_decay"],

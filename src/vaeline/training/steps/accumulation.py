@@ -25,7 +25,7 @@ class UpdateGradients:
         """Takes what `compute` returns of each minibatch."""
         self.compute, self.parameters = compute, compute.parameters
 
-    def __call__(self, minibatches: Iterable[Minibatch], beta: float) -> StepResult:
+    def __call__(self, minibatches: Iterable[Minibatch], beta: float | Tensor) -> StepResult:
         """Returns what the minibatches of an update give, with the KL weighted by `beta`."""
         (batch,) = minibatches
         return self.compute(batch.x, beta, batch.noise, batch.share)
@@ -44,7 +44,7 @@ class AccumulatedGradients(UpdateGradients):
         super().__init__(compute)
         self.summed, self.clip = params.batch_reduction == "sum", params.grad_clip
 
-    def __call__(self, minibatches: Iterable[Minibatch], beta: float) -> StepResult:
+    def __call__(self, minibatches: Iterable[Minibatch], beta: float | Tensor) -> StepResult:
         """Returns what the minibatches of an update give together, each of which is used before the next."""
         images, total = 0, None
         for batch in minibatches:

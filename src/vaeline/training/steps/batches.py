@@ -2,13 +2,14 @@
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from vaeline.data.augmentation import Augmentation
+from vaeline.data.draws import Draws
 from vaeline.data.observations import Observations, resident
 from vaeline.evaluation.observing import observe
 from vaeline.models.contracts import Model
@@ -16,6 +17,18 @@ from vaeline.models.distributions.noise import Noise
 from vaeline.training.params import BatchParams
 from vaeline.training.sharing import Share
 from vaeline.training.steps.noise import TrainingNoise
+
+
+class MinibatchRows(NamedTuple):
+    """Which images a minibatch has.
+
+    Attributes:
+        number: of the minibatch in the training, from 0.
+        indices: of its images, int64 [B], where these lie.
+    """
+
+    number: int
+    indices: Tensor
 
 
 class Minibatch(NamedTuple):
@@ -44,22 +57,32 @@ class Batches:
         self.noise = TrainingNoise(params.seed, self.device)
         self._share = functools.cache(Share.mine)
 
-    def updates(self, epoch: int) -> Iterator[Iterator[Minibatch]]:
-        """Yields the minibatches of each update of `epoch`, from 0; use one before asking for the next."""
+    def updates(self, epoch: int) -> Iterator[list[MinibatchRows]]:
+        """Yields which minibatches each update of `epoch`, from 0, has."""
         first = epoch * math.ceil(len(self.images) / self.params.batch_size)
         minibatches = self._order(first).to(self.images.device).split(self.params.batch_size)
         for start in range(0, len(minibatches), self.params.accumulate):
             of_update = minibatches[start : start + self.params.accumulate]
-            yield (self._minibatch(n, index) for n, index in enumerate(of_update, start=first + start))
+            yield [
+                MinibatchRows(number, index) for number, index in enumerate(of_update, start=first + start)
+            ]
 
     def _order(self, number: int) -> Tensor:
         count = len(self.images)
         return self.noise.order(number, count) if self.params.shuffle else torch.arange(count)
 
-    def _minibatch(self, number: int, index: Tensor) -> Minibatch:
-        """Returns this process's rows of the images `index`, the minibatch `number` of the training."""
-        share = self._share(len(index))
-        draws = self.noise.draws(number, share)
-        images = self.images.index_select(0, index[share.rows])
+    def minibatch(self, rows: MinibatchRows) -> Minibatch:
+        """Returns this process's part of a minibatch; use one before asking for the next."""
+        return self.observed(rows.indices, self.generators(rows))
+
+    def generators(self, rows: MinibatchRows) -> list[torch.Generator]:
+        """Returns the generators of a minibatch's noise, each at its beginning."""
+        return self.noise.seeded(rows.number, self._share(len(rows.indices)))
+
+    def observed(self, indices: Tensor, generators: Sequence[torch.Generator]) -> Minibatch:
+        """Returns this process's rows of the images `indices`, with noise from these `generators`."""
+        share = self._share(len(indices))
+        draws = Draws(generators, share.part_rows)
+        images = self.images.index_select(0, indices[share.rows])
         x = observe(self.model, self.augment(images, draws), draws)
         return Minibatch(x.to(self.device), draws.noise, share)

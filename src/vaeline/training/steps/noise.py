@@ -27,9 +27,12 @@ class TrainingNoise:
 
     def draws(self, step: int, share: Share) -> Draws:
         """Returns the random numbers for the rows of `share` at `step`; draw them before the next step's."""
+        return Draws(self.seeded(step, share), share.part_rows)
+
+    def seeded(self, step: int, share: Share) -> list[torch.Generator]:
+        """Returns the generators of those numbers, one for each part, which are at their beginning."""
         seeds = step_seeds(self.seed, step)
-        own = [self.generators[part].manual_seed(seeds[part]) for part in share.parts]
-        return Draws(own, share.part_rows)
+        return [self.generators[part].manual_seed(seeds[part]) for part in share.parts]
 
     def order(self, step: int, count: int) -> Tensor:
         """Returns a random order of 0 … `count` − 1, for the epoch that begins at `step`."""

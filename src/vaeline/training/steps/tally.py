@@ -10,8 +10,9 @@ from tqdm import tqdm
 from vaeline.core.errors import VaelineError
 from vaeline.training.state import Training
 from vaeline.training.steps.gradients import StepResult
+from vaeline.training.steps.waiting import HostCopy
 
-LOG_EVERY = 100  # steps between two reads from the device: each waits for it
+LOG_EVERY = 100  # steps between two reads from the device
 ADVICE = "lower learning_rate, set grad_clip: 1.0, or narrow posterior.diagonal.log_var_min and log_var_max"
 
 
@@ -28,20 +29,25 @@ class EpochMeans(NamedTuple):
 
 
 class Tally:
-    """Counts the steps of one epoch; nothing waits for the device but every LOG_EVERY steps."""
+    """Counts the steps of one epoch, LOG_EVERY at a time.
+
+    A GPU's numbers are read while it computes the next ones, so that the host does not wait for it.
+    """
 
     def __init__(self, training: Training, max_skipped: int, progress: "tqdm[None]") -> None:
         self.training, self.max_skipped, self.progress = training, max_skipped, progress
         self.alerts: list[str] = []
         self._sums: Tensor | None = None
         self._unread: list[Tensor] = []
+        self._coming: list[HostCopy] = []
 
     def add(self, result: StepResult) -> None:
         """Counts a step that was taken; raises TrainingDivergedError as `read` does."""
         self._sums = result.sums if self._sums is None else self._sums + result.sums
         self._unread.append(result.monitored)
         if len(self._unread) == LOG_EVERY:
-            self.read()
+            self._fetch()
+            self._read(later=1 if result.monitored.is_cuda else 0)
 
     def read(self) -> None:
         """Reads what the device has computed since the last time, for the monitor and the progress bar.
@@ -49,19 +55,31 @@ class Tally:
         Raises:
             TrainingDivergedError: after more than `max_skipped` updates that were not finite.
         """
-        if not self._unread:
-            return
-        losses, variances, failed = torch.stack(self._unread).T.tolist()
-        first = self.training.step - len(self._unread) + 1
+        if self._unread:
+            self._fetch()
+        self._read(later=0)
+
+    def _fetch(self) -> None:
+        self._coming.append(HostCopy(torch.stack(self._unread)))
         self._unread = []
+
+    def _read(self, later: int) -> None:
+        """Reads all that was fetched but the last `later` pieces."""
+        while len(self._coming) > later:
+            self._count(self._coming.pop(0).values())
+
+    def _count(self, monitored: Tensor) -> None:
+        losses, variances, failed = monitored.T.tolist()
+        unread = len(self._unread) + sum(map(len, self._coming))
+        first = self.training.step - unread - len(losses) + 1
         self.training.skipped += int(sum(failed))
         self.alert(self.training.monitor.steps(first, losses, variances))
         self.progress.update(len(losses))
         self.progress.set_postfix(epoch=self.training.epoch + 1, loss=f"{losses[-1]:.1f}", refresh=False)
         if self.training.skipped > self.max_skipped:
             raise TrainingDivergedError(
-                f"{self.training.skipped} updates up to step {self.training.step} were NaN or infinite and "
-                f"were skipped (max_skipped_updates): {ADVICE}"
+                f"{self.training.skipped} updates up to step {first + len(losses) - 1} were NaN or infinite "
+                f"and were skipped (max_skipped_updates): {ADVICE}"
             )
 
     def alert(self, alerts: list[str]) -> None:

@@ -16,9 +16,9 @@ from vaeline.evaluation.disentanglement.scores import own_scores, published_scor
 from vaeline.evaluation.estimators.bounds import elbo_terms
 from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.observing import evaluation_set, training_set
-from vaeline.experiments.find import varied
 from vaeline.experiments.presets import preset_config
-from vaeline.experiments.studies.sprites.grid import Cell
+from vaeline.experiments.studies.sprites.grid import GridCell
+from vaeline.experiments.variation import varied
 from vaeline.models.contracts import Model
 from vaeline.runtime.seeding import set_seed
 from vaeline.training.build import build
@@ -32,7 +32,7 @@ SCORES_SEED = 0
 SpritesRow = dict[str, Any]
 
 
-def cell_row(cell: Cell) -> SpritesRow:
+def cell_row(cell: GridCell) -> SpritesRow:
     """Trains the model of a cell, and returns its row.
 
     `valid_mig` and `valid_rate` are of the validation images, all other figures of the test images. Bounds

@@ -53,7 +53,7 @@ GRID_METHODS = (
 
 
 @dataclass(frozen=True)
-class Cell:
+class GridCell:
     """One training of the grid."""
 
     method: Method
@@ -83,8 +83,8 @@ def chosen_methods(names: Sequence[str]) -> list[Method]:
     return [known[name] for name in names] or list(GRID_METHODS)
 
 
-def grid_cells(methods: Sequence[Method]) -> Iterator[Cell]:
+def grid_cells(methods: Sequence[Method]) -> Iterator[GridCell]:
     """Yields the cells of the methods, seed by seed, so that a part of them already has every weight."""
     for seed in SEEDS:
         for method in methods:
-            yield from (Cell(method, weight, seed) for weight in method.weights)
+            yield from (GridCell(method, weight, seed) for weight in method.weights)

@@ -9,13 +9,13 @@ import pandas as pd
 from vaeline.core.files import write_figure, write_text
 from vaeline.data.catalog import DATASETS
 from vaeline.evaluation.estimators.estimate import error_digits
+from vaeline.experiments.markdown import markdown_table
 from vaeline.experiments.presets import preset_config
 from vaeline.experiments.results import PICTURES, PICTURES_LINK, RESULTS
 from vaeline.experiments.studies.sprites.cell import SPRITES
 from vaeline.experiments.studies.sprites.floor import ROTATION, ROTATIONS
 from vaeline.experiments.studies.sprites.grid import GRID_METHODS, Method, grid_cells
 from vaeline.experiments.studies.sprites.picture import sprites_figure
-from vaeline.experiments.tables import markdown_table
 
 TEST_FIGURES = {
     "rate": "rate, nats",

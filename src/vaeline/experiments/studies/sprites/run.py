@@ -16,11 +16,11 @@ from vaeline.experiments.presets import preset_overrides
 from vaeline.experiments.results import RESULTS
 from vaeline.experiments.studies.sprites.cell import SPRITES, SpritesRow, cell_row
 from vaeline.experiments.studies.sprites.floor import ROTATION, ROTATIONS, rotation_row
-from vaeline.experiments.studies.sprites.grid import Cell, Method, grid_cells
+from vaeline.experiments.studies.sprites.grid import GridCell, Method, grid_cells
 from vaeline.runtime.processes import worker_pool
 
 CELL_KEY = ["method", "weight", "seed"]
-RowTask = tuple[Callable[..., SpritesRow], Cell | int]
+RowTask = tuple[Callable[..., SpritesRow], GridCell | int]
 
 
 def run_cells(methods: list[Method], jobs: int) -> None:
@@ -70,7 +70,7 @@ def _tasks(methods: list[Method]) -> Iterator[tuple[tuple[str, float, int], RowT
         yield cell.key, (cell_row, cell)
 
 
-def _in_worker(function: Callable[..., SpritesRow], of: Cell | int) -> SpritesRow:
+def _in_worker(function: Callable[..., SpritesRow], of: GridCell | int) -> SpritesRow:
     """Returns the row, computed by one thread: for networks this small, two are no faster."""
     import torch
 
