@@ -11,7 +11,7 @@ from torch import Tensor
 from vaeline.core.errors import DamagedFileError
 from vaeline.core.files import RESTORE, replacing
 
-STEP = 256  # steps in a nat: rounding moves the mean of 10,000 images by about 1e-5 nats
+STEPS_IN_A_NAT = 256  # rounding moves the mean of 10,000 images by about 1e-5 nats
 
 
 def write_bounds(path: Path | str, bounds: Tensor) -> None:
@@ -19,7 +19,7 @@ def write_bounds(path: Path | str, bounds: Tensor) -> None:
 
     10,000 images take about 26 kB.
     """
-    rounded = (bounds.double() * STEP).round() / STEP
+    rounded = (bounds.double() * STEPS_IN_A_NAT).round() / STEPS_IN_A_NAT
     buffer = io.BytesIO()
     np.savez_compressed(buffer, iwae=rounded.float().cpu().numpy())
     with replacing(path) as temporary:

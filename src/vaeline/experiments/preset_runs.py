@@ -17,7 +17,7 @@ from vaeline.experiments.records import bounds_path, preset_record, record_name,
 from vaeline.provenance.commands import override_arguments
 from vaeline.provenance.origin import unsaved_sources
 
-BOUNDS = "outputs/evaluate/iwae_per_image.npz"
+BOUNDS_OUTPUT = "outputs/evaluate/iwae_per_image.npz"
 """What the evaluate stage writes with `evaluation.per_image.write_bounds`."""
 
 
@@ -52,7 +52,7 @@ def run_preset(name: str, seed: int | None = None) -> Path:
         raise VaelineError(f"{failure(experiment)}; the same command resumes it")
     if "target_nll" in changes:
         with replacing(bounds_path(name, seed)) as temporary:
-            temporary.write_bytes(dvc.api.read(BOUNDS, rev=experiment, mode="rb"))
+            temporary.write_bytes(dvc.api.read(BOUNDS_OUTPUT, rev=experiment, mode="rb"))
     summary, findings = (
         json.loads(dvc.api.read(f"outputs/report/{part}.json", rev=experiment))
         for part in ("summary", "findings")

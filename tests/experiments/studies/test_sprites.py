@@ -123,7 +123,7 @@ def test_weights_are_selected_on_valid_and_shown_on_test():
     ("values", "text"), [([], "–"), ([math.nan], "–"), ([0.25], "0.250"), ([0.1, 0.3], "0.20 ± 0.14")]
 )
 def test_spread_is_the_standard_deviation(values, text):
-    assert spread_text(values) == text
+    assert spread_text(pd.Series(values, dtype=float)) == text
 
 
 def test_picture_has_a_column_for_each_method_and_the_information():

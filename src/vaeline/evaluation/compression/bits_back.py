@@ -25,13 +25,13 @@ CELL = 2.0**-8
 """Width of a cell of z, in standard deviations of the prior."""
 LIMIT = round(12 / CELL)
 """Cells on each side of the prior's mean."""
-REACH = 6
+WINDOW_REACH = 6
 """Standard deviations of q(z|x) on each side of its mean.
 
 No cell has a probability below 2⁻²⁴. In a wider range z would be drawn far from the mean too often.
 """
 
-NEEDED = (
+CAN_COMPRESS = (
     "train with model.name=vae, posterior.name=diagonal, prior.name=standard_normal and "
     "likelihood.name=bernoulli or discretized_logistic, or set compress_images=0"
 )
@@ -101,8 +101,8 @@ class BitsBack:
         """Returns q(z|x) of each dimension, in cells from the mean of the prior."""
         mean = fixed_point((posterior.mean - self.prior.mean) / self.prior.stddev / CELL)[0]
         std = fixed_point((posterior.stddev / self.prior.stddev / CELL).log())[0].exp()
-        least = (mean - REACH * std).floor().clamp(-LIMIT, LIMIT - 1).long()
-        most = (mean + REACH * std).ceil().clamp(1 - LIMIT, LIMIT).long()
+        least = (mean - WINDOW_REACH * std).floor().clamp(-LIMIT, LIMIT - 1).long()
+        most = (mean + WINDOW_REACH * std).ceil().clamp(1 - LIMIT, LIMIT).long()
         return list(map(RoundedNormal, mean.tolist(), std.tolist(), least.tolist(), most.tolist()))
 
     def _prior_in_cells(self) -> list[RoundedNormal]:
@@ -139,4 +139,4 @@ def _reject_other_models(model: Model, inference: Inference) -> None:
         "values have to be uint8 levels": model.scaling.dtype != "uint8",
     }
     for reason in (reason for reason, holds in reasons.items() if holds):
-        raise VaelineError(f"cannot compress, {reason}: {NEEDED}")
+        raise VaelineError(f"cannot compress, {reason}: {CAN_COMPRESS}")

@@ -13,7 +13,7 @@ from vaeline.experiments.studies.cells import Cell, SeedSpread
 RESOLVED = 2  # standard errors beyond which a difference counts
 KS = (1, 5, 50)
 LAYERS = (1, 2)
-BOUNDS = ("vae", "iwae")
+CELL_BOUNDS = ("vae", "iwae")
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,13 @@ class CellDifference:
 def compared_cells(family: str) -> Iterator[tuple[Cell, Cell]]:
     """Yields the pairs of cells that are compared: more draws, the other bound, and one more layer."""
     for layers in LAYERS:
-        for bound in BOUNDS:
+        for bound in CELL_BOUNDS:
             one, five, fifty = (_cell(family, layers, k, bound) for k in KS)
             yield from ((one, five), (five, fifty), (one, fifty))
     for layers in LAYERS:
         yield from ((_cell(family, layers, k, "vae"), _cell(family, layers, k, "iwae")) for k in KS[1:])
     for k in KS:
-        for bound in BOUNDS if k > 1 else BOUNDS[:1]:
+        for bound in CELL_BOUNDS if k > 1 else CELL_BOUNDS[:1]:
             yield _cell(family, 1, k, bound), _cell(family, 2, k, bound)
 
 

@@ -1,7 +1,6 @@
 """The page of the study: on test, what is best on valid of each method; and all weights."""
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -108,12 +107,12 @@ def image_counts(preset: str = SPRITES) -> tuple[int, int]:
 def best_weight(table: pd.DataFrame, method: Method) -> float | None:
     """Returns the weight with the highest mean MIG on valid; None without a training."""
     means = table[table["method"] == method.name].groupby("weight")["valid_mig"].mean()
-    return None if means.empty else float(means.idxmax())
+    return None if means.empty else float(means.index[means.argmax()])
 
 
-def spread_text(values: Sequence[float]) -> str:
+def spread_text(values: "pd.Series[float]") -> str:
     """Returns `mean ± standard deviation`, the mean alone of one value, and a dash for none."""
-    series = pd.Series(values, dtype=float).dropna()
+    series = values.astype(float).dropna()
     if series.empty:
         return "–"
     deviation = series.std(ddof=1) if len(series) > 1 else 0.0
