@@ -70,7 +70,7 @@ def _row(part: str, total: int, trials: Trials) -> dict[str, Any]:
 def _page(rows: Sequence[dict[str, Any]]) -> str:
     survivors = [f"- {code_span(line)}" for row in rows for line in row["survivors"]]
     origins = ", ".join(f"{row['part']} at commit `{row['commit']}`" for row in rows)
-    return TEXT.format(table=_table(rows), survivors="\n".join(survivors), origins=origins)
+    return TEXT.format(table=_table(rows), survivors="\n".join(survivors) or "None.", origins=origins)
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:
