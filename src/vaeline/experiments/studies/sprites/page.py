@@ -107,7 +107,7 @@ def image_counts(preset: str = SPRITES) -> tuple[int, int]:
 def best_weight(table: pd.DataFrame, method: Method) -> float | None:
     """Returns the weight with the highest mean MIG on valid; None without a training."""
     means = table[table["method"] == method.name].groupby("weight")["valid_mig"].mean()
-    return None if means.empty else float(means.index[means.argmax()])
+    return None if means.empty else float(means.index[int(means.argmax())])
 
 
 def spread_text(values: "pd.Series[float]") -> str:
