@@ -103,8 +103,7 @@ class ColourStudy(Study):
                 markdown_table([COLOUR_HEADINGS, *map(_cells, rows)]),
                 BASELINES_TEXT.format(**facts),
                 markdown_table([("what", "bits a dimension"), *_baseline_cells(baselines)]),
-                SAMPLES_TEXT,
-                *(_picture(row["name"]) for row in rows if row["run"]),
+                *_pictures(rows),
                 BELOW_TABLES,
             ]
         )
@@ -176,7 +175,13 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _baseline_cells(baselines: Mapping[str, Any]) -> list[tuple[str, str]]:
     bits = baselines["bits_per_dim"]
-    return [(name, estimate_text(bits, name)) for name in bits if not name.endswith("_se")]
+    names = sorted((name for name in bits if not name.endswith("_se")), key=bits.__getitem__, reverse=True)
+    return [(name, estimate_text(bits, name)) for name in names]
+
+
+def _pictures(rows: Sequence[Row]) -> list[str]:
+    pictures = [_picture(row["name"]) for row in rows if row["run"]]
+    return [SAMPLES_TEXT, *pictures] if pictures else ["\n"]
 
 
 def _picture(member: str) -> str:
