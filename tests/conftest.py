@@ -1,5 +1,6 @@
 """What every test starts from: a fixed seed, and torch as it was before the test."""
 
+import atexit
 import gc
 import os
 import signal
@@ -60,6 +61,7 @@ def pytest_collection_finish() -> None:
     """Spares the garbage collector the million objects of imported packages, which all live to the end."""
     gc.collect()
     gc.freeze()
+    atexit.register(gc.unfreeze)  # some packages complain of what is left at the end
 
 
 @pytest.fixture(autouse=True)

@@ -80,6 +80,8 @@ def test_record_of_a_published_number_has_the_bounds_of_all_images_beside_it(exp
         read.append(rev)
         if path.endswith("summary.json"):
             return json.dumps(summary(NAME))
+        if path.endswith("findings.json"):
+            return '{"findings": []}'
         write_bounds(launch.LOGS / "out.npz", bounds)
         assert mode == "rb"
         return (launch.LOGS / "out.npz").read_bytes()

@@ -16,6 +16,7 @@ from vaeline.core.yaml import read_yaml
 from vaeline.data.catalog import DATASETS
 from vaeline.experiments.clinic import cases
 from vaeline.experiments.presets import preset_config, preset_names, preset_overrides
+from vaeline.experiments.studies.colour import ColourStudy
 from vaeline.experiments.studies.table1 import Table1Study
 from vaeline.experiments.studies.zoo import ZooStudy
 from vaeline.experiments.variation import varied
@@ -67,7 +68,11 @@ def weights(config):
 
 
 def test_every_preset_belongs_to_a_study_or_to_the_clinic():
-    members = [study.prefix + name for study in (Table1Study(), ZooStudy()) for name in study.members()]
+    members = [
+        study.prefix + name
+        for study in (Table1Study(), ZooStudy(), ColourStudy())
+        for name in study.members()
+    ]
     members += [name for name in preset_names() if name.startswith("dsprites-")]
     members += [cases.CASE_PREFIX + name for name in cases.case_names()]
     assert sorted(members) == sorted(preset_names())

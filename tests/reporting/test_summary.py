@@ -48,8 +48,11 @@ def test_headlines_name_the_examples_of_the_data():
     errors = {"evaluate/mse": 0.25, "evaluate/ais_images": 3, "evaluate/ais": -1.5}
     of_images = [label for label, _ in summary.headline_labels(errors)]
     of_rows = [label for label, _ in summary.headline_labels(errors | {"prepare/columns": 4})]
-    assert of_images == ["Annealed importance sampling on 3 images, test (nats)", "Squared error per pixel"]
-    assert of_rows == ["Annealed importance sampling on 3 rows, test (nats)", "Squared error per value"]
+    assert of_images == [
+        "Annealed importance sampling on 3 images, test (nats)",
+        "Squared error per pixel, test",
+    ]
+    assert of_rows == ["Annealed importance sampling on 3 rows, test (nats)", "Squared error per value, test"]
 
 
 def test_verdict_is_beside_the_published_number():

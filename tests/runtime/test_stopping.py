@@ -132,6 +132,24 @@ def test_workers_end_with_the_process_that_started_them():
     assert program.communicate() == ("", "")  # its end is read once the last worker has closed it
 
 
+LATE_WORKER = """
+import multiprocessing, os, time
+from vaeline.runtime.processes import _become_worker
+def work(parent):
+    while os.getppid() == parent:
+        time.sleep(0.01)
+    _become_worker()
+    print("left alone", flush=True)
+multiprocessing.get_context("fork").Process(target=work, args=(os.getpid(),)).start()
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel ends them on Linux alone")
+def test_a_worker_whose_parent_ends_before_it_begins_ends_too():
+    assert started(LATE_WORKER).communicate() == ("", "")
+
+
 def test_ctrl_c_while_a_command_imports_its_modules_is_one_line(tmp_path):
     """The same module, run as `vaeline` is: under that name."""
     command = tmp_path / "vaeline"

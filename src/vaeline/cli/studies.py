@@ -63,7 +63,7 @@ def train_cells_together(
     minutes: Annotated[float, typer.Option(min=0, help="Time to train before it stops.")] = 5.0,
     together: Annotated[int, typer.Option(min=1, help="Presets that are trained at a time.")] = 3,
 ) -> None:
-    """Train presets side by side on one GPU, in pieces of some minutes.
+    """Train presets side by side on one GPU.
 
     This trains without DVC and MLflow, stops after some minutes, and resumes when it is given again. Presets
     that are finished are evaluated, and leave records as those of `vaeline preset`. Several at a time share
@@ -128,7 +128,7 @@ def run_colour(
         preset_argument("[NAMES]...", "What to train; without any, all that have no record yet.", "colour-"),
     ] = None,
 ) -> None:
-    """Train likelihoods, networks and models on colour images.
+    """Train models of colour images.
 
     The page, docs/results/colour.md, is made from the records of the presets colour-NAME, with what the same
     images cost without a VAE. The images are in data/cifar10-jpeg, in folders train/CLASS and test/CLASS.
@@ -153,7 +153,9 @@ def run_sprites(
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Trainings at a time, each on one core.")] = 1,
 ) -> None:
-    """Train objectives that disentangle on sprites, over their weights and seeds.
+    """Train objectives that disentangle.
+
+    They are trained on sprites, over their weights and seeds.
 
     The page is docs/results/sprites.md, and each training is a row of docs/results/sprites.csv. What has a
     row is not trained again: a run that was stopped resumes when the command is given again.

@@ -131,8 +131,9 @@ ENTANGLED = Detector(
     title="Entangled factors",
     signs=((thresholds.ENTANGLED_MIG,), (thresholds.EXCESS_RATE,)),
     if_problem="MIG is {mig:.2f}: {active_units} units carry {kl:.1f} nats, and {image_information:.1f} tell "
-    "the training images apart",
-    if_healthy="MIG is {mig:.2f} at {kl:.1f} nats; {image_information:.1f} tell the training images apart",
+    "the training {examples} apart",
+    if_healthy="MIG is {mig:.2f} at {kl:.1f} nats; {image_information:.1f} tell the training {examples} "
+    "apart",
     remedy=remedies.less_rate,
     follows_from=("unstable_training",),
 )

@@ -127,7 +127,8 @@ EXCESS_RATE = Threshold(
     0.0,
     "above",
     "nats above log N",
-    "log N nats tell N training images apart: with more, z need not choose what to encode, and factors mix",
+    "log N nats tell N training {examples} apart: with more, z need not choose what to encode, and factors "
+    "mix",
 )
 ENTANGLED_MIG = Threshold(
     "mig",

@@ -7,6 +7,7 @@ one process, the leader, and nothing here takes any time.
 import contextlib
 import ctypes
 import logging
+import multiprocessing
 import os
 import signal
 import sys
@@ -96,6 +97,9 @@ def _become_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     end_with_parent(signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    if parent and parent.pid != os.getppid():  # it ended before the kernel was told
+        os._exit(1)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Runs stages in forked children: `python -m tests.support.warm.server SOCKET`, which ends with its input."""
 
+import atexit
 import gc
 import importlib
 import json
@@ -46,6 +47,7 @@ def import_packages() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who answer
     gc.collect()
     gc.freeze()  # or each child would look through all of it
+    atexit.register(gc.unfreeze)  # some packages complain of what is left at the end
 
 
 def answer(connection: socket.socket) -> None:
