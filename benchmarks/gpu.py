@@ -4,12 +4,9 @@ It takes about two minutes, with MNIST prepared (`dvc repro prepare`). With name
 again, and the other rows of the table stay as they are.
 """
 
-import argparse
 import json
-import logging
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +20,7 @@ from benchmarks.machine import machine_description
 from benchmarks.models import MLP_PARAMS, params, vae
 from benchmarks.peers import Plain
 from benchmarks.products import Product, products
+from benchmarks.running import measured_rows, parse_names
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json, write_text
 from vaeline.data.prepared import Prepared
@@ -227,7 +225,6 @@ def run_gpu_benchmarks(names: Sequence[str]) -> None:
     """Runs these benchmarks, prints each ratio, and writes docs/results/bench_gpu.md and .json."""
     if not torch.cuda.is_available():
         raise VaelineError("torch finds no CUDA GPU, which this measures: use `make bench`")
-    logging.disable(logging.INFO)  # the peers log much
     card, _, rates = machine_description().partition(", ")
     origin = {
         "card": card,
@@ -235,14 +232,7 @@ def run_gpu_benchmarks(names: Sequence[str]) -> None:
         "torch": torch.__version__,
         "commit": git_or_empty("rev-parse", "HEAD")[:10],
     }
-    rows: list[dict[str, Any]] = []
-    for name in names:
-        started = time.perf_counter()
-        measured = [ratio.to_dict() | {"group": name} | origin for ratio in GPU_BENCHMARKS[name]()]
-        rows += measured
-        lines = [f"{row['work']}: {row['ratio']:.3g} × {row['against']}" for row in measured]
-        print(*lines, f"({name}: {time.perf_counter() - started:.0f} s)", sep="\n", flush=True)
-    write_rows(rows)
+    write_rows(measured_rows(names, GPU_BENCHMARKS, origin))
 
 
 def write_rows(measured: Sequence[Mapping[str, Any]]) -> None:
@@ -267,20 +257,8 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return row["work"], row["against"], *figures, seconds
 
 
-def parse_gpu_names(arguments: Sequence[str]) -> list[str]:
-    """Returns the benchmarks that the command line names, in its order, or all of them."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"of {' '.join(GPU_BENCHMARKS)}; all by default"
-    )
-    names: list[str] = parser.parse_args(arguments).names
-    if unknown := [name for name in names if name not in GPU_BENCHMARKS]:
-        parser.error(f"there is no benchmark '{unknown[0]}'; choose from: {' '.join(GPU_BENCHMARKS)}")
-    return names or list(GPU_BENCHMARKS)
-
-
 if __name__ == "__main__":
-    chosen = parse_gpu_names(sys.argv[1:])
+    chosen = parse_names(sys.argv[1:], GPU_BENCHMARKS, "python -m benchmarks.gpu", __doc__)
     # As in our stages; it has an effect only if set before CUDA starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:

@@ -3,21 +3,26 @@ import sys
 
 import pytest
 
-from benchmarks.__main__ import BENCHMARKS, parse_names
+from benchmarks.__main__ import BENCHMARKS
+from benchmarks.running import parse_names
 from tests.conftest import ROOT
 
 
+def chosen(*arguments: str) -> list[str]:
+    return parse_names(arguments, BENCHMARKS, "python -m benchmarks", None)
+
+
 def test_without_names_every_benchmark_runs():
-    assert parse_names([]) == list(BENCHMARKS)
+    assert chosen() == list(BENCHMARKS)
 
 
 def test_benchmarks_run_in_the_order_of_their_names_on_the_command_line():
-    assert parse_names(["iwae", "epoch"]) == ["iwae", "epoch"]
+    assert chosen("iwae", "epoch") == ["iwae", "epoch"]
 
 
 def test_unknown_benchmark_is_an_error_that_lists_the_known_ones(capsys):
     with pytest.raises(SystemExit) as stopped:
-        parse_names(["epochs"])
+        chosen("epochs")
     assert stopped.value.code == 2
     assert "there is no benchmark 'epochs'; choose from: epoch small_batch" in capsys.readouterr().err
 

@@ -4,7 +4,6 @@ It takes up to an hour, and needs Linux, root (it mounts small file systems), st
 names of parts, only those run, and the other rows of the table stay as they are.
 """
 
-import argparse
 import contextlib
 import importlib
 import io
@@ -22,6 +21,7 @@ from tests.chaos.page import write_page
 from tests.chaos.servers import broken_servers, kill_server
 from tests.chaos.trials import Trial
 from tests.chaos.writes import STAGES, fill_disks, kill_at_writes
+from tests.support.parts import chosen_parts
 
 FIRST = 40  # system calls of a first training, most of which make the database of MLflow
 SAMPLE = 5  # system calls of each stage but train, of which all are tried
@@ -44,11 +44,7 @@ PARTS: dict[str, Callable[[], list[Trial]]] = {
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the parts that are named, or all; returns 1 if something did not hold."""
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all by default")
-    names = parser.parse_args(arguments).parts or list(PARTS)
-    if unknown := [name for name in names if name not in PARTS]:
-        parser.error(f"there is no part '{unknown[0]}'; choose from: {' '.join(PARTS)}")
+    names = chosen_parts(arguments, PARTS, "python -m tests.chaos", __doc__)
     _import_once()
     failed = False
     for name in names:

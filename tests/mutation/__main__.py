@@ -4,7 +4,6 @@ It takes about twenty minutes on one core, and needs Linux. With the names of pa
 the other rows of the table stay as they are.
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ import pytest
 from tests.mutation.mutants import sample_mutants
 from tests.mutation.page import write_page
 from tests.mutation.trials import Trials
+from tests.support.parts import chosen_parts
 
 SOURCE, TESTS = Path("src/vaeline"), Path("tests")
 N, SEED = 50, 0
@@ -33,11 +33,7 @@ PARTS = {
 
 def main(arguments: Sequence[str]) -> int:
     """Tries mutants of the parts that are named, or of all."""
-    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all by default")
-    names = parser.parse_args(arguments).parts or list(PARTS)
-    if unknown := [name for name in names if name not in PARTS]:
-        parser.error(f"there is no part '{unknown[0]}'; choose from: {' '.join(PARTS)}")
+    names = chosen_parts(arguments, PARTS, "python -m tests.mutation", __doc__)
     for name in names:
         folder = SOURCE / PARTS[name][0]
         mutants, total = sample_mutants(sorted(folder.glob("*.py")), N, SEED)

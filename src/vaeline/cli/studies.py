@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
 STUDY_COMMANDS = typer.Typer()
 
+FurtherSeed = Annotated[
+    int | None,
+    typer.Option("--seed", min=0, help="Train once more, with this seed; without it, with the preset's own."),
+]
+
 
 @STUDY_COMMANDS.command("preset")
 def train_presets(
@@ -19,10 +24,7 @@ def train_presets(
         list[str] | None,
         preset_argument("[NAMES]...", "Presets to run; without any, the presets are listed."),
     ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(min=0, help="Train once more, with this seed; without it, with the preset's own."),
-    ] = None,
+    seed: FurtherSeed = None,
 ) -> None:
     """Train and evaluate presets, or list them.
 
@@ -56,10 +58,7 @@ def train_cells_together(
         list[str] | None,
         preset_argument("[NAMES]...", "Presets to train; without any, the fast cells of table 1."),
     ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(min=0, help="Train once more, with this seed; without it, with the preset's own."),
-    ] = None,
+    seed: FurtherSeed = None,
     minutes: Annotated[float, typer.Option(min=0, help="Time to train before it stops.")] = 5.0,
     together: Annotated[int, typer.Option(min=1, help="Presets that are trained at a time.")] = 3,
 ) -> None:
