@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -36,25 +37,26 @@ compiling, is spread over a default training on MNIST.
 """
 
 
-def merge_rows(
-    stored: Sequence[Mapping[str, Any]], measured: Sequence[Mapping[str, Any]]
-) -> list[Mapping[str, Any]]:
-    """Returns the measured rows, and the stored ones of benchmarks that were not measured again."""
-    again = {row["group"] for row in measured}
-    return [*(row for row in stored if row["group"] not in again), *measured]
-
-
 def write_benchmark(rows: Sequence[Mapping[str, Any]], order: Sequence[str]) -> str:
     """Merges `rows` into bench.json, and writes it, the page and the picture; returns the table."""
     path = RESULTS / "bench.json"
-    stored = json.loads(path.read_text()) if path.is_file() else []
-    rows = sorted(merge_rows(stored, rows), key=lambda row: order.index(row["group"]))
+    rows = with_stored(path, rows, order)
     table = markdown_table([HEADING, *map(_cells, rows)])
     machines = "; ".join(dict.fromkeys(f"commit `{row['commit']}`, {row['machine']}" for row in rows))
     write_json(path, rows)
     write_text(RESULTS / "bench.md", TEXT.format(table=table, machines=machines))
     write_figure(RESULTS / "bench.png", ratio_figure(rows))
     return table
+
+
+def with_stored(
+    path: Path, measured: Sequence[Mapping[str, Any]], order: Sequence[str]
+) -> list[Mapping[str, Any]]:
+    """Returns measured rows and those in the file `path` of benchmarks that were not measured, in order."""
+    stored = json.loads(path.read_text()) if path.is_file() else []
+    again = {row["group"] for row in measured}
+    rows = [*(row for row in stored if row["group"] not in again), *measured]
+    return sorted(rows, key=lambda row: order.index(row["group"]))
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ It takes about two minutes, with MNIST prepared (`dvc repro prepare`). With name
 again, and the other rows of the table stay as they are.
 """
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.distances import inception
-from benchmarks.document import ANSWERS, merge_rows
+from benchmarks.document import ANSWERS, with_stored
 from benchmarks.harness import VAELINE, Contestant, Ratio, race, significant
 from benchmarks.machine import machine_description
 from benchmarks.models import MLP_PARAMS, params, vae
@@ -238,8 +237,7 @@ def run_gpu_benchmarks(names: Sequence[str]) -> None:
 def write_rows(measured: Sequence[Mapping[str, Any]]) -> None:
     """Writes measured rows, and the stored ones of benchmarks that were not measured, and the page."""
     path = RESULTS / "bench_gpu.json"
-    stored = json.loads(path.read_text()) if path.is_file() else []
-    rows = sorted(merge_rows(stored, measured), key=lambda row: list(GPU_BENCHMARKS).index(row["group"]))
+    rows = with_stored(path, measured, list(GPU_BENCHMARKS))
     table = markdown_table([GPU_HEADING, *map(_cells, rows)])
     runs = dict.fromkeys(f"{r['card']}, torch {r['torch']}, commit `{r['commit']}`" for r in rows)
     rates = dict.fromkeys(row["rates"] for row in rows)
