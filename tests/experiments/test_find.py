@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.committed import CODE, DEFAULT, FOLDER, dump, git, keep, ran
+from tests.support.committed import CODE, DEFAULT, FOLDER, dump, git, keep, ran, results
 from vaeline.core.errors import VaelineError
 from vaeline.core.yaml import read_yaml
 from vaeline.experiments import find
@@ -102,3 +102,17 @@ def test_params_that_no_stage_has_run_with_are_not_found(committed):
     dump("params.yaml", DEFAULT | {"beta": 4.0})
     keep("half")
     assert find.find(DEFAULT | {"beta": 4.0}) is None
+
+
+def test_same_commit_in_two_repositories_is_found_in_both(tmp_path, monkeypatch):
+    """Such as in two clones: `data.path` leads to another place in each."""
+    monkeypatch.setenv("GIT_AUTHOR_DATE", "2026-01-01T00:00:00Z")
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-01-01T00:00:00Z")
+    revs = set()
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        results()
+        assert find.find(DEFAULT)
+        revs.add(git("rev-parse", "HEAD"))
+    assert len(revs) == 1

@@ -115,13 +115,11 @@ def _hash_in_state(path: str, state: int) -> str:  # noqa: ARG001 (a sweep asks 
     return dependency_hash(path)
 
 
-@functools.cache
 def _committed(rev: str) -> Texts:
     """Returns the params of a commit; compared first, since dvc.lock takes fifty times as long to parse."""
-    return _texts(parse_yaml(_show(rev, "params.yaml"), f"params.yaml at {rev[:10]}"))
+    return _texts(_content(rev, "params.yaml"))
 
 
-@functools.cache
 def _recorded(rev: str, named: frozenset[str]) -> dict[str, StageRun]:
     """Returns what dvc.lock says of the stages that led to the results at `rev`, and of the paths `named`."""
     return {
@@ -130,8 +128,13 @@ def _recorded(rev: str, named: frozenset[str]) -> dict[str, StageRun]:
             _texts(entry.get("params", {}).get("params.yaml", {})),
             {place: d["md5"] for d in entry["deps"] if is_code(place := _place(d["path"])) or place in named},
         )
-        for stage, entry in parse_yaml(_show(rev, "dvc.lock"), f"dvc.lock at {rev[:10]}")["stages"].items()
+        for stage, entry in _content(rev, "dvc.lock")["stages"].items()
     }
+
+
+@functools.cache  # of the content alone: where a relative path leads depends on the repository too
+def _content(rev: str, path: str) -> dict[str, Any]:
+    return parse_yaml(_show(rev, path), f"{path} at {rev[:10]}")
 
 
 def _texts(params: Mapping[str, Any]) -> Texts:
