@@ -16,6 +16,7 @@ from vaeline.core.files import read_json
 from vaeline.core.params import StageParams
 from vaeline.evaluation.symptoms import read_history
 from vaeline.runtime.stage import run_stage
+from vaeline.tracking.training_run import TrainingRun
 from vaeline.training.fit import fit
 
 OUTPUT = Path("outputs/train")
@@ -113,6 +114,23 @@ def test_a_warm_start_is_in_the_origin_and_begins_where_the_other_training_ended
     assert sum(run.data.tags.items() >= tags.items() for run in runs) == 1
     points = {len(client.get_metric_history(run.info.run_id, "train_loss")) for run in runs}
     assert points == {metrics["epochs"], 1}
+
+
+@pytest.mark.usefixtures("prepared")
+def test_an_epoch_that_was_kept_and_not_logged_is_logged_when_resumed(monkeypatch, tmp_path):
+    """Also the last one, after which no epoch is left to train."""
+    watched(monkeypatch, killed_after=4)
+    with monkeypatch.context() as unlogged:
+        unlogged.setattr(TrainingRun, "curves", lambda *_: None)
+        with pytest.raises(Killed):
+            train.main(params())
+    written = watched(monkeypatch)
+    train.main(params())
+    assert written == [[1, 2, 3, 4]]
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    (run,) = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    points = client.get_metric_history(run.info.run_id, "train_loss")
+    assert [point.step for point in points] == [1, 2, 3, 4]
 
 
 def published() -> dict[str, bytes]:

@@ -1,6 +1,6 @@
 """A training to its end: after each epoch its state is kept, its history written, and its run logged."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from vaeline.core.params import StageParams
@@ -18,10 +18,16 @@ from vaeline.training.state import Training
 from vaeline.training.warm_start import warm_start_tags
 
 
-def training_content(params: Mapping[str, Any], data: Prepared, origin: Mapping[str, str]) -> RunContent:
-    """Returns what the run of a training holds when it is opened: its name, params, tags and inputs."""
+def training_content(
+    params: Mapping[str, Any], data: Prepared, origin: Mapping[str, str], records: Sequence[Record]
+) -> RunContent:
+    """Returns what the run of a training holds when it is opened: name, params, tags, inputs, and its past.
+
+    The epochs before are in it, since a process that was killed may have kept one and not logged it.
+    """
     tags = {**origin, **part_tags(params), "data": data.name}
-    return RunContent(run_name(params), params, tags, inputs=run_inputs(data))
+    curves = epoch_curves(history_table(records))
+    return RunContent(run_name(params), params, tags, curves=curves, inputs=run_inputs(data))
 
 
 def train_to_the_end(
@@ -47,7 +53,7 @@ def train_to_the_end(
     """
     scratch.run_id = scratch.run_id or new_training_key()
     origin = origin_tags() | warm_start_tags(params.init_from)
-    content = training_content(params.to_dict(), data, origin)
+    content = training_content(params.to_dict(), data, origin, records)
     with (
         TrainingRun.open(params.experiment_name, content, scratch.run_id) as run,
         Companion(params.to_dict(), records) as companion,

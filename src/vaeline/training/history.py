@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pandas as pd
@@ -12,12 +12,14 @@ from vaeline.training.record import Record, best
 
 TRAINING_OUTPUT = Path("outputs/train")
 """Where the train stage writes its history."""
+NOT_IN_TABLE = ("kl_per_dim", "stopped")
+"""What a record has beside the columns of history.csv."""
 
 
 def history_table(records: Sequence[Record]) -> pd.DataFrame:
     """Returns one row an epoch: losses, reconstruction and KL in nats an image, β, learning rate, alerts."""
     rows = [asdict(record) | {"alerts": len(record.alerts)} for record in records]
-    return pd.DataFrame(rows).drop(columns=["kl_per_dim", "stopped"])
+    return pd.DataFrame(rows, columns=[f.name for f in fields(Record) if f.name not in NOT_IN_TABLE])
 
 
 def kl_table(records: Sequence[Record]) -> pd.DataFrame:
