@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from tests.support.small import digits, split, vae
+from tests.support.small import config, digits, split, vae
+from vaeline.core.errors import VaelineError
+from vaeline.core.scaling import Range
 from vaeline.evaluation.trained import TrainedModel
 from vaeline.experiments.studies import anomalies
 from vaeline.experiments.studies.anomalies import ANOMALY_SCORES, auroc, write_anomalies
@@ -42,9 +44,27 @@ def test_the_page_has_each_outlier_and_each_score(tmp_path, monkeypatch):
     monkeypatch.setattr(anomalies, "K", 4)
     monkeypatch.setattr(anomalies, "needed_training_data", lambda trained, purpose: Data)
     monkeypatch.setattr("vaeline.serving.scores.training_data", lambda trained: Data)
-    write_anomalies(TrainedModel(vae(), ""), 30)
+    model = vae()
+    model.config = config(data={"name": "digits"}, epochs=7).to_dict()
+    write_anomalies(TrainedModel(model), 30)
     page = (tmp_path / "anomalies.md").read_text()
     for name in (*OUTLIERS, *ANOMALY_SCORES):
         assert f"| {name} |" in page
+    assert "a model (vae on digits, 7 epochs) tells 30 outliers" in page
     assert (tmp_path / "anomalies.png").stat().st_size > 5000
     assert (tmp_path / "anomalies.json").read_text().count('"outliers"') == len(OUTLIERS)
+
+
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        ({"event_shape": (3, 8, 8)}, r"uint8 and shape \[3, 8, 8\]: `vaeline score INPUT`"),
+        ({"event_shape": (1, 8, 12)}, r"shape \[1, 8, 12\]"),
+        ({"scaling": Range(low=-1, high=1), "likelihood": {"name": "gaussian"}}, "float32"),
+        ({"model": {"name": "conditional"}}, "given labels"),
+    ],
+    ids=["colour", "not square", "floats", "labels"],
+)
+def test_a_model_that_cannot_take_the_outliers_is_one_line(model, named):
+    with pytest.raises(VaelineError, match=named):
+        write_anomalies(TrainedModel(vae(**model)), 30)

@@ -9,6 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
+from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_figure, write_json, write_text
 from vaeline.core.progress import bar
 from vaeline.evaluation.estimators.estimate import Estimate
@@ -24,6 +25,8 @@ from vaeline.serving.scores import Scorer, expected_log_likelihood
 K, DRAWS = 100, 10
 SEED = 0
 SHOWN = ("shapes", "left halves of digits", "single dots")
+SHOWN_SHARE = 0.98
+"""The share of the bounds of each kind that lies inside the histogram; the rest is in its first and last bar."""
 
 ANOMALY_SCORES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     f"−IWAE-{K}": lambda scores: -scores["iwae"],
@@ -57,7 +60,11 @@ def measure_anomalies(trained: TrainedModel, count: int) -> tuple[list[AnomalyRo
     Args:
         trained: The model; the data that it was trained on are prepared.
         count: Test images, and outliers of each kind.
+
+    Raises:
+        VaelineError: The model takes labels or other data than square grey images, or its data are not here.
     """
+    _check_takes_outliers(trained)
     torch.manual_seed(SEED)
     images = np.array(spread_over(needed_training_data(trained, "vaeline anomalies").test, count).values)
     scorer = Scorer(trained, K, DRAWS, expected_log_likelihood(trained, K, DRAWS))
@@ -76,14 +83,14 @@ def write_anomalies(trained: TrainedModel, count: int) -> None:
     rows, bounds = measure_anomalies(trained, count)
     page = RESULTS / "anomalies.md"
     typical = Estimate.of(torch.from_numpy(bounds["test images"]))
-    write_text(page, anomalies_page(rows, typical, count))
+    write_text(page, anomalies_page(rows, typical, count, _model_name(trained.model.config)))
     write_json(page.with_suffix(".json"), [_plain(row) for row in rows])
     write_figure(page.with_suffix(".png"), bounds_figure(bounds))
     print(f"Wrote {page}, {page.with_suffix('.json')}, {page.with_suffix('.png')}")
 
 
-def anomalies_page(rows: list[AnomalyRow], typical: Estimate, count: int) -> str:
-    """Returns the page: a row for each kind of outlier, a column for each score."""
+def anomalies_page(rows: list[AnomalyRow], typical: Estimate, count: int, model: str) -> str:
+    """Returns the page: a row for each kind of outlier, a column for each score of the `model` so called."""
     head = ["outliers", f"IWAE-{K}, nats", *ANOMALY_SCORES]
     lines = [f"| {' | '.join(head)} |", f"| {' | '.join(['---'] * len(head))} |"]
     for row in rows:
@@ -93,10 +100,9 @@ def anomalies_page(rows: list[AnomalyRow], typical: Estimate, count: int) -> str
     table = "\n".join(lines)
     return f"""# Anomalies
 
-How well each score of the default MNIST model tells {count} outliers of each kind from {count} test
-images, whose IWAE-{K} is {typical.mean:.1f} ± {typical.se:.1f} nats: the area under the ROC curve (AUROC)
-with its standard error over images. 1 separates them, 0.5 is chance, and below 0.5 the outliers look the more
-normal of the two.
+How well each score of a model ({model}) tells {count} outliers of each kind from {count} test images, whose
+IWAE-{K} is {typical.mean:.1f} ± {typical.se:.1f} nats: the area under the ROC curve (AUROC) with its standard
+error over images. 1 separates them, 0.5 is chance, and below 0.5 the outliers look the more normal of the two.
 
 {table}
 
@@ -111,14 +117,32 @@ def bounds_figure(bounds: Mapping[str, np.ndarray]) -> Figure:
     """Returns histograms of the bounds on log p(x) of test images and of some outliers."""
     fig = figure(7.0, 3.2)
     axes = fig.add_subplot()
-    bins = np.linspace(-300, 0, 76).tolist()
-    for name, colour in zip(("test images", *SHOWN), PALETTE, strict=False):
+    shown = ("test images", *SHOWN)
+    low, high = np.quantile([bounds[name] for name in shown], [1 - SHOWN_SHARE, SHOWN_SHARE], axis=1)
+    bins = np.linspace(low.min(), high.max(), 76).tolist()
+    for name, colour in zip(shown, PALETTE, strict=False):
         values = bounds[name].clip(bins[0], bins[-1])
         axes.hist(values, bins, density=True, alpha=0.55, color=colour, label=name)
     axes.set(xlabel=f"IWAE-{K}, a lower bound on log p(x), nats", yticks=[])
-    axes.set_title("Simple images are more likely than the test images", fontsize=11, loc="left")
+    axes.set_title("Test images and outliers; the outermost bars hold all beyond", fontsize=11, loc="left")
     axes.legend(loc="upper left")
     return fig
+
+
+def _check_takes_outliers(trained: TrainedModel) -> None:
+    shape, model = trained.event_shape, trained.model
+    square = len(shape) == 3 and shape[0] == 1 and shape[1] == shape[2]
+    if square and model.scaling.dtype == "uint8" and not trained.classes:
+        return
+    labels = " given labels" if trained.classes else ""
+    raise VaelineError(
+        "vaeline anomalies makes square grey images of levels, without labels, and this model takes values of "
+        f"{model.scaling.dtype} and shape {list(shape)}{labels}: `vaeline score INPUT` scores outliers of yours"
+    )
+
+
+def _model_name(config: Mapping[str, Any]) -> str:
+    return f"{config['model']['name']} on {config['data']['name']}, {config['epochs']} epochs"
 
 
 def _scores(scorer: Scorer, images: np.ndarray) -> np.ndarray:
