@@ -2,11 +2,13 @@ import json
 
 import pytest
 import yaml
+from dvc.utils.hydra import apply_overrides
 
 from tests.conftest import ROOT
 from tests.support.small import merged
 from vaeline.config import TABLES, ExperimentConfig
 from vaeline.core.errors import VaelineError
+from vaeline.core.params import flatten_params, param_text
 
 CHANGED = merged(
     ExperimentConfig().to_dict(),
@@ -28,6 +30,17 @@ def test_params_yaml_has_every_option_with_its_default():
     written = yaml.safe_load((ROOT / "params.yaml").read_text())
     assert written == ExperimentConfig().to_dict()
     assert ExperimentConfig.load(ROOT / "params.yaml") == ExperimentConfig()
+
+
+@pytest.mark.parametrize("key", ["gate", "data.table.columns", "data.arrays.range"])
+def test_a_list_can_be_set_and_set_back_by_dvc(tmp_path, key):
+    """DVC's -S wrote no YAML for an empty list at the margin with a comment beside it."""
+    path = tmp_path / "params.yaml"
+    path.write_text((ROOT / "params.yaml").read_text())
+    default = param_text(flatten_params(ExperimentConfig().to_dict())[key])
+    for value in ("[1,2]", default, "[3]", default):
+        apply_overrides(path, [f"{key}={value}"])
+    assert yaml.safe_load(path.read_text()) == ExperimentConfig().to_dict()
 
 
 def test_every_part_of_every_table_can_be_chosen():

@@ -63,7 +63,7 @@ def comments(text: str) -> dict[str, tuple[str, str]]:
             group = line.lstrip("# ")
         elif line.lstrip().startswith("#"):
             key = next(reversed(words))
-            words[key] = (words[key][0], f"{words[key][1]} {line.lstrip('# ')}")
+            words[key] = (words[key][0], f"{words[key][1]} {line.lstrip('# ')}".lstrip())
         elif match := LINE.match(line):
             depth = len(match["indent"]) // 2
             path[depth:] = [match["key"]]

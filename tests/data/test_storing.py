@@ -176,11 +176,13 @@ def test_smallest_folder_of_images_has_what_each_later_stage_needs(tmp_path, cou
     pictures.mkdir(parents=True)
     for i in range(count):
         Image.fromarray(np.full((9, 9, 3), 7 * i, np.uint8)).save(pictures / f"{i:02}.png")
-    options = {"name": "image_folder", "path": str(pictures)}
+    options = {"name": "image_folder", "path": str(pictures), "image_folder": {"background": "black"}}
     prepared = store(DATASETS.build(options, raw=tmp_path / "data" / "raw"), tmp_path / "prepared")
     assert sample_size(2048, len(prepared.test), len(prepared.valid)) >= 3
     assert len(prepared.train) >= 2
     assert len(prepared.train) + len(prepared.valid) + len(prepared.test) == count
+    hashed = prepared.hashes["train_values.npy"]
+    assert prepared.identity == {"name": "image_folder", "train_sha256": hashed, "background": "black"}
 
 
 class WithCopies(Numbered):

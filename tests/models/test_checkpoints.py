@@ -293,6 +293,15 @@ def test_error_for_a_full_disk_names_the_checkpoint(path, full_disk):
     assert not path.exists()
 
 
+def test_what_a_model_was_trained_on_is_kept_and_may_be_unknown(path):
+    model = vae()
+    model.config, model.trained_on = config().to_dict(), {"name": "image_folder", "background": "black"}
+    checkpoints.save_model(path, model)
+    assert checkpoints.load(path).trained_on == model.trained_on
+    checkpoints.save_checkpoint(path, content())
+    assert checkpoints.load(path).trained_on == {}
+
+
 def test_names_of_columns_are_kept_and_are_as_many_as_columns(path):
     model = vae((2,), likelihood={"name": "gaussian"})
     model.config, model.columns = config(likelihood={"name": "gaussian"}).to_dict(), ("mass", "length")

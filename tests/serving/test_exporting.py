@@ -19,7 +19,11 @@ FINDING = Finding("holes", "Holes", "problem", 0.99, "samples cover 5%", (), com
 
 SAID = (
     *("license: unknown  # fill in", "3 latent dimensions", "| ELBO, test (nats) | -97.93 ± 0.26 |"),
-    *("| data set | digits |", "Holes (99% sure)", "git checkout abc123\ndvc exp run ", "-S beta=4"),
+    *(
+        "| data set | digits |",
+        "Holes (99% sure)",
+        "git checkout abc123\ndvc exp run -S beta=4 -S data.name=digits\n",
+    ),
 )
 
 
@@ -30,7 +34,8 @@ def run(tmp_path, monkeypatch):
     model = store(tmp_path / "outputs/train/checkpoints/best.pt", beta=4.0)
     write_json("outputs/train/run.json", {"run_id": "one"})
     training = {"run_id": "one", "git.commit": "abc123"}
-    write_json("outputs/report/summary.json", {"metrics": METRICS, "params": {}, "training": training})
+    params = {"beta": 4.0, "data": {"name": "digits"}}
+    write_json("outputs/report/summary.json", {"metrics": METRICS, "params": params, "training": training})
     save_findings("outputs/report/findings.json", [FINDING])
     return model
 

@@ -172,3 +172,13 @@ def test_images_of_another_form_need_an_array(tmp_path):
     path = written(tmp_path, "folder")
     with pytest.raises(VaelineError, match=r"this model takes \[2, 8, 8\]: put them into an .npy file"):
         read_all(vae(event_shape=(2, 8, 8)), path)
+
+
+def test_transparent_pictures_are_laid_on_the_background_of_the_training_data(tmp_path):
+    Image.new("LA", (8, 8), (90, 0)).save(tmp_path / "clear.png")
+    levels = {}
+    for background in ("black", "white"):
+        model = vae()
+        model.trained_on = {"background": background}
+        levels[background] = np.unique(read_all(model, tmp_path).values).tolist()
+    assert levels == {"black": [0], "white": [255]}

@@ -133,6 +133,20 @@ class Prepared:
         return dict(self.description.get("factors", []))
 
     @property
+    def identity(self) -> dict[str, str]:
+        """Which data these are, and what else new files need to become such examples.
+
+        `name`, `train_sha256` of the training values, and for pictures the `background` that transparent ones
+        are laid on.
+        """
+        background = self.description.get("background")
+        return {
+            "name": self.name,
+            "train_sha256": self.hashes["train_values.npy"],
+            **({"background": background} if background else {}),
+        }
+
+    @property
     def splits(self) -> dict[str, Split]:
         """The three splits, by name."""
         return {name: getattr(self, name) for name in SPLITS}
@@ -186,6 +200,7 @@ class _Description(_Strict):
     split_seed: int
     factors: list[tuple[str, Length]] = []
     columns: list[str] = []
+    background: str = ""
     counts: dict[str, list[Annotated[int, Field(ge=0)]]]
     remarks: list[str]
     arrays: dict[str, _ArrayFacts]

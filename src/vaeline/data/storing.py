@@ -103,6 +103,7 @@ def _description(
         # A list, because a mapping is sorted in the file, and the order is that of the columns.
         **({"factors": list(dataset.factors.items())} if dataset.factors else {}),
         **({"columns": list(dataset.columns)} if dataset.columns else {}),
+        **({"background": dataset.background} if dataset.background else {}),
         "arrays": arrays,
     }
 

@@ -45,13 +45,14 @@ class PlainParams(Protocol):
 
 
 def model_facts(params: PlainParams, data: Prepared) -> dict[str, Any]:
-    """Returns what a checkpoint needs besides the weights: the params, and what the data are like."""
+    """Returns what a checkpoint needs besides the weights: the params, and what the data are and are like."""
     return {
         "config": params.to_dict(),
         "shape": list(data.shape),
         "classes": len(data.classes),
         "scaling": data.scaling.model_dump(),
         "columns": list(data.columns),
+        "trained_on": data.identity,
     }
 
 
@@ -119,7 +120,7 @@ def rebuild(path: Path | str, content: Mapping[str, Any], weights: Mapping[str, 
     except (RuntimeError, ValueError, TypeError, OverflowError, MemoryError) as error:
         raise CheckpointError(f"{path}: no model can be built from it: {_brief(error)}") from None
     _load_weights(path, model, weights)
-    model.config, model.columns = config.to_dict(), tuple(facts.columns)
+    model.config, model.columns, model.trained_on = config.to_dict(), tuple(facts.columns), facts.trained_on
     return model.eval()
 
 
@@ -131,6 +132,7 @@ def facts_of(model: Model) -> dict[str, Any]:
         "classes": model.classes,
         "scaling": model.scaling.model_dump(),
         "columns": list(model.columns),
+        "trained_on": dict(model.trained_on),
     }
 
 
@@ -164,6 +166,7 @@ class _ModelFacts(_Content):
     # Checkpoints of earlier versions lack these.
     scaling: Scaling = BYTES
     columns: list[str] = []
+    trained_on: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _as_many_names_as_columns(self) -> Self:

@@ -11,6 +11,7 @@ options in params.yaml, and the context that the docstring of its base class lis
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 from torch import Tensor, nn
@@ -226,6 +227,8 @@ class Model(nn.Module, ABC):
         likelihood: what turns the decoder's output into p(x|z).
         config: the params that it was trained with, where it comes from a checkpoint.
         columns: names of the values of a row, where it comes from a checkpoint of a table.
+        trained_on: the `Prepared.identity` of the data that it was trained on, where it comes from a
+            checkpoint.
         reads: what it reads of the params: `latent_dim`, the sections from which it builds the part that they
             name, and options that it reads whatever part is named.
     """
@@ -238,6 +241,7 @@ class Model(nn.Module, ABC):
     likelihood: Likelihood
     config: Mapping[str, Any]
     columns: tuple[str, ...] = ()
+    trained_on: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, event_shape: EventShape, scaling: AnyScaling = BYTES) -> None:
         super().__init__()

@@ -1,8 +1,9 @@
 """The model card: what a model is, how good it is, and how it was made, in Markdown."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from vaeline import __version__
 from vaeline.config import ExperimentConfig
@@ -131,10 +132,17 @@ def _how_made(model: Model, report: ModelReport | None) -> Sequence[str]:
     defaults = flatten_params(ExperimentConfig().to_dict())
     changes = {
         key: value
-        for key, value in flatten_params(model.config).items()
+        for key, value in flatten_params(_known_params(model, report)).items()
         if key not in HOW_IT_RAN and param_text(value) != param_text(defaults.get(key))
     }
     commit = str(report.training.get("git.commit", "")) if report else ""
     commands = [f"git checkout {shlex.quote(commit)}"] if commit else []
     title = ["## How it was made", "", f"With vaeline {__version__}, from the default params:", ""]
     return [*title, *code_block("\n".join([*commands, exp_run_command(changes)]))]
+
+
+def _known_params(model: Model, report: ModelReport | None) -> Mapping[str, Any]:
+    """Returns the params of all stages; without a report those of the training, and the data set."""
+    if report:
+        return report.params
+    return {**model.config, "data": {"name": model.trained_on["name"]}} if model.trained_on else model.config

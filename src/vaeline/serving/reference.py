@@ -29,13 +29,14 @@ class ReferenceImages(NamedTuple):
 
 
 def training_data(trained: TrainedModel) -> Prepared | None:
-    """Returns the prepared data of this folder if the model was trained on them, by name and shape."""
+    """Returns the prepared data of this folder if the model was trained on them, by shape and hash."""
     try:
         data = Prepared.open()
     except VaelineError:
         return None
-    name = getattr(trained.model, "config", {}).get("data", {}).get("name", data.name)
-    return data if (name, data.shape) == (data.name, trained.event_shape) else None
+    # Checkpoints of earlier versions lack the hash.
+    same = trained.model.trained_on in ({}, data.identity)
+    return data if same and data.shape == trained.event_shape else None
 
 
 def needed_training_data(trained: TrainedModel, purpose: str) -> Prepared:

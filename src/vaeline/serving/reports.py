@@ -22,11 +22,13 @@ class ModelReport:
     """What the pipeline has found out about a model.
 
     Attributes:
+        params: Nested.
         metrics: By `<stage>/<name>`.
         findings: What the detectors say.
         training: The origin of the training: commit, versions, hardware, and `run_id`.
     """
 
+    params: Mapping[str, Any]
     metrics: Mapping[str, Any]
     findings: Sequence[Finding]
     training: Mapping[str, Any]
@@ -35,7 +37,9 @@ class ModelReport:
     def read(cls, folder: Path) -> Self:
         """Returns the report in a folder that the stage report wrote."""
         summary = read_json(folder / SUMMARY)
-        return cls(summary["metrics"], load_findings(folder / FINDINGS), summary["training"])
+        return cls(
+            summary["params"], summary["metrics"], load_findings(folder / FINDINGS), summary["training"]
+        )
 
 
 def find_report(trained: TrainedModel) -> ModelReport | None:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.data.reading.encoded import ImageFile
 from vaeline.data.reading.image_files import folder_content
 from vaeline.data.reading.pictures import picture_extensions
-from vaeline.data.reading.pixels import Form, square_image
+from vaeline.data.reading.pixels import Background, Form, square_image
 from vaeline.models.contracts import Model
 
 if TYPE_CHECKING:
@@ -211,9 +211,8 @@ def image_form(model: Model, path: Path) -> Form:
             f"{path}: images become squares in grey or RGB, and this model takes {list(shape)}: "
             "put them into an .npy file of that shape"
         )
-    data: Mapping[str, Any] = getattr(model, "config", {}).get("data", {})
-    options: Mapping[str, Any] = data.get(str(data.get("name")), {})
-    return Form(shape[0], shape[1], background=options.get("background", "white"))
+    ground: Background = "black" if model.trained_on.get("background") == "black" else "white"
+    return Form(shape[0], shape[1], background=ground)
 
 
 def read_array(path: Path) -> np.ndarray:

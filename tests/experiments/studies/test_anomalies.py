@@ -38,6 +38,7 @@ def test_outliers_are_images_of_the_same_form_and_always_the_same(name):
 
 def test_the_page_has_each_outlier_and_each_score(tmp_path, monkeypatch):
     class Data:
+        name = "digits"
         test = valid = split(30)
 
     monkeypatch.setattr(anomalies, "RESULTS", tmp_path)
@@ -45,7 +46,7 @@ def test_the_page_has_each_outlier_and_each_score(tmp_path, monkeypatch):
     monkeypatch.setattr(anomalies, "needed_training_data", lambda trained, purpose: Data)
     monkeypatch.setattr("vaeline.serving.scores.training_data", lambda trained: Data)
     model = vae()
-    model.config = config(data={"name": "digits"}, epochs=7).to_dict()
+    model.config = config(epochs=7).to_dict()
     write_anomalies(TrainedModel(model), 30)
     page = (tmp_path / "anomalies.md").read_text()
     for name in (*OUTLIERS, *ANOMALY_SCORES):
@@ -58,7 +59,7 @@ def test_the_page_has_each_outlier_and_each_score(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("model", "named"),
     [
-        ({"event_shape": (3, 8, 8)}, r"uint8 and shape \[3, 8, 8\]: `vaeline score INPUT`"),
+        ({"event_shape": (3, 8, 8)}, r"uint8 and shape \[3, 8, 8\]: .*`vaeline score INPUT`"),
         ({"event_shape": (1, 8, 12)}, r"shape \[1, 8, 12\]"),
         ({"scaling": Range(low=-1, high=1), "likelihood": {"name": "gaussian"}}, "float32"),
         ({"model": {"name": "conditional"}}, "given labels"),

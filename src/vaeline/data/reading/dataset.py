@@ -137,6 +137,11 @@ class DataSet(ABC):
         """Names of the columns, if an example is a row of a table; empty for images."""
         return ()
 
+    @property
+    def background(self) -> str:
+        """What transparent pictures are laid on, if it decodes the user's pictures; else empty."""
+        return ""
+
     @abstractmethod
     def training(self) -> Examples:
         """Returns the training set, from which train and valid are taken; raises VaelineError."""

@@ -81,6 +81,11 @@ class HuggingFace(OwnDataSet):
         """Returns levels for pictures and uint8, and for floats the range, or the statistics of train."""
         return self.options.huggingface.scaling(self.training().values, train)
 
+    @property
+    def background(self) -> str:
+        """The colour that transparent pictures are laid on."""
+        return self.options.huggingface.background
+
     def remarks(self) -> list[str]:
         """Returns where the set comes from, how it was understood, and what is suspicious."""
         options, opened = self.options.huggingface, self._opened

@@ -85,6 +85,11 @@ class ImageFolder(OwnDataSet):
         """Returns the images of the test folder, or `test_share` of all; raises VaelineError."""
         return self._test.examples
 
+    @property
+    def background(self) -> str:
+        """The colour that transparent pictures are laid on."""
+        return self.options.image_folder.background
+
     def remarks(self) -> list[str]:
         """Returns how the folder was understood, what was left out, and what is suspicious."""
         options, sets = self.options.image_folder, (self._training, self._test)

@@ -22,11 +22,12 @@ from vaeline.serving.reading import Batch
 from vaeline.serving.reference import needed_training_data, spread_over
 from vaeline.serving.scores import Scorer, expected_log_likelihood
 
+COMMAND = "vaeline anomalies"
 K, DRAWS = 100, 10
 SEED = 0
 SHOWN = ("shapes", "left halves of digits", "single dots")
 SHOWN_SHARE = 0.98
-"""The share of the bounds of each kind that lies inside the histogram; the rest is in its first and last bar."""
+"""Quantile of the bounds of each kind that the histogram reaches to; its last bars hold what is beyond."""
 
 ANOMALY_SCORES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     f"−IWAE-{K}": lambda scores: -scores["iwae"],
@@ -66,7 +67,7 @@ def measure_anomalies(trained: TrainedModel, count: int) -> tuple[list[AnomalyRo
     """
     _check_takes_outliers(trained)
     torch.manual_seed(SEED)
-    images = np.array(spread_over(needed_training_data(trained, "vaeline anomalies").test, count).values)
+    images = np.array(spread_over(needed_training_data(trained, COMMAND).test, count).values)
     scorer = Scorer(trained, K, DRAWS, expected_log_likelihood(trained, K, DRAWS))
     normal = _scores(scorer, images)
     rows, bounds = [], {"test images": normal["iwae"]}
@@ -83,7 +84,7 @@ def write_anomalies(trained: TrainedModel, count: int) -> None:
     rows, bounds = measure_anomalies(trained, count)
     page = RESULTS / "anomalies.md"
     typical = Estimate.of(torch.from_numpy(bounds["test images"]))
-    write_text(page, anomalies_page(rows, typical, count, _model_name(trained.model.config)))
+    write_text(page, anomalies_page(rows, typical, count, _model_name(trained)))
     write_json(page.with_suffix(".json"), [_plain(row) for row in rows])
     write_figure(page.with_suffix(".png"), bounds_figure(bounds))
     print(f"Wrote {page}, {page.with_suffix('.json')}, {page.with_suffix('.png')}")
@@ -100,9 +101,10 @@ def anomalies_page(rows: list[AnomalyRow], typical: Estimate, count: int, model:
     table = "\n".join(lines)
     return f"""# Anomalies
 
-How well each score of a model ({model}) tells {count} outliers of each kind from {count} test images, whose
-IWAE-{K} is {typical.mean:.1f} ± {typical.se:.1f} nats: the area under the ROC curve (AUROC) with its standard
-error over images. 1 separates them, 0.5 is chance, and below 0.5 the outliers look the more normal of the two.
+How well each score of a model ({model}) tells {count} outliers of each kind from {count} test
+images, whose IWAE-{K} is {typical.mean:.1f} ± {typical.se:.1f} nats: the area under the ROC curve (AUROC)
+with its standard error over images. 1 separates them, 0.5 is chance, and below 0.5 the outliers look the more
+normal of the two.
 
 {table}
 
@@ -136,13 +138,14 @@ def _check_takes_outliers(trained: TrainedModel) -> None:
         return
     labels = " given labels" if trained.classes else ""
     raise VaelineError(
-        "vaeline anomalies makes square grey images of levels, without labels, and this model takes values of "
-        f"{model.scaling.dtype} and shape {list(shape)}{labels}: `vaeline score INPUT` scores outliers of yours"
+        f"{COMMAND} makes square grey images of levels, without labels, and this model takes values of "
+        f"{model.scaling.dtype} and shape {list(shape)}{labels}: score yours, `vaeline score INPUT`"
     )
 
 
-def _model_name(config: Mapping[str, Any]) -> str:
-    return f"{config['model']['name']} on {config['data']['name']}, {config['epochs']} epochs"
+def _model_name(trained: TrainedModel) -> str:
+    config, data = trained.model.config, needed_training_data(trained, COMMAND)
+    return f"{config['model']['name']} on {data.name}, {config['epochs']} epochs"
 
 
 def _scores(scorer: Scorer, images: np.ndarray) -> np.ndarray:
