@@ -1,4 +1,7 @@
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -12,9 +15,11 @@ NAME = "digits vae"
 METRICS = {"prepare/data": "digits", "prepare/valid_sha256": "ab" * 32, "train/valid_elbo": -99.0}
 
 
-def candidate(elbo: float, training_run: str = "", **params: object) -> Candidate:
+def candidate(
+    elbo: float, training_run: str = "", tags: Mapping[str, str] = MappingProxyType({}), **params: object
+) -> Candidate:
     values = {"experiment_name": "e", "select": "best", "likelihood": {"name": "bernoulli"}, "best": elbo}
-    return Candidate(values | params, METRICS | {"train/best_valid_elbo": elbo}, training_run, {})
+    return Candidate(values | params, METRICS | {"train/best_valid_elbo": elbo}, training_run, tags)
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +31,7 @@ def small_package(monkeypatch):
     monkeypatch.setattr(packaging, "_package", package)
 
 
-def reported(elbo: float, **changes: object) -> Candidate:
+def reported(elbo: float, **changes: Any) -> Candidate:
     """Returns a run whose report has logged its model."""
     chosen = candidate(elbo, **changes)
     content = replace(chosen.content(), checkpoint="best.pt")
@@ -63,6 +68,17 @@ def test_registering_again_makes_no_second_version(client):
     assert "version 1 in" in said
     assert said.endswith("it is the champion")
     assert len(client.search_model_versions(f"name = '{NAME}'")) == 1
+
+
+def test_model_of_an_earlier_experiment_with_equal_results_is_registered(client):
+    """DVC's run cache restores a report, so that it does not run under the new name."""
+    experiments = [{"dvc.experiment": name} for name in ("first", "again")]
+    first = reported(-100.0, tags=experiments[0])
+    said = register_model(NAME, replace(first, tags=experiments[1]))
+    assert "version 1 in" in said
+    assert client.get_model_version(NAME, "1").run_id == first.training_run
+    with pytest.raises(VaelineError, match="has no model of this run"):
+        register_model(NAME, replace(first, tags=experiments[1], params={**first.params, "best": -99.0}))
 
 
 def test_elbos_of_different_things_are_not_compared(client):

@@ -1,7 +1,7 @@
 """MLflow's registry of models: a version for each run that passes its gate, and the best as champion."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vaeline.core.errors import VaelineError
@@ -83,11 +83,18 @@ def register_model(name: str, candidate: Candidate) -> str:
 
 
 def _logged_model(store: Store, candidate: Candidate) -> tuple[str, str]:
-    """Returns the id of the run, and of the model that it has logged."""
-    training, content = store.training(candidate.training_run), candidate.content()
-    for run in (training, *store.children(candidate.training_run)):
-        if run and run.outputs and run.outputs.model_outputs and not holds_another(run, content):
-            return run.info.run_id, run.outputs.model_outputs[0].model_id
+    """Returns the id of the run, and of the model that it has logged.
+
+    That is a run of this experiment, or else of an earlier one with the same params and metrics: DVC restores
+    the report of such an experiment without running it.
+    """
+    runs = (store.training(candidate.training_run), *store.children(candidate.training_run))
+    logged = [run for run in runs if run and run.outputs and run.outputs.model_outputs]
+    own = candidate.content()
+    for content in (own, replace(own, tags={})):
+        for run in logged:
+            if not holds_another(run, content):
+                return run.info.run_id, run.outputs.model_outputs[0].model_id
     raise VaelineError(
         f"{store_name()} has no model of this run to register: `dvc repro --force --single-item report` logs "
         f"it, then {AGAIN}"
