@@ -25,6 +25,8 @@ OTHERS = (
     "dvc exp show",
     "cp outputs/train/checkpoints/best.pt data/init/",
     "dvc add data/init/",
+    "git add path/to/",
+    "git add data/init/",
     "dvc metrics diff HEAD NAME",
     "dvc plots diff HEAD NAME",
     "dvc queue start",
