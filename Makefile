@@ -14,7 +14,7 @@ export GOMP_SPINCOUNT ?= 2000
 # Without bytecode every stage would compile torch anew, which doubles the time of all imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help repro test lint docs ui bench bench-gpu chaos mutants deps requirements clean
+.PHONY: help repro test lint docs ui bench bench-gpu bench-memory chaos team-proof mutants deps requirements clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -58,6 +58,12 @@ chaos: $(READY)  ## inject faults, and write docs/results/chaos.md (an hour); a 
 
 mutants: $(READY)  ## put small faults into the source, and write which the tests see (20 minutes); a part: ARGS=fid
 	@printf %s "$$ARGS" | xargs python -m tests.mutation
+
+bench-memory: $(READY)  ## measure the memory of stages on image sets of two sizes (ten minutes)
+	@python -m benchmarks.flat_memory
+
+team-proof: $(READY)  ## share results through S3 and an MLflow server, and write docs/results/teams.md; a part: ARGS=storage
+	@printf %s "$$ARGS" | xargs python -m tests.team
 
 deps: $(READY)  ## rewrite the code entries of dvc.yaml
 	@vaeline deps
