@@ -16,7 +16,7 @@ def mapped(folder) -> Split:
 
 
 def test_a_set_that_is_observed_as_it_is_stored_takes_no_memory(tmp_path):
-    model, split = vae(likelihood={"name": "gaussian"}), mapped(tmp_path)
+    model, split = vae(likelihood={"name": "discretized_logistic"}), mapped(tmp_path)
     for part, made in ((split, training_set), (split[3:6], evaluation_set)):
         observations = made(model, part)
         assert isinstance(observations, torch.Tensor)

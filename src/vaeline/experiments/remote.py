@@ -52,10 +52,10 @@ def _try(address: str, options: dict[str, str]) -> None:
         probe = storage.join(folder, f".written-{uuid.uuid4().hex}")
         storage.pipe_file(probe, b"")
         storage.rm_file(probe)
-    except RemoteMissingDepsError as error:
+    except (ImportError, RemoteMissingDepsError):
+        kind = address.partition("://")[0]
         raise VaelineError(
-            f"{redacted(address)}: DVC needs a package for {error.protocol}: "
-            f"`pip install 'dvc[{error.protocol}]'`"
+            f"{redacted(address)}: DVC needs a package for {kind}: `pip install 'dvc[{kind}]'`"
         ) from None
     except Exception as error:  # whatever a disk, the network or a cloud may raise
         reason = " ".join(redacted(f"{type(error).__name__}: {error}").split())[:LONGEST_REASON]
