@@ -185,9 +185,11 @@ def _cells(row: Mapping[str, Any], least: int) -> tuple[str, ...]:
 def main(arguments: Sequence[str]) -> None:
     """Measures the stages that are named, or all, and prints the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.flat_memory", description=__doc__)
-    parser.add_argument("stages", nargs="*", choices=[[], *STAGES], metavar="STAGE", help=" ".join(STAGES))
-    named = parser.parse_args(arguments).stages
-    print(write_memory(measure(named or STAGES, SIZES)))
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"of {', '.join(STAGES)}; all by default")
+    named = parser.parse_args(arguments).stages or list(STAGES)
+    if unknown := [name for name in named if name not in STAGES]:
+        parser.error(f"{unknown[0]} is not measured; choose from: {' '.join(STAGES)}")
+    print(write_memory(measure(named, SIZES)))
 
 
 if __name__ == "__main__":
