@@ -14,6 +14,8 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import sqlalchemy
+
 LOCAL = "127.0.0.1"
 POSTGRES = "/usr/lib/postgresql"
 SERVER_UP = 600  # seconds that a server may take to start, on a busy machine
@@ -136,10 +138,6 @@ def postgres() -> Iterator[str]:
 
 def further_database(address: str, name: str) -> str:
     """Returns the address of a new database in the server of the one at `address`."""
-    import psycopg2
-
-    opened = psycopg2.connect(address.replace("+psycopg2", ""))
-    opened.autocommit = True
-    opened.cursor().execute(f"CREATE DATABASE {name}")
-    opened.close()
+    with sqlalchemy.create_engine(address, isolation_level="AUTOCOMMIT").connect() as opened:
+        opened.execute(sqlalchemy.text(f"CREATE DATABASE {name}"))
     return f"{address.rpartition('/')[0]}/{name}"
