@@ -48,7 +48,7 @@ def share_server() -> list[Check]:
     changes = {"epochs": f"epochs: {EPOCHS}"}
     with small_clone("team", **changes) as clone, postgres() as database, object_store("mlflow") as files:
         run_all(clone.root, STAGES[:-1])
-        server = _server(clone.root.parent / f"{clone.root.name}.ini", database, files)
+        server = _server(clone.root / "auth.ini", database, files)
         server.start()
         try:
             refused = _status_without_login(server.address)
@@ -109,7 +109,7 @@ def _six_trainings(root: Path, server: MlflowServer) -> list[Check]:
     return [
         Check("trainings that ended well", str(sum(end.status == 0 for end in ended)),
               all(end.status == 0 for end in ended)),
-        Check("trainings that the server had missed something of", str(said.count("MLflow: not logged")), True),
+        Check("trainings of which something was logged later", str(said.count("MLflow: not logged")), True),
         Check("runs completed afterwards", str(sum(map(bool, completed))), all(completed)),
         Check("runs on the server", str(len(runs)), len(runs) == TRAININGS),
         Check("of these FINISHED", str(statuses.count("FINISHED")), set(statuses) == {"FINISHED"}),

@@ -67,10 +67,7 @@ class Bernoulli(Likelihood):
     def evaluation_set(self, values: Tensor) -> Tensor:
         """Returns the binarization that bounds are evaluated on: [N, *event_shape] of 0 and 255, or 1.0."""
         generator = torch.Generator().manual_seed(self.seed)
-        pieces = (
-            (_binarized(chunk, generator) * _top(values)).to(values.dtype)
-            for chunk in values.split(BINARIZATION_CHUNK)
-        )
+        pieces = (_binarized(chunk, generator) for chunk in values.split(BINARIZATION_CHUNK))
         return joined(pieces, values.shape, values.dtype)
 
     def observe(self, values: Tensor, draws: Draws) -> Tensor:
@@ -125,8 +122,9 @@ def brighter(values: Tensor, words: Tensor) -> Tensor:
 
 
 def _binarized(values: Tensor, generator: torch.Generator) -> Tensor:
-    uniform = torch.rand(values.shape, generator=generator, device=generator.device)
-    return (uniform * _top(values) < values.to(generator.device)).to(torch.float32)
+    """Returns 0 or the stored value that is observed as 1, in place of each of `values`."""
+    uniform = torch.rand(values.shape, generator=generator)
+    return (uniform.mul_(_top(values)) < values).to(values.dtype).mul_(_top(values))
 
 
 def _top(values: Tensor) -> int:
