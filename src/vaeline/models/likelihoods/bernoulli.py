@@ -67,8 +67,8 @@ class Bernoulli(Likelihood):
     def evaluation_set(self, values: Tensor) -> Tensor:
         """Returns the binarization that bounds are evaluated on: [N, *event_shape] of 0 and 255, or 1.0."""
         generator = torch.Generator().manual_seed(self.seed)
-        pieces = (_binarized(chunk, generator) for chunk in values.split(BINARIZATION_CHUNK))
-        return joined(pieces, values.shape, values.dtype)
+        pieces = (_binarized(chunk, generator) for chunk in values.cpu().split(BINARIZATION_CHUNK))
+        return joined(pieces, values.shape, values.dtype).to(values.device)
 
     def observe(self, values: Tensor, draws: Draws) -> Tensor:
         """Returns what the model observes of a minibatch [B, *event_shape]: float32 in [0, 1]."""
