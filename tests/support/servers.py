@@ -48,17 +48,18 @@ class HttpServer:
 
     def start(self) -> None:
         """Starts it, and waits until it answers."""
-        self._process = subprocess.Popen(
-            self._command, env=self._environment, start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        for _ in range(10 * SERVER_UP):
-            with contextlib.suppress(OSError), urllib.request.urlopen(self._health, timeout=5):
-                return
-            if self._process.poll() is not None:
-                break
-            time.sleep(0.1)
-        raise RuntimeError(f"{' '.join(self._command)} did not answer")
+        with tempfile.TemporaryFile("w+") as log:
+            self._process = subprocess.Popen(
+                self._command, env=self._environment, start_new_session=True, stdout=log, stderr=log
+            )
+            for _ in range(10 * SERVER_UP):
+                with contextlib.suppress(OSError), urllib.request.urlopen(self._health, timeout=5):
+                    return
+                if self._process.poll() is not None:
+                    break
+                time.sleep(0.1)
+            log.seek(0)
+            raise RuntimeError(f"{' '.join(self._command)} did not answer: {log.read()[-2000:]}")
 
     def kill(self) -> None:
         """Kills it with everything that it started."""

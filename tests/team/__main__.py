@@ -1,6 +1,6 @@
 """Shows that a team can share results, and writes what held to docs/results/teams.md: `make team-proof`.
 
-It takes ten minutes, and needs Linux, root, PostgreSQL and an S3 server, `uv pip install 'moto[server]'
+It takes ten minutes, and needs Linux, root, PostgreSQL, and `uv pip install 'moto[server]' 'mlflow[auth]'
 dvc-s3`. With the names of parts, only those run, and the other rows of the table stay as they are.
 """
 
