@@ -14,7 +14,7 @@ export GOMP_SPINCOUNT ?= 2000
 # Without bytecode every stage would compile torch anew, which doubles the time of all imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help repro test lint docs ui bench bench-gpu chaos mutants deps requirements clean
+.PHONY: help repro test lint docs ui bench bench-gpu bench-memory chaos team-proof mutants deps requirements clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -59,12 +59,20 @@ chaos: $(READY)  ## inject faults, and write docs/results/chaos.md (an hour); a 
 mutants: $(READY)  ## put small faults into the source, and write which the tests see (20 minutes); a part: ARGS=fid
 	@printf %s "$$ARGS" | xargs python -m tests.mutation
 
+bench-memory: $(READY)  ## measure the memory of stages on image sets of two sizes (ten minutes)
+	@python -m benchmarks.flat_memory
+
+team-proof: $(READY)  ## share results through S3 and an MLflow server, and write docs/results/teams.md; a part: ARGS=storage
+	@printf %s "$$ARGS" | xargs python -m tests.team
+
 deps: $(READY)  ## rewrite the code entries of dvc.yaml
 	@vaeline deps
 
+# Not s3, which no test of the suite needs.
+PINNED := bench compression arrays dev docs explore huggingface onnx postgres
 PINS := uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 requirements: $(READY)  ## pin the dependencies of pyproject.toml; newer versions: ARGS=--upgrade
-	@printf %s "--all-extras $$ARGS pyproject.toml -o requirements.txt" | xargs $(PINS)
+	@printf %s "$(PINNED:%=--extra %) $$ARGS pyproject.toml -o requirements.txt" | xargs $(PINS)
 	@{ sed '/^[^#]/,$$d' requirements-cpu.txt; grep -vE '^(cuda-|nvidia-|triton)' requirements.txt; } > $(VENV)/cpu.txt
 	@mv $(VENV)/cpu.txt requirements-cpu.txt
 

@@ -1,21 +1,16 @@
 """Tracking servers that are slow, silent, broken or killed, while a training logs to them."""
 
 import contextlib
-import functools
 import http.server
 import multiprocessing
 import os
 import shutil
 import socket
-import subprocess
 import sys
-import tempfile
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from mlflow import MlflowClient
 
@@ -23,15 +18,13 @@ from tests.chaos.trials import Trial, run_trials, small_clone
 from tests.chaos.verdict import State, Verdict, verdict_of
 from tests.chaos.writes import STAGES, run_all
 from tests.support.clone import Clone
+from tests.support.servers import LOCAL, MlflowServer, postgres
 
-LOCAL = "127.0.0.1"
 SLOW = 4  # seconds a request
 PASSWORD = "hidden-word"
 LOGGED_LATER = r"^MLflow: not logged"
 EPOCHS = 40
 """Of the training during which a real server is killed: long enough to be killed and started again in it."""
-POSTGRES = "/usr/lib/postgresql"
-SERVER_UP = 180  # seconds that a server may take to start, on a busy machine
 
 
 class Silent(http.server.BaseHTTPRequestHandler):
@@ -130,59 +123,6 @@ def _broken(fault: str) -> list[Trial]:
     return [Trial("tracking server", fault, verdict)]
 
 
-@contextlib.contextmanager
-def postgres() -> Iterator[str]:
-    """Yields the address of a database in a PostgreSQL server of its own."""
-    (binaries,) = sorted(Path(POSTGRES).glob("*/bin"))[-1:]
-    port, folder = str(free_port()), Path(tempfile.mkdtemp(prefix="vaeline-postgres-"))
-    shutil.chown(folder, "postgres")
-    as_postgres = functools.partial(subprocess.run, check=True, stdout=subprocess.DEVNULL, cwd="/")
-    control = ["runuser", "-u", "postgres", "--", f"{binaries}/pg_ctl", "-D", f"{folder}/data", "-w"]
-    as_postgres(
-        ["runuser", "-u", "postgres", "--", f"{binaries}/initdb", "-A", "trust", "-D", f"{folder}/data"]
-    )
-    options = f"-p {port} -c listen_addresses={LOCAL} -k {folder}"
-    as_postgres([*control, "-o", options, "-l", f"{folder}/log", "start"])
-    try:
-        yield f"postgresql+psycopg2://postgres@{LOCAL}:{port}/postgres"
-    finally:
-        as_postgres([*control, "-m", "immediate", "stop"])
-        shutil.rmtree(folder)
-
-
-class MlflowServer:
-    """A real server of MLflow, that can be killed and started again."""
-
-    def __init__(self, database: str, artifacts: Path) -> None:
-        self.port = free_port()
-        self.address = f"http://{LOCAL}:{self.port}"
-        self._command = [
-            *(sys.executable, "-m", "mlflow", "server", "--host", LOCAL, "--port", str(self.port)),
-            *("--workers", "1", "--backend-store-uri", database, "--artifacts-destination", str(artifacts)),
-        ]
-        self._environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Starts it, and waits until it answers."""
-        self._process = subprocess.Popen(
-            self._command, env=self._environment, start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        for _ in range(10 * SERVER_UP):
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.address}/health", timeout=5):
-                return
-            time.sleep(0.1)
-        raise RuntimeError(f"no MLflow server came up within {SERVER_UP} s")
-
-    def kill(self) -> None:
-        """Kills it with everything that it started."""
-        assert self._process is not None
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, 9)
-        self._process.wait()
-
-
 def kill_server(times: int) -> list[Trial]:
     """Returns trials: a server on PostgreSQL is killed and started again while a training logs to it."""
     with small_clone("postgres", epochs=f"epochs: {EPOCHS}") as clone, postgres() as database:
@@ -238,11 +178,3 @@ def _runs_at(address: str) -> dict[str, tuple[str, int]]:
         )
         for run in runs
     }
-
-
-def free_port() -> int:
-    """Returns a port on which nothing listens."""
-    with socket.socket() as opened:
-        opened.bind((LOCAL, 0))
-        port: int = opened.getsockname()[1]
-        return port

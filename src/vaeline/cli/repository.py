@@ -1,4 +1,4 @@
-"""Commands on the repository as a whole: its recorded runs, README.md and dvc.yaml."""
+"""Commands on the repository as a whole: its recorded runs, its shared storage, README.md and dvc.yaml."""
 
 from typing import Annotated
 
@@ -24,6 +24,30 @@ def open_ui(
     from vaeline.tracking.ui import serve_ui
 
     serve_ui(port)
+
+
+@REPOSITORY_COMMANDS.command("remote")
+def use_remote(
+    address: Annotated[str, typer.Argument(help="A folder, s3://bucket/folder, ssh://host/folder, ….")],
+    endpoint: Annotated[str, typer.Option(metavar="URL", help="The S3 server, if it is not Amazon's.")] = "",
+) -> None:
+    """Share results with a team through a storage that DVC pushes to.
+
+    Writes a file there and removes it, then makes the storage DVC's default remote in .dvc/config, and has
+    DVC push each experiment that has run. Credentials come from the environment.
+
+    Example:
+
+    \b
+        vaeline remote s3://vaes/store --endpoint https://s3.example.com
+    """
+    from vaeline.experiments.remote import set_remote
+
+    set_remote(address, endpoint)
+    print(
+        "Wrote .dvc/config. Next: git commit .dvc/config -m 'Share results' && git push && "
+        "dvc push --run-cache\nThe others: git pull && dvc pull --run-cache"
+    )
 
 
 @REPOSITORY_COMMANDS.command("readme")

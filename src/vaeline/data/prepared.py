@@ -262,7 +262,9 @@ def _mapped(path: Path, facts: Mapping[str, Any]) -> np.ndarray:
     with path.open("rb") as file:
         if file.read(len(header)) != header:
             raise _damaged(path, f"its header is not that of {dtype.name} {list(shape)}")
-    array: np.ndarray = np.memmap(path, dtype, mode="r", offset=len(header), shape=shape)
+    # A private mapping, not a read-only one: torch warns of tensors that share memory of the latter.
+    array: np.ndarray = np.memmap(path, dtype, mode="c", offset=len(header), shape=shape)
+    array.flags.writeable = False
     return array
 
 

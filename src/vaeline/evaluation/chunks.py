@@ -39,6 +39,31 @@ def rows_at_a_time(shape: Sequence[int], device: torch.device | None = None) -> 
     return max(1, times * min(DECODER_ROWS, DECODER_PIXELS // math.prod(shape)))
 
 
+class Gathered:
+    """What is computed chunk by chunk, [count, ...], in memory that is taken once.
+
+    Kept one by one, small results would lie between the large tensors of their chunks, and the allocator
+    could use no gap again: memory would grow with the number of chunks.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count, self._filled = count, 0
+        self._whole: Tensor | None = None
+
+    def add(self, part: Tensor) -> None:
+        """Copies the results of the next chunk, [B, ...], all of one type and device."""
+        if self._whole is None:
+            self._whole = part.new_empty((self._count, *part.shape[1:]))
+        self._whole[self._filled : self._filled + len(part)] = part
+        self._filled += len(part)
+
+    @property
+    def whole(self) -> Tensor:
+        """The results so far, [filled, ...]; there has to be a chunk."""
+        assert self._whole is not None
+        return self._whole[: self._filled]
+
+
 def even_indices(n: int, count: int) -> Tensor:
     """Returns the indices of `count` of n images, [min(count, n)], evenly spaced over the whole set.
 

@@ -1,5 +1,6 @@
 """What a model is given of a data set: to start from, to train on, to observe, and to be scored on."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,12 +29,12 @@ def start_from(model: Model, train: Split) -> None:
 
 def training_set(model: Model, split: Split) -> Observations:
     """Returns what to train `model` on: [N, *event_shape], with labels if it is conditioned on them."""
-    return _labelled(model, model.likelihood.training_set(torch.from_numpy(split.values.copy())), split)
+    return _labelled(model, model.likelihood.training_set(_tensor(split.values)), split)
 
 
 def evaluation_set(model: Model, split: Split) -> Observations:
     """Returns what to compute bounds on, always the same: [N, *event_shape], maybe with labels."""
-    return _labelled(model, model.likelihood.evaluation_set(torch.from_numpy(split.values.copy())), split)
+    return _labelled(model, model.likelihood.evaluation_set(_tensor(split.values)), split)
 
 
 def observe(model: Model, examples: Observations, draws: Draws) -> Observations:
@@ -42,6 +43,13 @@ def observe(model: Model, examples: Observations, draws: Draws) -> Observations:
     Noise, such as that of binarization, is drawn again at each call.
     """
     return with_pixels(examples, model.likelihood.observe(pixels(examples), draws))
+
+
+def _tensor(values: np.ndarray) -> Tensor:
+    """Returns mapped values as a tensor of the same pages, which the system may drop when memory is short."""
+    shared = values.view()
+    shared.flags.writeable = True  # the mapping is private: not even a write would reach the file
+    return torch.from_numpy(shared)
 
 
 def _labelled(model: Model, images: Tensor, split: Split) -> Observations:

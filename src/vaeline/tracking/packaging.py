@@ -17,6 +17,7 @@ from vaeline.tracking.runs.mlflow_api import (
     pyfunc,
 )
 from vaeline.tracking.runs.store import Store
+from vaeline.tracking.runs.uploads import time_to_upload
 from vaeline.tracking.runs.values import kept_params, kept_tags
 from vaeline.tracking.signature import request_example, request_signature
 
@@ -52,7 +53,8 @@ def log_model(store: Store, run_id: str, content: RunContent) -> None:
     with tempfile.TemporaryDirectory() as folder:
         model = Model(run_id=run_id, model_id=logged.model_id, model_uuid=logged.model_id)
         _package(Path(folder) / MODEL, model, content)
-        client.log_model_artifacts(logged.model_id, str(Path(folder) / MODEL))
+        with time_to_upload(Path(folder) / MODEL):
+            client.log_model_artifacts(logged.model_id, str(Path(folder) / MODEL))
     client.finalize_logged_model(logged.model_id, "READY")
     _log_measures(client, run_id, logged.model_id, content)
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, content.last_epoch)])

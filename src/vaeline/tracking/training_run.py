@@ -71,7 +71,7 @@ class TrainingRun:
             self._log(path, partial(self._upload, path, folder))
 
     def _upload(self, path: str, folder: str, store: Store) -> None:
-        store.client.log_artifact(self.id, path, folder)
+        store.upload(self.id, path, folder)
 
     def _log(self, what: str, logging: Callable[[Store], None]) -> None:
         self._tasks.add(what, lambda: self._attempt(what, logging))

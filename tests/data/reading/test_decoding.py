@@ -28,9 +28,12 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("job", [1, 4, 1000])
-def test_images_stay_in_order_for_any_job_size_and_broken_ones_are_left_out(folder, monkeypatch, job):
+@pytest.mark.parametrize(("job", "cores"), [(1, 2), (4, 1), (4, 3), (1000, 2)])
+def test_images_stay_in_order_for_any_jobs_and_cores_and_broken_ones_are_left_out(
+    folder, monkeypatch, job, cores
+):
     monkeypatch.setattr(decoding, "JOB_IMAGES", job)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     names = [f"{i:02}.png" for i in range(25)]
     (folder / "03.png").write_bytes((folder / "03.png").read_bytes()[:60])
     (folder / "17.png").write_bytes(b"<html>")

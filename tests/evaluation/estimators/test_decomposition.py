@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from tests.support.linear_gaussian import D, LinearGaussian
+from vaeline.evaluation.estimators import decomposition
 from vaeline.evaluation.estimators.decomposition import decompose_rate
 from vaeline.models.distributions.gaussians import diagonal_gaussian
 from vaeline.models.inference import Inference, Layer
@@ -123,3 +124,14 @@ def test_the_parts_of_linear_gaussian_inference_agree_with_their_closed_forms():
         error = means.std() / len(parts) ** 0.5
         assert abs(means.mean() - exact) < 4 * error
         assert exact > 10 * error
+
+
+def test_parts_do_not_depend_on_how_many_queries_are_taken_together(monkeypatch):
+    locs = torch.tensor([[-1.0, 0.5], [1.0, 0.0], [0.3, -2.0]])
+    parts = []
+    for terms in (1, 10**9):
+        monkeypatch.setattr(decomposition, "TERMS", terms)
+        torch.manual_seed(0)
+        parts.append(decompose_rate(Coded(locs, 0.7), images(len(locs), 20)))
+    for name, values in vars(parts[0]).items():
+        torch.testing.assert_close(values, getattr(parts[1], name), rtol=1e-6, atol=1e-6)

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 
 from vaeline.data.observations import Observations
-from vaeline.evaluation.chunks import even_indices, model_input_chunks
+from vaeline.evaluation.chunks import Gathered, even_indices, model_input_chunks
 from vaeline.evaluation.estimators.factorised import factorised_layer
 from vaeline.models.contracts import Model
 
 DECOMPOSITION_IMAGES = 1000  # images whose z is drawn; the aggregate posterior is over all images
-QUERY_CHUNK = 16  # of these at a time: memory is for QUERY_CHUNK · N · d numbers
+QUERY_CHUNK = 16  # of these at a time, at most
+TERMS = 1 << 22  # numbers of Q · N · d at a time, at which fewer queries Q are taken together
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,20 @@ def decompose_rate(
     References:
         Hoffman & Johnson (2016); Chen et al. (2018).
     """
-    inferred = [factorised_layer(model.infer(x)) for x in model_input_chunks(model, images)]
-    layers = [layer for layer in inferred if layer is not None]
-    if len(layers) < len(inferred):
+    locs, scales, samples = (Gathered(len(images)) for _ in range(3))
+    layer = None
+    for x in model_input_chunks(model, images):
+        layer = factorised_layer(model.infer(x))
+        if layer is not None:
+            locs.add(layer.posterior.loc)
+            scales.add(layer.posterior.scale)
+            samples.add(layer.sample[0])
+    if layer is None:
         return None
-    loc = torch.cat([layer.posterior.loc for layer in layers])
-    scale = torch.cat([layer.posterior.scale for layer in layers])
+    loc, scale = locs.whole, scales.whole
     chosen = even_indices(len(loc), queries).to(loc.device)
-    z = torch.cat([layer.sample[0] for layer in layers])[chosen]
-    log_prior = layers[0].prior.log_prob(z)  # [M, d]
+    z = samples.whole[chosen]
+    log_prior = layer.prior.log_prob(z)  # [M, d]
     own = _log_normal(z, loc[chosen], scale[chosen]).sum(1)  # log q(z|x) at its own x, [M]
     joint, marginals = _aggregate(z, loc, scale)
     parts = own - joint, joint - marginals.sum(1), (marginals - log_prior).sum(1)
@@ -60,12 +66,12 @@ def decompose_rate(
 
 def _aggregate(z: Tensor, loc: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
     """Returns log q(z) [M] and log q(z_j) [M, d] under the mixture of all N posteriors."""
-    joint, marginals = [], []
-    for queries in z.split(QUERY_CHUNK):
-        terms = _log_normal(queries[:, None], loc, scale)  # [QUERY_CHUNK, N, d]
-        joint.append(terms.sum(2).logsumexp(1) - math.log(len(loc)))
-        marginals.append(terms.logsumexp(1) - math.log(len(loc)))
-    return torch.cat(joint), torch.cat(marginals)
+    joint, marginals = Gathered(len(z)), Gathered(len(z))
+    for queries in z.split(max(1, min(QUERY_CHUNK, TERMS // loc.numel()))):
+        terms = _log_normal(queries[:, None], loc, scale)  # [Q, N, d]
+        joint.add(terms.sum(2).logsumexp(1) - math.log(len(loc)))
+        marginals.add(terms.logsumexp(1) - math.log(len(loc)))
+    return joint.whole, marginals.whole
 
 
 def _log_normal(z: Tensor, loc: Tensor, scale: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from vaeline.data.observations import Observations, pixels
-from vaeline.evaluation.chunks import model_input_chunks
+from vaeline.evaluation.chunks import Gathered, model_input_chunks
 from vaeline.models.contracts import Model
 
 # float32 cannot tell probabilities closer to 1 than this from 1 itself.
@@ -20,16 +20,16 @@ def reconstruction_errors(model: Model, images: Observations) -> dict[str, Tenso
     squared error of an image; `mse` and `mae` the mean squared and absolute error of a pixel. All are of what
     the model observes.
     """
-    errors: dict[str, list[Tensor]] = {"sse": [], "mse": [], "mae": []}
-    errors |= {"bce": []} if model.scaling.unit else {}
+    names = ("sse", "mse", "mae", *(("bce",) if model.scaling.unit else ()))
+    errors = {name: Gathered(len(images)) for name in names}
     for observation in model_input_chunks(model, images):
         mean, x = model.infer(observation).likelihood.mean[0], pixels(observation)
         squared = (mean - x).square().flatten(1)
         if model.scaling.unit:
             logits = torch.logit(mean, eps=UNIFORM_RESOLUTION)
             bce = binary_cross_entropy_with_logits(logits, x, reduction="none")
-            errors["bce"].append(bce.flatten(1).sum(1).cpu())
-        errors["sse"].append(squared.sum(1).cpu())
-        errors["mse"].append(squared.mean(1).cpu())
-        errors["mae"].append((mean - x).abs().flatten(1).mean(1).cpu())
-    return {name: torch.cat(values) for name, values in errors.items()}
+            errors["bce"].add(bce.flatten(1).sum(1).cpu())
+        errors["sse"].add(squared.sum(1).cpu())
+        errors["mse"].add(squared.mean(1).cpu())
+        errors["mae"].add((mean - x).abs().flatten(1).mean(1).cpu())
+    return {name: values.whole for name, values in errors.items()}

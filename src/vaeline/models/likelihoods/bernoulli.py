@@ -12,6 +12,7 @@ from torch.nn import functional
 from vaeline.core.params import BaseOptions
 from vaeline.core.scaling import BYTES, TOP_LEVEL, AnyScaling
 from vaeline.data.draws import Draws
+from vaeline.data.joined import joined
 from vaeline.data.observations import observed
 from vaeline.models.contracts import EventShape, Likelihood
 from vaeline.models.distributions.numerics import sum_of_logs
@@ -66,12 +67,8 @@ class Bernoulli(Likelihood):
     def evaluation_set(self, values: Tensor) -> Tensor:
         """Returns the binarization that bounds are evaluated on: [N, *event_shape] of 0 and 255, or 1.0."""
         generator = torch.Generator().manual_seed(self.seed)
-        binary = torch.empty_like(values)
-        for target, chunk in zip(
-            binary.split(BINARIZATION_CHUNK), values.split(BINARIZATION_CHUNK), strict=True
-        ):
-            target.copy_(_binarized(chunk, generator) * _top(values))
-        return binary
+        pieces = (_binarized(chunk, generator) for chunk in values.cpu().split(BINARIZATION_CHUNK))
+        return joined(pieces, values.shape, values.dtype).to(values.device)
 
     def observe(self, values: Tensor, draws: Draws) -> Tensor:
         """Returns what the model observes of a minibatch [B, *event_shape]: float32 in [0, 1]."""
@@ -125,8 +122,9 @@ def brighter(values: Tensor, words: Tensor) -> Tensor:
 
 
 def _binarized(values: Tensor, generator: torch.Generator) -> Tensor:
-    uniform = torch.rand(values.shape, generator=generator, device=generator.device)
-    return (uniform * _top(values) < values.to(generator.device)).to(torch.float32)
+    """Returns 0 or the stored value that is observed as 1, in place of each of `values`."""
+    uniform = torch.rand(values.shape, generator=generator)
+    return (uniform.mul_(_top(values)) < values).to(values.dtype).mul_(_top(values))
 
 
 def _top(values: Tensor) -> int:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from vaeline.core.scaling import BYTES
 from vaeline.data.draws import Draws
+from vaeline.data.joined import joined
 from vaeline.data.observations import observed
 from vaeline.models.contracts import Likelihood
 
@@ -56,6 +57,8 @@ class Dequantized(EightBit):
         if values.dtype != torch.uint8:
             return values
         generator = torch.Generator().manual_seed(DEQUANTIZATION_SEED)
-        chunks = values.split(DEQUANTIZATION_CHUNK)
-        dequantized = [torch.rand(chunk.shape, generator=generator).add_(chunk) for chunk in chunks]
-        return torch.cat(dequantized).div_(GREY_LEVELS)
+        pieces = (
+            torch.rand(chunk.shape, generator=generator).add_(chunk).div_(GREY_LEVELS)
+            for chunk in values.split(DEQUANTIZATION_CHUNK)
+        )
+        return joined(pieces, values.shape, torch.float32)

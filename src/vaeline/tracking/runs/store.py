@@ -21,6 +21,7 @@ from vaeline.tracking.runs.mlflow_api import (
     RunTag,
 )
 from vaeline.tracking.runs.redaction import redacted
+from vaeline.tracking.runs.uploads import time_to_upload
 from vaeline.tracking.runs.values import kept_params, kept_tags, same_number
 
 TRAINING_KEY = "vaeline.training"
@@ -102,6 +103,11 @@ class Store:
         self.curves(run_id, content.curves)
         self.client.log_inputs(run_id, [_dataset(split) for split in content.inputs])
         for path, folder in content.artifacts.items():
+            self.upload(run_id, path, folder)
+
+    def upload(self, run_id: str, path: str, folder: str) -> None:
+        """Adds a file of any size to a folder of the run's artifacts."""
+        with time_to_upload(path):
             self.client.log_artifact(run_id, path, folder)
 
     def claim(self, run: Run, content: RunContent) -> bool:

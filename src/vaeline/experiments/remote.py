@@ -1,0 +1,65 @@
+"""The storage that a team shares through DVC: it is tried before it becomes the remote."""
+
+import uuid
+from pathlib import Path
+
+from vaeline.core.errors import VaelineError
+from vaeline.tracking.runs.redaction import redacted
+
+REMOTE = "team"
+"""Name of the remote in .dvc/config."""
+LONGEST_REASON = 200
+
+
+def set_remote(address: str, endpoint: str = "") -> None:
+    """Makes the storage at `address` DVC's default remote, and has DVC push each experiment that has run.
+
+    Before .dvc/config changes, a file is written to the storage and removed again. Credentials are not
+    kept: DVC finds them where the programs of the cloud do, such as `AWS_ACCESS_KEY_ID` or ~/.aws.
+
+    Args:
+        address: a folder, or what `dvc remote add` takes: `s3://bucket/folder`, `ssh://host/folder`, ….
+        endpoint: of an S3 server that is not Amazon's.
+
+    Raises:
+        VaelineError: if nothing can be written there, or this is no repository of DVC's.
+    """
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+
+    if "://" not in address:
+        address = str(Path(address).expanduser().resolve())
+    options = {"endpointurl": endpoint} if endpoint else {}
+    _try(address, options)
+    try:
+        repository = Repo()
+    except NotDvcRepoError:
+        raise VaelineError("this folder is in no repository of DVC's: go to the repository's root") from None
+    with repository, repository.config.edit("repo") as config:
+        config.setdefault("remote", {})[REMOTE] = {"url": address, **options}
+        config.setdefault("core", {})["remote"] = REMOTE
+        config.setdefault("exp", {})["auto_push"] = True
+
+
+def _try(address: str, options: dict[str, str]) -> None:
+    """Writes a file to the storage and removes it again; raises VaelineError if that is not possible."""
+    from dvc.fs import RemoteMissingDepsError, parse_external_url
+
+    try:
+        storage, folder = parse_external_url(address, options, {})
+        if storage.protocol == "local":  # elsewhere it would make a bucket
+            storage.makedirs(folder, exist_ok=True)
+        probe = storage.join(folder, f".written-{uuid.uuid4().hex}")
+        storage.pipe_file(probe, b"")
+        storage.rm_file(probe)
+    except (ImportError, RemoteMissingDepsError):
+        kind = address.partition("://")[0]
+        raise VaelineError(
+            f"{redacted(address)}: DVC needs a package for {kind}: `pip install 'dvc[{kind}]'`"
+        ) from None
+    except Exception as error:  # whatever a disk, the network or a cloud may raise
+        reason = " ".join(redacted(f"{type(error).__name__}: {error}").split())[:LONGEST_REASON]
+        raise VaelineError(
+            f"{redacted(address)}: nothing can be written there ({reason}): check the address, the "
+            "credentials, and --endpoint for an S3 server of your own"
+        ) from None
