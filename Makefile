@@ -27,7 +27,7 @@ $(READY): requirements.txt pyproject.toml
 	@touch $@
 
 repro: $(READY)  ## set up, run the whole pipeline, and say where to look
-	@vaeline check-params && dvc repro
+	@vaeline check-params && $${NNODES:+vaeline hosts} dvc repro
 	@echo
 	@echo "Report:   outputs/report/report.html      vaeline compare HEAD workspace"
 	@echo "Numbers:  outputs/report/summary.md       dvc metrics show"

@@ -25,7 +25,7 @@ def main(params: StageParams) -> None:
     set_seed(params.seed)
     data = Prepared.open()
     model, objective = build(params, data)
-    start_from_checkpoint(model, params)
+    processes.by_first(lambda: start_from_checkpoint(model, params))
     images, valid = training_set(model, data.train), evaluation_set(model, data.valid)
     training = Training.start(model, objective, params, len(images))
     epochs = fit(training, images, valid, params)
@@ -51,4 +51,4 @@ def lead(training: Training, epochs: Iterable[Record], data: Prepared, params: S
 
 
 if __name__ == "__main__":
-    run_stage("train", main, shared=True)
+    run_stage("train", main)
