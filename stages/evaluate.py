@@ -25,7 +25,7 @@ OUTPUT = Path("outputs/evaluate")
 
 def main(params: EvaluateParams) -> None:
     set_seed(params.seed)
-    model = processes.by_first(lambda: checkpoints.load_selected(params.select)).to(device(params.device))
+    model = checkpoints.load_selected(params.select).to(device(params.device))
     coder = BitsBack(model) if params.compress_images else None  # first, since it rejects some models
     data = Prepared.open()
     examples = evaluation_set(model, data.test)

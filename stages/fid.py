@@ -32,7 +32,7 @@ def main(params: TrainedModelParams) -> None:
     set_seed(params.seed)
     target = device(params.device)
     data = Prepared.open()
-    model = processes.by_first(lambda: checkpoints.load_selected(params.select)).to(target)
+    model = checkpoints.load_selected(params.select).to(target)
     if line := without_images(data.shape, "Fréchet and kernel distances"):
         if processes.leads():
             picture = marginals(data.columns, *ex_post_values(model, data), ROWS_TITLE)

@@ -9,7 +9,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.runtime.hosts import Hosts
 from vaeline.runtime.meeting import JOIN_WITHIN
 
-STARTED_BY = "VAELINE_STARTED_BY"
+TURN_HELD = "VAELINE_TURN_HELD"
 
 
 def wanted() -> int:
@@ -28,7 +28,7 @@ def all_wanted() -> int:
 
 def started_by_stage() -> bool:
     """Returns whether a stage started this process as one of several, and has the stage's turn."""
-    return os.environ.get(STARTED_BY) == str(os.getppid())
+    return TURN_HELD in os.environ
 
 
 def start(stage: str, device: str) -> NoReturn:
@@ -47,7 +47,7 @@ def start(stage: str, device: str) -> NoReturn:
             f"NPROC = {wanted()}, but there are {torch.cuda.device_count()} GPUs: use fewer, or device: cpu"
         )
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // wanted())))
-    os.environ[STARTED_BY] = str(os.getpid())
+    os.environ[TURN_HELD] = "1"
     meeting = _meeting(stage)
     logging.disable(logging.CRITICAL)  # torchrun's loggers have levels of their own
     try:

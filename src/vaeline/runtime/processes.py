@@ -102,16 +102,18 @@ def by_first(work: Callable[[], ResultT]) -> ResultT:
 
     What `work` refuses with a VaelineError, all of them refuse.
     """
-    result: Any = None
     if leads():
         try:
             result = work()
         except VaelineError as error:
-            result = error
-    result = from_first(result)
-    if isinstance(result, VaelineError):
-        raise result
-    return cast(ResultT, result)
+            from_first((None, str(error)))
+            raise
+        from_first((result, ""))
+        return result
+    given, refused = from_first(None)
+    if refused:
+        raise VaelineError(refused)
+    return cast(ResultT, given)
 
 
 def each(items: Sequence[ItemT], work: Callable[[ItemT], ResultT]) -> list[ResultT]:
