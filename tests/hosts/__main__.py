@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-os.environ["OMP_NUM_THREADS"] = "1"
+os.environ |= {"OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR"}
 
 from tests.hosts.lab import EPOCHS, STAGES, Lab, Pair, Results, lab
 from tests.hosts.network import cut_link, kill_host, mend_link

@@ -7,7 +7,9 @@ import typer
 HOST_COMMANDS = typer.Typer()
 
 
-@HOST_COMMANDS.command("hosts", context_settings={"ignore_unknown_options": True})
+@HOST_COMMANDS.command(
+    "hosts", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
+)
 def run_hosts(
     command: Annotated[
         list[str], typer.Argument(metavar="COMMAND...", help="What host 0 runs, such as dvc repro.")
@@ -26,6 +28,6 @@ def run_hosts(
     \b
         vaeline hosts dvc exp run -S beta=4
     """
-    from vaeline.experiments.hosts import run_on_hosts
+    from vaeline.experiments.hosts.running import run_on_hosts
 
     raise typer.Exit(run_on_hosts(command, patience))

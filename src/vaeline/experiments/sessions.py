@@ -4,7 +4,9 @@ import contextlib
 import os
 import signal
 import subprocess
+from collections.abc import Sequence
 
+from vaeline.core.errors import VaelineError
 from vaeline.runtime.processes import end_with_parent
 
 
@@ -23,3 +25,18 @@ def stop_session(process: "subprocess.Popen[bytes]") -> None:
         os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=patience)
+
+
+def run_session(command: Sequence[str], **variables: str) -> int:
+    """Runs a command with further environment variables, and returns its status."""
+    quiet = {"TORCH_CPP_LOG_LEVEL": "ERROR"}  # it warns of hosts whose addresses have no names
+    try:
+        process = subprocess.Popen(
+            command, env=quiet | os.environ | variables, preexec_fn=ready_for_ctrl_c, start_new_session=True
+        )
+    except FileNotFoundError:
+        raise VaelineError(f"{command[0]}: no such command here") from None
+    try:
+        return process.wait()
+    finally:
+        stop_session(process)

@@ -38,6 +38,7 @@ def start(stage: str, device: str) -> NoReturn:
         VaelineError: for more processes than GPUs, and where other hosts are to join that cannot.
     """
     import torch
+    from torch.distributed import DistError
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import parse_args, run
@@ -54,6 +55,11 @@ def start(stage: str, device: str) -> NoReturn:
         run(parse_args([*meeting, f"--nproc-per-node={wanted()}", "-m", f"stages.{stage}"]))
     except ChildFailedError:  # the leader has printed why
         sys.exit(1)
+    except DistError:
+        raise VaelineError(
+            f"the other hosts have not joined within {JOIN_WITHIN} s, or are lost: see what they print, and "
+            "start the same command on every host"
+        ) from None
     except SignalException as error:  # which it has passed on to them
         sys.exit(128 + error.sigval)
     sys.exit(0)

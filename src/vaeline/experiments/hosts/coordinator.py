@@ -1,49 +1,20 @@
-"""`vaeline hosts`: a command on the first of several hosts, whose shared stages the others join."""
+"""Host 0 knows which hosts have joined, and tells them when a shared stage starts."""
 
 import contextlib
-import os
 import socket
-import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from vaeline.core.errors import VaelineError
-from vaeline.experiments.sessions import ready_for_ctrl_c, stop_session
 from vaeline.runtime.agreement import HostFacts, host_facts, reject_differences
 from vaeline.runtime.connections import Messages
-from vaeline.runtime.hosts import STAGE_PORT, Hosts
-from vaeline.runtime.stage import SHARED_STAGES
-
-TRY_EVERY = 0.5  # seconds
+from vaeline.runtime.hosts import Hosts
 
 
-def run_on_hosts(command: Sequence[str], patience: float) -> int:
-    """Runs `command` on host 0, and on every other host its part of each shared stage; returns the status.
-
-    Args:
-        command: such as `dvc repro`.
-        patience: seconds, at most, until all hosts have come.
-
-    Raises:
-        VaelineError: for wrong variables, a host that does not come, differs from the first, or is lost.
-    """
-    hosts = Hosts.from_environment()
-    if hosts is None:
-        return _run(command)
-    if hosts.rank > 0:
-        return _join(hosts, patience)
-    with Meeting.listening(hosts) as meeting:
-        meeting.wait_for_all(patience)
-        status = _run(command)
-        meeting.end(status)
-        return status
-
-
-class Meeting:
-    """Host 0's side: who has joined, and what they are told."""
+class Coordinator:
+    """Host 0's side: which hosts have joined, and what they are told."""
 
     def __init__(self, hosts: Hosts) -> None:
         self.hosts = hosts
@@ -54,7 +25,7 @@ class Meeting:
 
     @classmethod
     @contextlib.contextmanager
-    def listening(cls, hosts: Hosts) -> Iterator["Meeting"]:
+    def listening(cls, hosts: Hosts) -> Iterator["Coordinator"]:
         """Listens for the other hosts within the block; raises VaelineError if the port is taken."""
         try:
             server = socket.create_server(("", hosts.port))
@@ -62,10 +33,10 @@ class Meeting:
             raise VaelineError(
                 f"RDZV_ENDPOINT: cannot listen at port {hosts.port} ({error.strerror}): use a free one"
             ) from None
-        meeting = cls(hosts)
+        coordinator = cls(hosts)
         with server:
-            threading.Thread(target=meeting._accept, args=(server,), daemon=True).start()
-            yield meeting
+            threading.Thread(target=coordinator._accept, args=(server,), daemon=True).start()
+            yield coordinator
 
     def wait_for_all(self, patience: float) -> None:
         """Waits until every host has joined.
@@ -149,61 +120,3 @@ class Meeting:
 def _send_if_there(messages: Messages, **message: Any) -> None:
     with contextlib.suppress(OSError):  # who waits for its reply learns that it is gone
         messages.send(**message)
-
-
-def _join(hosts: Hosts, patience: float) -> int:
-    with _connected(hosts, patience) as messages:
-        messages.send(host=hosts.rank, facts=host_facts(f"host {hosts.rank}", with_data=False))
-        while True:
-            try:
-                message = messages.receive()
-            except OSError as error:
-                raise VaelineError(
-                    f"host 0 ({hosts.name}:{hosts.port}) has ended or is not reached ({error}): the same "
-                    "command on every host resumes it"
-                ) from None
-            if refused := message.get("refused"):
-                raise VaelineError(refused)
-            if (status := message.get("end")) is not None:
-                if status:
-                    raise VaelineError(f"the command on host 0 ended with status {status}: it says why there")
-                return 0
-            if message["stage"] not in SHARED_STAGES:
-                raise VaelineError(f"host 0 asks for the stage '{message['stage']}', which cannot be shared")
-            command = [sys.executable, "-m", f"stages.{message['stage']}"]
-            if status := _run(command, **{STAGE_PORT: str(message["port"])}):
-                return status  # it has said why
-
-
-@contextlib.contextmanager
-def _connected(hosts: Hosts, patience: float) -> Iterator[Messages]:
-    """Connects to host 0, which may start later."""
-    last, stack = time.monotonic() + patience, contextlib.ExitStack()
-    while True:
-        try:
-            messages = stack.enter_context(Messages.to((hosts.name, hosts.port)))
-            break
-        except OSError as error:
-            if time.monotonic() > last:
-                raise VaelineError(
-                    f"nothing answers at {hosts.name}:{hosts.port} ({error.strerror}): start the same "
-                    "command on host 0, with NODE_RANK=0"
-                ) from None
-            time.sleep(TRY_EVERY)
-    with stack:
-        yield messages
-
-
-def _run(command: Sequence[str], **variables: str) -> int:
-    """Runs a command, which ends at the latest with this process, and returns its status."""
-    quiet = {"TORCH_CPP_LOG_LEVEL": "ERROR"}  # it warns of hosts whose addresses have no names
-    try:
-        process = subprocess.Popen(
-            command, env=quiet | os.environ | variables, preexec_fn=ready_for_ctrl_c, start_new_session=True
-        )
-    except FileNotFoundError:
-        raise VaelineError(f"{command[0]}: no such command here") from None
-    try:
-        return process.wait()
-    finally:
-        stop_session(process)
