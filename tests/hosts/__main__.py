@@ -6,7 +6,7 @@ It takes some minutes, and needs Linux and root (the hosts are network namespace
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 os.environ |= {"OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR"}
@@ -35,18 +35,23 @@ DISTURBANCES = (
 
 
 def main() -> int:
-    """Runs all trials; returns 1 if something did not hold."""
+    """Runs all trials, and writes the page after each; returns 1 if something did not hold."""
+    trials: list[HostsTrial] = []
     with lab() as hosts:
-        alone = hosts.alone()
-        undisturbed = _results(hosts, "whole", STAGES)
-        trials = [
-            HostsTrial("none", 2, undisturbed.curves_from(alone), undisturbed.metrics_from(alone)),
-            HostsTrial("none", 4, _results(hosts, "four", ("train",), processes=2).curves_from(alone)),
-        ]
-        for disturbance in DISTURBANCES:
-            trials.append(_disturbed(hosts, disturbance, undisturbed, alone))
-    print(write_hosts_page(trials, EPOCHS))
+        for trial in _trials(hosts):
+            trials.append(trial)
+            table = write_hosts_page(trials, EPOCHS)
+    print(table)
     return int(not all(trial.holds for trial in trials))
+
+
+def _trials(hosts: Lab) -> Iterator[HostsTrial]:
+    alone = hosts.alone()
+    undisturbed = _results(hosts, "whole", STAGES)
+    yield HostsTrial("none", 2, undisturbed.curves_from(alone), undisturbed.metrics_from(alone))
+    yield HostsTrial("none", 4, _results(hosts, "four", ("train",), processes=2).curves_from(alone))
+    for disturbance in DISTURBANCES:
+        yield _disturbed(hosts, disturbance, undisturbed, alone)
 
 
 def _results(hosts: Lab, name: str, stages: tuple[str, ...], processes: int = 1) -> Results:
@@ -60,6 +65,7 @@ def _disturbed(hosts: Lab, disturbance: Disturbance, undisturbed: Results, alone
     pair = Pair(hosts, disturbance.name.replace(" ", "-"))
     pair.start("train")
     while pair.epochs() < DISTURBED_FROM:
+        assert all(process.poll() is None for process in pair.running), pair.said()
         time.sleep(0.1)
     disturbance.happen()
     started = time.monotonic()

@@ -36,7 +36,11 @@ class Coordinator:
         coordinator = cls(hosts)
         with server:
             threading.Thread(target=coordinator._accept, args=(server,), daemon=True).start()
-            yield coordinator
+            try:
+                yield coordinator
+            finally:
+                with contextlib.suppress(OSError):  # not every system can
+                    server.shutdown(socket.SHUT_RDWR)  # or the thread would keep the port
 
     def wait_for_all(self, patience: float) -> None:
         """Waits until every host has joined.
