@@ -14,7 +14,7 @@ export GOMP_SPINCOUNT ?= 2000
 # Without bytecode every stage would compile torch anew, which doubles the time of all imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help repro test lint docs ui bench bench-gpu bench-memory chaos team-proof mutants deps requirements clean
+.PHONY: help repro test lint docs ui bench bench-gpu bench-memory chaos hosts team-proof mutants deps requirements clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -27,7 +27,10 @@ $(READY): requirements.txt pyproject.toml
 	@touch $@
 
 repro: $(READY)  ## set up, run the whole pipeline, and say where to look
-	@vaeline check-params && dvc repro
+	@vaeline check-params && $${NNODES:+vaeline hosts} dvc repro
+	@test "$${NODE_RANK:-0}" != 0 || $(MAKE) --no-print-directory results
+
+results:
 	@echo
 	@echo "Report:   outputs/report/report.html      vaeline compare HEAD workspace"
 	@echo "Numbers:  outputs/report/summary.md       dvc metrics show"
@@ -55,6 +58,9 @@ bench-gpu: $(READY)  ## measure speed on a CUDA GPU beside its own rates (two mi
 
 chaos: $(READY)  ## inject faults, and write docs/results/chaos.md (an hour); a part: ARGS=kills
 	@printf %s "$$ARGS" | xargs python -m tests.chaos
+
+hosts: $(READY)  ## train on two hosts, disturb them, and write docs/results/hosts.md (half an hour)
+	@python -m tests.hosts
 
 mutants: $(READY)  ## put small faults into the source, and write which the tests see (20 minutes); a part: ARGS=fid
 	@printf %s "$$ARGS" | xargs python -m tests.mutation

@@ -8,8 +8,8 @@ from vaeline.data.prepared import Prepared
 from vaeline.evaluation.observing import observe, training_set
 from vaeline.models.catalog import unread_params
 from vaeline.models.checkpoints import model_facts
-from vaeline.runtime import processes
 from vaeline.runtime.devices import device
+from vaeline.runtime.launching import all_wanted
 from vaeline.runtime.seeding import set_seed
 from vaeline.runtime.stage import run_stage
 from vaeline.training.build import build
@@ -25,7 +25,7 @@ def main(params: StageParams) -> None:
     model, objective = build(params, data)
     for line in unread_params(params.to_dict(), [OBJECTIVES]):
         print(line)
-    reject_whole_batch(model, objective, dict(params.objective)["name"], processes.wanted())
+    reject_whole_batch(model, objective, dict(params.objective)["name"], all_wanted())
     batch = training_set(model, data.train[: params.batch_size])
     x = observe(model, batch, Draws.of_seed(params.seed, len(batch)))
     checks = pre_training_checks(

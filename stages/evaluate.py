@@ -46,4 +46,4 @@ def main(params: EvaluateParams) -> None:
 
 
 if __name__ == "__main__":
-    run_stage("evaluate", main, shared=True)
+    run_stage("evaluate", main)

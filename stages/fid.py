@@ -39,7 +39,7 @@ def main(params: TrainedModelParams) -> None:
             write_figure(OUTPUT / "plots" / "marginals_ex_post.png", picture)
             write_json(OUTPUT / "metrics.json", line)
         return
-    reference = Reference.load(Path("outputs/fid_reference/features"))
+    reference = processes.by_first(lambda: Reference.load(Path("outputs/fid_reference/features")))
     images = generate_images(model.sample, reference.samples, model.scaling)
     mixture = fit_ex_post(model, data.train)
     images_ex_post = generate_images(mixture.sample, reference.samples, model.scaling)
@@ -54,4 +54,4 @@ def main(params: TrainedModelParams) -> None:
 
 
 if __name__ == "__main__":
-    run_stage("fid", main, shared=True)
+    run_stage("fid", main)

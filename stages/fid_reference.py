@@ -48,4 +48,4 @@ def main(params: FidReferenceParams) -> None:
 
 
 if __name__ == "__main__":
-    run_stage("fid_reference", main, shared=True)
+    run_stage("fid_reference", main)

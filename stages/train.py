@@ -42,4 +42,4 @@ def lead(training: Training, epochs: Iterable[Record], data: Prepared, params: S
 
 
 if __name__ == "__main__":
-    run_stage("train", main, shared=True)
+    run_stage("train", main)

@@ -3,7 +3,9 @@
 import csv
 import json
 import shutil
+import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -18,9 +20,14 @@ def ran_alone(clone):
 
 
 def ran_by_two(clone, warm):
-    """The training starts as a user's does."""
+    """The training starts as a user's does, the evaluation as on two hosts by another launcher."""
     clone.run(sys.executable, "-m", "stages.train", NPROC="2")
-    clone.run(sys.executable, "-m", "stages.evaluate", NPROC="2", **warm)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    meeting = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port} | warm
+    with ThreadPoolExecutor() as pool:
+        command = (sys.executable, "-m", "stages.evaluate")
+        list(pool.map(lambda rank: clone.run(*command, RANK=rank, **meeting), ("0", "1")))
     return results(clone)
 
 

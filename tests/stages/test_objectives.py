@@ -62,7 +62,7 @@ def test_unsupported_choices_stop_the_check_stage(name):
 )
 def test_what_several_processes_cannot_train_stops_the_check_stage(monkeypatch, changes, reason):
     monkeypatch.setenv("NPROC", "2")
-    with pytest.raises(VaelineError, match=f"^NPROC = 2: {reason}"):
+    with pytest.raises(VaelineError, match=f"^2 processes: {reason}"):
         check.main(params(**changes))
 
 

@@ -12,6 +12,7 @@ import typer
 from vaeline import __version__
 from vaeline.cli.exports import EXPORT_COMMANDS
 from vaeline.cli.group import CommandGroup
+from vaeline.cli.hosts import HOST_COMMANDS
 from vaeline.cli.repository import REPOSITORY_COMMANDS
 from vaeline.cli.runs import RUN_COMMANDS
 from vaeline.cli.studies import STUDY_COMMANDS
@@ -25,6 +26,7 @@ for commands in (
     SWEEP_COMMANDS,
     STUDY_COMMANDS,
     EXPORT_COMMANDS,
+    HOST_COMMANDS,
     REPOSITORY_COMMANDS,
 ):
     app.add_typer(commands)

@@ -16,10 +16,15 @@ class Draws:
     Each method returns a tensor [B, …] on the generators' device; the order of the calls counts.
     """
 
-    def __init__(self, generators: Sequence[torch.Generator], rows: list[int]) -> None:
-        """Draws from each of `generators`, at least one, for as many of the B rows as `rows` says."""
+    def __init__(
+        self, generators: Sequence[torch.Generator], rows: list[int], kept: slice = slice(None)
+    ) -> None:
+        """Draws from each of `generators`, at least one, for as many rows as `rows` says.
+
+        The B rows of the batch are those that `kept` names, by default all.
+        """
         self.device = generators[0].device
-        self._generators, self._rows = generators, rows
+        self._generators, self._rows, self._kept, self._drawn = generators, rows, kept, sum(rows)
 
     @classmethod
     def of_seed(cls, seed: int, rows: int, device: torch.device | str = "cpu") -> Self:
@@ -28,17 +33,17 @@ class Draws:
 
     def uniform(self, shape: Sequence[int]) -> Tensor:
         """Returns float32 numbers in [0, 1)."""
-        values = torch.empty(shape, device=self.device)
+        values = torch.empty((self._drawn, *shape[1:]), device=self.device)
         for part, generator in self._parts(values):
             part.uniform_(generator=generator)
-        return values
+        return values[self._kept]
 
     def integers(self, bound: int, shape: Sequence[int]) -> Tensor:
         """Returns int64 numbers in 0 … bound − 1, all equally likely."""
-        values = torch.empty(shape, dtype=torch.int64, device=self.device)
+        values = torch.empty((self._drawn, *shape[1:]), dtype=torch.int64, device=self.device)
         for part, generator in self._parts(values):
             part.random_(bound, generator=generator)
-        return values
+        return values[self._kept]
 
     def words(self, shape: Sequence[int]) -> Tensor:
         """Returns int16 numbers, all 65,536 equally likely.
@@ -46,19 +51,19 @@ class Draws:
         Four are cut from one random number of 64 bits, at a fraction of the cost of floating-point ones.
         """
         event = math.prod(shape[1:])
-        values = torch.empty(shape[0], -(-event // 4), dtype=torch.int64, device=self.device)
+        values = torch.empty(self._drawn, -(-event // 4), dtype=torch.int64, device=self.device)
         for part, generator in self._parts(values):
             part.random_(LEAST, None, generator=generator)  # all 64 bits: without bounds the sign bit is 0
-        words = values.view(torch.int16)
+        words = values[self._kept].view(torch.int16)
         return (words[:, :event] if event % 4 else words).reshape(shape)
 
     def noise(self, shape: Sequence[int], like: Tensor) -> Tensor:
         """Returns N(0, 1) numbers [K, B, …], for K draws of each row, with the dtype of `like`."""
-        draws, rows, *event = shape
-        values = torch.empty(rows, draws, *event, dtype=like.dtype, device=self.device)
+        draws, _, *event = shape
+        values = torch.empty(self._drawn, draws, *event, dtype=like.dtype, device=self.device)
         for part, generator in self._parts(values):
             part.normal_(generator=generator)
-        return values.transpose(0, 1).contiguous()
+        return values[self._kept].transpose(0, 1).contiguous()
 
     def _parts(self, values: Tensor) -> Iterator[tuple[Tensor, torch.Generator]]:
         # As values.split(rows), which takes twice as long; for small batches all of this counts.

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,9 +13,9 @@ from tqdm import tqdm
 from vaeline.core.errors import VaelineError
 from vaeline.data.catalog import DATASETS
 from vaeline.experiments.find import PATH_PARAM, experiments, params_with
+from vaeline.experiments.sessions import ready_for_ctrl_c, stop_session
 from vaeline.provenance.commands import override_arguments
 from vaeline.provenance.git import git
-from vaeline.runtime.processes import end_with_parent
 
 LOGS = Path(".scratch/experiments")
 
@@ -44,16 +43,15 @@ def running_experiment(
     path = log_path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as output:
-        # In its own session, Ctrl-C reaches DVC through `_stop` alone. A shell may have made this process
-        # ignore Ctrl-C, which a child would inherit.
+        # In its own session, Ctrl-C reaches DVC through `stop_session` alone.
         process = subprocess.Popen(
             command, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True,
-            preexec_fn=_before_dvc,
+            preexec_fn=ready_for_ctrl_c,
         )  # fmt: skip
     try:
         yield process
     finally:
-        _stop(process)
+        stop_session(process)
 
 
 def with_whole_path(overrides: Sequence[str]) -> list[str]:
@@ -102,21 +100,6 @@ def unused_name(name: str) -> str:
     taken = {experiment.name for experiment in experiments()}
     numbered = (f"{name}-{i}" for i in range(2, len(taken) + 3))
     return next(n for n in (name, *numbered) if n not in taken)
-
-
-def _before_dvc() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    end_with_parent(signal.SIGTERM)  # if this process is killed, the same command must not find DVC at work
-
-
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """Ends DVC and its stage: first with Ctrl-C's signal, on which DVC removes its temporary copy."""
-    for number, patience in ((signal.SIGINT, 60), (signal.SIGTERM, 10), (signal.SIGKILL, 10)):
-        if process.poll() is not None:
-            return
-        os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=patience)
 
 
 def _check_repository() -> None:

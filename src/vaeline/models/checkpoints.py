@@ -21,6 +21,7 @@ from vaeline.core.scaling import BYTES, Scaling
 from vaeline.data.prepared import Prepared
 from vaeline.models.catalog import MODELS
 from vaeline.models.contracts import Model
+from vaeline.runtime import processes
 
 FORMAT = "vaeline checkpoint 1"
 DIRECTORY = Path("outputs/train/checkpoints")
@@ -90,7 +91,11 @@ def load(path: Path | str) -> Model:
         CheckpointError: where the file is missing or damaged, holds what is no finite weight of its model, or
             does not fit this version.
     """
-    content = _validated_content(path, _FactsAndWeights, read_checkpoint(path))
+    return _model_of(path, read_checkpoint(path))
+
+
+def _model_of(path: Path | str, stored: Mapping[str, Any]) -> Model:
+    content = _validated_content(path, _FactsAndWeights, stored)
     return rebuild(path, content.model_dump(exclude={"training"}), content.training.model)
 
 
@@ -212,5 +217,9 @@ def _brief(error: Exception) -> str:
 
 
 def load_selected(select: str, directory: Path | str = DIRECTORY) -> Model:
-    """Returns the trained model that `select` names: `best` by the validation ELBO, or `last`."""
-    return load(Path(directory) / f"{select}.pt")
+    """Returns the trained model that `select` names: `best` by the validation ELBO, or `last`.
+
+    Of several processes, which all call this, the first reads it: other hosts may not have it.
+    """
+    path = Path(directory) / f"{select}.pt"
+    return _model_of(path, processes.by_first(lambda: read_checkpoint(path)))

@@ -1,20 +1,19 @@
-"""Several processes that share the work of a stage: `NPROC=2 dvc repro`, through torchrun.
+"""Several processes that share the work of a stage, on one host or on several.
 
-Every process runs the same stage; the first is the leader, which writes and prints. Without NPROC there is
-one process, the leader, and nothing here takes any time.
+Every process runs the same stage; the first is the leader, which writes and prints. `runtime.launching`
+starts them, or any launcher that sets RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT. Of one
+process alone, which is the leader, nothing here takes any time.
 """
 
 import contextlib
 import ctypes
-import logging
 import multiprocessing
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar, cast
 
 from vaeline.core.errors import VaelineError
 
@@ -23,17 +22,19 @@ ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
 
-def wanted() -> int:
-    """Returns NPROC, or 1 if it is not set; raises VaelineError if it is not a number of processes."""
-    given = os.environ.get("NPROC", "1")
-    if not given.isdecimal() or int(given) < 1:
-        raise VaelineError(f"NPROC = '{given}' is not a number of processes: use 1 or more")
-    return int(given)
-
-
 def launched() -> bool:
-    """Returns whether torchrun started this process."""
-    return "TORCHELASTIC_RUN_ID" in os.environ
+    """Returns whether a launcher started this process as one of several."""
+    return {"RANK", "WORLD_SIZE"} <= os.environ.keys()
+
+
+def on_several_hosts() -> bool:
+    """Returns whether the processes may be on several hosts: a launcher that does not say may use several."""
+    return size() > 1 and os.environ.get("LOCAL_WORLD_SIZE") != os.environ["WORLD_SIZE"]
+
+
+def local_rank() -> int:
+    """Returns the number of this process among those of its host, from 0."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def size() -> int:
@@ -49,32 +50,6 @@ def rank() -> int:
 def leads() -> bool:
     """Returns whether this process is the leader."""
     return rank() == 0
-
-
-def start(module: str, device: str) -> NoReturn:
-    """Runs NPROC processes of `module` under torchrun, and exits with their status.
-
-    Raises:
-        VaelineError: for more processes than GPUs.
-    """
-    import torch
-    from torch.distributed.elastic.multiprocessing.api import SignalException
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.run import parse_args, run
-
-    if device != "cpu" and 0 < torch.cuda.device_count() < wanted():
-        raise VaelineError(
-            f"NPROC = {wanted()}, but there are {torch.cuda.device_count()} GPUs: use fewer, or device: cpu"
-        )
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // wanted())))
-    logging.disable(logging.CRITICAL)  # torchrun's loggers have levels of their own
-    try:
-        run(parse_args(["--standalone", f"--nproc-per-node={wanted()}", "-m", module]))
-    except ChildFailedError:  # the leader has printed why
-        sys.exit(1)
-    except SignalException as error:  # which it has passed on to them
-        sys.exit(128 + error.sigval)
-    sys.exit(0)
 
 
 def end_with_parent(number: int) -> None:
@@ -102,27 +77,13 @@ def _become_worker() -> None:
         os._exit(1)
 
 
-@contextlib.contextmanager
-def together(device: str) -> Iterator[None]:
-    """Connects the processes within the block, in which all but the leader print nothing."""
-    if size() == 1:
-        yield
-        return
+def from_all(value: ItemT) -> list[ItemT]:
+    """Returns every process's `value`, by its rank, in every process."""
     import torch
 
-    from vaeline.runtime import devices
-
-    end_with_parent(signal.SIGKILL)  # another process may wait for this one for ever
-    if devices.device(device).type == "cuda":
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    torch.distributed.init_process_group()  # gloo between CPUs, nccl between GPUs
-    with contextlib.ExitStack() as stack:
-        stack.callback(torch.distributed.destroy_process_group)
-        if not leads():
-            nowhere = stack.enter_context(Path(os.devnull).open("w"))
-            stack.enter_context(contextlib.redirect_stdout(nowhere))
-            stack.enter_context(contextlib.redirect_stderr(nowhere))
-        yield
+    values: list[Any] = [None] * size()
+    torch.distributed.all_gather_object(values, value)
+    return values
 
 
 def from_first(value: Any) -> Any:
@@ -134,6 +95,25 @@ def from_first(value: Any) -> Any:
     box = [value]
     torch.distributed.broadcast_object_list(box)
     return box[0]
+
+
+def by_first(work: Callable[[], ResultT]) -> ResultT:
+    """Returns work() of the leader, in every process, such as what lies on the leader's disk alone.
+
+    What `work` refuses with a VaelineError, all of them refuse.
+    """
+    if leads():
+        try:
+            result = work()
+        except VaelineError as error:
+            from_first((None, str(error)))
+            raise
+        from_first((result, ""))
+        return result
+    given, refused = from_first(None)
+    if refused:
+        raise VaelineError(refused)
+    return cast(ResultT, given)
 
 
 def each(items: Sequence[ItemT], work: Callable[[ItemT], ResultT]) -> list[ResultT]:
@@ -156,9 +136,7 @@ def each(items: Sequence[ItemT], work: Callable[[ItemT], ResultT]) -> list[Resul
                 mine[i] = error
                 break
     if size() > 1:
-        parts: list[Any] = [None] * size()
-        torch.distributed.all_gather_object(parts, mine)
-        mine = {i: result for part in parts for i, result in part.items()}
+        mine = {i: result for part in from_all(mine) for i, result in part.items()}
     for result in mine.values():
         if isinstance(result, VaelineError):
             raise result

@@ -11,14 +11,18 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.files import DISK_FULL
 from vaeline.core.params import StageParams
 from vaeline.core.progress import close_bars
-from vaeline.runtime import processes
+from vaeline.runtime import launching, processes
 from vaeline.runtime.damage import with_remedy
 from vaeline.runtime.finished import remove_recorded
+from vaeline.runtime.hosts import joins
+from vaeline.runtime.meeting import together
 from vaeline.runtime.stopping import INTERRUPTED, end_with_starter, stoppable
 from vaeline.runtime.turns import turn
 
 MEASURED_STAGES = ("prepare", "check", "train", "evaluate", "fid_reference", "fid", "diagnose")
 """The stages that write a metrics.json, in the order in which they run."""
+SHARED_STAGES = ("train", "evaluate", "fid_reference", "fid")
+"""The stages that run as NPROC processes, all of which compute and the first of which writes."""
 GRACE = 30  # seconds for the first of several processes to print its error: when one ends, all are ended
 
 
@@ -32,7 +36,7 @@ def trainings() -> Path:
     return workspace() / ".scratch" / "train"
 
 
-def run_stage(name: str, main: Callable[[StageParams], None], shared: bool = False) -> None:
+def run_stage(name: str, main: Callable[[StageParams], None]) -> None:
     """Runs a stage; exits with a one-line message if the user can mend what is wrong, or has stopped it.
 
     The status is 1 after a VaelineError and on a full disk, and 130 after Ctrl-C.
@@ -40,14 +44,13 @@ def run_stage(name: str, main: Callable[[StageParams], None], shared: bool = Fal
     Args:
         name: of the stage in dvc.yaml.
         main: what the stage does, given the params that dvc.yaml lists for it.
-        shared: whether it runs as NPROC processes, all of which compute and the first of which writes.
     """
     try:
         with stoppable():
             end_with_starter()
-            _run(name, main, shared)
+            _run(name, main)
     except VaelineError as error:
-        if not processes.leads():
+        if not processes.leads() and not _first_of_further_host():
             time.sleep(GRACE)
         close_bars()
         sys.exit(f"{name}: {with_remedy(error, in_workspace=workspace() == Path.cwd())}")
@@ -65,17 +68,23 @@ def run_stage(name: str, main: Callable[[StageParams], None], shared: bool = Fal
         sys.exit(getattr(error, "status", INTERRUPTED))
 
 
-def _run(name: str, main: Callable[[StageParams], None], shared: bool) -> None:
-    params = StageParams.load(name)
+def _run(name: str, main: Callable[[StageParams], None]) -> None:
+    params, shared = StageParams.load(name), name in SHARED_STAGES
     with contextlib.ExitStack() as stack:
-        if not processes.launched():
+        if processes.leads() and not launching.started_by_stage() and not joins():
             stack.enter_context(turn(name))
             remove_recorded(trainings())
-            if shared and processes.wanted() > 1:
-                processes.start(f"stages.{name}", params.device)
+        if shared and not processes.launched() and launching.all_wanted() > 1:
+            launching.start(name, params.device)
         if shared:
-            stack.enter_context(processes.together(params.device))
+            stack.enter_context(together(params.device))
+            params = processes.from_first(params)  # other hosts have a params.yaml of their own
         main(params)
+
+
+def _first_of_further_host() -> bool:
+    """Returns whether nobody but this process tells its host of an error."""
+    return processes.on_several_hosts() and processes.local_rank() == 0
 
 
 def _how_to_resume(stage: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
 from vaeline.evaluation.observing import evaluation_set, training_set
+from vaeline.runtime import processes
 from vaeline.runtime.seeding import set_seed
 from vaeline.training.build import build
 from vaeline.training.fit import fit
@@ -23,7 +24,7 @@ def begin_training(params: StageParams, data: Prepared) -> tuple[Training, Itera
     """
     set_seed(params.seed)
     model, objective = build(params, data)
-    start_from_checkpoint(model, params)
+    processes.by_first(lambda: start_from_checkpoint(model, params))  # from its disk
     images, valid = training_set(model, data.train), evaluation_set(model, data.valid)
     training = Training.start(model, objective, params, len(images))
     return training, fit(training, images, valid, params)

@@ -1,8 +1,7 @@
 """A minibatch that several processes share: which of its rows are whose, and means over all of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 from typing import Self
 
 import torch
@@ -25,17 +24,20 @@ def first_row(part: int, total: int) -> int:
 
 @dataclass(frozen=True)
 class Share:
-    """The consecutive parts of a minibatch that one process computes.
+    """The consecutive rows of a minibatch that one process computes.
 
     Attributes:
-        parts: their numbers.
+        parts: the numbers of the parts that these rows are of, for which it draws noise.
         total: rows of the whole minibatch.
         weight: what the mean over this share counts in the mean over the minibatch.
+        piece: which of how many pieces of those parts the rows are, (0, 1) for all; more processes than
+            PARTS divide the rows of a part among themselves.
     """
 
     parts: range
     total: int
     weight: float = 1.0
+    piece: tuple[int, int] = (0, 1)
 
     @classmethod
     def whole(cls, total: int) -> Self:
@@ -47,37 +49,49 @@ class Share:
         """Returns the share of process `rank` of `size`: as even as the parts allow.
 
         Where a process would be left without a row, each of them computes the whole minibatch.
-
-        Raises:
-            VaelineError: for more processes than parts.
         """
-        reject_too_many(size)
-        ends = [first_row(process * PARTS // size, total) for process in range(size + 1)]
-        if any(start == stop for start, stop in pairwise(ends)):
+        shares = [cls._of_rows(total, process, size) for process in range(size)]
+        if not all(share.count for share in shares):
             return cls(range(PARTS), total, 1 / size)
-        parts = range(rank * PARTS // size, (rank + 1) * PARTS // size)
-        return cls(parts, total, (ends[rank + 1] - ends[rank]) / total)
+        return shares[rank]
+
+    @classmethod
+    def _of_rows(cls, total: int, rank: int, size: int) -> Self:
+        first, stop = rank * PARTS // size, (rank + 1) * PARTS // size
+        piece = (0, 1)
+        if size > PARTS:
+            stop = first + 1
+            of_part = [process for process in range(size) if process * PARTS // size == first]
+            piece = (rank - of_part[0], len(of_part))
+        share = cls(range(first, stop), total, piece=piece)
+        return replace(share, weight=share.count / total)
 
     @classmethod
     def mine(cls, total: int) -> Self:
         """Returns the share of this process."""
         return cls.of_process(total, processes.rank(), processes.size())
 
+    @property
+    def count(self) -> int:
+        """How many rows it has."""
+        return self.kept.stop - self.kept.start
+
     @cached_property
     def rows(self) -> slice:
         """The rows of the minibatch that it has."""
-        return slice(first_row(self.parts.start, self.total), first_row(self.parts.stop, self.total))
+        start = first_row(self.parts.start, self.total)
+        return slice(start + self.kept.start, start + self.kept.stop)
 
     @cached_property
     def part_rows(self) -> list[int]:
         """How many rows each of its parts has."""
         return [first_row(part + 1, self.total) - first_row(part, self.total) for part in self.parts]
 
-
-def reject_too_many(size: int) -> None:
-    """Raises VaelineError for more processes than a minibatch has parts."""
-    if size > PARTS:
-        raise VaelineError(f"NPROC = {size}: a minibatch has {PARTS} parts: use at most {PARTS} processes")
+    @cached_property
+    def kept(self) -> slice:
+        """The rows that it has, among those of its parts."""
+        drawn, (number, pieces) = sum(self.part_rows), self.piece
+        return slice(number * drawn // pieces, (number + 1) * drawn // pieces)
 
 
 def reject_whole_batch(model: Model, objective: Objective, name: str, size: int) -> None:
@@ -91,16 +105,15 @@ def reject_whole_batch(model: Model, objective: Objective, name: str, size: int)
     """
     if size == 1:
         return
-    reject_too_many(size)
     if not objective.per_example:
         raise VaelineError(
-            f"NPROC = {size}: objective.name = '{name}' compares the examples of a whole batch: train it in "
-            "one process"
+            f"{size} processes: objective.name = '{name}' compares the examples of a whole batch: train it "
+            "in one process"
         )
     if running_statistics(model) or running_statistics(objective):
         raise VaelineError(
-            f"NPROC = {size}: BatchNorm's statistics are of a whole batch, as are an optimal variance and a "
-            "codebook: train in one process, or with network.batch_norm: false, and without "
+            f"{size} processes: BatchNorm's statistics are of a whole batch, as are an optimal variance and "
+            "a codebook: train in one process, or with network.batch_norm: false, and without "
             "likelihood.gaussian.variance: optimal and model.name: vq"
         )
 

@@ -26,7 +26,7 @@ def updates(batches: Batches, number: int) -> Iterator[list[Minibatch]]:
 
 
 def as_process(monkeypatch, rank: int, size: int) -> None:
-    for name, value in {"TORCHELASTIC_RUN_ID": "one", "WORLD_SIZE": str(size), "RANK": str(rank)}.items():
+    for name, value in {"WORLD_SIZE": str(size), "RANK": str(rank)}.items():
         monkeypatch.setenv(name, value)
 
 

@@ -13,7 +13,7 @@ KIND = torch.empty(0)
 
 def drawn(noise: TrainingNoise, step: int, share: Share) -> list[torch.Tensor]:
     """Returns all that a training draws for a minibatch, rows first."""
-    draws, rows = noise.draws(step, share), sum(share.part_rows)
+    draws, rows = noise.draws(step, share), share.count
     return [
         draws.uniform((rows,)),
         draws.integers(5, (rows, 2)),
@@ -24,7 +24,7 @@ def drawn(noise: TrainingNoise, step: int, share: Share) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("total", [9, 20, 101, 128])
-@pytest.mark.parametrize("size", range(1, PARTS + 1))
+@pytest.mark.parametrize("size", [*range(1, PARTS + 1), 12])
 def test_any_number_of_processes_draws_the_same_noise_for_the_same_rows(total, size):
     whole = drawn(TrainingNoise(3, CPU), 7, Share.whole(total))
     for rank in range(size):

@@ -82,7 +82,7 @@ class Batches:
     def observed(self, indices: Tensor, generators: Sequence[torch.Generator]) -> Minibatch:
         """Returns this process's rows of the images `indices`, with noise from these `generators`."""
         share = self._share(len(indices))
-        draws = Draws(generators, share.part_rows)
+        draws = Draws(generators, share.part_rows, share.kept)
         images = self.images.index_select(0, indices[share.rows])
         x = observe(self.model, self.augment(images, draws), draws)
         return Minibatch(x.to(self.device), draws.noise, share)

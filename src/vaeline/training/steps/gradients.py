@@ -227,7 +227,7 @@ class ShardedGradients(Gradients):
         device = next(model.parameters()).device
         ids = [device.index] if device.type == "cuda" else None
         whole = Loss(model, objective, params.precision)
-        self.loss = DistributedDataParallel(whole, device_ids=ids, broadcast_buffers=False)
+        self.loss = DistributedDataParallel(whole, device_ids=ids, forward_sync_buffers=False)
 
     def _differentiated(
         self, x: Observations, beta: float | Tensor, noise: Noise, share: Share

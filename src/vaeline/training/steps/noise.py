@@ -27,7 +27,7 @@ class TrainingNoise:
 
     def draws(self, step: int, share: Share) -> Draws:
         """Returns the random numbers for the rows of `share` at `step`; draw them before the next step's."""
-        return Draws(self.seeded(step, share), share.part_rows)
+        return Draws(self.seeded(step, share), share.part_rows, share.kept)
 
     def seeded(self, step: int, share: Share) -> list[torch.Generator]:
         """Returns the generators of those numbers, one for each part, which are at their beginning."""

@@ -1,0 +1,30 @@
+"""The same command on every host: host 0 runs it, and the others join."""
+
+from collections.abc import Sequence
+
+from vaeline.experiments.hosts.coordinator import Coordinator
+from vaeline.experiments.hosts.joining import join_hosts
+from vaeline.experiments.sessions import run_session
+from vaeline.runtime.hosts import Hosts
+
+
+def run_on_hosts(command: Sequence[str], patience: float) -> int:
+    """Runs `command` on host 0, and on every other host its part of each shared stage; returns the status.
+
+    Args:
+        command: such as `dvc repro`.
+        patience: seconds, at most, until all hosts have come.
+
+    Raises:
+        VaelineError: for wrong variables, a host that does not come, differs from the first, or is lost.
+    """
+    hosts = Hosts.from_environment()
+    if hosts is None:
+        return run_session(command)
+    if hosts.rank > 0:
+        return join_hosts(hosts, patience)
+    with Coordinator.listening(hosts) as coordinator:
+        coordinator.wait_for_all(patience)
+        status = run_session(command)
+        coordinator.end(status)
+        return status
