@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -19,11 +19,12 @@ from vaeline.provenance.git import git
 from vaeline.runtime.processes import end_with_parent
 
 LOGS = Path(".scratch/experiments")
+NO_VARIABLES: Mapping[str, str] = {}
 
 
 @contextlib.contextmanager
 def running_experiment(
-    overrides: Sequence[str], name: str, *targets: str
+    overrides: Sequence[str], name: str, *targets: str, environment: Mapping[str, str] = NO_VARIABLES
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Yields the DVC process that runs an experiment, whole or up to the stages `targets`.
 
@@ -33,6 +34,7 @@ def running_experiment(
         overrides: `key=value` for each param that the experiment changes.
         name: The experiment's name; a number is appended if it is taken.
         *targets: Stages to run; all if there are none.
+        environment: Variables that its stages have beside those of this process.
 
     Raises:
         VaelineError: If DVC could not keep the result here.
@@ -40,15 +42,15 @@ def running_experiment(
     _check_repository()
     flags = [flag for override in with_whole_path(overrides) for flag in ("-S", override)]
     command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "-n", unused_name(name), *flags, *targets]
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    search_path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     path = log_path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as output:
         # In its own session, Ctrl-C reaches DVC through `_stop` alone. A shell may have made this process
         # ignore Ctrl-C, which a child would inherit.
         process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True,
-            preexec_fn=_before_dvc,
+            command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            env=os.environ | environment | {"PATH": search_path}, preexec_fn=_before_dvc,
         )  # fmt: skip
     try:
         yield process
