@@ -24,7 +24,11 @@ NO_VARIABLES: Mapping[str, str] = {}
 
 @contextlib.contextmanager
 def running_experiment(
-    overrides: Sequence[str], name: str, *targets: str, environment: Mapping[str, str] = NO_VARIABLES
+    overrides: Sequence[str],
+    name: str,
+    *targets: str,
+    environment: Mapping[str, str] = NO_VARIABLES,
+    pull: bool = False,
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Yields the DVC process that runs an experiment, whole or up to the stages `targets`.
 
@@ -35,12 +39,14 @@ def running_experiment(
         name: The experiment's name; a number is appended if it is taken.
         *targets: Stages to run; all if there are none.
         environment: Variables that its stages have beside those of this process.
+        pull: Whether what is missing here comes from the DVC remote.
 
     Raises:
         VaelineError: If DVC could not keep the result here.
     """
     _check_repository()
     flags = [flag for override in with_whole_path(overrides) for flag in ("-S", override)]
+    flags += ["--pull"] * pull
     command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "-n", unused_name(name), *flags, *targets]
     search_path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     path = log_path(name)

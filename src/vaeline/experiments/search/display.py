@@ -1,4 +1,4 @@
-"""What is shown while experiments run: a bar, the last line of one's log, and a line for each that has ended."""
+"""What is shown while experiments run: a bar, the last line of a log, and how each one has ended."""
 
 import sys
 from typing import Self

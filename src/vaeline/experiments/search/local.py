@@ -3,11 +3,12 @@
 import contextlib
 import os
 import re
+from collections.abc import Mapping
 
 import psutil
 
 from vaeline.core.files import read_json
-from vaeline.experiments.launch import failure, log_path, running_experiment
+from vaeline.experiments.launch import NO_VARIABLES, failure, log_path, running_experiment
 from vaeline.experiments.search.jobs import Executor, Job, Progress, RunningJob
 from vaeline.experiments.watching import epochs_path
 from vaeline.runtime.stage import workspace
@@ -18,12 +19,13 @@ TIME_TO_END = 60.0  # seconds for what a killed command has left behind
 class LocalJob(RunningJob):
     """An experiment of DVC's in a process."""
 
-    def __init__(self, job: Job, threads: int = 0) -> None:
+    def __init__(self, job: Job, environment: Mapping[str, str] = NO_VARIABLES, pull: bool = False) -> None:
         """Starts it.
 
         Args:
             job: What to run.
-            threads: How many threads it computes with; 0 leaves that to PyTorch.
+            environment: Variables that its stages have beside those of this process.
+            pull: Whether what is missing here comes from the DVC remote.
 
         Raises:
             VaelineError: If DVC could not keep its result.
@@ -31,10 +33,8 @@ class LocalJob(RunningJob):
         end_left_over(job.name)
         epochs_path(job.name).unlink(missing_ok=True)
         self._name, self._stack = job.name, contextlib.ExitStack()
-        environment = {"OMP_NUM_THREADS": str(threads)} if threads else {}
-        self._process = self._stack.enter_context(
-            running_experiment(job.overrides, job.name, environment=environment)
-        )
+        running = running_experiment(job.overrides, job.name, environment=environment, pull=pull)
+        self._process = self._stack.enter_context(running)
 
     def look(self) -> Progress:
         """Returns how far it is."""
@@ -63,7 +63,8 @@ class LocalExecutor(Executor):
         self._most = at_once
         self._first: RunningJob | None = None
         shared = at_once > 1 and "OMP_NUM_THREADS" not in os.environ
-        self._threads = max(1, (os.cpu_count() or 1) // at_once) if shared else 0
+        threads = max(1, (os.cpu_count() or 1) // at_once)
+        self._environment = {"OMP_NUM_THREADS": str(threads)} if shared else {}
 
     @property
     def at_once(self) -> int:
@@ -76,7 +77,7 @@ class LocalExecutor(Executor):
 
     def start(self, job: Job) -> RunningJob:
         """Starts a job in a copy of this repository."""
-        started = LocalJob(job, self._threads)
+        started = LocalJob(job, self._environment)
         self._first = self._first or started
         return started
 

@@ -13,8 +13,8 @@ from vaeline.provenance.commands import override_flags
 from vaeline.reporting.summary import code_span, markdown_text
 
 PRUNED_NOTE = (
-    "A *pruned* trial was ended early, since its validation ELBO had fallen behind: its params have the epoch "
-    "that it stopped after, and its metrics are those of the model that it had by then."
+    "A *pruned* trial was ended early, since its validation ELBO had fallen behind: its params have the "
+    "epoch that it stopped after, and its metrics are those of the model that it had by then."
 )
 
 
@@ -30,7 +30,7 @@ def write_search(result: SearchResult) -> list[Path]:
 
 
 def best_commands(result: SearchResult) -> list[str]:
-    """Returns for each of the best trials the command that takes its params and results into the workspace."""
+    """Returns for each of the best trials the command that brings it into the workspace."""
     names = result.table.set_index("trial")["experiment"]
     return [f"dvc exp apply {names[number]}" for number in result.best if names[number] != "HEAD"]
 

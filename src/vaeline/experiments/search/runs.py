@@ -13,7 +13,10 @@ PARENT = "mlflow.parentRunId"
 
 
 class SearchRun:
-    """The run of a search. If the tracking server is unreachable, one warning is printed, and the search goes on."""
+    """The run of a search.
+
+    If the tracking server is unreachable, one warning is printed, and the search continues.
+    """
 
     def __init__(self, experiment: str, name: str, key: str, params: Mapping[str, Any]) -> None:
         """Opens the run of the search `key`, or makes it with `name` and `params`."""

@@ -120,7 +120,7 @@ class SearchJournal:
         return str(self._frozen(proposal).user_attrs[EXPERIMENT])
 
     def best(self) -> list[int]:
-        """Returns the number of the best trial, or those of the Pareto front, in the order of the first value."""
+        """Returns the number of the best trial, or those of the Pareto front by their first value."""
         front = sorted(self._study.best_trials, key=lambda trial: trial.values[0])
         return [trial.number + 1 for trial in front]
 

@@ -45,7 +45,7 @@ class SearchOptions(BaseOptions):
     """The keys of the file."""
 
     params: dict[str, Any] = Field(min_length=1)
-    fixed: dict[str, Any] = {}
+    fixed: dict[str, Any] = Field({})
     sampler: Literal["grid", "random", "tpe"] = "tpe"
     trials: int | None = Field(None, ge=1)
     seed: int = Field(0, ge=0, lt=2**31)
@@ -136,7 +136,7 @@ class SearchSpace:
         return [dict(zip(self.ranges, row, strict=True)) for row in itertools.product(*columns)]
 
     def corners(self) -> Iterator[Changes]:
-        """Yields the combinations of the ends of all ranges and of all listed values, as far as they are few."""
+        """Yields combinations of the ends of all ranges and of all listed values, as far as they are few."""
         columns = [
             values
             if isinstance(values, list)
