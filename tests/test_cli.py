@@ -137,7 +137,7 @@ def swept(monkeypatch, tmp_path):
     failures: dict[tuple, str] = {}
     table = pd.DataFrame({"beta": [1.0], "experiment": ["beta=1"], "revision": ["0" * 40]})
 
-    def sweep(grid, shared, command):
+    def sweep(grid, shared, command, placement):
         calls.append((dict(grid), list(shared), command))
         return Sweep(list(grid), shared, table, failures, command)
 
@@ -154,6 +154,7 @@ def swept(monkeypatch, tmp_path):
     ("line", "grid", "shared"),
     [
         ("sweep beta=0.5,1,2", {"beta": ["0.5", "1", "2"]}, []),
+        ("sweep seed=1..3", {"seed": ["1", "2", "3"]}, []),
         (
             "sweep beta=0.5,1 latent_dim=10,20 --set epochs=10 --set data.name=digits",
             {"beta": ["0.5", "1"], "latent_dim": ["10", "20"]},

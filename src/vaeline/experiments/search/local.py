@@ -39,6 +39,8 @@ class LocalJob(RunningJob):
     def look(self) -> Progress:
         """Returns how far it is."""
         status = self._process.poll()
+        if status is not None:
+            self._stack.close()
         epoch, elbos = reported_epochs(self._name)
         reason = failure(self._name) if status else ""
         return Progress(self._last_line(), elbos, epoch, ended=status is not None, reason=reason)

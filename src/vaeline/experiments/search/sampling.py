@@ -84,11 +84,13 @@ class SearchJournal:
 
     def report(self, proposal: Proposal, elbos: dict[int, float]) -> bool:
         """Takes note of the validation ELBOs of epochs, and returns whether the trial is to end early."""
+        if self.space.options.pruner == "none":
+            return False
         trial = self._live(proposal)
         reported = self._frozen(proposal).intermediate_values
         for epoch in sorted(elbos.keys() - reported.keys()):
             trial.report(elbos[epoch], epoch)
-            if len(self._study.directions) == 1 and trial.should_prune():
+            if trial.should_prune():
                 return True
         return False
 
