@@ -62,9 +62,11 @@ mutants: $(READY)  ## put small faults into the source, and write which the test
 deps: $(READY)  ## rewrite the code entries of dvc.yaml
 	@vaeline deps
 
+# All but ray, of which no test that runs everywhere has need.
+EXTRAS := arrays bench compression dev docs explore huggingface onnx search
 PINS := uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 requirements: $(READY)  ## pin the dependencies of pyproject.toml; newer versions: ARGS=--upgrade
-	@printf %s "--all-extras $$ARGS pyproject.toml -o requirements.txt" | xargs $(PINS)
+	@printf %s "$(EXTRAS:%=--extra %) $$ARGS pyproject.toml -o requirements.txt" | xargs $(PINS)
 	@{ sed '/^[^#]/,$$d' requirements-cpu.txt; grep -vE '^(cuda-|nvidia-|triton)' requirements.txt; } > $(VENV)/cpu.txt
 	@mv $(VENV)/cpu.txt requirements-cpu.txt
 

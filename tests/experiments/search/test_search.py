@@ -150,9 +150,15 @@ def test_asha_ends_what_falls_behind_and_keeps_what_it_had(made_up, run):
     assert table["state"].to_dict() == {0.5: "finished", 4.0: "pruned", 1.0: "pruned", 0.25: "finished"}
     assert table["epochs"].to_dict() == {0.5: 9, 4.0: 2, 1.0: 2, 0.25: 9}
     assert table.loc[4.0, "experiment"] == "epochs=9_beta=4_stop_after=2"
-    assert [epoch for beta, epoch in made_up.epochs if beta == "4"] == [1, 2]  # it continued, and was not begun again
+    assert [epoch for beta, epoch in made_up.epochs if beta == "4"] == [
+        1,
+        2,
+    ]  # it continued, and was not begun again
     assert result.best == [4]
-    assert dict(NoRun.added)["epochs=9_beta=4_stop_after=2"] == {"search.trial": "2", "search.state": "pruned"}
+    assert dict(NoRun.added)["epochs=9_beta=4_stop_after=2"] == {
+        "search.trial": "2",
+        "search.state": "pruned",
+    }
 
 
 @pytest.mark.parametrize("interrupt_after", [1, 5, 13])
@@ -163,7 +169,9 @@ def test_search_that_was_stopped_resumes_what_it_had_begun(made_up, run, interru
     made_up.interrupt_after = 10**9
     result = run(**GRID)
     assert result.table["trial"].tolist() == [1, 2, 3, 4]
-    assert sorted(made_up.epochs) == sorted((f"{b:g}", e) for b in (4, 0.5, 1, 2) for e in range(1, EPOCHS + 1))
+    assert sorted(made_up.epochs) == sorted(
+        (f"{b:g}", e) for b in (4, 0.5, 1, 2) for e in range(1, EPOCHS + 1)
+    )
 
 
 def test_trial_that_failed_is_told_and_runs_again_with_the_next_command(made_up, run):
@@ -203,5 +211,7 @@ def test_two_objectives_have_a_front_that_no_other_trial_dominates(made_up, run)
 
 
 def test_metric_that_no_stage_has_ends_the_search_with_those_that_there_are(made_up, run):
-    with pytest.raises(VaelineError, match=r"no metric 'evaluate/elb'; there are evaluate/distortion, evaluate/rate"):
+    with pytest.raises(
+        VaelineError, match=r"no metric 'evaluate/elb'; there are evaluate/distortion, evaluate/rate"
+    ):
         run(**GRID, objectives={"evaluate/elb": "maximize"})

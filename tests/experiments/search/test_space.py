@@ -60,7 +60,10 @@ def test_what_all_trials_share_is_in_the_overrides_and_set_wins(read):
         ({"sampler": "bayes"}, "sampler = 'bayes' is not allowed"),
         ({"objectives": {"elbo": "maximize"}}, "'elbo' is no metric, such as evaluate/elbo"),
         (
-            {"pruner": "asha", "objectives": {"evaluate/rate": "minimize", "evaluate/distortion": "minimize"}},
+            {
+                "pruner": "asha",
+                "objectives": {"evaluate/rate": "minimize", "evaluate/distortion": "minimize"},
+            },
             "asha needs a single objective",
         ),
     ],
@@ -75,7 +78,9 @@ def test_wrong_file_is_one_line_that_names_it(read, tmp_path, content, message):
 
 def test_invalid_trials_are_refused_with_their_number(read):
     space = read(params={"beta": [1.0, -1.0], "latent_dim": [2, 0, 4]}, sampler="grid")
-    with pytest.raises(VaelineError, match=r"4 of 6 trials are invalid, the first is trial 2 \(beta=1 latent_dim=0\): "):
+    with pytest.raises(
+        VaelineError, match=r"4 of 6 trials are invalid, the first is trial 2 \(beta=1 latent_dim=0\): "
+    ):
         space.check(space.grid())
 
 

@@ -5,6 +5,7 @@ and what has become of them, is known to this process alone.
 """
 
 import contextlib
+import functools
 import hashlib
 import os
 import socket
@@ -23,15 +24,6 @@ from vaeline.experiments.search.node import NodeJob, NodeReport, SentRepository
 from vaeline.provenance.git import git
 from vaeline.provenance.origin import unsaved_sources
 
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-try:
-    import ray
-    from ray.exceptions import RayActorError, RayError, RayTaskError
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-except ImportError:
-    raise VaelineError("--address needs Ray: `pip install 'vaeline[ray]'`") from None
-
 STATES = Path(".scratch/search/states")
 PASSED_ON = ("MLFLOW_", "AWS_", "DVC_EXP_AUTO_PUSH")  # beginnings of variables that nodes are given
 LOSSES = 5  # nodes that one job may lose before it counts as failed
@@ -40,16 +32,33 @@ TO_CONNECT = 5.0  # seconds
 NOT_ON_EACH_NODE = "MLFLOW_TRACKING_URI is not set: each node keeps its own runs, and MLflow here has none"
 
 
+@functools.cache
+def engine() -> Any:
+    """Returns the package ray, which takes a while to import and need not be installed.
+
+    Raises:
+        VaelineError: It is not installed.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+        import ray.util.scheduling_strategies
+    except ModuleNotFoundError as error:
+        raise VaelineError(f"{error.name} is not installed: `pip install 'vaeline[ray]'`") from None
+    return ray
+
+
 class RayExecutor(Executor):
     """Runs jobs on the nodes of a cluster, each with CPUs and GPUs of its own."""
 
     def __init__(self, sent: SentRepository, at_once: int, cpus: float, gpus: float) -> None:
-        self._sent, self._most, self._cpus, self._gpus = ray.put(sent), at_once, cpus, gpus
+        self._sent, self._most, self._cpus, self._gpus = engine().put(sent), at_once, cpus, gpus
 
     @property
     def at_once(self) -> int:
         """How many jobs run at a time: as many as were asked for, or as fit now."""
-        have = ray.cluster_resources()
+        have = engine().cluster_resources()
         wanted = {"CPU": self._cpus, "GPU": self._gpus}
         fitting = [int(have.get(name, 0) // share) for name, share in wanted.items() if share]
         return self._most or max(1, min(fitting, default=1))
@@ -59,7 +68,7 @@ class RayExecutor(Executor):
         return RayJob(Job(job.name, tuple(with_whole_path(job.overrides))), self._actor)
 
     def _actor(self, job: Job, state: bytes) -> Any:
-        actor = ray.remote(_Actor).options(num_cpus=self._cpus, num_gpus=self._gpus, max_concurrency=1)
+        actor = engine().remote(_Actor).options(num_cpus=self._cpus, num_gpus=self._gpus, max_concurrency=1)
         return actor.remote(self._sent, job, state)
 
 
@@ -96,14 +105,14 @@ class RayJob(RunningJob):
 
     def look(self) -> Progress:
         """Returns what its node has said last."""
-        ready, _ = ray.wait([self._answer], timeout=0)
+        ready, _ = engine().wait([self._answer], timeout=0)
         if not ready or self._progress.ended:
             return self._progress
         try:
-            report: NodeReport = ray.get(self._answer)
-        except RayTaskError as error:
+            report: NodeReport = engine().get(self._answer)
+        except engine().exceptions.RayTaskError as error:
             self._progress = Progress(ended=True, reason=f"{self._job.name} failed: {_last_line(error)}")
-        except RayActorError:
+        except engine().exceptions.RayActorError:
             self._lost()
         else:
             self._take(report)
@@ -113,13 +122,13 @@ class RayJob(RunningJob):
         self._keep(report.state)
         if report.results:
             _fetch(report.results)
-            with contextlib.suppress(RayError):
-                ray.get(self._actor.discard.remote(), timeout=PATIENCE)
+            with contextlib.suppress(engine().exceptions.RayError):
+                engine().get(self._actor.discard.remote(), timeout=PATIENCE)
         self._progress = report.progress
         if not report.progress.ended:
             self._answer = self._actor.look.remote()
             return
-        ray.kill(self._actor)
+        engine().kill(self._actor)
         if not report.progress.reason:
             _state_path(self._job.name).unlink(missing_ok=True)
 
@@ -141,9 +150,9 @@ class RayJob(RunningJob):
 
     def stop(self) -> None:
         """Stops it, and keeps the state of its training here."""
-        with contextlib.suppress(RayError):
-            self._keep(ray.get(self._actor.stop.remote(), timeout=PATIENCE))
-        ray.kill(self._actor)
+        with contextlib.suppress(engine().exceptions.RayError):
+            self._keep(engine().get(self._actor.stop.remote(), timeout=PATIENCE))
+        engine().kill(self._actor)
 
 
 @contextlib.contextmanager
@@ -166,7 +175,7 @@ def cluster(address: str, at_once: int, cpus: float, gpus: float) -> Iterator[Ex
         _check_nodes()
         yield RayExecutor(sent, at_once, cpus, gpus)
     finally:
-        ray.shutdown()
+        engine().shutdown()
 
 
 def sent_repository() -> SentRepository:
@@ -202,7 +211,7 @@ def _connect(address: str) -> None:
     try:
         if host and port.isdecimal():  # Ray itself would try for minutes
             socket.create_connection((host, int(port)), timeout=TO_CONNECT).close()
-        ray.init(address, log_to_driver=False, logging_level="ERROR", include_dashboard=None)
+        engine().init(address, log_to_driver=False, logging_level="ERROR", include_dashboard=None)
     except (OSError, ValueError, RuntimeError) as error:
         raise VaelineError(
             f"no Ray cluster at {address} ({_last_line(error)}): `ray start --head` starts one here, and "
@@ -221,12 +230,12 @@ def _check_nodes() -> None:
         except metadata.PackageNotFoundError:
             return ""
 
-    asked = ray.remote(num_cpus=0)(installed)
-    for node in ray.nodes():
+    asked = engine().remote(num_cpus=0)(installed)
+    for node in engine().nodes():
         if not node["Alive"]:
             continue
-        there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        version = ray.get(asked.options(scheduling_strategy=there).remote("vaeline"), timeout=PATIENCE)
+        there = engine().util.scheduling_strategies.NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        version = engine().get(asked.options(scheduling_strategy=there).remote("vaeline"), timeout=PATIENCE)
         if version != __version__:
             has = f"vaeline {version}" if version else "no vaeline"
             raise VaelineError(

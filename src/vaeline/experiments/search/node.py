@@ -80,7 +80,7 @@ class NodeJob:
         _make_clone(sent, folder)
         os.chdir(folder)
         end_left_over(job.name)
-        _unpack(state)
+        unpack_states(state)
         self._finished = find(params_with(job.overrides))  # the command was killed before it could fetch it
         environment = {"PYTHONPATH": str(folder / "src")}
         self._local = None if self._finished else LocalJob(job, environment=environment, pull=sent.remote)
@@ -98,7 +98,7 @@ class NodeJob:
         """Stops it, and returns the state of its training."""
         if self._local:
             self._local.stop()
-        return _packed()
+        return packed_states()
 
     def discard(self) -> None:
         """Removes the clone: everything in it has been sent or pushed."""
@@ -109,7 +109,7 @@ class NodeJob:
         if newest == self._newest or time.monotonic() - self._copied < COPY_EVERY:
             return b""
         started = time.monotonic()
-        packed = _packed()
+        packed = packed_states()
         self._newest, took = newest, time.monotonic() - started
         self._copied = started + 10 * took  # copying takes a tenth of the time at most
         return packed
@@ -171,7 +171,7 @@ def _dvc(*arguments: str, folder: Path | None = None) -> None:
         raise VaelineError(f"{shlex.join(['dvc', *arguments])}: {reason}")
 
 
-def _packed() -> bytes:
+def packed_states() -> bytes:
     """Returns the states of the trainings in this folder as an archive; b"" without any."""
     if not newest_state():
         return b""
@@ -185,8 +185,8 @@ def _packed() -> bytes:
     return packed.getvalue()
 
 
-def _unpack(state: bytes) -> None:
-    """Writes the states that `_packed` returned, unless there are newer ones here."""
+def unpack_states(state: bytes) -> None:
+    """Writes the states that `packed_states` returned, unless there are newer ones here."""
     if not state:
         return
     with tarfile.open(fileobj=io.BytesIO(state)) as archive:

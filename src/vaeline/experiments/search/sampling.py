@@ -7,18 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, TrialState
-
+from vaeline.core.errors import VaelineError
 from vaeline.experiments.search.space import Changes, ParamRange, SearchSpace
+
+try:
+    import optuna
+    from optuna.distributions import (
+        BaseDistribution,
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+    from optuna.trial import FrozenTrial, TrialState
+except ModuleNotFoundError as error:
+    raise VaelineError(f"{error.name} is not installed: `pip install 'vaeline[search]'`") from None
 
 STARTUP = 10  # random trials before TPE has enough to learn from: Optuna's own number
 STOP_AFTER = "stop_after"
