@@ -14,7 +14,7 @@ export GOMP_SPINCOUNT ?= 2000
 # Without bytecode every stage would compile torch anew, which doubles the time of all imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help repro test lint docs ui bench bench-gpu chaos mutants deps requirements clean
+.PHONY: help repro test lint docs ui bench bench-gpu chaos cluster mutants deps requirements clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -55,6 +55,10 @@ bench-gpu: $(READY)  ## measure speed on a CUDA GPU beside its own rates (two mi
 
 chaos: $(READY)  ## inject faults, and write docs/results/chaos.md (an hour); a part: ARGS=kills
 	@printf %s "$$ARGS" | xargs python -m tests.chaos
+
+cluster: $(READY)  ## search on two hosts, kill one, and write docs/results/cluster.md (ten minutes)
+	@uv pip install --quiet -c requirements.txt -e '.[ray]'
+	@python -m tests.cluster
 
 mutants: $(READY)  ## put small faults into the source, and write which the tests see (20 minutes); a part: ARGS=fid
 	@printf %s "$$ARGS" | xargs python -m tests.mutation

@@ -237,7 +237,7 @@ def test_preset_prints_its_result_and_its_record(at_the_root, monkeypatch, tmp_p
 @pytest.mark.parametrize(("command", "page"), [("table1", "table1.md"), ("zoo", "models.md")])
 def test_studies_write_their_page(at_the_root, monkeypatch, tmp_path, command, page):
     monkeypatch.setattr("vaeline.experiments.study.RESULTS", tmp_path)
-    monkeypatch.setattr("vaeline.experiments.study.run_presets", lambda presets, after: after(presets[0]))
+    monkeypatch.setattr("vaeline.experiments.study.run_presets", lambda presets, after, _: after(presets[0]))
     printed = run(command).stdout
     assert f"Wrote {tmp_path / page}, " in printed
     assert (tmp_path / page).read_text() == (ROOT / "docs" / "results" / page).read_text()

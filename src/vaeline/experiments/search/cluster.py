@@ -10,6 +10,7 @@ import hashlib
 import os
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class RayExecutor(Executor):
 
     def start(self, job: Job) -> RunningJob:
         """Starts a job where there is room for it."""
-        return RayJob(Job(job.name, tuple(with_whole_path(job.overrides))), self._actor)
+        return RayJob(replace(job, overrides=tuple(with_whole_path(job.overrides))), self._actor)
 
     def _actor(self, job: Job, state: bytes) -> Any:
         actor = engine().remote(_Actor).options(num_cpus=self._cpus, num_gpus=self._gpus, max_concurrency=1)
@@ -99,7 +100,7 @@ class RayJob(RunningJob):
         self._begin()
 
     def _begin(self) -> None:
-        state = _state_path(self._job.name)
+        state = _state_path(self._job)
         self._actor = self._make(self._job, state.read_bytes() if state.is_file() else b"")
         self._answer = self._actor.look.remote()
 
@@ -130,11 +131,11 @@ class RayJob(RunningJob):
             return
         engine().kill(self._actor)
         if not report.progress.reason:
-            _state_path(self._job.name).unlink(missing_ok=True)
+            _state_path(self._job).unlink(missing_ok=True)
 
     def _keep(self, state: bytes) -> None:
         if state:
-            with replacing(_state_path(self._job.name), durable=False) as temporary:
+            with replacing(_state_path(self._job), durable=False) as temporary:
                 temporary.write_bytes(state)
 
     def _lost(self) -> None:
@@ -252,8 +253,8 @@ def _fetch(results: bytes) -> None:
         git("fetch", "--quiet", str(temporary), "+refs/exps/*:refs/exps/*")
 
 
-def _state_path(job: str) -> Path:
-    return STATES / f"{job}.tar"
+def _state_path(job: Job) -> Path:
+    return STATES / f"{job.place}.tar"
 
 
 def _last_line(error: BaseException) -> str:

@@ -18,11 +18,10 @@ class Display:
         self._bar = bar(total=total, initial=finished, unit=" experiments")
 
     def __enter__(self) -> Self:
-        self._bar.__enter__()
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._bar.__exit__(*error)
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
 
     def show(self, job: Job, progress: Progress) -> None:
         """Shows how far a job is."""

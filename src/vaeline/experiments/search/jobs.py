@@ -15,10 +15,17 @@ class Job:
     Attributes:
         name: Its name, of which DVC makes a reference and the log a file.
         overrides: `key=value` for each param that it changes.
+        training: What the state of its training is kept under: a job that continues another's has the same.
     """
 
     name: str
     overrides: tuple[str, ...]
+    training: str = ""
+
+    @property
+    def place(self) -> str:
+        """The name of the folder in which it runs, and of the state of its training."""
+        return self.training or self.name
 
 
 @dataclass(frozen=True)

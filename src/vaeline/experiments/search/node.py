@@ -75,7 +75,7 @@ class NodeJob:
         """
         self._sent, self._job = sent, job
         self._copied, self._newest = time.monotonic(), ""
-        folder = workspace_of(sent, job.name)
+        folder = workspace_of(sent, job.place)
         os.environ.update(sent.variables)
         _make_clone(sent, folder)
         os.chdir(folder)
@@ -128,9 +128,9 @@ class NodeJob:
         return bundle.read_bytes()
 
 
-def workspace_of(sent: SentRepository, job: str) -> Path:
+def workspace_of(sent: SentRepository, place: str) -> Path:
     """Returns the folder of a job's clone on this node."""
-    return _cache_folder(sent) / "jobs" / job
+    return _cache_folder(sent) / "jobs" / place
 
 
 def newest_state() -> str:

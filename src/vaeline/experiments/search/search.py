@@ -119,7 +119,8 @@ class Search:
 
     def _job(self, proposal: Proposal) -> Job:
         overrides = self._overrides(proposal)
-        job = Job(unused_name(experiment_name(overrides)), overrides)
+        training = experiment_name(self.space.overrides(dict(proposal.changes)))
+        job = Job(unused_name(experiment_name(overrides)), overrides, training)
         self._proposals[job] = proposal
         return job
 
