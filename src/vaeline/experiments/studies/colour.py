@@ -18,9 +18,9 @@ from vaeline.experiments.markdown import markdown_table
 from vaeline.experiments.presets import preset_config
 from vaeline.experiments.records import PresetRecord
 from vaeline.experiments.results import PICTURES, PICTURES_LINK, RESULTS
+from vaeline.experiments.search.placement import HERE, Placement
 from vaeline.experiments.studies.baselines import GaussianBits, file_bits, independent_bits
 from vaeline.experiments.studies.zoo import chosen_by
-from vaeline.experiments.search.placement import HERE, Placement
 from vaeline.experiments.study import Row, Study
 from vaeline.provenance.commands import override_flags
 from vaeline.reporting.summary import code_span
