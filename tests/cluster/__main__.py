@@ -29,6 +29,21 @@ params:
   latent_dim: [2, 3]
 sampler: grid
 """
+TEXT = """\
+# Searches on a cluster
+
+A search of {trials} trials of {epochs} epochs, each of {seconds} s: `make cluster`. Hosts are network namespaces
+with one CPU for Ray each, a folder of their own for clones and caches, and a DVC remote that they share. The
+pipeline is real, with DVC experiments, run cache and remote; its training only counts epochs.
+
+| where | time | metrics |
+| --- | --- | --- |
+{table}
+
+One host was killed as a whole after {first} trials had ended, and the command with `kill -9` after {then}. Then
+the host was started and the command given again. {once} of {trials} trials ended exactly once. {again} of their
+epochs were run twice: those after the last copy of a trial's state, and none of a trial that had ended.
+"""
 COMMAND = ("vaeline", "search", "space.yaml")
 SECONDS = "2"  # that an epoch takes
 
@@ -203,20 +218,11 @@ def page(rows: list[tuple[str, float, object]], story: Story) -> str:
     """Returns the page."""
     held = {True: "equal", False: "**different**"}
     table = "\n".join(f"| {name} | {s:.0f} s | {held.get(same, same)} |" for name, s, same in rows)  # type: ignore[call-overload]
-    return f"""# Searches on a cluster
-
-A search of {TRIALS} trials of {EPOCHS} epochs, each of {SECONDS} s: `make cluster`. Hosts are network namespaces with one CPU
-for Ray each, a folder of their own for clones and caches, and a DVC remote that they share. The pipeline is
-real, with DVC experiments, run cache and remote; its training only counts epochs.
-
-| where | time | metrics |
-| --- | --- | --- |
-{table}
-
-One host was killed as a whole after {story.before[0]} trials had ended, and the command with `kill -9` after {story.before[1]}. Then the
-host was started and the command given again. {TRIALS - story.lost} of {TRIALS} trials ended exactly once. {story.again} of their epochs were run twice:
-those after the last copy of a trial's state, and none of a trial that had ended.
-"""
+    first, then = story.before
+    return TEXT.format(
+        trials=TRIALS, epochs=EPOCHS, seconds=SECONDS, table=table, first=first, then=then,
+        once=TRIALS - story.lost, again=story.again,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -13,6 +13,13 @@ from pathlib import Path
 BRIDGE = "vaesearch"
 PORT = 6379
 TRIES = 6
+# With fixed ports a node does not wait for its agents, for which it has 15 seconds.
+AGENT_PORTS = {
+    "runtime-env-agent": 6381,
+    "dashboard-agent-grpc": 6382,
+    "dashboard-agent-listen": 6383,
+    "metrics-export": 6384,
+}
 STARTED = "Ray runtime started"
 BIN = Path(sys.executable).parent
 # A lost host is noticed after some seconds, and not after a minute.
@@ -81,6 +88,7 @@ class Host:
             ),
             *("--block", f"--node-ip-address={self.address}", "--num-cpus=1", "--disable-usage-stats"),
             "--object-store-memory=100000000",
+            *(f"--{name}-port={port}" for name, port in AGENT_PORTS.items()),
         ]
 
     def inside(self, *command: str) -> list[str]:

@@ -15,7 +15,8 @@ from ruamel.yaml import YAML
 params = YAML(typ="safe").load(pathlib.Path("params.yaml"))
 root, name = pathlib.Path(os.environ["DVC_ROOT"]), os.environ.get("DVC_EXP_NAME", "")
 key = hashlib.sha256(f"{params['beta']} {params['latent_dim']} {params['seed']}".encode()).hexdigest()[:16]
-state, journal = root / f".scratch/train/{key}.0", pathlib.Path(os.environ.get("TINY_JOURNAL", root / "journal"))
+state = root / f".scratch/train/{key}.0"
+journal = pathlib.Path(os.environ.get("TINY_JOURNAL", root / "journal"))
 state.mkdir(parents=True, exist_ok=True)
 start = max((int(path.stem[6:]) for path in state.glob("state_*.pt")), default=0)
 reports, rows = root / f".scratch/experiments/{name}.epochs.json", []
