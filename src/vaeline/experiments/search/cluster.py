@@ -112,7 +112,9 @@ class RayJob(RunningJob):
         try:
             report: NodeReport = engine().get(self._answer)
         except engine().exceptions.RayTaskError as error:
-            self._progress = Progress(ended=True, reason=f"{self._job.name} failed: {_last_line(error)}")
+            self._progress = Progress(
+                ended=True, reason=f"{self._job.name} failed: {_last_line(error.cause)}"
+            )
         except engine().exceptions.RayActorError:
             self._lost()
         else:
@@ -173,7 +175,7 @@ def cluster(address: str, at_once: int, cpus: float, gpus: float) -> Iterator[Ex
     sent = sent_repository()
     _connect(address)
     try:
-        _check_nodes()
+        _check_nodes(cpus, gpus)
         yield RayExecutor(sent, at_once, cpus, gpus)
     finally:
         engine().shutdown()
@@ -220,8 +222,8 @@ def _connect(address: str) -> None:
         ) from None
 
 
-def _check_nodes() -> None:
-    """Raises VaelineError for the first node that has another version of the package, or none."""
+def _check_nodes(cpus: float, gpus: float) -> None:
+    """Raises VaelineError if a node has another version of the package, or no node is large enough."""
 
     def installed(package: str) -> str:  # inside of a function, it is sent as it is and not by its name
         from importlib import metadata
@@ -232,17 +234,26 @@ def _check_nodes() -> None:
             return ""
 
     asked = engine().remote(num_cpus=0)(installed)
-    for node in engine().nodes():
-        if not node["Alive"]:
-            continue
+    nodes = [node for node in engine().nodes() if node["Alive"]]
+    for node in nodes:
         there = engine().util.scheduling_strategies.NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        version = engine().get(asked.options(scheduling_strategy=there).remote("vaeline"), timeout=PATIENCE)
+        answer = asked.options(scheduling_strategy=there).remote("vaeline")
+        try:
+            version = engine().get(answer, timeout=PATIENCE)
+        except engine().exceptions.RayError as error:
+            reason = _last_line(error)
+            raise VaelineError(f"node {node['NodeManagerAddress']} does not answer: {reason}") from None
         if version != __version__:
             has = f"vaeline {version}" if version else "no vaeline"
             raise VaelineError(
                 f"node {node['NodeManagerAddress']} has {has}, and this is {__version__}: install "
                 f"'vaeline[ray]=={__version__}' there"
             )
+    sizes = [node["Resources"] for node in nodes]
+    if not any(size.get("CPU", 0) >= cpus and size.get("GPU", 0) >= gpus for size in sizes):
+        raise VaelineError(
+            f"no node has {cpus:g} CPUs and {gpus:g} GPUs, which --cpus and --gpus ask for; see `ray status`"
+        )
 
 
 def _fetch(results: bytes) -> None:

@@ -102,7 +102,8 @@ class NodeJob:
 
     def discard(self) -> None:
         """Removes the clone: everything in it has been sent or pushed."""
-        shutil.rmtree(Path.cwd())
+        for folder in (Path.cwd(), _upstream(Path.cwd())):
+            shutil.rmtree(folder)
 
     def _new_state(self) -> bytes:
         newest = newest_state()
@@ -143,9 +144,14 @@ def _cache_folder(sent: SentRepository) -> Path:
     return home / "vaeline" / f"{sent.key}-{sent.commit[:10]}"
 
 
+def _upstream(folder: Path) -> Path:
+    """Returns the folder that a clone was cloned from."""
+    return folder.with_name(f"{folder.name}.git")
+
+
 def _make_clone(sent: SentRepository, folder: Path) -> None:
     """Makes the clone of a job, unless an earlier one is there; all of a node share one cache of DVC's."""
-    ready, upstream = folder / ".scratch" / "ready", folder.with_name(f"{folder.name}.git")
+    ready, upstream = folder / ".scratch" / "ready", _upstream(folder)
     if ready.exists():
         return
     for left in (folder, upstream):
