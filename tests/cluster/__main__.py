@@ -32,17 +32,18 @@ sampler: grid
 TEXT = """\
 # Searches on a cluster
 
-A search of {trials} trials of {epochs} epochs, each of {seconds} s: `make cluster`. Hosts are network namespaces
-with one CPU for Ray each, a folder of their own for clones and caches, and a DVC remote that they share. The
-pipeline is real, with DVC experiments, run cache and remote; its training only counts epochs.
+A search of {trials} trials of {epochs} epochs, each of {seconds} s: `make cluster`. Hosts are network
+namespaces with one CPU for Ray each, a folder of their own for clones and caches, and a DVC remote that they
+share. The pipeline is real, with DVC experiments, run cache and remote; its training only counts epochs.
 
 | where | time | metrics |
 | --- | --- | --- |
 {table}
 
-One host was killed as a whole after {first} trials had ended, and the command with `kill -9` after {then}. Then
-the host was started and the command given again. {once} of {trials} trials ended exactly once. {again} of their
-epochs were run twice: those after the last copy of a trial's state, and none of a trial that had ended.
+One host was killed as a whole after {first} trials had ended, and the command with `kill -9` after {then}.
+Then the host was started and the command given again. {once} of {trials} trials ended exactly once. {again}
+of their epochs were run twice: those after the last copy of a trial's state, and none of a trial that had
+ended.
 """
 COMMAND = ("vaeline", "search", "space.yaml")
 SECONDS = "2"  # that an epoch takes
