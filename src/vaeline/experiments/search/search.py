@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from vaeline.core.errors import VaelineError
+from vaeline.core.locking import HeldElsewhereError, locked
 from vaeline.experiments.find import expected_stages, find, metrics_at
 from vaeline.experiments.launch import unused_name
 from vaeline.experiments.search.display import Display
@@ -65,7 +66,12 @@ def search(path: Path, shared: tuple[str, ...], command: str, placement: Placeme
     space = SearchSpace.read(path, shared)
     planned = [given_changes(space, changes) for changes in planned_trials(space)]
     space.check(planned or list(space.corners()))
-    return Search(space, command).run(placement)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(SEARCHES / f"{search_key(space)}.lock", wait=0))
+        except HeldElsewhereError:
+            raise VaelineError(f"{path}: another command runs this search: wait for it, or stop it") from None
+        return Search(space, command).run(placement)
 
 
 class Search:
@@ -139,9 +145,10 @@ class Search:
             self._fail(proposal, CODE_CHANGED)
             return
         metrics = metrics_at(experiment.rev)
-        if missing := [name for name in self.space.options.objectives if name not in metrics]:
+        numbers = [name for name, value in metrics.items() if isinstance(value, int | float)]
+        if missing := [name for name in self.space.options.objectives if name not in numbers]:
             stage = missing[0].partition("/")[0]
-            names = sorted(name for name in metrics if name.startswith(f"{stage}/"))
+            names = sorted(name for name in numbers if name.startswith(f"{stage}/"))
             raise VaelineError(
                 f"{self.space.path}: objectives: no metric {missing[0]!r}; there are {', '.join(names)}"
             )
