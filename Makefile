@@ -14,7 +14,7 @@ export GOMP_SPINCOUNT ?= 2000
 # Without bytecode every stage would compile torch anew, which doubles the time of all imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help repro test lint docs ui bench bench-gpu bench-memory chaos hosts team-proof mutants deps requirements clean
+.PHONY: help repro test lint docs ui bench bench-gpu bench-memory chaos hosts cluster team-proof mutants deps requirements clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -62,6 +62,10 @@ chaos: $(READY)  ## inject faults, and write docs/results/chaos.md (an hour); a 
 hosts: $(READY)  ## train on two hosts, disturb them, and write docs/results/hosts.md (half an hour)
 	@python -m tests.hosts
 
+cluster: $(READY)  ## search on two hosts, kill one, and write docs/results/cluster.md (ten minutes)
+	@uv pip install --quiet -c requirements.txt -e '.[ray]'
+	@python -m tests.cluster
+
 mutants: $(READY)  ## put small faults into the source, and write which the tests see (20 minutes); a part: ARGS=fid
 	@printf %s "$$ARGS" | xargs python -m tests.mutation
 
@@ -74,8 +78,8 @@ team-proof: $(READY)  ## share results through S3 and an MLflow server, and writ
 deps: $(READY)  ## rewrite the code entries of dvc.yaml
 	@vaeline deps
 
-# Not s3, which no test of the suite needs.
-PINNED := bench compression arrays dev docs explore huggingface onnx postgres
+# Neither ray nor s3, which no test of the suite needs.
+PINNED := arrays bench compression dev docs explore huggingface onnx postgres search
 PINS := uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 requirements: $(READY)  ## pin the dependencies of pyproject.toml; newer versions: ARGS=--upgrade
 	@printf %s "$(PINNED:%=--extra %) $$ARGS pyproject.toml -o requirements.txt" | xargs $(PINS)

@@ -31,6 +31,9 @@ def main(params: StageParams) -> None:
 def lead(training: Training, epochs: Iterable[Record], data: Prepared, params: StageParams) -> None:
     key, facts = fingerprint("train", params), model_facts(params, data)
     with Scratch.open(trainings(), key, facts, params.checkpoint_every) as scratch:
+        if params.stop_after:  # a search stops a training, and has it end with its next epoch
+            whole = fingerprint("train", StageParams({**params.to_dict(), "stop_after": 0}))
+            scratch.take_over(trainings() / f"{whole}.0", params.stop_after)
         records = scratch.resume(training)
         processes.from_first(training.state_dict())
         write_history(TRAINING_OUTPUT, records, durable=False)

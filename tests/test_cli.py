@@ -137,7 +137,7 @@ def swept(monkeypatch, tmp_path):
     failures: dict[tuple, str] = {}
     table = pd.DataFrame({"beta": [1.0], "experiment": ["beta=1"], "revision": ["0" * 40]})
 
-    def sweep(grid, shared, command):
+    def sweep(grid, shared, command, placement):
         calls.append((dict(grid), list(shared), command))
         return Sweep(list(grid), shared, table, failures, command)
 
@@ -154,6 +154,7 @@ def swept(monkeypatch, tmp_path):
     ("line", "grid", "shared"),
     [
         ("sweep beta=0.5,1,2", {"beta": ["0.5", "1", "2"]}, []),
+        ("sweep seed=1..3", {"seed": ["1", "2", "3"]}, []),
         (
             "sweep beta=0.5,1 latent_dim=10,20 --set epochs=10 --set data.name=digits",
             {"beta": ["0.5", "1"], "latent_dim": ["10", "20"]},
@@ -236,7 +237,7 @@ def test_preset_prints_its_result_and_its_record(at_the_root, monkeypatch, tmp_p
 @pytest.mark.parametrize(("command", "page"), [("table1", "table1.md"), ("zoo", "models.md")])
 def test_studies_write_their_page(at_the_root, monkeypatch, tmp_path, command, page):
     monkeypatch.setattr("vaeline.experiments.study.RESULTS", tmp_path)
-    monkeypatch.setattr("vaeline.experiments.study.run_presets", lambda presets, after: after(presets[0]))
+    monkeypatch.setattr("vaeline.experiments.study.run_presets", lambda presets, after, _: after(presets[0]))
     printed = run(command).stdout
     assert f"Wrote {tmp_path / page}, " in printed
     assert (tmp_path / page).read_text() == (ROOT / "docs" / "results" / page).read_text()

@@ -12,6 +12,7 @@ from tests.docs.markdown import pages
 from vaeline.core.errors import VaelineError
 from vaeline.experiments import presets
 from vaeline.experiments.find import params_with
+from vaeline.experiments.sweep import parse_grid
 
 COMMANDS = sorted({(page.name, tuple(words)) for page in pages() for words in page.commands()})
 TARGETS = re.findall(r"^([a-z0-9-]+):.*##", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
@@ -128,7 +129,7 @@ def _overrides(words: list[str]) -> list[str]:
     ]
     chosen = []
     for key, _, values in (pair.partition("=") for pair in pairs):
-        each = values.split(",")
+        each = parse_grid([f"{key}={values}"])[key]
         assert all(params_with([f"{key}={value}"]) for value in each)
         chosen.append(f"{key}={each[-1]}")
     return chosen

@@ -15,6 +15,8 @@ from vaeline.experiments import launch, preset_runs, records
 from vaeline.experiments.preset_runs import run_preset, run_presets
 from vaeline.experiments.presets import preset_overrides
 from vaeline.experiments.records import load_records, record_name, seeded
+from vaeline.experiments.search import local
+from vaeline.experiments.search.jobs import Job, Progress
 
 NAME = "fast-1l-vae-k1"
 
@@ -25,11 +27,11 @@ def experiment(monkeypatch, tmp_path, at_the_root):
 
     def stand_in(status, log=""):
         @contextlib.contextmanager
-        def running(overrides, name):
+        def running(overrides, name, environment, pull):
             launch.log_path(name).write_text(log)
             yield subprocess.Popen([sys.executable, "-c", f"raise SystemExit({status})"])
 
-        monkeypatch.setattr(preset_runs, "running_experiment", running)
+        monkeypatch.setattr(local, "running_experiment", running)
 
     monkeypatch.setattr(launch, "LOGS", tmp_path)
     monkeypatch.setattr(preset_runs, "unsaved_sources", lambda *_: [])
@@ -49,12 +51,11 @@ def test_preset_that_fails_has_its_reason_and_its_log(experiment):
 
 
 def test_stopping_a_preset_stops_its_process(experiment, monkeypatch):
-    def stopped(process, name, progress):
-        process.wait()
+    def stopped(job):
         raise KeyboardInterrupt
 
     experiment(0)
-    monkeypatch.setattr(preset_runs, "watch", stopped)
+    monkeypatch.setattr(local.LocalJob, "look", stopped)
     with pytest.raises(KeyboardInterrupt):
         run_preset(NAME)
 
@@ -96,16 +97,18 @@ def test_record_of_a_published_number_has_the_bounds_of_all_images_beside_it(exp
 
 
 def test_presets_after_one_that_fails_run(monkeypatch, capsys):
-    started, succeeded = [], []
+    started, recorded, succeeded = [], [], []
 
-    def run(name):
-        started.append(name)
-        if name == "b":
-            raise VaelineError("b failed: out of memory")
+    def run(jobs, executor, show):
+        for job in jobs:
+            started.append(job.name)
+            yield job, Progress(ended=True, reason="b failed: out of memory" if job.name == "b" else "")
 
-    monkeypatch.setattr(preset_runs, "run_preset", run)
+    monkeypatch.setattr(preset_runs, "run_jobs", run)
+    monkeypatch.setattr(preset_runs, "preset_job", lambda name: Job(name, ()))
+    monkeypatch.setattr(preset_runs, "write_preset_record", recorded.append)
     with pytest.raises(VaelineError, match=r"^1 failed, the first: b failed: out of memory"):
         run_presets(["a", "b", "c"], succeeded.append)
     assert started == ["a", "b", "c"]
-    assert succeeded == ["a", "c"]
-    assert capsys.readouterr().err == "b failed: out of memory\n"
+    assert recorded == succeeded == ["a", "c"]
+    assert "b failed: out of memory" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import pytest
 from vaeline.core.errors import VaelineError
 from vaeline.experiments import launch, sweep
 from vaeline.experiments.find import Experiment
+from vaeline.experiments.search import local
 from vaeline.experiments.sweep import parse_grid, point_text
 
 
@@ -28,7 +29,7 @@ class MadeUp:
         return {"evaluate/elbo": -100 - beta, "evaluate/elbo_se": 0.5, "fid/fid_skipped": "no weights"}
 
     @contextlib.contextmanager
-    def running_experiment(self, overrides, name):
+    def running_experiment(self, overrides, name, environment, pull):
         self.names.append(name)
         values = dict(override.split("=") for override in overrides)
         beta, latent_dim = float(values["beta"]), int(values.get("latent_dim", 20))
@@ -43,10 +44,13 @@ class MadeUp:
 def made_up(monkeypatch, tmp_path, at_the_root):
     def make(*finished, failing=()):
         experiments = MadeUp(*finished, failing=failing)
-        for name in ("find", "metrics_at", "running_experiment"):
+        for name in ("find", "metrics_at"):
             monkeypatch.setattr(sweep, name, getattr(experiments, name))
+        monkeypatch.setattr(local, "running_experiment", experiments.running_experiment)
         return experiments
 
+    monkeypatch.setattr(sweep, "unused_name", str)
+    monkeypatch.setattr("vaeline.experiments.search.jobs.LOOK_AGAIN", 0.01)
     monkeypatch.setattr("vaeline.experiments.launch.LOGS", tmp_path)
     return make
 
@@ -118,11 +122,10 @@ def test_sweep_of_which_all_experiments_fail_is_an_error(made_up):
 def test_stopping_starts_no_other_experiment(made_up, monkeypatch):
     experiments = made_up()
 
-    def stopped(process, name, progress):
-        process.wait()
+    def stopped(job):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweep, "watch", stopped)
+    monkeypatch.setattr(local.LocalJob, "look", stopped)
     with pytest.raises(KeyboardInterrupt):
         run("1", "2")
     assert experiments.names == ["beta=1"]
@@ -139,6 +142,8 @@ def test_stopping_starts_no_other_experiment(made_up, monkeypatch):
         (["notes='it\\'s, well',\"b,c\""], {"notes": ["'it\\'s, well'", '"b,c"']}),
         (["learning_rate=1e-3,0.01"], {"learning_rate": ["0.001", "0.01"]}),
         (["seed=range(1,4)"], {"seed": ["1", "2", "3"]}),
+        (["seed=1..3"], {"seed": ["1", "2", "3"]}),
+        (["notes='1..3'"], {"notes": ["'1..3'"]}),
     ],
 )
 def test_grid_is_parsed_at_the_commas_outside_brackets_and_quotes(settings, grid):
@@ -153,6 +158,8 @@ def test_grid_is_parsed_at_the_commas_outside_brackets_and_quotes(settings, grid
         (["=1"], "'=1' is no range"),
         (["beta=,"], "'beta=,' is no range"),
         (["beta=1", "beta=2"], "'beta' is swept twice"),
+        (["seed=5..1"], "5..1 has no values"),
+        (["seed=0..1000"], "0..1000 has no values, or more than 1000"),
     ],
 )
 def test_wrong_range_is_one_line(settings, message):

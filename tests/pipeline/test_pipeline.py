@@ -13,6 +13,7 @@ from vaeline.config import ExperimentConfig
 from vaeline.core.params import flatten_params, param_text
 from vaeline.data.prepared import SPLITS
 from vaeline.experiments import sweep
+from vaeline.experiments.search import local
 from vaeline.models.priors.catalog import PRIORS
 from vaeline.runtime.stage import MEASURED_STAGES
 
@@ -158,7 +159,7 @@ def test_frontier_runs_the_missing_experiments_and_tabulates_all(reproduced, swe
     assert (reproduced.root / "docs/pictures/frontier.png").is_file()
 
     monkeypatch.chdir(reproduced.root)
-    monkeypatch.setattr(sweep, "running_experiment", None)  # nothing is left to run
+    monkeypatch.setattr(local, "running_experiment", None)  # nothing is left to run
     again = sweep.sweep({"beta": ["1", "4"]}, [], "vaeline frontier").table
     pd.testing.assert_frame_equal(again.set_index("beta"), table)
 

@@ -34,6 +34,16 @@ def test_a_training_that_has_stopped_does_not_go_on():
     assert equal(resumed.state_dict(), stopped.state_dict())
 
 
+def test_training_ends_with_the_epoch_it_is_to_stop_after_and_its_schedules_stay():
+    schedule = {"epochs": 6, "lr_schedule": "cosine", "kl_warmup_epochs": 4, "val_every": 4}
+    _, whole = trained(**schedule)
+    _, records = trained(stop_after=3, **schedule)
+    assert [r.learning_rate for r in records] == [r.learning_rate for r in whole[:3]]
+    assert [r.train_loss for r in records] == [r.train_loss for r in whole[:3]]
+    assert [r.validated for r in records] == [False, False, True]
+    assert records[-1].stopped == "stopped after epoch 3 (stop_after: 3)"
+
+
 def test_epochs_between_validations_train_the_same_and_the_last_is_validated():
     every, rarely = trained(epochs=5), trained(epochs=5, val_every=3)
     assert equal(weights(every[0]), weights(rarely[0]))

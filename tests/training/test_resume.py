@@ -169,6 +169,19 @@ def test_training_killed_between_epochs_ends_with_the_same_bits(tmp_path, uninte
     assert equal(published(tmp_path), uninterrupted[1])
 
 
+@pytest.mark.parametrize(("epoch", "stop_after", "epochs"), [(1, 3, [1]), (2, 2, []), (3, 2, [])])
+def test_training_that_is_to_stop_early_continues_the_whole_one(tmp_path, epoch, stop_after, epochs):
+    """It has to run its last epoch itself, since that one is validated."""
+    run_killed(tmp_path, killed_at(epoch))
+    whole = tmp_path / "scratch" / f"{KEY}.0"
+    (whole / "run_id").write_text("of the whole one")
+    with Scratch.open(tmp_path / "scratch", "shorter", {}, EVERY) as scratch:
+        scratch.take_over(whole, stop_after)
+        assert [record.epoch for record in scratch.resume(started(params(stop_after=stop_after)))] == epochs
+        assert scratch.run_id == ("of the whole one" if epochs else "")
+    assert whole.exists() == (not epochs)
+
+
 def test_training_killed_twice_ends_with_the_same_bits(tmp_path, uninterrupted):
     for epoch in (1, 3):
         run_killed(tmp_path, killed_at(epoch))

@@ -18,6 +18,23 @@ Overrides = Annotated[
     ),
 ]
 
+AtOnce = Annotated[
+    int,
+    typer.Option(
+        "--at-once", min=0, help="Experiments at a time; 0: one here, and as many as fit on a cluster."
+    ),
+]
+Address = Annotated[
+    str,
+    typer.Option(
+        metavar="HOST:PORT",
+        show_default=False,
+        help="Run on this Ray cluster; auto: the one of this machine, local: start one here.",
+    ),
+]
+Cpus = Annotated[float, typer.Option(min=0.0, help="CPUs for each experiment on a cluster.")]
+Gpus = Annotated[float, typer.Option(min=0.0, help="GPUs for each experiment on a cluster.")]
+
 
 def preset_argument(metavar: str, help_text: str, prefix: str = "") -> Any:
     """Returns an optional argument that takes names of presets without their prefix, and completes them."""

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vaeline.cli.arguments import WORKSPACE_RUN, preset_argument, print_written
+from vaeline.cli.arguments import WORKSPACE_RUN, Address, AtOnce, Cpus, Gpus, preset_argument, print_written
 
 if TYPE_CHECKING:
+    from vaeline.experiments.search.placement import Placement
     from vaeline.experiments.study import Study
 
 STUDY_COMMANDS = typer.Typer()
@@ -105,6 +106,10 @@ def run_zoo(
         list[str] | None,
         preset_argument("[NAMES]...", "What to train; without any, all that have no record yet.", "zoo-"),
     ] = None,
+    at_once: AtOnce = 0,
+    address: Address = "",
+    cpus: Cpus = 1.0,
+    gpus: Gpus = 0.0,
 ) -> None:
     """Train one of every part with a small budget.
 
@@ -115,9 +120,10 @@ def run_zoo(
     \b
         vaeline zoo vamp iaf
     """
+    from vaeline.experiments.search.placement import Placement
     from vaeline.experiments.studies.zoo import ZooStudy
 
-    run_study(ZooStudy(), names or [])
+    run_study(ZooStudy(), names or [], Placement(address, at_once, cpus, gpus))
 
 
 @STUDY_COMMANDS.command("colour")
@@ -126,6 +132,10 @@ def run_colour(
         list[str] | None,
         preset_argument("[NAMES]...", "What to train; without any, all that have no record yet.", "colour-"),
     ] = None,
+    at_once: AtOnce = 0,
+    address: Address = "",
+    cpus: Cpus = 1.0,
+    gpus: Gpus = 0.0,
 ) -> None:
     """Train models of colour images.
 
@@ -137,9 +147,10 @@ def run_colour(
     \b
         vaeline colour conv-logistic
     """
+    from vaeline.experiments.search.placement import Placement
     from vaeline.experiments.studies.colour import ColourStudy
 
-    run_study(ColourStudy(), names or [])
+    run_study(ColourStudy(), names or [], Placement(address, at_once, cpus, gpus))
 
 
 @STUDY_COMMANDS.command("sprites")
@@ -172,9 +183,9 @@ def run_sprites(
     print_written([records_path(), *write_sprites_page(read_records(records_path()))])
 
 
-def run_study(study: "Study", names: Sequence[str]) -> None:
-    """Runs members of a study, and says what to do with the results."""
-    study.run(names)
+def run_study(study: "Study", names: Sequence[str], placement: "Placement") -> None:
+    """Runs members of a study where they are placed, and says what to do with the results."""
+    study.run(names, placement)
     print("Next: git add docs && git commit")
 
 

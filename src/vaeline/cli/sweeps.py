@@ -2,14 +2,16 @@
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vaeline.cli.arguments import Overrides, print_written
+from vaeline.cli.arguments import Address, AtOnce, Cpus, Gpus, Overrides, print_written
 from vaeline.core.errors import VaelineError
 
 if TYPE_CHECKING:
+    from vaeline.experiments.search.placement import Placement
     from vaeline.experiments.sweep_page import SweepPage
 
 SWEEP_COMMANDS = typer.Typer()
@@ -22,6 +24,10 @@ def sweep_grid(
         typer.Argument(metavar="KEY=V1,V2,...", help="A param and its values; several params make a grid."),
     ],
     overrides: Overrides = None,
+    at_once: AtOnce = 0,
+    address: Address = "",
+    cpus: Cpus = 1.0,
+    gpus: Gpus = 0.0,
 ) -> None:
     """Run a grid of params, and tabulate the results.
 
@@ -32,11 +38,13 @@ def sweep_grid(
     Example:
 
     \b
-        vaeline sweep beta=0.5,1,2 latent_dim=10,20 --set epochs=10
+        vaeline sweep beta=0.5,1,2 seed=1..5 --set epochs=10 --at-once 2
     """
+    from vaeline.experiments.search.placement import Placement
     from vaeline.experiments.studies.grid import GRID_PAGE
 
-    run_sweep("sweep", grid, overrides or [], GRID_PAGE, grid)
+    placement = Placement(address, at_once, cpus, gpus)
+    run_sweep("sweep", grid, overrides or [], GRID_PAGE, grid, placement)
 
 
 @SWEEP_COMMANDS.command("frontier")
@@ -45,6 +53,10 @@ def sweep_beta(
         str, typer.Option("--beta", metavar="V1,V2,...", help="The values of beta.")
     ] = "0.25,0.5,1,2,4",
     overrides: Overrides = None,
+    at_once: AtOnce = 0,
+    address: Address = "",
+    cpus: Cpus = 1.0,
+    gpus: Gpus = 0.0,
 ) -> None:
     """Run a sweep over beta: rate against distortion.
 
@@ -55,9 +67,11 @@ def sweep_beta(
     \b
         vaeline frontier --beta 0.5,1,2 --set epochs=10 --set data.name=digits
     """
+    from vaeline.experiments.search.placement import Placement
     from vaeline.experiments.studies.frontier import FRONTIER_PAGE
 
-    run_sweep("frontier", ["--beta", beta], overrides or [], FRONTIER_PAGE, [f"beta={beta}"])
+    placement = Placement(address, at_once, cpus, gpus)
+    run_sweep("frontier", ["--beta", beta], overrides or [], FRONTIER_PAGE, [f"beta={beta}"], placement)
 
 
 @SWEEP_COMMANDS.command("seeds")
@@ -66,6 +80,10 @@ def sweep_seed(
         str, typer.Option("--seeds", metavar="V1,V2,...", help="The values of seed.")
     ] = "1,2,3,4,5",
     overrides: Overrides = None,
+    at_once: AtOnce = 0,
+    address: Address = "",
+    cpus: Cpus = 1.0,
+    gpus: Gpus = 0.0,
 ) -> None:
     """Run trainings that differ by seed alone.
 
@@ -77,13 +95,57 @@ def sweep_seed(
     \b
         vaeline seeds --seeds 1,2,3 --set epochs=10
     """
+    from vaeline.experiments.search.placement import Placement
     from vaeline.experiments.studies.seeds import SEEDS_PAGE
 
-    run_sweep("seeds", ["--seeds", seeds], overrides or [], SEEDS_PAGE, [f"seed={seeds}"])
+    placement = Placement(address, at_once, cpus, gpus)
+    run_sweep("seeds", ["--seeds", seeds], overrides or [], SEEDS_PAGE, [f"seed={seeds}"], placement)
+
+
+@SWEEP_COMMANDS.command("search")
+def search_space(
+    space: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="What varies and how, such as examples/space.yaml."),
+    ],
+    overrides: Overrides = None,
+    at_once: AtOnce = 0,
+    address: Address = "",
+    cpus: Cpus = 1.0,
+    gpus: Gpus = 0.0,
+) -> None:
+    """Search for good params: a grid, random trials, or proposals of TPE.
+
+    The page is docs/results/search-NAME.md. Every trial is a DVC experiment. What has run is not run again,
+    as in `vaeline sweep`, and a search that was stopped resumes when the command is given again.
+
+    Example:
+
+    \b
+        vaeline search examples/space.yaml --at-once 2
+    """
+    from vaeline.experiments.search.page import best_commands, write_search
+    from vaeline.experiments.search.placement import Placement
+    from vaeline.experiments.search.search import search
+
+    flags = [part for override in overrides or [] for part in ("--set", override)]
+    command = shlex.join(["vaeline", "search", str(space), *flags])
+    result = search(space, tuple(overrides or ()), command, Placement(address, at_once, cpus, gpus))
+    paths = write_search(result)
+    print(paths[0].read_text())
+    print_written(paths)
+    print(f"Next: {'; '.join(best_commands(result)) or 'dvc exp show'}")
+    if result.failures:
+        raise VaelineError(f"{len(result.failures)} failed, see above; the table has the others")
 
 
 def run_sweep(
-    command: str, arguments: Sequence[str], overrides: Sequence[str], page: "SweepPage", grid: Sequence[str]
+    command: str,
+    arguments: Sequence[str],
+    overrides: Sequence[str],
+    page: "SweepPage",
+    grid: Sequence[str],
+    placement: "Placement",
 ) -> None:
     """Runs a sweep, writes its page and prints it.
 
@@ -93,11 +155,13 @@ def run_sweep(
         overrides: The values of `--set`.
         page: How the results are shown.
         grid: `key=value,value,…` for each param that is swept.
+        placement: Where the experiments run.
     """
     from vaeline.experiments.sweep import parse_grid, sweep
 
     flags = [part for override in overrides for part in ("--set", override)]
-    swept = sweep(parse_grid(grid), overrides, shlex.join(["vaeline", command, *arguments, *flags]))
+    again = shlex.join(["vaeline", command, *arguments, *flags])
+    swept = sweep(parse_grid(grid), overrides, again, placement)
     paths = page.write(swept)
     print(paths[0].read_text())
     print_written(paths)

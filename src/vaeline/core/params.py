@@ -113,6 +113,7 @@ class Hyperparameters(BaseOptions):
 
     val_every: int = Field(1, ge=1)
     patience: int = Field(0, ge=0)
+    stop_after: int = Field(0, ge=0)
     checkpoint_every: int = Field(10, ge=1)
     select: Literal["best", "last"] = "best"
 

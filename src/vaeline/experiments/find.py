@@ -61,7 +61,7 @@ def find(params: Mapping[str, Any]) -> Experiment | None:
     The committed results count as well. What is compared is what dvc.lock recorded of each stage when it ran:
     command, params, and the hash of every entry of code among its dependencies, and of the user's own data.
     """
-    wanted, expected = _texts(params), _expected(params)
+    wanted, expected = _texts(params), expected_stages(params)
     head = Experiment("HEAD", git("rev-parse", "HEAD").strip())
     named = frozenset(path for _, _, hashes in expected.values() for path in hashes if not is_code(path))
     for experiment in [*experiments(), head]:
@@ -91,7 +91,7 @@ def experiments() -> list[Experiment]:
     return [Experiment(m[2], m[1]) for m in map(EXPERIMENT_REF.fullmatch, listed.splitlines()) if m]
 
 
-def _expected(params: Mapping[str, Any]) -> dict[str, StageRun]:
+def expected_stages(params: Mapping[str, Any]) -> dict[str, StageRun]:
     """Returns what this workspace would run of each stage."""
     hash_of = functools.cache(_dependency_hash)  # most stages share most of their code
     expected = {}

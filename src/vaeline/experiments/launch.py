@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -18,11 +18,16 @@ from vaeline.provenance.commands import override_arguments
 from vaeline.provenance.git import git
 
 LOGS = Path(".scratch/experiments")
+NO_VARIABLES: Mapping[str, str] = {}
 
 
 @contextlib.contextmanager
 def running_experiment(
-    overrides: Sequence[str], name: str, *targets: str
+    overrides: Sequence[str],
+    name: str,
+    *targets: str,
+    environment: Mapping[str, str] = NO_VARIABLES,
+    pull: bool = False,
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Yields the DVC process that runs an experiment, whole or up to the stages `targets`.
 
@@ -32,21 +37,24 @@ def running_experiment(
         overrides: `key=value` for each param that the experiment changes.
         name: The experiment's name; a number is appended if it is taken.
         *targets: Stages to run; all if there are none.
+        environment: Variables that its stages have beside those of this process.
+        pull: Whether what is missing here comes from the DVC remote.
 
     Raises:
         VaelineError: If DVC could not keep the result here.
     """
     _check_repository()
     flags = [flag for override in with_whole_path(overrides) for flag in ("-S", override)]
+    flags += ["--pull"] * pull
     command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "-n", unused_name(name), *flags, *targets]
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    search_path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     path = log_path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as output:
         # In its own session, Ctrl-C reaches DVC through `stop_session` alone.
         process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True,
-            preexec_fn=ready_for_ctrl_c,
+            command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            env=os.environ | environment | {"PATH": search_path}, preexec_fn=ready_for_ctrl_c,
         )  # fmt: skip
     try:
         yield process

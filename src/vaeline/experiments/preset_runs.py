@@ -1,19 +1,20 @@
 """Runs presets as DVC experiments, and writes their records."""
 
+import contextlib
 import json
 import subprocess
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import dvc.api
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import replacing, write_json
-from vaeline.core.progress import bar
-from vaeline.experiments.launch import failure, running_experiment, watch
 from vaeline.experiments.presets import preset_config, preset_overrides
 from vaeline.experiments.records import bounds_path, preset_record, record_name, record_path, seeded
+from vaeline.experiments.search.display import Display
+from vaeline.experiments.search.jobs import Job, run_jobs
+from vaeline.experiments.search.placement import HERE, Placement
 from vaeline.provenance.commands import override_arguments
 from vaeline.provenance.origin import unsaved_sources
 
@@ -35,21 +36,61 @@ def run_preset(name: str, seed: int | None = None) -> Path:
         VaelineError: If `seed` is the preset's own; if code or params are not committed, since a record names
             the commit that made it; or if the run fails.
     """
+    with Display(1) as display, HERE.executor() as executor:
+        with contextlib.closing(run_jobs([preset_job(name, seed)], executor, show=display.show)) as runs:
+            for _, progress in runs:
+                if progress.reason:
+                    raise VaelineError(f"{progress.reason}; the same command resumes it")
+    return write_preset_record(name, seed)
+
+
+def run_presets(
+    names: Sequence[str], after_each: Callable[[str], object], placement: Placement = HERE
+) -> None:
+    """Runs presets, and calls `after_each` with the name of each that succeeded.
+
+    Args:
+        names: The presets.
+        after_each: Called with each when it has run.
+        placement: Where they run.
+
+    Raises:
+        VaelineError: At the end, if any failed; the others have run.
+    """
+    failures = []
+    with Display(len(names)) as display, placement.executor() as executor:
+        with contextlib.closing(run_jobs(map(preset_job, names), executor, show=display.show)) as runs:
+            for job, progress in runs:
+                display.ended(job, progress)
+                if progress.reason:
+                    failures.append(progress.reason)
+                else:
+                    write_preset_record(job.name)
+                    after_each(job.name)
+    if failures:
+        raise VaelineError(f"{len(failures)} failed, the first: {failures[0]}; the same command resumes it")
+
+
+def preset_job(name: str, seed: int | None = None) -> Job:
+    """Returns the experiment of a preset, whose earlier one is removed.
+
+    Raises:
+        VaelineError: As `run_preset` does, but for the run itself.
+    """
     if seed == preset_config(name).seed:
         raise VaelineError(
             f"seed = {seed} is that of {name} itself: `vaeline preset {name}`, or another seed"
         )
-    changes, experiment = seeded(preset_overrides(name), seed), record_name(name, seed)
     if files := unsaved_sources("params.yaml"):
         raise VaelineError(f"commit {', '.join(files)} first: a record names the commit that made it")
+    experiment = record_name(name, seed)
     subprocess.run(["dvc", "exp", "remove", "--quiet", experiment], capture_output=True, check=False)
-    with (
-        bar(total=1, desc=experiment, unit=" preset") as progress,
-        running_experiment(override_arguments(changes), experiment) as process,
-    ):
-        watch(process, experiment, progress)
-    if process.returncode:
-        raise VaelineError(f"{failure(experiment)}; the same command resumes it")
+    return Job(experiment, tuple(override_arguments(seeded(preset_overrides(name), seed))))
+
+
+def write_preset_record(name: str, seed: int | None = None) -> Path:
+    """Writes the record of a preset from its experiment, and returns the path."""
+    changes, experiment = seeded(preset_overrides(name), seed), record_name(name, seed)
     if "target_nll" in changes:
         with replacing(bounds_path(name, seed)) as temporary:
             temporary.write_bytes(dvc.api.read(BOUNDS_OUTPUT, rev=experiment, mode="rb"))
@@ -60,22 +101,3 @@ def run_preset(name: str, seed: int | None = None) -> Path:
     path = record_path(name, seed)
     write_json(path, preset_record(name, changes, summary, findings["findings"]))
     return path
-
-
-def run_presets(names: Iterable[str], after_each: Callable[[str], object]) -> None:
-    """Runs presets one after the other, and calls `after_each` with the name of each that succeeded.
-
-    Raises:
-        VaelineError: At the end, if any failed; the others have run.
-    """
-    failures = []
-    for name in names:
-        try:
-            run_preset(name)
-        except VaelineError as error:
-            failures.append(str(error))
-            print(error, file=sys.stderr)
-        else:
-            after_each(name)
-    if failures:
-        raise VaelineError(f"{len(failures)} failed, the first: {failures[0]}")

@@ -11,6 +11,7 @@ from vaeline.experiments.preset_runs import run_presets
 from vaeline.experiments.presets import preset_names, preset_overrides
 from vaeline.experiments.records import PresetRecord, load_records, record_path
 from vaeline.experiments.results import RESULTS
+from vaeline.experiments.search.placement import HERE, Placement
 
 Row = dict[str, Any]
 """One preset on the page: what it is, and the results of its record if it has one."""
@@ -87,11 +88,12 @@ class Study(ABC):
         """Writes what belongs to the page besides, into `folder`, and returns the paths: here nothing."""
         return []
 
-    def run(self, wanted: Sequence[str]) -> None:
+    def run(self, wanted: Sequence[str], placement: Placement = HERE) -> None:
         """Runs members, and writes the page after each.
 
         Args:
             wanted: The members to run; if there are none, those without a record.
+            placement: Where they run.
 
         Raises:
             VaelineError: If a name is unknown, before anything runs; or at the end, if any member failed.
@@ -103,7 +105,7 @@ class Study(ABC):
         if not (chosen := wanted or missing):
             self.write()
         presets = [self.prefix + member for member in chosen]
-        run_presets(presets, lambda preset: self.finish(preset.removeprefix(self.prefix)))
+        run_presets(presets, lambda preset: self.finish(preset.removeprefix(self.prefix)), placement)
 
     def finish(self, member: str) -> None:
         """Brings the page up to date after a member has run; a page with its pictures copies them first."""

@@ -1,28 +1,31 @@
-"""A grid of experiments: run one after the other, and gathered into one table.
+"""A grid of experiments: run where they are placed, and gathered into one table.
 
 They run with `dvc exp run --temp` and not through DVC's queue: if a worker of the queue is killed, its
 experiment stays listed as running and is never resumed. Here the same command resumes it.
 """
 
+import contextlib
 import hashlib
 import itertools
 import re
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import flatten_params, param_text
-from vaeline.core.progress import bar
 from vaeline.experiments.find import Experiment, find, metrics_at, params_with
-from vaeline.experiments.launch import failure, running_experiment, watch
+from vaeline.experiments.launch import unused_name
 from vaeline.experiments.overrides import parsed_range
+from vaeline.experiments.search.display import Display
+from vaeline.experiments.search.jobs import Job, run_jobs
+from vaeline.experiments.search.placement import HERE, Placement
 
+INTEGERS = re.compile(r"(-?\d+)\.\.(-?\d+)")
 LONGEST_EXPERIMENT = 120  # bytes; a file's may have 255, with what is appended to it
+MOST_INTEGERS = 1000  # in a range
 CODE_CHANGED = "code or params.yaml have changed while it ran: run the same command again"
 SWEPT_METRICS = {
     "elbo": "evaluate/elbo",
@@ -67,6 +70,8 @@ class Sweep:
 def parse_grid(settings: Sequence[str]) -> dict[str, list[str]]:
     """Returns the values of each key of `key=value,value,…`; commas in brackets or quotes do not separate.
 
+    `key=1..5` stands for the whole numbers from 1 to 5.
+
     Raises:
         VaelineError: If a setting has no key or no value, or if a key is set twice.
     """
@@ -77,11 +82,23 @@ def parse_grid(settings: Sequence[str]) -> dict[str, list[str]]:
             raise VaelineError(f"'{setting}' is no range: expected key=value,value,… as in beta=0.5,1,2")
         if key in grid:
             raise VaelineError(f"'{key}' is swept twice: give all of its values in one {key}=value,value,…")
-        grid |= [parsed_range(setting)]
+        grid |= [parsed_range(f"{key}={_listed(values)}")]
     return grid
 
 
-def sweep(grid: Mapping[str, Sequence[str]], shared: Sequence[str], command: str) -> Sweep:
+def _listed(values: str) -> str:
+    """Returns `1,2,3` for `1..3`, and all else as it is."""
+    if not (ends := INTEGERS.fullmatch(values.strip())):
+        return values
+    first, last = map(int, ends.groups())
+    if last < first or last - first >= MOST_INTEGERS:
+        raise VaelineError(f"{values} has no values, or more than {MOST_INTEGERS}: use FIRST..LAST")
+    return ",".join(map(str, range(first, last + 1)))
+
+
+def sweep(
+    grid: Mapping[str, Sequence[str]], shared: Sequence[str], command: str, placement: Placement = HERE
+) -> Sweep:
     """Runs the experiments of a grid that have not run yet, and gathers the results of all.
 
     Every point is checked before the first one runs. If an experiment fails, the next one runs.
@@ -90,6 +107,7 @@ def sweep(grid: Mapping[str, Sequence[str]], shared: Sequence[str], command: str
         grid: The values of each param that is swept.
         shared: `key=value` for each param that all experiments change.
         command: The command that runs the same grid again, for the page.
+        placement: Where they run.
 
     Raises:
         VaelineError: If a param is wrong, DVC cannot run experiments here, or all experiments failed.
@@ -99,13 +117,7 @@ def sweep(grid: Mapping[str, Sequence[str]], shared: Sequence[str], command: str
         raise VaelineError(f"'{twice[0]}' sets a param that is swept: leave one of them out")
     wanted = _points(grid, shared)
     missing = [point for point, (_, params) in wanted.items() if not find(params)]
-    reasons = {}
-    with bar(
-        total=len(wanted), initial=len(wanted) - len(missing), desc=", ".join(keys), unit=" experiments"
-    ) as progress:
-        for point in missing:
-            reasons[point] = _run([*wanted[point][0], *shared], progress)
-            progress.update()
+    reasons = _run_missing({point: [*wanted[point][0], *shared] for point in missing}, placement, len(wanted))
     finished = {point: experiment for point, (_, params) in wanted.items() if (experiment := find(params))}
     failures = {point: reasons.get(point) or CODE_CHANGED for point in wanted if point not in finished}
     if not finished:
@@ -150,14 +162,28 @@ def experiment_name(overrides: Sequence[str]) -> str:
     return f"{name.encode()[:LONGEST_EXPERIMENT].decode(errors='ignore')}_{digest}"
 
 
-def _run(overrides: Sequence[str], progress: "tqdm[Any]") -> str:
-    """Returns why the experiment failed, or "" if it succeeded."""
-    name = experiment_name(overrides)
-    with running_experiment(overrides, name) as process:
-        watch(process, name, progress)
-    reason = failure(name) if process.returncode else ""
-    tqdm.write(reason or f"{name}: done", file=sys.stderr)
-    return reason
+def _run_missing(
+    overrides: Mapping[Point, Sequence[str]], placement: Placement, total: int
+) -> dict[Point, str]:
+    """Runs the experiments of points, and returns why each one failed, or "" if it succeeded."""
+    points: dict[Job, Point] = {}
+
+    def jobs() -> Iterator[Job]:
+        for point, of_point in overrides.items():
+            job = Job(unused_name(experiment_name(of_point)), tuple(of_point))
+            points[job] = point
+            yield job
+
+    if not overrides:
+        return {}
+    reasons = {}
+    with Display(total, total - len(overrides)) as display, placement.executor() as executor:
+        runs = run_jobs(jobs(), executor, show=display.show)
+        with contextlib.closing(runs):
+            for job, progress in runs:
+                reasons[points[job]] = progress.reason
+                display.ended(job, progress)
+    return reasons
 
 
 def sweep_table(keys: Sequence[str], experiments: Mapping[Point, Experiment]) -> pd.DataFrame:

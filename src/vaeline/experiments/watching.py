@@ -5,7 +5,8 @@ second on: `{"text": …}`, what is to be printed.
 
 1. `{"config": …, "earlier": [measures, …], "findings": path}`: the params, the epochs before a resume, and
    where to write the findings of a training that diverges.
-2. `{"measures": …}` after each epoch. The text names the problems that are new.
+2. `{"measures": …}` after each epoch. The text names the problems that are new. The epochs of an experiment
+   are kept beside its log as well, where a search reads them.
 3. `{"diverged": measures}`, if training fails. The findings are written, and are the text.
 """
 
@@ -16,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vaeline.core.files import write_json
 from vaeline.core.yaml import read_yaml
 from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.detectors import DURING
@@ -34,6 +36,7 @@ class Watch:
         """Begins after the epochs `earlier`; `path` is for the findings of a training that diverges."""
         self.config, self.path = config, path
         self.rates = [measures["valid_kl"] for measures in earlier if "valid_kl" in measures]
+        self.epochs = [*earlier]
         self.told: set[str] = set()
 
     def findings(self, measures: Mapping[str, float]) -> list[Finding]:
@@ -52,6 +55,9 @@ class Watch:
         """Returns the text of the problems that have appeared with this epoch; an empty one without any."""
         if "valid_kl" in measures:
             self.rates.append(measures["valid_kl"])
+        self.epochs.append(measures)
+        if name := os.environ.get("DVC_EXP_NAME"):
+            write_json(epochs_path(name), {"epochs": self.epochs}, durable=False)
         new = [finding for finding in problems(self.findings(measures)) if finding.name not in self.told]
         self.told |= {finding.name for finding in new}
         return findings_text(new) if new else ""
@@ -71,6 +77,11 @@ class Watch:
 def kept(experiment: str) -> Path:
     """Returns where the findings of an experiment are whose training diverged."""
     return workspace() / ".scratch" / "experiments" / f"{experiment}.findings.json"
+
+
+def epochs_path(experiment: str) -> Path:
+    """Returns where the measures of each epoch of an experiment are, see `training.companion`."""
+    return workspace() / ".scratch" / "experiments" / f"{experiment}.epochs.json"
 
 
 def answers(lines: Iterable[str]) -> Iterator[str]:

@@ -23,11 +23,13 @@ def training_content(
 ) -> RunContent:
     """Returns what the run of a training holds when it is opened: name, params, tags, inputs, and its past.
 
-    The epochs before are in it, since a process that was killed may have kept one and not logged it.
+    The epochs before are in it, since a process that was killed may have kept one and not logged it. When a
+    search ends the training early, the same run goes on with another `stop_after`: the report logs that one.
     """
+    logged = {key: value for key, value in params.items() if key != "stop_after"}
     tags = {**origin, **part_tags(params), "data": data.name}
     curves = epoch_curves(history_table(records))
-    return RunContent(run_name(params), params, tags, curves=curves, inputs=run_inputs(data))
+    return RunContent(run_name(params), logged, tags, curves=curves, inputs=run_inputs(data))
 
 
 def train_to_the_end(

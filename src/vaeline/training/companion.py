@@ -33,15 +33,18 @@ Measures = Mapping[str, float]
 def epoch_measures(record: Record) -> Measures:
     """Returns what findings are made of after an epoch; the counts are of all steps so far.
 
-    Without a validation there is no `valid_kl`.
+    Without a validation there are neither `valid_kl` nor `valid_elbo`.
     """
     counts = {
+        "epoch": record.epoch,
         "step": record.step,
         "skipped_updates": record.skipped_updates,
         "spikes": record.spikes,
         "largest_variance": record.largest_variance,
     }
-    return counts | {"valid_kl": record.valid_kl} if record.validated else counts
+    if not record.validated:
+        return counts
+    return counts | {"valid_kl": record.valid_kl, "valid_elbo": record.valid_elbo}
 
 
 def step_measures(training: Training) -> Measures:

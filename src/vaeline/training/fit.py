@@ -23,7 +23,8 @@ def fit(
 ) -> Iterator[Record]:
     """Trains from where `training` is to `params.epochs`, yielding a record after each epoch.
 
-    It ends earlier if the validation ELBO has not improved for `params.patience` epochs.
+    It ends earlier if the validation ELBO has not improved for `params.patience` epochs, or after the epoch
+    `params.stop_after`, which is validated as the last one is.
 
     Args:
         training: the model with everything that changes while it trains.
@@ -39,12 +40,13 @@ def fit(
     update = updates_of(training, Batches(training.model, images, params), params, minibatches)
     updates = updates_in_epoch(len(images), params.batch_size, params.accumulate)
     beta = BetaSchedule(params, updates)
+    last = params.epochs, params.stop_after
     with bar(total=params.epochs * updates, initial=training.step, desc="train", unit="step") as progress:
         while training.epoch < params.epochs and not training.stopping.reason:
             started = time.perf_counter()
             tally = Tally(training, params.max_skipped_updates, progress)
             learning_rate = train_epoch(training, update, beta, tally)
-            due = training.epoch % params.val_every == 0 or training.epoch == params.epochs
+            due = training.epoch % params.val_every == 0 or training.epoch in last
             score = validate(training, valid) if due else ValidationScore()
             record = epoch_record(training, tally, score, beta(training.step - 1), learning_rate)
             training.seconds += time.perf_counter() - started

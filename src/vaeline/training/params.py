@@ -119,6 +119,10 @@ class StoppingParams(Protocol):
     def patience(self) -> int:
         """Epochs without a higher validation ELBO, before the training ends; 0 for no limit."""
 
+    @property
+    def stop_after(self) -> int:
+        """The epoch that the training ends with, however many `epochs` its schedules have; 0 for none."""
+
 
 class OptimizerParams(LearningRateParams, StoppingParams, Protocol):
     """What the updates of a training depend on, besides the gradient."""

@@ -102,6 +102,24 @@ class Scratch:
         self._result.unlink(missing_ok=True)
         return []
 
+    def take_over(self, other: Path, before: int) -> None:
+        """Continues another training, with its run, if it has not got to the epoch `before`.
+
+        Args:
+            other: the directory of a training that is the same up to that epoch, if there is one.
+            before: the epoch.
+        """
+        states = sorted(other.glob("state_*.pt"))
+        if (
+            not states
+            or states[-1].name >= f"state_{before:05d}.pt"
+            or any(self.directory.glob("state_*.pt"))
+        ):
+            return
+        with contextlib.suppress(HeldElsewhereError), locked(f"{other}.lock", wait=0):
+            shutil.rmtree(self.directory)
+            other.replace(self.directory)
+
     def _resuming(self, state: Path, epoch: int) -> str:
         if not self.result:
             return f"resuming after epoch {epoch}, from {state.name}"

@@ -7,9 +7,11 @@ import pytest
 from tests.conftest import ROOT
 from vaeline.config import TABLES
 from vaeline.core.errors import VaelineError
+from vaeline.experiments import preset_runs
 from vaeline.experiments.presets import preset_config, preset_overrides
 from vaeline.experiments.records import load_records
 from vaeline.experiments.results import RESULTS
+from vaeline.experiments.search.jobs import Job, Progress
 from vaeline.experiments.studies.zoo import BUDGET, ZooStudy
 
 UNTRIED = {"data", "optimizer"}  # sections whose rows other pages try
@@ -58,12 +60,17 @@ def ran(monkeypatch, tmp_path) -> list[str]:
     """The presets that were started; zoo-vamp fails."""
     started: list[str] = []
 
-    def run(name: str) -> None:
-        started.append(name)
-        if name == "zoo-vamp":
-            raise VaelineError("zoo-vamp failed: out of memory")
+    def run(jobs, executor, show):
+        for job in jobs:
+            started.append(job.name)
+            yield (
+                job,
+                Progress(ended=True, reason="zoo-vamp failed: out of memory" * (job.name == "zoo-vamp")),
+            )
 
-    monkeypatch.setattr("vaeline.experiments.preset_runs.run_preset", run)
+    monkeypatch.setattr(preset_runs, "run_jobs", run)
+    monkeypatch.setattr(preset_runs, "preset_job", lambda name: Job(name, ()))
+    monkeypatch.setattr(preset_runs, "write_preset_record", lambda name: None)
     monkeypatch.setattr("vaeline.experiments.study.RESULTS", tmp_path)
     return started
 

@@ -18,6 +18,7 @@ from vaeline.experiments.markdown import markdown_table
 from vaeline.experiments.presets import preset_config
 from vaeline.experiments.records import PresetRecord
 from vaeline.experiments.results import PICTURES, PICTURES_LINK, RESULTS
+from vaeline.experiments.search.placement import HERE, Placement
 from vaeline.experiments.studies.baselines import GaussianBits, file_bits, independent_bits
 from vaeline.experiments.studies.zoo import chosen_by
 from vaeline.experiments.study import Row, Study
@@ -108,11 +109,11 @@ class ColourStudy(Study):
             ]
         )
 
-    def run(self, wanted: Sequence[str]) -> None:
+    def run(self, wanted: Sequence[str], placement: Placement = HERE) -> None:
         """Measures what stands beside the members, if nobody has, and runs members; see `Study.run`."""
         if not BASELINES.exists():
             write_json(BASELINES, measured_baselines())
-        super().run(wanted)
+        super().run(wanted, placement)
 
     def finish(self, member: str) -> None:
         """Copies the samples of a member from its experiment, and writes the page."""

@@ -37,14 +37,14 @@ class Patience:
 
 
 class EarlyStopping:
-    """Ends a training whose validation ELBO no longer improves.
+    """Ends a training whose validation ELBO no longer improves, or at the epoch `stop_after`.
 
     Attributes:
         reason: why the training has ended before its last epoch; an empty string as long as it has not.
     """
 
     def __init__(self, params: StoppingParams) -> None:
-        self.patience = Patience(params.patience)
+        self.patience, self.stop_after = Patience(params.patience), params.stop_after
         self.reason = ""
 
     def observe(self, epoch: int, elbo: float) -> None:
@@ -54,6 +54,8 @@ class EarlyStopping:
                 f"stopped after epoch {epoch}: the validation ELBO has not improved since epoch "
                 f"{self.patience.since} (patience: {self.patience.epochs})"
             )
+        elif epoch == self.stop_after:
+            self.reason = f"stopped after epoch {epoch} (stop_after: {self.stop_after})"
 
     def state_dict(self) -> dict[str, Any]:
         """Returns its state, in plain values."""
