@@ -89,12 +89,16 @@ def _logged_model(store: Store, candidate: Candidate) -> tuple[str, str]:
     the report of such an experiment without running it.
     """
     runs = (store.training(candidate.training_run), *store.children(candidate.training_run))
-    logged = [run for run in runs if run and run.outputs and run.outputs.model_outputs]
+    logged = [
+        (run, run.outputs.model_outputs[0].model_id)
+        for run in runs
+        if run and run.outputs and run.outputs.model_outputs
+    ]
     own = candidate.content()
     for content in (own, replace(own, tags={})):
-        for run in logged:
+        for run, model_id in logged:
             if not holds_another(run, content):
-                return run.info.run_id, run.outputs.model_outputs[0].model_id
+                return run.info.run_id, model_id
     raise VaelineError(
         f"{store_name()} has no model of this run to register: `dvc repro --force --single-item report` logs "
         f"it, then {AGAIN}"

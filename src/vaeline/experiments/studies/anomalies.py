@@ -138,7 +138,7 @@ def _check_takes_outliers(trained: TrainedModel) -> None:
         return
     labels = " given labels" if trained.classes else ""
     raise VaelineError(
-        f"{COMMAND} makes square grey images of levels, without labels, and this model takes values of "
+        "outliers are square grey images of levels, without labels, and this model takes values of "
         f"{model.scaling.dtype} and shape {list(shape)}{labels}: score yours, `vaeline score INPUT`"
     )
 
