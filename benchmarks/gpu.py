@@ -23,7 +23,7 @@ from benchmarks.running import measured_rows, parse_names
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json, write_text
 from vaeline.data.prepared import Prepared
-from vaeline.evaluation.estimators.bounds import importance_bounds
+from vaeline.evaluation.estimators.bounds import importance_bounds, k_grid
 from vaeline.experiments.markdown import markdown_table
 from vaeline.experiments.results import RESULTS
 from vaeline.provenance.git import git_or_empty
@@ -140,7 +140,7 @@ def gpu_iwae() -> list[Ratio]:
             replay()
 
     contestants = {
-        VAELINE: Contestant(lambda: importance_bounds(model, images, (GPU_K,)), len(images)),
+        VAELINE: Contestant(lambda: importance_bounds(model, images, k_grid(GPU_K)), len(images)),
         "matrix products": Contestant(multiply, times * IWAE_ROWS / GPU_K),
     }
     raced = race("iwae", contestants, rounds=3)

@@ -10,7 +10,7 @@ from benchmarks.memory import peak_memory
 from benchmarks.models import MLP_PARAMS, mnist, vae
 from benchmarks.peers import Plain, loop_iwae, pythae_vae
 from benchmarks.products import products, replay
-from vaeline.evaluation.estimators.bounds import importance_bounds
+from vaeline.evaluation.estimators.bounds import importance_bounds, k_grid
 from vaeline.runtime.devices import device
 
 # Images for K: ours, and pythae's, which takes one after the other anyway. The time an image is compared.
@@ -36,7 +36,7 @@ def _ratios_at(k: int, count: int, few: int) -> list[Ratio]:
     x = images.to(where).float() / 255
     plain, pythae = Plain(model).eval(), pythae_vae(model, (1, 28, 28)).to(where).eval()
     contestants = {
-        VAELINE: Contestant(lambda: importance_bounds(model, images, (k,)), count),
+        VAELINE: Contestant(lambda: importance_bounds(model, images, k_grid(k)), count),
         "pythae": Contestant(lambda: _pythae(pythae, x[:few], k), few),
         "a loop over K": Contestant(lambda: loop_iwae(plain, x.split(LOOP_BATCH), k), count),
         "matrix products": _products(plain, x, k),

@@ -5,30 +5,21 @@ from collections.abc import Iterable
 from vaeline.core.files import write_json
 from vaeline.core.params import StageParams
 from vaeline.data.prepared import Prepared
-from vaeline.evaluation.observing import evaluation_set, training_set
 from vaeline.models.checkpoints import DIRECTORY, model_facts
 from vaeline.provenance.fingerprint import fingerprint
 from vaeline.runtime import processes
-from vaeline.runtime.seeding import set_seed
 from vaeline.runtime.stage import run_stage, trainings
 from vaeline.tracking.logged_training import train_to_the_end
-from vaeline.training.build import build
-from vaeline.training.fit import fit
+from vaeline.training.beginning import begin_training
 from vaeline.training.history import TRAINING_OUTPUT, write_history
 from vaeline.training.record import Record
 from vaeline.training.resume import Scratch
 from vaeline.training.state import Training
-from vaeline.training.warm_start import start_from_checkpoint
 
 
 def main(params: StageParams) -> None:
-    set_seed(params.seed)
     data = Prepared.open()
-    model, objective = build(params, data)
-    processes.by_first(lambda: start_from_checkpoint(model, params))
-    images, valid = training_set(model, data.train), evaluation_set(model, data.valid)
-    training = Training.start(model, objective, params, len(images))
-    epochs = fit(training, images, valid, params)
+    training, epochs = begin_training(params, data)
     if processes.leads():
         lead(training, epochs, data, params)
     else:

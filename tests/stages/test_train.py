@@ -17,6 +17,7 @@ from vaeline.core.params import StageParams
 from vaeline.evaluation.symptoms import read_history
 from vaeline.runtime.stage import run_stage
 from vaeline.tracking.training_run import TrainingRun
+from vaeline.training import beginning
 from vaeline.training.fit import fit
 
 OUTPUT = Path("outputs/train")
@@ -66,7 +67,7 @@ def watched(monkeypatch, killed_after: int = 10) -> list[list[int]]:
             if record.epoch == killed_after:
                 raise Killed
 
-    monkeypatch.setattr(train, "fit", watched_fit)
+    monkeypatch.setattr(beginning, "fit", watched_fit)
     return written
 
 

@@ -23,7 +23,7 @@ from vaeline.data.catalog import DATASETS
 from vaeline.data.prepared import DESCRIPTION, Prepared
 from vaeline.data.storing import prepared_summary, store
 from vaeline.evaluation.estimators.latents import ACTIVITY_IMAGES, activity
-from vaeline.evaluation.observing import evaluation_set, training_set
+from vaeline.evaluation.observing import evaluation_set
 from vaeline.evaluation.per_image import write_bounds
 from vaeline.evaluation.scoring import SplitScores
 from vaeline.evaluation.undefined import without_undefined
@@ -37,8 +37,7 @@ from vaeline.provenance.origin import origin_tags
 from vaeline.runtime.devices import device
 from vaeline.runtime.seeding import set_seed
 from vaeline.runtime.stage import workspace
-from vaeline.training.build import build
-from vaeline.training.fit import fit
+from vaeline.training.beginning import begin_training
 from vaeline.training.record import Record
 from vaeline.training.resume import Scratch
 from vaeline.training.state import Training
@@ -67,15 +66,11 @@ class PresetTraining:
         changes = seeded(preset_overrides(preset), seed)
         config = _config(preset, seed)
         params, data = _train_params(config), Prepared.open(data_directory(config, folder))
-        set_seed(config.seed)
-        model, objective = build(params, data)
-        images, valid = training_set(model, data.train), evaluation_set(model, data.valid)
-        training = Training.start(model, objective, params, len(images))
+        training, epochs = begin_training(params, data)
         facts = model_facts(params, data)
         key = fingerprint("train", params)
         scratch = Scratch(folder / record_name(preset, seed) / key, facts, params.checkpoint_every)
         records = scratch.resume(training)
-        epochs = fit(training, images, valid, params)
         return cls(preset, seed, changes, config, data, training, records, epochs, scratch)
 
     @property

@@ -129,12 +129,17 @@ def _importance_chunk(model: Model, x: Observations, ks: Sequence[int]) -> tuple
     log_sum = torch.full((len(x),), -torch.inf, dtype=torch.float64, device=x.device)
     log_sum_squares = log_sum.clone()
     bounds = []
-    for before, k in pairwise((0, *ks)):
-        for draws in torch.arange(k - before).split(max(1, rows_at_a_time(x.shape[1:], x.device) // len(x))):
-            log_weights = model.infer(x, len(draws)).log_weights(x).double()
-            log_sum = torch.logaddexp(log_sum, log_weights.logsumexp(0))
-            log_sum_squares = torch.logaddexp(log_sum_squares, (2 * log_weights).logsumexp(0))
-        bounds.append((log_sum - torch.tensor(k, dtype=torch.float64).log()).cpu())
+    # Draws are made as many at a time as rows allow, whatever the ks are: few rows make slow products.
+    at_once = max(1, rows_at_a_time(x.shape[1:], x.device) // len(x))
+    for first in range(0, ks[-1], at_once):
+        last = min(first + at_once, ks[-1])
+        log_weights = model.infer(x, last - first).log_weights(x).double()
+        for before, k in pairwise((first, *(k for k in ks if first < k < last), last)):
+            piece = log_weights[before - first : k - first]
+            log_sum = torch.logaddexp(log_sum, piece.logsumexp(0))
+            log_sum_squares = torch.logaddexp(log_sum_squares, (2 * piece).logsumexp(0))
+            if k in ks:
+                bounds.append((log_sum - torch.tensor(k, dtype=torch.float64).log()).cpu())
     return torch.stack(bounds, dim=1), effective_sample_size(log_sum, log_sum_squares).cpu()
 
 

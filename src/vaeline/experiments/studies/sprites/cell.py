@@ -15,15 +15,12 @@ from vaeline.evaluation.disentanglement.information import mig
 from vaeline.evaluation.disentanglement.scores import own_scores, published_scores, varying_factors
 from vaeline.evaluation.estimators.bounds import elbo_terms
 from vaeline.evaluation.estimators.latents import measure_latents
-from vaeline.evaluation.observing import evaluation_set, training_set
+from vaeline.evaluation.observing import evaluation_set
 from vaeline.experiments.presets import preset_config
 from vaeline.experiments.studies.sprites.grid import GridCell
 from vaeline.experiments.variation import varied
 from vaeline.models.contracts import Model
-from vaeline.runtime.seeding import set_seed
-from vaeline.training.build import build
-from vaeline.training.fit import fit
-from vaeline.training.state import Training
+from vaeline.training.beginning import begin_training
 
 SPRITES = "sprites"
 """The preset that every cell changes."""
@@ -51,11 +48,8 @@ def cell_row(cell: GridCell) -> SpritesRow:
 
 def trained_on(data: Prepared, params: StageParams) -> Model:
     """Returns a model that was trained as the stage train does, with its last weights."""
-    set_seed(params.seed)
-    model, objective = build(params, data)
-    images, valid = training_set(model, data.train), evaluation_set(model, data.valid)
-    training = Training.start(model, objective, params, len(images))
-    for _ in fit(training, images, valid, params):
+    training, epochs = begin_training(params, data)
+    for _ in epochs:
         pass
     return training.evaluated.eval()
 
