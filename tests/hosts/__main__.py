@@ -69,9 +69,13 @@ def _disturbed(hosts: Lab, disturbance: Disturbance, undisturbed: Results, alone
         time.sleep(0.1)
     disturbance.happen()
     started = time.monotonic()
+    while any(
+        process.poll() is None and not lines for process, lines in zip(pair.running, pair.said(), strict=True)
+    ):
+        time.sleep(0.1)
+    seconds = time.monotonic() - started
     for process in pair.running:
         process.wait()
-    seconds = time.monotonic() - started
     said = pair.said()
     disturbance.undo(hosts)
     pair.start("train")

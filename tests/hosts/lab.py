@@ -29,7 +29,7 @@ PARAMS = {
     "batch_size: 128": "batch_size: 101",
     "free_bits: 0.0": "free_bits: 0.05",
 }
-PROGRESS = re.compile(r"\d+%\||^vaeline hosts: waiting")
+PROGRESS = re.compile(r"\d+%\||^vaeline hosts: waiting|^MLflow: ")
 VARYING = ("seconds", "images_per_second")  # metrics of the machine
 Curves = list[dict[str, float]]
 

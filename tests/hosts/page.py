@@ -15,15 +15,15 @@ HEADING = (
     "processes",
     "curves differ by",
     "metrics differ by",
-    "all stopped after",
+    "noticed after",
     "resumed weights",
 )
 TEXT = """# Several hosts
 
-Two hosts of one core each train on `digits` for {epochs} epochs, with one process each and with two. They are
-network namespaces of one machine. The differences are relative to one process: the largest over all figures
-of all epochs, and over the metrics of evaluate, fid_reference and fid. After a disturbance in the middle of a
-training, both hosts must have stopped within a minute, with at most one line each. The same command then
+Two hosts of one core each train on `digits` for {epochs} epochs, with as many processes in all as the table
+says. They are network namespaces of one machine. The differences are relative to one process: the largest
+over all figures of all epochs, and over the metrics of the stages that ran. After a disturbance in the middle
+of a training, each host that is left must stop it within a minute, with one line. The same command then
 resumes, and the weights at the end must be, bit for bit, those of two hosts that nothing disturbed.
 
 {table}
@@ -45,7 +45,7 @@ class HostsTrial:
         processes: how many worked together.
         curves: the largest relative difference of a figure of an epoch to that of one process.
         metrics: the same of a metric; None if only train ran.
-        seconds: from the disturbance until both hosts had stopped; None if there was none.
+        seconds: from the disturbance until each host that is left had said so; None if there was none.
         said: the lines that each host then printed.
         same_weights: whether the resumed training ended with the weights of two undisturbed hosts.
     """

@@ -63,7 +63,7 @@ def together(device: str) -> Iterator[None]:
 
 def _connect() -> None:
     import torch
-    from torch.distributed import rendezvous
+    from torch.distributed.rendezvous import rendezvous
 
     if on_several_hosts():
         address = os.environ.get("MASTER_ADDR", "")

@@ -24,7 +24,7 @@ def begin_training(params: StageParams, data: Prepared) -> tuple[Training, Itera
     """
     set_seed(params.seed)
     model, objective = build(params, data)
-    processes.by_first(lambda: start_from_checkpoint(model, params))  # from its disk
+    processes.by_first(lambda: start_from_checkpoint(model, params))  # other hosts may lack it
     images, valid = training_set(model, data.train), evaluation_set(model, data.valid)
     training = Training.start(model, objective, params, len(images))
     return training, fit(training, images, valid, params)
