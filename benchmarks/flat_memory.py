@@ -70,7 +70,7 @@ def workspace_of(count: int) -> Iterator[Path]:
     """Yields a folder in which stages can run, with `count` images to prepare."""
     root = Path(tempfile.mkdtemp(prefix="vaeline-memory-")).resolve()
     try:
-        write_json(root / "params.yaml", ExperimentConfig().to_dict() | CHANGES)
+        write_json(root / "params.yaml", {**ExperimentConfig().to_dict(), **CHANGES})
         shutil.copy("dvc.yaml", root)
         shutil.copytree("data/init", root / "data" / "init")
         write_patches(root / "images", count)

@@ -31,7 +31,7 @@ def use_remote(
     address: Annotated[str, typer.Argument(help="A folder, s3://bucket/folder, ssh://host/folder, ….")],
     endpoint: Annotated[str, typer.Option(metavar="URL", help="The S3 server, if it is not Amazon's.")] = "",
 ) -> None:
-    """Share results with a team through a storage that DVC pushes to.
+    """Share results with a team through a storage of DVC's.
 
     Writes a file there and removes it, then makes the storage DVC's default remote in .dvc/config, and has
     DVC push each experiment that has run. Credentials come from the environment.
