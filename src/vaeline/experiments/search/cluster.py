@@ -77,7 +77,8 @@ class _Actor:
     """The process on a node that runs one job."""
 
     def __init__(self, sent: SentRepository, job: Job, state: bytes) -> None:
-        self._given, self._job = (sent, job, state), None
+        self._given = sent, job, state
+        self._job: NodeJob | None = None
 
     def look(self) -> NodeReport:
         self._job = self._job or NodeJob(*self._given)
