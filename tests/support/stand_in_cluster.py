@@ -1,5 +1,6 @@
 """A stand-in for Ray: nodes are processes on this machine that can be killed, and nothing else of it."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -35,7 +36,7 @@ class Answer:
     def value(self) -> Any:
         try:
             value, error = self.pipe.recv()
-        except EOFError:
+        except (EOFError, OSError):
             raise RayActorError("the node has died") from None
         if error:
             raise RayTaskError(error)
@@ -66,7 +67,8 @@ class Actor:
 
     def __getattr__(self, method: str) -> Any:
         def remote() -> Answer:
-            self.pipe.send(method)
+            with contextlib.suppress(OSError):  # told of when the answer is asked for
+                self.pipe.send(method)
             return Answer(self.pipe)
 
         return SimpleNamespace(remote=remote)
