@@ -116,8 +116,9 @@ def search_space(
 ) -> None:
     """Search for good params.
 
-    Trials are a grid, random, or proposed by TPE. The page is docs/results/search-NAME.md. Every trial is a DVC experiment. What has run is not run again,
-    as in `vaeline sweep`, and a search that was stopped resumes when the command is given again.
+    Trials are a grid, random, or proposed by TPE. The page is docs/results/search-NAME.md. Every trial is a
+    DVC experiment. What has run is not run again, as in `vaeline sweep`, and a search that was stopped
+    resumes when the command is given again.
 
     Example:
 
