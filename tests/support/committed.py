@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -21,12 +22,12 @@ def git(*arguments: str) -> str:
     return subprocess.check_output(["git", *arguments], text=True).strip()
 
 
-def dump(path: str, content: dict) -> None:
+def dump(path: str, content: dict[str, Any]) -> None:
     with Path(path).open("w") as file:
         YAML().dump(content, file)
 
 
-def commit_params(params: dict) -> None:
+def commit_params(params: dict[str, Any]) -> None:
     """Makes a repository in the current folder with `params` committed as params.yaml."""
     start_repository()
     dump("params.yaml", params)
@@ -40,7 +41,7 @@ def start_repository() -> None:
     git("config", "user.email", "test@example.com")
 
 
-def ran(params: dict, elbo: float) -> None:
+def ran(params: dict[str, Any], elbo: float) -> None:
     """Writes what a run of the pipeline leaves in the workspace: params, metrics and the lock file."""
     dump("params.yaml", params)
     for stage in MEASURED_STAGES:

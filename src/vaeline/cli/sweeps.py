@@ -114,10 +114,11 @@ def search_space(
     cpus: Cpus = 1.0,
     gpus: Gpus = 0.0,
 ) -> None:
-    """Search for good params: a grid, random trials, or proposals of TPE.
+    """Search for good params.
 
-    The page is docs/results/search-NAME.md. Every trial is a DVC experiment. What has run is not run again,
-    as in `vaeline sweep`, and a search that was stopped resumes when the command is given again.
+    Trials are a grid, random, or proposed by TPE. The page is docs/results/search-NAME.md. Every trial is a
+    DVC experiment. What has run is not run again, as in `vaeline sweep`, and a search that was stopped
+    resumes when the command is given again.
 
     Example:
 

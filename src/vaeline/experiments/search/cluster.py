@@ -28,7 +28,7 @@ from vaeline.provenance.origin import unsaved_sources
 STATES = Path(".scratch/search/states")
 PASSED_ON = ("MLFLOW_", "AWS_", "DVC_EXP_AUTO_PUSH")  # beginnings of variables that nodes are given
 LOSSES = 5  # nodes that one job may lose before it counts as failed
-PATIENCE = 60.0  # seconds for a node's answer
+TO_ANSWER = 60.0  # seconds for a node's answer
 TO_CONNECT = 5.0  # seconds
 NOT_ON_EACH_NODE = "MLFLOW_TRACKING_URI is not set: each node keeps its own runs, and MLflow here has none"
 
@@ -77,7 +77,8 @@ class _Actor:
     """The process on a node that runs one job."""
 
     def __init__(self, sent: SentRepository, job: Job, state: bytes) -> None:
-        self._given, self._job = (sent, job, state), None
+        self._given = sent, job, state
+        self._job: NodeJob | None = None
 
     def look(self) -> NodeReport:
         self._job = self._job or NodeJob(*self._given)
@@ -126,7 +127,7 @@ class RayJob(RunningJob):
         if report.results:
             _fetch(report.results)
             with contextlib.suppress(engine().exceptions.RayError):
-                engine().get(self._actor.discard.remote(), timeout=PATIENCE)
+                engine().get(self._actor.discard.remote(), timeout=TO_ANSWER)
         self._progress = report.progress
         if not report.progress.ended:
             self._answer = self._actor.look.remote()
@@ -154,7 +155,7 @@ class RayJob(RunningJob):
     def stop(self) -> None:
         """Stops it, and keeps the state of its training here."""
         with contextlib.suppress(engine().exceptions.RayError):
-            self._keep(engine().get(self._actor.stop.remote(), timeout=PATIENCE))
+            self._keep(engine().get(self._actor.stop.remote(), timeout=TO_ANSWER))
         engine().kill(self._actor)
 
 
@@ -239,7 +240,7 @@ def _check_nodes(cpus: float, gpus: float) -> None:
         there = engine().util.scheduling_strategies.NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
         answer = asked.options(scheduling_strategy=there).remote("vaeline")
         try:
-            version = engine().get(answer, timeout=PATIENCE)
+            version = engine().get(answer, timeout=TO_ANSWER)
         except engine().exceptions.RayError as error:
             reason = _last_line(error)
             raise VaelineError(f"node {node['NodeManagerAddress']} does not answer: {reason}") from None

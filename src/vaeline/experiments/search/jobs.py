@@ -60,13 +60,12 @@ class RunningJob(ABC):
 
 
 class Executor(ABC):
-    """A place where jobs run.
+    """A place where jobs run."""
 
-    Attributes:
-        at_once: How many jobs it runs at a time.
-    """
-
-    at_once: int
+    @property
+    @abstractmethod
+    def at_once(self) -> int:
+        """How many jobs it runs at a time, as things stand."""
 
     @abstractmethod
     def start(self, job: Job) -> RunningJob:

@@ -13,7 +13,7 @@ from vaeline.experiments.search.jobs import Executor, Job, Progress, RunningJob
 from vaeline.experiments.watching import epochs_path
 from vaeline.runtime.stage import workspace
 
-TIME_TO_END = 60.0  # seconds for what a killed command has left behind
+LEFT_OVER_TO_END = 60.0  # seconds for what a killed command has left behind
 
 
 class LocalJob(RunningJob):
@@ -99,7 +99,7 @@ def end_left_over(name: str) -> None:
     for process in left:
         with contextlib.suppress(psutil.Error):
             process.terminate()
-    for process in psutil.wait_procs(left, TIME_TO_END)[1]:
+    for process in psutil.wait_procs(left, LEFT_OVER_TO_END)[1]:
         with contextlib.suppress(psutil.Error):
             process.kill()
 
