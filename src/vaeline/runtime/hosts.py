@@ -17,7 +17,7 @@ from vaeline.runtime.connections import Messages
 
 STAGE_PORT = "VAELINE_STAGE_PORT"
 """The variable in which `vaeline hosts` tells a stage on a further host where the first host's meets it."""
-EXAMPLE = "`NNODES=2 NODE_RANK=0 RDZV_ENDPOINT=10.0.0.1:29500 make repro`"
+_EXAMPLE = "`NNODES=2 NODE_RANK=0 RDZV_ENDPOINT=10.0.0.1:29500 make repro`"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Hosts:
         name, _, port = endpoint.rpartition(":")
         if not name or not port.isdecimal() or not 0 < int(port) < 65536:
             raise VaelineError(
-                f"RDZV_ENDPOINT = '{endpoint}' is not the address and a free port of host 0: {EXAMPLE}"
+                f"RDZV_ENDPOINT = '{endpoint}' is not the address and a free port of host 0: {_EXAMPLE}"
             )
         reject_unknown_address("RDZV_ENDPOINT", name, here=rank == 0)
         return cls(count, rank, name.strip("[]"), int(port))
