@@ -95,7 +95,7 @@ class Lab:
             text = text.replace(old, new, 1)
         params.write_text(text)
         self.template.environment["OMP_NUM_THREADS"] = "1"  # threads round in their own ways
-        self.template.run(sys.executable, "-m", "stages.prepare", **self.warm[0])
+        self._run_stage(self.template, "prepare")
         database._make(self.template.root / "mlflow.db")
 
     def boot(self, number: int) -> None:
@@ -113,8 +113,13 @@ class Lab:
         """Returns the results of all shared stages by one process."""
         clone = self.clone("alone")
         for stage in STAGES:
-            clone.run(sys.executable, "-m", f"stages.{stage}", **self.warm[0])
+            self._run_stage(clone, stage)
         return Results.of(clone.root)
+
+    def _run_stage(self, clone: Clone, stage: str) -> None:
+        on_host = Clone(clone.root)
+        on_host.environment = clone.environment | self.warm[0]
+        on_host.run(sys.executable, "-m", f"stages.{stage}")
 
 
 @contextmanager

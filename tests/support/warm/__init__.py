@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.conftest import ROOT
+ROOT = Path(__file__).parents[3]
 
 
 @contextmanager
@@ -25,6 +25,7 @@ def warm_packages(*prefix: str) -> Iterator[dict[str, str]]:
         address = f"{folder}/socket"
         command = [*prefix, sys.executable, "-m", "tests.support.warm.server", address]
         with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+            assert server.stdout is not None
             assert server.stdout.readline() == b"ready\n"
             path = os.pathsep.join(["src", str(Path(__file__).parent)])
             yield {"WARM_PACKAGES": address, "PYTHONPATH": path}
