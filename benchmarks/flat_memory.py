@@ -29,7 +29,7 @@ from vaeline.experiments.results import RESULTS
 from vaeline.models.checkpoints import DIRECTORY, model_facts, save_checkpoint
 from vaeline.provenance.git import git_or_empty
 
-SIZES = (10_000, 40_000)
+IMAGE_COUNTS = (10_000, 40_000)
 SIDE = 64
 BYTES_OF_ONE = 3 * SIDE**2
 CLASSES = 10
@@ -66,7 +66,7 @@ Written by `make bench-memory`: {origins}.
 
 
 @contextmanager
-def workspace_of(count: int) -> Iterator[Path]:
+def measured_workspace(count: int) -> Iterator[Path]:
     """Yields a folder in which stages can run, with `count` images to prepare."""
     root = Path(tempfile.mkdtemp(prefix="vaeline-memory-")).resolve()
     try:
@@ -140,7 +140,7 @@ def measure(stages: Sequence[str], sizes: Sequence[int]) -> list[dict[str, Any]]
     commit = git_or_empty("rev-parse", "HEAD")[:10]
     rows = []
     for count in sizes:
-        with workspace_of(count) as root:
+        with measured_workspace(count) as root:
             for stage in dict.fromkeys(["prepare", *stages]):
                 peak, seconds = run_measured(stage, root)
                 if stage == "prepare":
@@ -163,14 +163,14 @@ def write_memory(measured: Sequence[Mapping[str, Any]]) -> str:
     table = markdown_table([MEMORY_HEADING, *(_cells(row, least[row["stage"]]) for row in rows)])
     origins = "; ".join(dict.fromkeys(f"commit `{row['commit']}`" for row in rows))
     write_json(path, rows)
-    small, large = SIZES
+    small, large = IMAGE_COUNTS
     text = MEMORY_TEXT.format(small=small, large=large, side=SIDE, table=table, origins=origins)
     write_text(RESULTS / "memory.md", text)
     return table
 
 
 def _cells(row: Mapping[str, Any], least: int) -> tuple[str, ...]:
-    more = f"{(row['bytes'] - least) / 1e6:+.0f} MB" if row["images"] != min(SIZES) else ""
+    more = f"{(row['bytes'] - least) / 1e6:+.0f} MB" if row["images"] != min(IMAGE_COUNTS) else ""
     stored = f"{row['images'] * BYTES_OF_ONE / 1e6:.0f} MB"
     return (
         row["stage"],
@@ -182,15 +182,15 @@ def _cells(row: Mapping[str, Any], least: int) -> tuple[str, ...]:
     )
 
 
-def main(arguments: Sequence[str]) -> None:
+def measure_named(arguments: Sequence[str]) -> None:
     """Measures the stages that are named, or all, and prints the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.flat_memory", description=__doc__)
     parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"of {', '.join(STAGES)}; all by default")
     named = parser.parse_args(arguments).stages or list(STAGES)
     if unknown := [name for name in named if name not in STAGES]:
         parser.error(f"{unknown[0]} is not measured; choose from: {' '.join(STAGES)}")
-    print(write_memory(measure(named, SIZES)))
+    print(write_memory(measure(named, IMAGE_COUNTS)))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    measure_named(sys.argv[1:])

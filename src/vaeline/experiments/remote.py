@@ -8,7 +8,7 @@ from vaeline.tracking.runs.redaction import redacted
 
 REMOTE = "team"
 """Name of the remote in .dvc/config."""
-LONGEST_REASON = 200
+LONGEST_REFUSAL = 200
 
 
 def set_remote(address: str, endpoint: str = "") -> None:
@@ -58,7 +58,7 @@ def _try(address: str, options: dict[str, str]) -> None:
             f"{redacted(address)}: DVC needs a package for {kind}: `pip install 'dvc[{kind}]'`"
         ) from None
     except Exception as error:  # whatever a disk, the network or a cloud may raise
-        reason = " ".join(redacted(f"{type(error).__name__}: {error}").split())[:LONGEST_REASON]
+        reason = " ".join(redacted(f"{type(error).__name__}: {error}").split())[:LONGEST_REFUSAL]
         raise VaelineError(
             f"{redacted(address)}: nothing can be written there ({reason}): check the address, the "
             "credentials, and --endpoint for an S3 server of your own"

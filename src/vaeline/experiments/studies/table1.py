@@ -136,7 +136,7 @@ def published_nll(cell: Cell) -> float:
     return target
 
 
-def joined(trainings: Trainings) -> dict[Cell, list[RecordedTraining]]:
+def by_cell(trainings: Trainings) -> dict[Cell, list[RecordedTraining]]:
     """Returns the trainings of each cell, in which the two presets of k = 1 are one."""
     return {
         cell: [training for name in cell.presets for training in trainings.get(cell_of(name), ())]
@@ -147,7 +147,7 @@ def joined(trainings: Trainings) -> dict[Cell, list[RecordedTraining]]:
 
 def seed_spread(family: str, trainings: Trainings) -> SeedSpread:
     """Returns how far apart the trainings of one cell of `family` end."""
-    cells = joined(trainings).items()
+    cells = by_cell(trainings).items()
     return SeedSpread.of([training.nll for training in own] for cell, own in cells if cell.family == family)
 
 
@@ -157,7 +157,7 @@ def bounds_by_cell(trainings: Trainings) -> dict[Cell, list[Tensor]]:
     Raises:
         VaelineError: If two are of different test images.
     """
-    kept = {cell: [t for t in own if t.bounds is not None] for cell, own in joined(trainings).items()}
+    kept = {cell: [t for t in own if t.bounds is not None] for cell, own in by_cell(trainings).items()}
     digests = {t.record["data"]["test_sha256"]: t.record["preset"] for own in kept.values() for t in own}
     if len(digests) > 1:
         raise VaelineError(f"records of {' and '.join(digests.values())} are of different test images")
