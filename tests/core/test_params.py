@@ -40,6 +40,7 @@ WRONG = {
     "free_bits": [-0.1],
     "val_every": [0],
     "patience": [-1, 2.5],
+    "stop_after": [-1, 2.5],
     "checkpoint_every": [0],
     "select": ["newest"],
     "elbo_samples": [0],

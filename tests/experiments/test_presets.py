@@ -14,6 +14,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.params import StageParams, flatten_params, nest_params
 from vaeline.core.yaml import read_yaml
 from vaeline.data.catalog import DATASETS
+from vaeline.data.storing import store
 from vaeline.experiments.clinic import cases
 from vaeline.experiments.presets import preset_config, preset_names, preset_overrides
 from vaeline.experiments.studies.colour import ColourStudy
@@ -90,6 +91,23 @@ def test_dsprites_presets_are_the_published_setting(name):
     assert dataset.options.sprites.side == 64
     assert (config["latent_dim"], config["batch_size"], config["learning_rate"]) == (10, 64, 1e-4)
     assert 300_000 <= config["epochs"] * math.ceil(dataset.train_size / 64) < 310_000
+
+
+MADE_HERE = ("digits", "photo_patches", "sprites")  # their images need no download
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name in preset_names(ROOT / "presets")
+        if preset_overrides(name, ROOT / "presets").get("data.name") in MADE_HERE
+        and not name.startswith("dsprites-")  # of 737,280 images, and with the default sizes
+    ],
+)
+def test_sizes_of_a_preset_fit_its_data(name, tmp_path):
+    prepared = store(DATASETS.build(preset_config(name).to_dict()["data"], raw=None), tmp_path)
+    assert all(len(split) >= 30 for split in (prepared.train, prepared.valid, prepared.test))
 
 
 def test_burda_presets_are_the_protocol_of_the_authors_code():

@@ -17,7 +17,7 @@ from vaeline.runtime.stage import run_stage, workspace
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
     (tmp_path / "params.yaml").write_text("beta: 3\n")
-    (tmp_path / "dvc.yaml").write_text("stages:\n  train: {cmd: x, params: [beta]}\n")
+    (tmp_path / "dvc.yaml").write_text("stages:\n  train: {cmd: x, params: [beta, device]}\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -25,7 +25,7 @@ def project(tmp_path, monkeypatch) -> Path:
 def test_stage_receives_its_params(project):
     seen = []
     run_stage("train", lambda params: seen.append(params.to_dict()))
-    assert seen == [{"beta": 3.0}]
+    assert seen == [{"beta": 3.0, "device": "auto"}]
 
 
 def raising(error: BaseException):
@@ -102,7 +102,7 @@ def test_a_signal_ends_a_stage_with_one_line_that_says_how_to_resume(
 
 def test_a_stopped_stage_of_an_experiment_is_resumed_by_its_own_command(project, monkeypatch, capsys):
     monkeypatch.setenv("DVC_EXP_NAME", "beta=4")
-    (project / "dvc.yaml").write_text("stages:\n  fid: {cmd: x, params: [beta]}\n")
+    (project / "dvc.yaml").write_text("stages:\n  fid: {cmd: x, params: [beta, device]}\n")
     with pytest.raises(SystemExit):
         run_stage("fid", raising(KeyboardInterrupt()))
     assert capsys.readouterr().err == "fid: stopped; the same command runs it again\n"

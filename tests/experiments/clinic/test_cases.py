@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import binomtest
 
 from vaeline.core.errors import VaelineError
+from vaeline.core.nouns import IMAGE
 from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.detectors import DETECTORS
 from vaeline.diagnosis.finding import Evidence, Finding, save_findings
@@ -240,7 +241,8 @@ def test_training_that_diverged_has_the_findings_that_it_left_and_runs_again(mon
 
 
 def test_printed_findings_are_those_of_the_measures(monkeypatch):
-    printed = with_remedy_commands(run_detectors(MEASURES, params_with(["beta=4"])), params_with(["beta=4"]))
+    params = params_with(["beta=4"])
+    printed = with_remedy_commands(run_detectors(MEASURES, params, noun=IMAGE), params)
     files = {
         "train/metrics.json": '{"kl": 0.2, "best_epoch": 2}',
         "diagnose/metrics.json": '{"z_gain": 0.1}',

@@ -14,6 +14,7 @@ import pandas as pd
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import read_json, write_json
+from vaeline.core.nouns import IMAGE
 from vaeline.core.progress import bar
 from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.finding import Finding, finding_from, load_findings
@@ -132,4 +133,4 @@ def _json(name: str, path: str) -> dict[str, Any]:
 
 def _detected(measures: Mapping[str, Any], overrides: Sequence[str]) -> list[Finding]:
     params = params_with(overrides)
-    return with_remedy_commands(run_detectors(measures, params), params)
+    return with_remedy_commands(run_detectors(measures, params, noun=IMAGE), params)
