@@ -15,7 +15,7 @@ from vaeline.experiments import launch, preset_runs, records
 from vaeline.experiments.preset_runs import run_preset, run_presets
 from vaeline.experiments.presets import preset_overrides
 from vaeline.experiments.records import load_records, record_name, seeded
-from vaeline.experiments.search import local
+from vaeline.experiments.search import local, placement
 from vaeline.experiments.search.jobs import Job, Progress
 
 NAME = "fast-1l-vae-k1"
@@ -99,12 +99,12 @@ def test_record_of_a_published_number_has_the_bounds_of_all_images_beside_it(exp
 def test_presets_after_one_that_fails_run(monkeypatch, capsys):
     started, recorded, succeeded = [], [], []
 
-    def run(jobs, executor, show):
+    def run(jobs, executor, shorten, show):
         for job in jobs:
             started.append(job.name)
             yield job, Progress(ended=True, reason="b failed: out of memory" if job.name == "b" else "")
 
-    monkeypatch.setattr(preset_runs, "run_jobs", run)
+    monkeypatch.setattr(placement, "run_jobs", run)
     monkeypatch.setattr(preset_runs, "preset_job", lambda name: Job(name, ()))
     monkeypatch.setattr(preset_runs, "write_preset_record", recorded.append)
     with pytest.raises(VaelineError, match=r"^1 failed, the first: b failed: out of memory"):

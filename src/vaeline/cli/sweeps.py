@@ -129,15 +129,9 @@ def search_space(
     from vaeline.experiments.search.placement import Placement
     from vaeline.experiments.search.search import search
 
-    flags = [part for override in overrides or [] for part in ("--set", override)]
-    command = shlex.join(["vaeline", "search", str(space), *flags])
+    command = _same_command("search", [str(space)], overrides or [])
     result = search(space, tuple(overrides or ()), command, Placement(address, at_once, cpus, gpus))
-    paths = write_search(result)
-    print(paths[0].read_text())
-    print_written(paths)
-    print(f"Next: {'; '.join(best_commands(result)) or 'dvc exp show'}")
-    if result.failures:
-        raise VaelineError(f"{len(result.failures)} failed, see above; the table has the others")
+    _tell(write_search(result), "; ".join(best_commands(result)) or "dvc exp show", len(result.failures))
 
 
 def run_sweep(
@@ -160,12 +154,21 @@ def run_sweep(
     """
     from vaeline.experiments.sweep import parse_grid, sweep
 
-    flags = [part for override in overrides for part in ("--set", override)]
-    again = shlex.join(["vaeline", command, *arguments, *flags])
+    again = _same_command(command, arguments, overrides)
     swept = sweep(parse_grid(grid), overrides, again, placement)
-    paths = page.write(swept)
+    compare = shlex.join(["vaeline", "compare", *dict.fromkeys(swept.table["experiment"])])
+    _tell(page.write(swept), compare, len(swept.failures))
+
+
+def _same_command(command: str, arguments: Sequence[str], overrides: Sequence[str]) -> str:
+    flags = [part for override in overrides for part in ("--set", override)]
+    return shlex.join(["vaeline", command, *arguments, *flags])
+
+
+def _tell(paths: Sequence[Path], following: str, failures: int) -> None:
+    """Prints a page, what was written and the command to go on with; raises VaelineError after failures."""
     print(paths[0].read_text())
     print_written(paths)
-    print(f"Next: {shlex.join(['vaeline', 'compare', *dict.fromkeys(swept.table['experiment'])])}")
-    if swept.failures:
-        raise VaelineError(f"{len(swept.failures)} failed, see above; the table has the others")
+    print(f"Next: {following}")
+    if failures:
+        raise VaelineError(f"{failures} failed, see above; the table has the others")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -18,6 +19,7 @@ from vaeline.provenance.commands import override_arguments
 from vaeline.provenance.git import git
 
 LOGS = Path(".scratch/experiments")
+LONGEST_LINE = 60  # characters of a log that stand beside a bar
 NO_VARIABLES: Mapping[str, str] = {}
 
 
@@ -75,16 +77,25 @@ def with_whole_path(overrides: Sequence[str]) -> list[str]:
     return [*others, *override_arguments({PATH_PARAM: str(path.absolute())})]
 
 
-def watch(process: "subprocess.Popen[bytes]", name: str, progress: "tqdm[object]") -> None:
+def watch(process: "subprocess.Popen[bytes]", name: str, progress: "tqdm[Any]") -> None:
     """Waits for the experiment to end, and shows the last line of its log beside the progress bar."""
     while True:
-        lines = re.split(r"[\r\n]+", log_path(name).read_text(errors="replace").strip())
-        progress.set_postfix_str(f"{name}: {lines[-1][:60]}", refresh=sys.stderr.isatty())
+        show_line(progress, name, last_line(name))
         try:
             process.wait(timeout=1)
         except subprocess.TimeoutExpired:
             continue
         return
+
+
+def show_line(progress: "tqdm[Any]", name: str, line: str) -> None:
+    """Shows a line of an experiment's log beside the progress bar."""
+    progress.set_postfix_str(f"{name}: {line[:LONGEST_LINE]}", refresh=sys.stderr.isatty())
+
+
+def last_line(name: str) -> str:
+    """Returns the last line of the experiment's log, where a progress bar has written over itself."""
+    return re.split(r"[\r\n]+", log_path(name).read_text(errors="replace").strip())[-1]
 
 
 def log_path(name: str) -> Path:

@@ -1,6 +1,5 @@
 """Runs presets as DVC experiments, and writes their records."""
 
-import contextlib
 import json
 import subprocess
 from collections.abc import Callable, Sequence
@@ -12,8 +11,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.files import replacing, write_json
 from vaeline.experiments.presets import preset_config, preset_overrides
 from vaeline.experiments.records import bounds_path, preset_record, record_name, record_path, seeded
-from vaeline.experiments.search.display import Display
-from vaeline.experiments.search.jobs import Job, run_jobs
+from vaeline.experiments.search.jobs import Job
 from vaeline.experiments.search.placement import HERE, Placement
 from vaeline.provenance.commands import override_arguments
 from vaeline.provenance.origin import unsaved_sources
@@ -36,11 +34,10 @@ def run_preset(name: str, seed: int | None = None) -> Path:
         VaelineError: If `seed` is the preset's own; if code or params are not committed, since a record names
             the commit that made it; or if the run fails.
     """
-    with Display(1) as display, HERE.executor() as executor:
-        with contextlib.closing(run_jobs([preset_job(name, seed)], executor, show=display.show)) as runs:
-            for _, progress in runs:
-                if progress.reason:
-                    raise VaelineError(f"{progress.reason}; the same command resumes it")
+    with HERE.running([preset_job(name, seed)], total=1) as runs:
+        _, progress = next(runs)
+    if progress.reason:
+        raise VaelineError(f"{progress.reason}; the same command resumes it")
     return write_preset_record(name, seed)
 
 
@@ -58,15 +55,13 @@ def run_presets(
         VaelineError: At the end, if any failed; the others have run.
     """
     failures = []
-    with Display(len(names)) as display, placement.executor() as executor:
-        with contextlib.closing(run_jobs(map(preset_job, names), executor, show=display.show)) as runs:
-            for job, progress in runs:
-                display.ended(job, progress)
-                if progress.reason:
-                    failures.append(progress.reason)
-                else:
-                    write_preset_record(job.name)
-                    after_each(job.name)
+    with placement.running(map(preset_job, names), len(names)) as runs:
+        for job, progress in runs:
+            if progress.reason:
+                failures.append(progress.reason)
+            else:
+                write_preset_record(job.name)
+                after_each(job.name)
     if failures:
         raise VaelineError(f"{len(failures)} failed, the first: {failures[0]}; the same command resumes it")
 

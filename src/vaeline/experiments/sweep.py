@@ -4,7 +4,6 @@ They run with `dvc exp run --temp` and not through DVC's queue: if a worker of t
 experiment stays listed as running and is never resumed. Here the same command resumes it.
 """
 
-import contextlib
 import hashlib
 import itertools
 import re
@@ -19,8 +18,7 @@ from vaeline.core.params import flatten_params, param_text
 from vaeline.experiments.find import Experiment, find, metrics_at, params_with
 from vaeline.experiments.launch import unused_name
 from vaeline.experiments.overrides import parsed_range
-from vaeline.experiments.search.display import Display
-from vaeline.experiments.search.jobs import Job, run_jobs
+from vaeline.experiments.search.jobs import Job
 from vaeline.experiments.search.placement import HERE, Placement
 
 INTEGERS = re.compile(r"(-?\d+)\.\.(-?\d+)")
@@ -177,12 +175,9 @@ def _run_missing(
     if not overrides:
         return {}
     reasons = {}
-    with Display(total, total - len(overrides)) as display, placement.executor() as executor:
-        runs = run_jobs(jobs(), executor, show=display.show)
-        with contextlib.closing(runs):
-            for job, progress in runs:
-                reasons[points[job]] = progress.reason
-                display.ended(job, progress)
+    with placement.running(jobs(), total, total - len(overrides)) as runs:
+        for job, progress in runs:
+            reasons[points[job]] = progress.reason
     return reasons
 
 

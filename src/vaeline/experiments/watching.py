@@ -76,12 +76,16 @@ class Watch:
 
 def kept(experiment: str) -> Path:
     """Returns where the findings of an experiment are whose training diverged."""
-    return workspace() / ".scratch" / "experiments" / f"{experiment}.findings.json"
+    return _beside_log(experiment, "findings")
 
 
 def epochs_path(experiment: str) -> Path:
     """Returns where the measures of each epoch of an experiment are, see `training.companion`."""
-    return workspace() / ".scratch" / "experiments" / f"{experiment}.epochs.json"
+    return _beside_log(experiment, "epochs")
+
+
+def _beside_log(experiment: str, content: str) -> Path:
+    return workspace() / ".scratch" / "experiments" / f"{experiment}.{content}.json"
 
 
 def answers(lines: Iterable[str]) -> Iterator[str]:

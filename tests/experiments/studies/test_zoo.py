@@ -11,6 +11,7 @@ from vaeline.experiments import preset_runs
 from vaeline.experiments.presets import preset_config, preset_overrides
 from vaeline.experiments.records import load_records
 from vaeline.experiments.results import RESULTS
+from vaeline.experiments.search import placement
 from vaeline.experiments.search.jobs import Job, Progress
 from vaeline.experiments.studies.zoo import BUDGET, ZooStudy
 
@@ -60,7 +61,7 @@ def ran(monkeypatch, tmp_path) -> list[str]:
     """The presets that were started; zoo-vamp fails."""
     started: list[str] = []
 
-    def run(jobs, executor, show):
+    def run(jobs, executor, shorten, show):
         for job in jobs:
             started.append(job.name)
             yield (
@@ -68,7 +69,7 @@ def ran(monkeypatch, tmp_path) -> list[str]:
                 Progress(ended=True, reason="zoo-vamp failed: out of memory" * (job.name == "zoo-vamp")),
             )
 
-    monkeypatch.setattr(preset_runs, "run_jobs", run)
+    monkeypatch.setattr(placement, "run_jobs", run)
     monkeypatch.setattr(preset_runs, "preset_job", lambda name: Job(name, ()))
     monkeypatch.setattr(preset_runs, "write_preset_record", lambda name: None)
     monkeypatch.setattr("vaeline.experiments.study.RESULTS", tmp_path)

@@ -6,9 +6,8 @@ from typing import Self
 from tqdm import tqdm
 
 from vaeline.core.progress import bar
+from vaeline.experiments.launch import show_line
 from vaeline.experiments.search.jobs import Job, Progress
-
-LONGEST_LINE = 60  # characters of a log that stand beside the bar
 
 
 class Display:
@@ -25,8 +24,7 @@ class Display:
 
     def show(self, job: Job, progress: Progress) -> None:
         """Shows how far a job is."""
-        text = f"{job.name}: {progress.line[:LONGEST_LINE]}"
-        self._bar.set_postfix_str(text, refresh=sys.stderr.isatty())
+        show_line(self._bar, job.name, progress.line)
 
     def ended(self, job: Job, progress: Progress) -> None:
         """Says how a job has ended."""

@@ -2,13 +2,12 @@
 
 import contextlib
 import os
-import re
 from collections.abc import Mapping
 
 import psutil
 
 from vaeline.core.files import read_json
-from vaeline.experiments.launch import NO_VARIABLES, failure, log_path, running_experiment
+from vaeline.experiments.launch import NO_VARIABLES, failure, last_line, running_experiment
 from vaeline.experiments.search.jobs import Executor, Job, Progress, RunningJob
 from vaeline.experiments.watching import epochs_path
 from vaeline.runtime.stage import workspace
@@ -43,11 +42,7 @@ class LocalJob(RunningJob):
             self._stack.close()
         epoch, elbos = reported_epochs(self._name)
         reason = failure(self._name) if status else ""
-        return Progress(self._last_line(), elbos, epoch, ended=status is not None, reason=reason)
-
-    def _last_line(self) -> str:
-        text = log_path(self._name).read_text(errors="replace").strip()
-        return re.split(r"[\r\n]+", text)[-1]
+        return Progress(last_line(self._name), elbos, epoch, ended=status is not None, reason=reason)
 
     def stop(self) -> None:
         """Stops DVC and its stage."""

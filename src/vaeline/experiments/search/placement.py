@@ -1,10 +1,11 @@
 """Where experiments run, as a command is told: on this machine, or on a cluster of Ray."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from vaeline.experiments.search.jobs import Executor
+from vaeline.experiments.search.display import Display
+from vaeline.experiments.search.jobs import Executor, Job, Progress, never, run_jobs
 from vaeline.experiments.search.local import LocalExecutor
 
 
@@ -39,6 +40,37 @@ class Placement:
 
         with cluster(self.address, self.at_once, self.cpus, self.gpus) as executor:
             yield executor
+
+    @contextlib.contextmanager
+    def running(
+        self,
+        jobs: Iterable[Job],
+        total: int,
+        finished: int = 0,
+        shorten: Callable[[Job, Progress], Job | None] = never,
+    ) -> Iterator[Iterator[tuple[Job, Progress]]]:
+        """Yields what gives each job when it has ended, see `run_jobs`, and shows how far all are.
+
+        Leaving the block stops what runs. After the caller has dealt with a job, its end is told.
+
+        Args:
+            jobs: What is to run.
+            total: How many experiments there are, for the bar.
+            finished: How many of them have run before.
+            shorten: Ends jobs early, see `run_jobs`.
+
+        Raises:
+            VaelineError: As `executor` does.
+        """
+        with Display(total, finished) as display, self.executor() as executor:
+            with contextlib.closing(run_jobs(jobs, executor, shorten, display.show)) as runs:
+
+                def told() -> Iterator[tuple[Job, Progress]]:
+                    for job, progress in runs:
+                        yield job, progress
+                        display.ended(job, progress)
+
+                yield told()
 
 
 HERE = Placement()

@@ -12,10 +12,9 @@ import pandas as pd
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.locking import HeldElsewhereError, locked
-from vaeline.experiments.find import expected_stages, find, metrics_at
+from vaeline.experiments.find import Experiment, expected_stages, find, metrics_at
 from vaeline.experiments.launch import unused_name
-from vaeline.experiments.search.display import Display
-from vaeline.experiments.search.jobs import Job, Progress, run_jobs
+from vaeline.experiments.search.jobs import Job, Progress
 from vaeline.experiments.search.placement import HERE, Placement
 from vaeline.experiments.search.runs import SearchRun
 from vaeline.experiments.search.sampling import (
@@ -92,12 +91,9 @@ class Search:
     def run(self, placement: Placement) -> SearchResult:
         """Runs what is left of it."""
         done = len(self.journal.finished())
-        with Display(self.journal.total, done) as display, placement.executor() as executor:
-            runs = run_jobs(self._jobs(), executor, self._shorten, display.show)
-            with contextlib.closing(runs):
-                for job, progress in runs:
-                    self._ended(self._proposals[job], progress)
-                    display.ended(job, progress)
+        with placement.running(self._jobs(), self.journal.total, done, self._shorten) as runs:
+            for job, progress in runs:
+                self._ended(self._proposals[job], progress)
         table = self._table()
         if table.empty:
             raise VaelineError("; ".join(dict.fromkeys(self.failures.values())) or "no trial has ended")
@@ -107,8 +103,10 @@ class Search:
     def _ended(self, proposal: Proposal, progress: Progress) -> None:
         if progress.reason:
             self._fail(proposal, progress.reason)
+        elif experiment := find(self._params(proposal)):
+            self._finish(proposal, experiment)
         else:
-            self._finish(proposal)
+            self._fail(proposal, CODE_CHANGED)
 
     def _jobs(self) -> Iterator[Job]:
         """Yields an experiment for each trial that has none yet."""
@@ -119,7 +117,7 @@ class Search:
                 self._fail(proposal, str(error))
                 continue
             if known:
-                self._finish(proposal)
+                self._finish(proposal, known)
                 continue
             yield self._job(proposal)
 
@@ -139,11 +137,7 @@ class Search:
             return None  # it is as good as finished
         return self._job(self.journal.shorten(proposal, progress.epoch + 1))
 
-    def _finish(self, proposal: Proposal) -> None:
-        experiment = find(self._params(proposal))
-        if experiment is None:
-            self._fail(proposal, CODE_CHANGED)
-            return
+    def _finish(self, proposal: Proposal, experiment: Experiment) -> None:
         metrics = metrics_at(experiment.rev)
         numbers = [name for name, value in metrics.items() if isinstance(value, int | float)]
         if missing := [name for name in self.space.options.objectives if name not in numbers]:
@@ -154,8 +148,8 @@ class Search:
             )
         values = [float(metrics[name]) for name in self.space.options.objectives]
         self.journal.finish(proposal, experiment.name, values)
-        state = PRUNED if proposal.stop_after else FINISHED
-        self._run.add(experiment.name, {"search.trial": str(proposal.number), "search.state": state})
+        tags = {"search.trial": str(proposal.number), "search.state": _state(proposal)}
+        self._run.add(experiment.name, tags)
 
     def _fail(self, proposal: Proposal, reason: str) -> None:
         self.failures[proposal.number] = reason
@@ -178,10 +172,10 @@ class Search:
                 continue  # somebody has removed it
             metrics = metrics_at(experiment.rev)
             results = {name: metrics[name] for name in self.space.options.objectives}
-            state = PRUNED if proposal.stop_after else FINISHED
+            state = {"state": _state(proposal)}
             made_by = {"experiment": experiment.name, "revision": experiment.rev}
             epochs = {"epochs": metrics["train/epochs"]}
-            row = dict(proposal.changes) | results | epochs | {"state": state} | made_by
+            row = dict(proposal.changes) | results | epochs | state | made_by
             rows.append({"trial": proposal.number} | row)
         return pd.DataFrame(rows)
 
@@ -191,6 +185,10 @@ class Search:
             return {}
         row = table[table["trial"] == best[0]].iloc[0]
         return {name: float(row[name]) for name in self.space.options.objectives}
+
+
+def _state(proposal: Proposal) -> str:
+    return PRUNED if proposal.stop_after else FINISHED
 
 
 def search_key(space: SearchSpace) -> str:
