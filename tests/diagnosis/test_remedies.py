@@ -221,3 +221,12 @@ def test_first_rule_that_applies_is_taken():
         ({}, {"kl_warmup_epochs": 10, "free_bits": 0.25}),
     ):
         assert collapse(configured(changed), MEASURES).changes == changes
+
+
+def test_sigma_starts_at_that_of_pixels_for_images_alone():
+    """Columns of a table are standardised: 0.1 is no scale of theirs."""
+    wide = configured({"likelihood": {"name": "gaussian", "gaussian": {"variance": "fixed", "scale": 3.0}}})
+    learned = {"likelihood.gaussian.variance": "shared"}
+    of_pixels = learned | {"likelihood.gaussian.scale": remedies.PIXEL_SCALE}
+    for measured, changes in (({}, learned), ({"binary_share": 0.2}, of_pixels)):
+        assert getattr(remedies.learned_variance(wide, measured), "changes", None) == changes

@@ -8,7 +8,7 @@ from vaeline.diagnosis.params import Measurements
 def _unused(metrics: Measurements) -> str:
     if metrics["unused_units"] == 0:
         return ""
-    return "{unused_units} of {latent_dims} units are unused, and the others carry {crowding:.2f} nats each"
+    return "{unused_units} of {latent_dims} units are unused; those in use carry {crowding:.2f} nats each"
 
 
 def _small_gain(metrics: Measurements) -> str:
@@ -41,7 +41,7 @@ DEAD_DIMENSIONS = Detector(
     name="dead_dimensions",
     title="Dead dimensions",
     signs=((thresholds.UNUSED_SHARE,), (thresholds.EXCHANGE_RATE, thresholds.CROWDING)),
-    if_problem="{unused_units} of {latent_dims} units are unused, and the others carry {crowding:.2f} nats "
+    if_problem="{unused_units} of {latent_dims} units are unused; those in use carry {crowding:.2f} nats "
     "each",
     if_healthy="all {latent_dims} units are active",
     note=_unused,
@@ -53,7 +53,7 @@ BLUR = Detector(
     title="Blurry reconstructions",
     signs=((thresholds.SHARPNESS,),),
     if_problem="reconstructions keep {sharpness:.1%} of the fine energy of the originals",
-    if_healthy="reconstructions keep {sharpness:.0%} of the fine energy of the originals",
+    if_healthy="the fine energy of reconstructions is {sharpness:.0%} of that of the originals",
     remedy=remedies.first(
         remedies.learned_variance,
         remedies.lighter_kl,

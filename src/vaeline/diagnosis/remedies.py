@@ -66,13 +66,14 @@ def less_rate(params: RemedyParams, metrics: Measurements) -> Remedy:
     return Remedy(cause, {"beta": max(2 * beta, float(f"{enough:.1g}"))})
 
 
-def learned_variance(params: RemedyParams, _: Measurements) -> Remedy | None:
+def learned_variance(params: RemedyParams, metrics: Measurements) -> Remedy | None:
     """A Gaussian likelihood whose σ is fixed, and not that of its errors."""
     likelihood = params["likelihood"]
     if likelihood["name"] == "gaussian" and likelihood["gaussian"]["variance"] == "fixed":
         scale = likelihood["gaussian"]["scale"]
         cause = f"σ is fixed at {scale:g}: errors are small beside it, and z is not worth its rate"
-        start = {"likelihood.gaussian.scale": PIXEL_SCALE} if scale > PIXEL_SCALE else {}
+        too_large = "binary_share" in metrics and scale > PIXEL_SCALE  # it is measured on images alone
+        start = {"likelihood.gaussian.scale": PIXEL_SCALE} if too_large else {}
         return Remedy(cause, {"likelihood.gaussian.variance": "shared", **start})
     return None
 

@@ -13,6 +13,8 @@ from typing import Any, Self
 
 import psutil
 
+from vaeline.core.errors import VaelineError
+
 LOST_AFTER = 25  # seconds without an answer
 # Not every system has all of them. The last, in milliseconds, counts where something was sent.
 KEEPALIVE = {
@@ -60,9 +62,16 @@ class Messages:
         self._connection.sendall(f"{json.dumps(message)}\n".encode())
 
     def receive(self) -> dict[str, Any]:
-        """Returns the next message; raises OSError if the connection is lost, or is closed over there."""
+        """Returns the next message.
+
+        Raises:
+            OSError: if the connection is lost, or is closed over there.
+            VaelineError: if the message says what the other side refuses.
+        """
         line = self._lines.readline()
         if not line.endswith("\n"):
             raise ConnectionResetError("it was closed")
         message: dict[str, Any] = json.loads(line)
+        if refused := message.get("refused"):
+            raise VaelineError(refused)
         return message

@@ -6,6 +6,8 @@ resumed afterwards is RUNNING again.
 
 import platform
 
+import psutil
+
 from vaeline.tracking.runs.store import Store
 
 PROCESS = "vaeline.process"
@@ -14,11 +16,7 @@ SAME_START = 2.0  # seconds; the start is computed from clocks that may be set
 
 
 def this_process() -> str:
-    """Returns what names this process, also after its number has been given to another; "" without psutil."""
-    try:
-        import psutil
-    except ImportError:
-        return ""
+    """Returns what names this process, also after its number has been given to another."""
     process = psutil.Process()
     return f"{platform.node()} {process.pid} {process.create_time():.2f}"
 
@@ -28,8 +26,6 @@ def is_gone(process: str) -> bool:
     host, _, rest = process.partition(" ")
     if host != platform.node():
         return False
-    import psutil
-
     number, started = rest.split()
     try:
         running = psutil.Process(int(number))
@@ -43,5 +39,5 @@ def end_abandoned_runs(store: Store) -> None:
     """Ends as KILLED the runs of the experiment that are RUNNING, and whose process is gone."""
     for run in store.client.search_runs([store.experiment_id], "attributes.status = 'RUNNING'"):
         process = run.data.tags.get(PROCESS, "")
-        if process and this_process() and is_gone(process):
+        if process and is_gone(process):
             store.client.set_terminated(run.info.run_id, "KILLED")

@@ -8,7 +8,7 @@ from vaeline.tracking.description import renewed_description
 from vaeline.tracking.packaging import log_model
 from vaeline.tracking.runs.content import RunContent
 from vaeline.tracking.runs.failures import warn_not_logged
-from vaeline.tracking.runs.store import TRAINING_RUN, Store, holds_another, milliseconds_now
+from vaeline.tracking.runs.store import PARENT_RUN, TRAINING_RUN, Store, holds_another, milliseconds_now
 from vaeline.tracking.runs.values import LONGEST_TAG, kept_text
 
 NOTE = "mlflow.note.content"
@@ -44,7 +44,7 @@ def _complete(store: Store, training_run: str, content: RunContent) -> str:
         if run and not holds_another(run, content) and store.claim(run, content):
             _write(store, run.info.run_id, content)
             return run.info.run_id
-    tags = {TRAINING_RUN: training_run} | ({"mlflow.parentRunId": parent.info.run_id} if parent else {})
+    tags = {TRAINING_RUN: training_run} | ({PARENT_RUN: parent.info.run_id} if parent else {})
     run_id = store.create(content, tags)
     _write(store, run_id, content)
     return run_id

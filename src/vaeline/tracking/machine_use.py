@@ -18,7 +18,7 @@ def log_machine_use(run_id: str, tracking_uri: str) -> MachineMonitor | None:
     Returns:
         What ends the logging, or None if the machine's use cannot be read. Neither prints anything.
     """
-    with contextlib.suppress(Exception):  # psutil is missing, or cannot read this system
+    with contextlib.suppress(Exception):  # psutil cannot read this system
         from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
         logging.getLogger(SystemMetricsMonitor.__module__).setLevel(logging.CRITICAL)

@@ -24,6 +24,7 @@ from vaeline.runtime.seeding import rng_state, set_rng_state
 from vaeline.training.record import Record, best
 from vaeline.training.state import Training
 
+STATES = "state_*.pt"  # each named by its epoch, with zeros, so that the newest is the last by name
 KEPT = 2  # states: if the newest is damaged, the one before it is used
 
 
@@ -85,7 +86,7 @@ class Scratch:
 
     def resume(self, training: Training) -> list[Record]:
         """Restores the newest undamaged state into `training`, and returns the records up to it."""
-        for path in sorted(self.directory.glob("state_*.pt"), reverse=True):
+        for path in reversed(self._states()):
             try:
                 content = checkpoints.read_checkpoint(path)
             except CheckpointError as error:
@@ -109,12 +110,8 @@ class Scratch:
             other: the directory of a training that is the same up to that epoch, if there is one.
             before: the epoch.
         """
-        states = sorted(other.glob("state_*.pt"))
-        if (
-            not states
-            or states[-1].name >= f"state_{before:05d}.pt"
-            or any(self.directory.glob("state_*.pt"))
-        ):
+        states = sorted(other.glob(STATES))
+        if not states or states[-1].name >= _state_name(before) or self._states():
             return
         with contextlib.suppress(HeldElsewhereError), locked(f"{other}.lock", wait=0):
             shutil.rmtree(self.directory)
@@ -132,7 +129,7 @@ class Scratch:
 
     def save(self, training: Training, records: list[Record]) -> None:
         """Saves the state as `last`, as `best` if it improved, and every n-th epoch under its own name."""
-        path = self.directory / f"state_{training.epoch:05d}.pt"
+        path = self.directory / _state_name(training.epoch)
         content = {
             **self.facts,
             "training": training.state_dict(),
@@ -145,8 +142,11 @@ class Scratch:
         self._keep_states(KEPT)
 
     def _keep_states(self, count: int) -> None:
-        for old in sorted(self.directory.glob("state_*.pt"))[:-count]:
+        for old in self._states()[:-count]:
             old.unlink()
+
+    def _states(self) -> list[Path]:
+        return sorted(self.directory.glob(STATES))
 
     def _keep(self, state: Path, records: list[Record]) -> None:
         epoch = records[-1].epoch
@@ -165,3 +165,7 @@ class Scratch:
             shutil.copyfile(path, fresh / path.name)  # copytree's error would not say that the disk is full
         shutil.rmtree(directory, ignore_errors=True)
         fresh.replace(directory)
+
+
+def _state_name(epoch: int) -> str:
+    return f"state_{epoch:05d}.pt"

@@ -65,13 +65,17 @@ def test_other_hosts_run_each_shared_stage_and_end_with_the_command(port, ran):
     assert sorted(ran, key=str) == sorted(expected * 2, key=str)
 
 
-def test_a_failed_command_and_a_stage_that_is_not_shared_are_one_line_each(port, ran):
+def test_a_failed_command_is_one_line(port):
     other = Joining(1, 2, port)
     with Coordinator.listening(Hosts(2, 0, ADDRESS, port)) as host_0:
         host_0.wait_for_all(30)
         host_0.end(3)
         assert other.ended() == "the command on host 0 ended with status 3: it says why there"
-        other = Joining(1, 2, port)
+
+
+def test_a_stage_that_is_not_shared_is_one_line(port, ran):
+    other = Joining(1, 2, port)
+    with Coordinator.listening(Hosts(2, 0, ADDRESS, port)) as host_0:
         host_0.wait_for_all(30)
         Hosts(2, 0, ADDRESS, port).stage_port("report")
         assert other.ended() == "host 0 asks for the stage 'report', which cannot be shared"

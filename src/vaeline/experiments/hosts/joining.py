@@ -43,15 +43,12 @@ def _announced(messages: Messages, hosts: Hosts) -> Iterator[tuple[str, int]]:
 
 def _received(messages: Messages, hosts: Hosts) -> dict[str, Any]:
     try:
-        message = messages.receive()
+        return messages.receive()
     except OSError as error:
         raise VaelineError(
             f"host 0 ({hosts.name}:{hosts.port}) has ended or is not reached ({error}): the same command on "
             "every host resumes it"
         ) from None
-    if refused := message.get("refused"):
-        raise VaelineError(refused)
-    return message
 
 
 @contextlib.contextmanager

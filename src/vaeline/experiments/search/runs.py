@@ -5,11 +5,10 @@ from typing import Any
 
 from vaeline.tracking.runs.content import RunContent
 from vaeline.tracking.runs.failures import warn_not_logged
-from vaeline.tracking.runs.store import Store, milliseconds_now
+from vaeline.tracking.runs.store import PARENT_RUN, Store, milliseconds_now
 
 SEARCH_KEY = "vaeline.search"
 """The tag that names a search, in its own run and in those of its trials."""
-PARENT = "mlflow.parentRunId"
 
 
 class SearchRun:
@@ -40,26 +39,23 @@ class SearchRun:
         self._tolerant(lambda store: self._finish(store, metrics))
 
     def _open(self, store: Store) -> None:
-        found = self._tagged(store, SEARCH_KEY, self._key)
+        found = store.tagged(SEARCH_KEY, self._key)
         mine = [run for run in found if run.data.tags.get("kind") == "search"]
         self._id = mine[0].info.run_id if mine else store.create(self._content, {})
         store.client.update_run(self._id, status="RUNNING")
         store.write(self._id, self._content, milliseconds_now())
 
     def _add(self, store: Store, experiment: str, tags: Mapping[str, str]) -> None:
-        for run in self._tagged(store, "dvc.experiment", experiment):
+        for run in store.tagged("dvc.experiment", experiment):
             known = run.data.tags.get(SEARCH_KEY, self._key) == self._key
-            if known and run.data.tags.get(PARENT, self._id) == self._id:
-                for name, value in {PARENT: self._id, SEARCH_KEY: self._key, **tags}.items():
+            if known and run.data.tags.get(PARENT_RUN, self._id) == self._id:
+                for name, value in {PARENT_RUN: self._id, SEARCH_KEY: self._key, **tags}.items():
                     store.client.set_tag(run.info.run_id, name, value)
 
     def _finish(self, store: Store, metrics: Mapping[str, float]) -> None:
         for name, value in metrics.items():
             store.client.log_metric(self._id, name, value)
         store.finish(self._id)
-
-    def _tagged(self, store: Store, tag: str, value: str) -> list[Any]:
-        return list(store.client.search_runs([store.experiment_id], f"tags.`{tag}` = '{value}'"))
 
     def _tolerant(self, work: Callable[[Store], None]) -> None:
         if self._warned:

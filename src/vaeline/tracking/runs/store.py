@@ -28,6 +28,8 @@ TRAINING_KEY = "vaeline.training"
 """The tag that names a training, in its own run: it is known before MLflow has given the run an id."""
 TRAINING_RUN = "vaeline.training_run"
 """The tag that names the run of the training, in each other run that shares it."""
+PARENT_RUN = "mlflow.parentRunId"
+"""The tag by which MLflow shows a run below another."""
 POINTS_AT_ONCE = 1000  # metrics in one request, at most: MLflow's own limit
 
 
@@ -163,16 +165,17 @@ class Store:
         """
         if run := self.find(key):
             return run
-        runs = sorted(self._tagged(TRAINING_KEY, key), key=_fullness, reverse=True)
+        runs = sorted(self.tagged(TRAINING_KEY, key), key=_fullness, reverse=True)
         for surplus in runs[1:]:
             self.client.delete_run(surplus.info.run_id)
         return runs[0] if runs else None
 
     def children(self, training_run: str) -> list[Run]:
         """Returns the runs that share the training of `training_run`."""
-        return self._tagged(TRAINING_RUN, training_run)
+        return self.tagged(TRAINING_RUN, training_run)
 
-    def _tagged(self, tag: str, value: str) -> list[Run]:
+    def tagged(self, tag: str, value: str) -> list[Run]:
+        """Returns the runs of the experiment with this value of a tag."""
         return list(self.client.search_runs([self.experiment_id], f"tags.`{tag}` = '{value}'"))
 
 
