@@ -16,6 +16,7 @@ from vaeline.models import checkpoints
 from vaeline.models.contracts import Model
 from vaeline.models.distributions.moments import moments
 from vaeline.runtime.seeding import own_noise, rng_state, set_rng_state
+from vaeline.runtime.uncompiled import UncompiledAdam
 from vaeline.training.objectives.objective import Objective
 
 LEARNING_STEPS = 20  # updates on one batch, after which the loss must be lower than before
@@ -75,7 +76,7 @@ class _Trial:
         self.objective = objective.to(next(model.parameters()).device)
         self.trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self.trained |= {f"objective.{name}": p for name, p in objective.learned().items()}
-        self.optimizer = torch.optim.Adam(self.trained.values(), lr=learning_rate)
+        self.optimizer = UncompiledAdam(self.trained.values(), lr=learning_rate)
 
     def checks(self) -> Iterator[tuple[str, Callable[[], tuple[bool, str]]]]:
         yield "input", self.input

@@ -13,6 +13,7 @@ from vaeline.core.files import read_tensors, write_tensors
 from vaeline.core.progress import bar
 from vaeline.data.arrays import ArraySource
 from vaeline.runtime.seeding import own_noise
+from vaeline.runtime.uncompiled import UncompiledAdamW
 
 CLASSIFIER_FEATURES = 64
 # A seed of its own, so that the features do not depend on the seed of the run that they measure.
@@ -123,7 +124,7 @@ def train_classifier(
     steps = min(CLASSIFIER_STEPS, CLASSIFIER_EPOCHS * math.ceil(len(images) / CLASSIFIER_BATCH))
     with own_noise(CLASSIFIER_SEED):
         classifier = Classifier(images.shape[1], classes).to(device).train()
-        optimizer = torch.optim.AdamW(
+        optimizer = UncompiledAdamW(
             classifier.parameters(), CLASSIFIER_LEARNING_RATE, weight_decay=WEIGHT_DECAY
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, CLASSIFIER_LEARNING_RATE, total_steps=steps)
