@@ -12,11 +12,11 @@ import torch
 
 from vaeline.core.errors import VaelineError
 from vaeline.data.observations import Observations, pixels
+from vaeline.evaluation.uncompiled import UncompiledAdam
 from vaeline.models import checkpoints
 from vaeline.models.contracts import Model
 from vaeline.models.distributions.moments import moments
 from vaeline.runtime.seeding import own_noise, rng_state, set_rng_state
-from vaeline.runtime.uncompiled import UncompiledAdam
 from vaeline.training.objectives.objective import Objective
 
 LEARNING_STEPS = 20  # updates on one batch, after which the loss must be lower than before

@@ -12,8 +12,8 @@ from torch.nn.functional import cross_entropy
 from vaeline.core.files import read_tensors, write_tensors
 from vaeline.core.progress import bar
 from vaeline.data.arrays import ArraySource
+from vaeline.evaluation.uncompiled import UncompiledAdamW
 from vaeline.runtime.seeding import own_noise
-from vaeline.runtime.uncompiled import UncompiledAdamW
 
 CLASSIFIER_FEATURES = 64
 # A seed of its own, so that the features do not depend on the seed of the run that they measure.

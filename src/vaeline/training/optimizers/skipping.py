@@ -7,7 +7,7 @@ from typing import ClassVar, TypeVar
 import torch
 from torch import Tensor
 
-from vaeline.runtime.uncompiled import UncompiledOptimizer
+from vaeline.evaluation.uncompiled import UncompiledOptimizer
 
 
 class SkippingOptimizer(UncompiledOptimizer):
