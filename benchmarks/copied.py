@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from vaeline.core.yaml import read_yaml
 
 SMALL_RUN = {"epochs": 3, "iwae_k": 20, "fid_inception": "skip"}
-COPIED_FILES = (".py", ".yaml", ".toml", "ignore", ".dvc/config")
+COPIED_FILES = (".py", ".yaml", ".toml", "ignore", ".dvc/config", "data/own/README.md", "data/init/random")
 
 
 def copy_repository(root: Path) -> None:
