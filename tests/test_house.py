@@ -2,8 +2,6 @@
 
 import ast
 import importlib
-import subprocess
-import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -95,15 +93,6 @@ def test_mlflow_is_spoken_to_from_one_place(at_the_root):
     assert importers("mlflow") == {"mlflow_api", "machine_use"}
     of_tracking = {stage for stage in STAGES if "src/vaeline/tracking/runs/store.py" in stage_code(stage)}
     assert of_tracking == {"train", "report", "gate"}
-
-
-def test_no_stage_imports_the_compiler_before_it_compiles(at_the_root):
-    """It takes two seconds, and of all stages train alone may want it."""
-    stages = ", ".join(f"stages.{stage}" for stage in sorted(STAGES))
-    said = subprocess.check_output(
-        [sys.executable, "-c", f"import sys, {stages}; print('torch._dynamo' in sys.modules)"], text=True
-    )
-    assert said == "False\n"
 
 
 def test_a_room_says_what_it_is_and_holds_its_table_only(at_the_root):

@@ -1,6 +1,7 @@
 """The origin of a result: commit, experiment, versions, machine, and changes from the committed params."""
 
 import contextlib
+import functools
 import os
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -57,6 +58,11 @@ def committed_params() -> dict[str, Any]:
     What was committed in a file that cannot be read is not known either.
     """
     text = git_or_empty("show", f"{os.environ.get('DVC_EXP_BASELINE_REV', 'HEAD')}:./params.yaml")
+    return dict(_params_in(text))
+
+
+@functools.lru_cache(maxsize=1)  # a report asks for them five times, and parsing takes a tenth of a second
+def _params_in(text: str) -> dict[str, Any]:
     with contextlib.suppress(VaelineError):
         return flatten_params(parse_yaml(text, "params.yaml"))
     return {}

@@ -1,6 +1,7 @@
 """How a stage runs: with its params, and with a one-line error if something is wrong."""
 
 import contextlib
+import gc
 import os
 import sys
 import time
@@ -45,6 +46,7 @@ def run_stage(name: str, main: Callable[[StageParams], None]) -> None:
         name: of the stage in dvc.yaml.
         main: what the stage does, given the params that dvc.yaml lists for it.
     """
+    gc.enable()  # after the imports, see stages/__init__.py
     try:
         with stoppable():
             end_with_starter()

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from vaeline.core.errors import VaelineError
-from vaeline.tracking.runs.database import database, database_lock, database_uri, open_database
+from vaeline.tracking.runs.database import database_lock, database_uri, open_database
 from vaeline.tracking.runs.failures import failure_reason
+from vaeline.tracking.runs.location import database, store_name, tracking_server
 from vaeline.tracking.runs.mlflow_api import MlflowClient, download_artifacts
-from vaeline.tracking.runs.store import store_name, tracking_server
 
 OF_RUN, REGISTERED = "runs:/", "models:/"
 

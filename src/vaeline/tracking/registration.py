@@ -7,9 +7,10 @@ from typing import Any
 from vaeline.core.errors import VaelineError
 from vaeline.tracking.runs.content import RunContent
 from vaeline.tracking.runs.failures import failure_reason
+from vaeline.tracking.runs.location import store_name
 from vaeline.tracking.runs.mlflow_api import MlflowException, ModelVersion
 from vaeline.tracking.runs.naming import part_tags
-from vaeline.tracking.runs.store import Store, holds_another, store_name
+from vaeline.tracking.runs.store import Store, holds_another
 
 CHAMPION = "champion"
 """The alias of the best version, as in models:/NAME@champion."""

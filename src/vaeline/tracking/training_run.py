@@ -3,14 +3,16 @@
 import contextlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from operator import methodcaller
+from typing import TYPE_CHECKING
 
-from vaeline.tracking.abandoned import PROCESS, end_abandoned_runs, this_process
 from vaeline.tracking.background import BackgroundTasks
-from vaeline.tracking.machine_use import MachineMonitor, log_machine_use
 from vaeline.tracking.runs.content import RunContent
 from vaeline.tracking.runs.failures import LOG_LATER, say, warn_not_logged
-from vaeline.tracking.runs.store import TRAINING_KEY, Store, milliseconds_now, store_name
+from vaeline.tracking.runs.location import store_name
+
+if TYPE_CHECKING:  # it imports MLflow
+    from vaeline.tracking.stored_training import StoredTraining
 
 END_TOLD_AFTER = 3  # seconds of waiting at the end of a training
 LONGEST_WAIT = 60  # seconds, at most, that the end of a training waits for the store
@@ -36,8 +38,7 @@ class TrainingRun:
         self.id = key
         self._key, self._experiment, self._content = key, experiment, content
         self._tasks = BackgroundTasks()
-        self._store: Store | None = None
-        self._monitor: MachineMonitor | None = None
+        self._stored: StoredTraining | None = None
         self._failed: set[str] = set()
         self._warned = self._ending = self._given_up = False
 
@@ -63,20 +64,17 @@ class TrainingRun:
 
     def curves(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Logs the epochs that the run lacks."""
-        self._log("the curves", lambda store: store.curves(self.id, rows))
+        self._log("the curves", methodcaller("curves", rows))
 
     def artifacts(self, paths: Mapping[str, str]) -> None:
         """Logs files, each into its folder; they must stay until the run has ended."""
         for path, folder in paths.items():
-            self._log(path, partial(self._upload, path, folder))
+            self._log(path, methodcaller("upload", path, folder))
 
-    def _upload(self, path: str, folder: str, store: Store) -> None:
-        store.upload(self.id, path, folder)
-
-    def _log(self, what: str, logging: Callable[[Store], None]) -> None:
+    def _log(self, what: str, logging: "Callable[[StoredTraining], None]") -> None:
         self._tasks.add(what, lambda: self._attempt(what, logging))
 
-    def _attempt(self, what: str, logging: Callable[[Store], None]) -> None:
+    def _attempt(self, what: str, logging: "Callable[[StoredTraining], None]") -> None:
         if self._given_up:
             return
         try:
@@ -84,31 +82,24 @@ class TrainingRun:
             self._failed.discard(what)
         except Exception as error:  # whatever a server, a proxy or a database may raise
             self._failed.add(what)
-            self._given_up = self._ending and self._store is None  # one more try, at the end
+            self._given_up = self._ending and self._stored is None  # one more try, at the end
             if not self._warned:
                 warn_not_logged(error, "training continues, ")
             self._warned = True
 
-    def _opened(self) -> Store:
-        if self._store is None:
-            store = Store(self._experiment)
-            if run := store.training(self._key):
-                store.client.update_run(run.info.run_id, status="RUNNING")
-            else:
-                store.create(self._content, {TRAINING_KEY: self._key})
-                run = store.training(self._key)
-            assert run is not None
-            store.client.set_tag(run.info.run_id, PROCESS, this_process())
-            end_abandoned_runs(store)
-            store.write(run.info.run_id, self._content, milliseconds_now())
-            self.id, self._store = run.info.run_id, store
+    def _opened(self) -> "StoredTraining":
+        if self._stored is None:
+            # In the background as all else, since MLflow takes three seconds to import.
+            from vaeline.tracking.stored_training import StoredTraining
+
+            self._stored = StoredTraining.open(self._experiment, self._content, self._key)
+            self.id = self._stored.id
             self._failed.discard(BEGINNING)
-            self._monitor = log_machine_use(self.id, store.client.tracking_uri)
-        return self._store
+        return self._stored
 
     def _end(self, status: str, patience: float) -> None:
         self._ending = True
-        self._log("the end of the run", partial(self._terminate, status))
+        self._log("the end of the run", methodcaller("end", status))
         if self._tasks.wait(END_TOLD_AFTER):
             say(f"waiting up to {patience} s for {store_name()}")
         unfinished = self._tasks.wait(patience)
@@ -118,10 +109,3 @@ class TrainingRun:
             say(f"not logged within {patience} s: {', '.join(unfinished)}; {LOG_LATER}")
         elif self._warned and not self._failed:
             say(f"{store_name()} answers again, and has everything")
-
-    def _terminate(self, status: str, store: Store) -> None:
-        try:
-            if self._monitor:
-                self._monitor.finish()
-        finally:
-            store.client.set_terminated(self.id, status)

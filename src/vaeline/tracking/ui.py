@@ -7,9 +7,9 @@ from typing import NoReturn
 from urllib.parse import quote
 
 from vaeline.core.errors import VaelineError
-from vaeline.tracking.runs.database import database, database_lock, database_uri, open_database
+from vaeline.tracking.runs.database import database_lock, database_uri, open_database
+from vaeline.tracking.runs.location import database, store_name, tracking_server
 from vaeline.tracking.runs.mlflow_api import MlflowClient
-from vaeline.tracking.runs.store import store_name, tracking_server
 
 RUNS_COMPARED = 5  # runs, at most, in the link to the comparison
 # Selects the runs. MLflow's front page shows traces, of which there are none.

@@ -12,6 +12,7 @@ import torch
 
 from vaeline.core.errors import VaelineError
 from vaeline.data.observations import Observations, pixels
+from vaeline.evaluation.uncompiled import UncompiledAdam
 from vaeline.models import checkpoints
 from vaeline.models.contracts import Model
 from vaeline.models.distributions.moments import moments
@@ -75,7 +76,7 @@ class _Trial:
         self.objective = objective.to(next(model.parameters()).device)
         self.trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self.trained |= {f"objective.{name}": p for name, p in objective.learned().items()}
-        self.optimizer = torch.optim.Adam(self.trained.values(), lr=learning_rate)
+        self.optimizer = UncompiledAdam(self.trained.values(), lr=learning_rate)
 
     def checks(self) -> Iterator[tuple[str, Callable[[], tuple[bool, str]]]]:
         yield "input", self.input

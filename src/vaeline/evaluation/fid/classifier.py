@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from vaeline.core.files import read_tensors, write_tensors
 from vaeline.core.progress import bar
 from vaeline.data.arrays import ArraySource
+from vaeline.evaluation.uncompiled import UncompiledAdamW
 from vaeline.runtime.seeding import own_noise
 
 CLASSIFIER_FEATURES = 64
@@ -123,7 +124,7 @@ def train_classifier(
     steps = min(CLASSIFIER_STEPS, CLASSIFIER_EPOCHS * math.ceil(len(images) / CLASSIFIER_BATCH))
     with own_noise(CLASSIFIER_SEED):
         classifier = Classifier(images.shape[1], classes).to(device).train()
-        optimizer = torch.optim.AdamW(
+        optimizer = UncompiledAdamW(
             classifier.parameters(), CLASSIFIER_LEARNING_RATE, weight_decay=WEIGHT_DECAY
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, CLASSIFIER_LEARNING_RATE, total_steps=steps)

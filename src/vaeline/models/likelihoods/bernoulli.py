@@ -85,7 +85,8 @@ class Coins(Independent[Coin]):
     def log_prob(self, value: Tensor) -> Tensor:
         """Returns Σ log p(x_i) over the event, in nats, with a gradient to the logits only."""
         logits = self.base_dist.logits
-        logits = logits.expand(torch.broadcast_shapes(logits.shape, value.shape))
+        # Not torch.broadcast_shapes, which imports a library of symbols for half a second.
+        logits, _ = torch.broadcast_tensors(logits, value)
         return _LogProbability.apply(logits, value, len(self.event_shape))
 
 

@@ -15,6 +15,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.locking import HeldElsewhereError, locked
 from vaeline.runtime.stage import workspace
 from vaeline.tracking.runs.failures import failure_reason, say
+from vaeline.tracking.runs.location import database
 from vaeline.tracking.runs.mlflow_api import MIGRATIONS, URL, MlflowClient, ScriptDirectory
 from vaeline.tracking.runs.moving import follow_move
 
@@ -22,16 +23,6 @@ UNFINISHED = "making"  # in the name of a file that is not complete
 COMPANION_FILES = ("-journal", "-wal", "-shm")  # what SQLite keeps beside a file
 LOCK_TOLD_AFTER = 5  # seconds of waiting for another process
 BUSY = 20  # seconds that SQLite waits for another process to write
-
-
-def database() -> Path:
-    """Returns the path of the SQLite file."""
-    return workspace() / "mlflow.db"
-
-
-def artifacts_root() -> Path:
-    """Returns the folder of the artifacts of the runs in the SQLite file."""
-    return workspace() / "mlartifacts"
 
 
 def database_uri(path: Path) -> str:

@@ -1,14 +1,14 @@
 """The store of runs: a tracking server, or an SQLite file at the repository's root."""
 
 import contextlib
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from vaeline.core.errors import VaelineError
 from vaeline.tracking.runs.content import RunContent
-from vaeline.tracking.runs.database import artifacts_root, database, database_lock, open_database
+from vaeline.tracking.runs.database import database_lock, open_database
 from vaeline.tracking.runs.inputs import RunInput
+from vaeline.tracking.runs.location import artifacts_root, database, tracking_server
 from vaeline.tracking.runs.mlflow_api import (
     Dataset,
     DatasetInput,
@@ -20,7 +20,6 @@ from vaeline.tracking.runs.mlflow_api import (
     Run,
     RunTag,
 )
-from vaeline.tracking.runs.redaction import redacted
 from vaeline.tracking.runs.uploads import time_to_upload
 from vaeline.tracking.runs.values import kept_params, kept_tags, same_number
 
@@ -31,16 +30,6 @@ TRAINING_RUN = "vaeline.training_run"
 PARENT_RUN = "mlflow.parentRunId"
 """The tag by which MLflow shows a run below another."""
 POINTS_AT_ONCE = 1000  # metrics in one request, at most: MLflow's own limit
-
-
-def tracking_server() -> str:
-    """Returns the address of the tracking server, or "" where runs are in the SQLite file."""
-    return os.environ.get("MLFLOW_TRACKING_URI", "")
-
-
-def store_name() -> str:
-    """Returns what a message calls the store."""
-    return redacted(tracking_server()) or str(database())
 
 
 class Store:

@@ -7,8 +7,10 @@ from typing import ClassVar, TypeVar
 import torch
 from torch import Tensor
 
+from vaeline.evaluation.uncompiled import UncompiledOptimizer
 
-class SkippingOptimizer(torch.optim.Optimizer):
+
+class SkippingOptimizer(UncompiledOptimizer):
     """An optimizer whose `step` does nothing where `found_inf` is 1, as PyTorch's fused optimizers do.
 
     One that is `capturable` cuts `step` into what the host does, `prepare`, and what the device does: `move`,

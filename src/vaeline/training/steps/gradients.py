@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed import ReduceOp, all_reduce
 from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm
 
 from vaeline.data.observations import Observations
 from vaeline.models.contracts import Model
@@ -179,6 +180,7 @@ class CompiledGradients(Gradients):
         return self.compiled(x, beta, self._prepared(noise, self.asked))
 
     def _first(self, x: Observations, beta: Tensor, noise: Noise) -> StepResult:
+        tqdm.write("train: compiling the step, which is faster where this was done before", file=sys.stderr)
         self.asked = self._requests(x, beta)
         prepared = self._prepared(noise, self.asked)
         logging.getLogger("torch").setLevel(logging.ERROR)  # the compiler warns of what it will do slowly
