@@ -113,7 +113,7 @@ class Story:
             resumed = resumed_on(node)
             for trial in self.interrupted:
                 trial.resumed = resumed.get(trial.name, trial.resumed)
-        time.sleep(0.2)
+        time.sleep(0.5)
         now = {name for node in nodes for name, epoch in epochs_on(node).items() if epoch < EPOCHS}
         self.twice |= ended & now
 

@@ -22,8 +22,9 @@ AGENT_PORTS = {
 }
 STARTED = "Ray runtime started"
 BIN = Path(sys.executable).parent
-# A lost host is noticed after some seconds, and not after a minute.
-WATCHFUL = {
+# A lost host is noticed after some seconds, and not after a minute; jobs run as what the command runs itself.
+SETTINGS = {
+    "RAY_worker_niceness": "0",
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_failure_threshold": "5",
     "RAY_health_check_timeout_ms": "2000",
@@ -45,7 +46,7 @@ class Node:
     def environment(self) -> dict[str, str]:
         """The variables of all processes on its host."""
         own = {"PATH": f"{BIN}:{os.environ['PATH']}", "XDG_CACHE_HOME": str(self.folder)}
-        return os.environ | WATCHFUL | own
+        return os.environ | SETTINGS | own
 
     def start(self) -> None:
         """Starts it, and waits until it is up.
