@@ -10,8 +10,7 @@ from vaeline.experiments.results import RESULTS
 
 PAGE = Path(RESULTS / "cluster.md").resolve()
 WHERE = (
-    "this machine, without Ray, one after the other",
-    "one host of one core",
+    "one host of one core, one trial after the other",
     "two hosts of one core",
     "two hosts, one killed, then the command",
 )

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -11,13 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.cluster.nodes import BIN, PORT, Node
+from tests.cluster.nodes import PORT, Node
 from tests.hosts.network import ADDRESSES
 from tests.support.clone import Clone
 from vaeline.experiments.launch import LOGS
 from vaeline.experiments.watching import epochs_path
 
-EPOCHS, TRIALS = 120, 8
+EPOCHS, TRIALS = 60, 8
 SPACE = """\
 params:
   beta: [0.25, 0.5, 1.0, 2.0]
@@ -55,14 +54,11 @@ class Place:
         clone.commit("a search")
         return place
 
-    def command(self, nodes: list[Node]) -> "subprocess.Popen[bytes]":
-        """Starts the search, on the first node's host; without nodes on this machine, without Ray."""
-        line, environment = list(COMMAND), os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"}
-        if nodes:
-            line = nodes[0].inside(*COMMAND, "--address", f"{ADDRESSES[0]}:{PORT}")
-            environment = nodes[0].environment
+    def command(self, node: Node) -> "subprocess.Popen[bytes]":
+        """Starts the search on the host of `node`."""
+        line = node.inside(*COMMAND, "--address", f"{ADDRESSES[0]}:{PORT}")
         with (self.root / "command.log").open("ab") as log:
-            return subprocess.Popen(line, cwd=self.repository, env=environment, stdout=log, stderr=log)
+            return subprocess.Popen(line, cwd=self.repository, env=node.environment, stdout=log, stderr=log)
 
     def finish(self, process: "subprocess.Popen[bytes]") -> None:
         """Waits for the end of the search."""
