@@ -1,6 +1,6 @@
 """A search on two hosts of one core each, one of which is killed, and then the command: `make cluster`.
 
-Eight trials must finish once, each resumed where it stood, with the metrics of one host that nothing disturbs.
+Eight trials must finish once, each resumed where it stood, with the metrics of one undisturbed host.
 What was seen is in docs/results/cluster.md. It needs Linux, root (for network namespaces) and `vaeline[ray]`.
 """
 
