@@ -279,7 +279,7 @@ def test_command_says_what_it_wrote_and_its_errors_are_one_line(monkeypatch, com
 def test_remote_is_given_its_endpoint_and_says_what_is_next(monkeypatch):
     given = []
     monkeypatch.setattr("vaeline.experiments.remote.set_remote", lambda *words: given.append(words))
-    assert "dvc push --run-cache" in run("remote", "s3://vaes/store", "--endpoint", "http://s3:9000").stdout
+    assert "vaeline push" in run("remote", "s3://vaes/store", "--endpoint", "http://s3:9000").stdout
     run("remote", "/shared/vaes")
     assert given == [("s3://vaes/store", "http://s3:9000"), ("/shared/vaes", "")]
 

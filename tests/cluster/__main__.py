@@ -1,7 +1,7 @@
 """A search on two hosts of one core each, one of which is killed, and then the command: `make cluster`.
 
-Eight trials must finish once, each resumed where it stood, with the metrics that one process gives. What was
-seen is in docs/results/cluster.md. It needs Linux, root (for network namespaces) and `vaeline[ray]`.
+Eight trials must finish once, each resumed where it stood, with the metrics of one undisturbed host.
+What was seen is in docs/results/cluster.md. It needs Linux, root (for network namespaces) and `vaeline[ray]`.
 """
 
 import os
@@ -10,220 +10,108 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import pandas as pd
+os.environ["OMP_NUM_THREADS"] = "1"  # threads round in their own ways
 
-from tests.cluster.hosts import BIN, PORT, Host, hosts
-from tests.support.committed import git
-from tests.support.tiny_pipeline import tiny_repository
+from tests.cluster.nodes import Node, cluster_of
+from tests.cluster.page import Interrupted, write_cluster_page
+from tests.cluster.place import EPOCHS, TRIALS, Place, epochs_on, resumed_on
 
-RESULTS = Path("docs/results").resolve()
-EPOCHS, TRIALS = 9, 8
-SPACE = """\
-params:
-  beta: [0.25, 0.5, 1.0, 2.0]
-  latent_dim: [2, 3]
-sampler: grid
-"""
-TEXT = """\
-# Searches on a cluster
-
-A search of {trials} trials of {epochs} epochs, each of {seconds} s: `make cluster`. Hosts are network
-namespaces with one CPU for Ray each, a folder of their own for clones and caches, and a DVC remote that they
-share. The pipeline is real, with DVC experiments, run cache and remote; its training only counts epochs.
-
-| where | time | metrics |
-| --- | --- | --- |
-{table}
-
-One host was killed as a whole after {first} trials had ended, and the command with `kill -9` after {then}.
-Then the host was started and the command given again. {once} of {trials} trials ended exactly once. {again}
-of their epochs were run twice: those after the last copy of a trial's state, and none of a trial that had
-ended.
-"""
-COMMAND = ("vaeline", "search", "space.yaml")
-SECONDS = "2"  # that an epoch takes
-
-
-@dataclass
-class Place:
-    """A repository with the search, in a folder that also has what hosts keep.
-
-    Attributes:
-        root: The folder.
-    """
-
-    root: Path
-
-    @property
-    def repository(self) -> Path:
-        """The repository."""
-        return self.root / "repository"
-
-    @property
-    def journal(self) -> Path:
-        """The file to which each epoch that is run is added."""
-        return self.root / "journal"
-
-    @classmethod
-    def make(cls, root: Path) -> "Place":
-        """Makes the repository, with a folder as its DVC remote."""
-        place = cls(root)
-        place.repository.mkdir(parents=True)
-        os.chdir(place.repository)
-        tiny_repository(EPOCHS)
-        Path("space.yaml").write_text(SPACE)
-        subprocess.run([BIN / "dvc", "remote", "add", "-q", "-d", "storage", root / "storage"], check=True)
-        git("add", "-A")
-        git("commit", "-qm", "a remote")
-        return place
-
-    def variables(self, of_host: dict[str, str]) -> dict[str, str]:
-        """Returns the environment of the command."""
-        return of_host | {"TINY_SECONDS": SECONDS, "TINY_JOURNAL": str(self.journal)}
-
-    def epochs(self) -> list[str]:
-        """Returns the epochs that were run, each as `EXPERIMENT EPOCH`."""
-        return self.journal.read_text().splitlines() if self.journal.exists() else []
-
-    def table(self) -> pd.DataFrame:
-        """Returns the table of the search."""
-        return pd.read_csv(self.repository / "docs/results/search-space.csv").set_index("trial")
+ENDED_BETWEEN = 2  # trials, before each kill
+LATE = 2 * EPOCHS // 3  # epochs of a trial that is killed: its state has been sent by then
 
 
 def main() -> int:
     """Runs all searches, writes the page, and returns 1 if something did not hold."""
     folder = Path(tempfile.mkdtemp(prefix="cluster-"))
     try:
-        local, here = timed(Place.make(folder / "local"), 0)
-        one, on_one = timed(Place.make(folder / "one"), 1)
-        two, on_two = timed(Place.make(folder / "two"), 2)
-        killed = Place.make(folder / "killed")
-        story = search_through_kills(killed)
-        same = [equal_metrics(local, other) for other in (one, two, killed)]
+        places = [Place.make(folder / name) for name in ("one", "two", "killed")]
+        seconds = [_seconds(place, count) for count, place in enumerate(places[:2], 1)]
+        story = Story(places[2])
+        seconds.append(story.run())
+        same = [place.has_metrics_of(places[0]) for place in places]
     finally:
-        os.chdir("/")
         shutil.rmtree(folder)
-    held = all(same) and not story.lost
-    rows = [
-        ("this machine, without Ray, one after the other", here, "–"),
-        ("one host of one core", on_one, same[0]),
-        ("two hosts of one core", on_two, same[1]),
-        ("two hosts, one killed, then the command", story.seconds, same[2]),
-    ]
-    (RESULTS / "cluster.md").write_text(page(rows, story))
-    return int(not held)
+    print(write_cluster_page(seconds, same, story.interrupted, story.once))
+    return int(not (all(same) and story.once == TRIALS and all(trial.held for trial in story.interrupted)))
 
 
-def timed(place: Place, count: int) -> tuple[Place, float]:
-    """Runs the search on so many hosts, or without Ray, and returns the seconds that it took."""
-    with hosts(count, place.root) as nodes:
-        for node in nodes:
-            node.start()
+def _seconds(place: Place, count: int) -> float:
+    """Runs the search on so many hosts, and returns how long it took."""
+    with cluster_of(count, place.root) as nodes:
         started = time.monotonic()
-        process = command(place, nodes)
-        if process.wait():
-            raise RuntimeError((place.root / "command.log").read_text()[-3000:])
-        return place, time.monotonic() - started
+        place.finish(place.command(nodes[0]))
+        return time.monotonic() - started
 
 
-def command(place: Place, nodes: list[Host]) -> "subprocess.Popen[bytes]":
-    """Starts the search on the first host."""
-    log = (place.root / "command.log").open("ab")
-    if not nodes:
-        environment = place.variables(dict(os.environ) | {"PATH": f"{BIN}:{os.environ['PATH']}"})
-        return subprocess.Popen(COMMAND, cwd=place.repository, env=environment, stdout=log, stderr=log)
-    line = nodes[0].inside(*COMMAND, "--address", f"{nodes[0].address}:{PORT}")
-    environment = place.variables(nodes[0].environment)
-    return subprocess.Popen(line, cwd=place.repository, env=environment, stdout=log, stderr=log)
-
-
-@dataclass(frozen=True)
+@dataclass
 class Story:
-    """What the kills did.
+    """A search in which the second host is killed, and then the command.
 
     Attributes:
-        before: Trials that had ended when the host was killed, and when the command was.
-        again: Epochs that were run more than once, because of the kills.
-        lost: Trials without a result, or with more than one.
-        seconds: How long it took, from the first command to the end of the last.
+        place: Where it runs.
+        interrupted: The trials that a kill stopped.
+        twice: Trials that were started again after their end.
     """
 
-    before: tuple[int, int]
-    again: int
-    lost: int
-    seconds: float
+    place: Place
+    interrupted: list[Interrupted] = field(default_factory=list)
+    twice: set[str] = field(default_factory=set)
 
+    @property
+    def once(self) -> int:
+        """How many trials ended exactly once."""
+        finished = self.place.table().query("state == 'finished'")["experiment"]
+        return len(set(finished) - self.twice)
 
-def search_through_kills(place: Place) -> Story:
-    """Kills the second host in its second trial, then the command, and gives the command again."""
-    with hosts(2, place.root) as (first, second):
-        first.start()
-        second.start()
-        started = time.monotonic()
-        process = command(place, [first])
-        wait(lambda: ended(place) >= 2 and half_way(place), process)
-        at_first = ended(place)
-        second.kill()
-        wait(lambda: ended(place) >= at_first + 2 and half_way(place), process)
-        at_second = ended(place)
-        process.kill()
-        process.wait()
-        second.start()
-        if command(place, [first]).wait():
-            raise RuntimeError((place.root / "command.log").read_text()[-3000:])
-        seconds = time.monotonic() - started
-    counts = Counter(place.epochs())
-    once = {name for name in counts if name.endswith(f" {EPOCHS}") and counts[name] == 1}
-    trials = place.table()["experiment"]
-    return Story(
-        (at_first, at_second), sum(counts.values()) - len(counts), TRIALS - len(once & last(trials)), seconds
-    )
+    def run(self) -> float:
+        """Runs it to its end, and returns how long it took."""
+        with cluster_of(2, self.place.root) as (first, second):
+            started = time.monotonic()
+            process = self.place.command(first)
+            self._wait(process, [first, second], second)
+            self._note("host 1", second)
+            second.kill()
+            self._wait(process, [first], first)
+            self._note("the command", first)
+            process.kill()
+            process.wait()
+            shutil.rmtree(second.folder)  # its disk is lost as well
+            second.folder.mkdir()
+            second.start()
+            process = self.place.command(first)
+            while process.poll() is None:
+                self._look([first, second])
+            self.place.finish(process)
+            return time.monotonic() - started
 
+    def _wait(self, process: "subprocess.Popen[bytes]", nodes: list[Node], busy: Node) -> None:
+        """Waits until further trials have ended, and one on `busy` is in the middle."""
+        aim = len(self.place.ended()) + ENDED_BETWEEN
+        while len(self.place.ended()) < aim or not self._in_the_middle(busy):
+            if process.poll() is not None:
+                raise RuntimeError("the command ended before it was killed")
+            self._look(nodes)
 
-def last(trials: "pd.Series[str]") -> set[str]:
-    """Returns the last epoch of each trial, as it is in the journal."""
-    return {f"{name} {EPOCHS}" for name in trials}
+    def _in_the_middle(self, node: Node) -> dict[str, int]:
+        done, ended = epochs_on(node), self.place.ended()
+        return {name: epoch for name, epoch in done.items() if name not in ended and LATE <= epoch < EPOCHS}
 
+    def _note(self, killed: str, node: Node) -> None:
+        self.interrupted += [Interrupted(t, killed, at) for t, at in self._in_the_middle(node).items()]
 
-def ended(place: Place) -> int:
-    """Returns how many trials have run their last epoch."""
-    return len({line for line in place.epochs() if line.endswith(f" {EPOCHS}")})
-
-
-def half_way(place: Place) -> bool:
-    """Returns whether two trials are in the middle of their epochs, and have had time to send their state."""
-    furthest = Counter(line.split()[0] for line in place.epochs())
-    return sum(EPOCHS > done >= EPOCHS - 2 for done in furthest.values()) >= 1
-
-
-def wait(until: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
-    """Waits, as long as the command runs."""
-    while not until():
-        if process.poll() is not None:
-            raise RuntimeError("the command ended before it was killed")
-        time.sleep(0.1)
-
-
-def equal_metrics(one: Place, other: Place) -> bool:
-    """Returns whether two searches have the same trials with the same metrics."""
-    columns = ["beta", "latent_dim", "train/best_valid_elbo", "epochs", "state"]
-    return one.table()[columns].equals(other.table()[columns])
-
-
-def page(rows: list[tuple[str, float, object]], story: Story) -> str:
-    """Returns the page."""
-    held = {True: "equal", False: "**different**"}
-    table = "\n".join(f"| {name} | {s:.0f} s | {held.get(same, same)} |" for name, s, same in rows)  # type: ignore[call-overload]
-    first, then = story.before
-    return TEXT.format(
-        trials=TRIALS, epochs=EPOCHS, seconds=SECONDS, table=table, first=first, then=then,
-        once=TRIALS - story.lost, again=story.again,
-    )  # fmt: skip
+    def _look(self, nodes: list[Node]) -> None:
+        """Sees which trials have resumed, and which should not run any more."""
+        ended = self.place.ended()
+        for node in nodes:
+            resumed = resumed_on(node)
+            for trial in self.interrupted:
+                trial.resumed = resumed.get(trial.name, trial.resumed)
+        time.sleep(0.5)
+        now = {name for node in nodes for name, epoch in epochs_on(node).items() if epoch < EPOCHS}
+        self.twice |= ended & now
 
 
 if __name__ == "__main__":

@@ -1,8 +1,12 @@
+import shutil
+from pathlib import Path
+
 import pytest
 from dvc.repo import Repo
 
+from tests.support.committed import dump
 from vaeline.core.errors import VaelineError
-from vaeline.experiments.remote import set_remote
+from vaeline.experiments.remote import push_results, set_remote
 
 
 @pytest.fixture
@@ -45,3 +49,41 @@ def test_a_folder_outside_of_a_repository_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(VaelineError, match="in no repository of DVC's"):
         set_remote("store")
+
+
+STAGE = {
+    "cmd": "cp source data && echo {} > metrics.json && echo once >> ../ran",
+    "deps": ["source"],
+    "outs": ["data"],
+    "metrics": [{"metrics.json": {"cache": False}}],
+}
+
+
+def test_what_was_pushed_runs_nowhere_else_also_without_its_lock(config, tmp_path, monkeypatch):
+    """The metrics are git's, and DVC keeps them for its run cache alone."""
+    dump("dvc.yaml", {"stages": {"prepare": STAGE}})
+    Path("source").write_text("rows")
+    set_remote("../store")
+    with Repo() as repository:
+        repository.reproduce()
+    assert push_results() == 2
+    assert push_results() == 0
+    other = tmp_path / "other"
+    (other / ".dvc").mkdir(parents=True)
+    for name in ("dvc.yaml", "source", ".dvc/config"):
+        shutil.copy(name, other / name)
+    monkeypatch.chdir(other)
+    with Repo() as repository:
+        repository.stage_cache.pull(None)
+        repository.reproduce(pull=True)
+    assert (other / "data").read_text() == "rows"
+    assert (other / "metrics.json").read_text() == "{}\n"
+    assert (tmp_path / "ran").read_text() == "once\n"
+
+
+def test_without_a_storage_or_a_repository_nothing_is_pushed(config, tmp_path, monkeypatch):
+    with pytest.raises(VaelineError, match=r"^nothing could be pushed \(.*no remote.*\): `vaeline remote`"):
+        push_results()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(VaelineError, match=r"^nothing could be pushed \(.*not inside of a DVC repository"):
+        push_results()

@@ -11,8 +11,9 @@ from tests.support.committed import git
 from tests.support.stand_in_cluster import StandIn
 from tests.support.tiny_pipeline import epochs_run, tiny_repository
 from vaeline.experiments.find import find, metrics_at, params_with
-from vaeline.experiments.search import cluster, node
+from vaeline.experiments.search import node, ray_jobs
 from vaeline.experiments.search.jobs import Job, run_jobs
+from vaeline.experiments.search.sending import sent_repository
 
 pytestmark = pytest.mark.pipeline
 EPOCHS = 8
@@ -31,18 +32,18 @@ def test_job_of_a_lost_node_continues_on_another_and_comes_back_whole(tmp_path, 
     subprocess.run(remote, check=True)
     git("commit", "-qam", "a remote")
     ray = StandIn(tmp_path, cpus=2)
-    monkeypatch.setattr(cluster, "engine", lambda: ray)
+    monkeypatch.setattr(ray_jobs, "engine", lambda: ray)
     monkeypatch.setattr(node, "COPY_EVERY", 0.0)
 
     lost = []
 
     def lose_a_node(job, progress):
-        sent = cluster.STATES / f"{job.name}.tar"
+        sent = ray_jobs.STATES / f"{job.name}.tar"
         if sent.exists() and progress.epoch < EPOCHS and not lost:
             lost.append(job.name)
             ray.actors[["beta=0.5", "beta=1"].index(job.name)].kill()
 
-    executor = cluster.RayExecutor(cluster.sent_repository(), at_once=0, cpus=1, gpus=0)
+    executor = ray_jobs.RayExecutor(sent_repository(), at_once=0, cpus=1, gpus=0)
     assert executor.at_once == 2
     jobs = [Job(f"beta={beta}", (f"beta={beta}",)) for beta in ("0.5", "1")]
     with contextlib.closing(run_jobs(jobs, executor, show=lose_a_node)) as runs:
@@ -57,5 +58,5 @@ def test_job_of_a_lost_node_continues_on_another_and_comes_back_whole(tmp_path, 
         experiment = find(params_with([f"beta={beta}"]))
         assert experiment is not None
         assert metrics_at(experiment.rev)["train/best_valid_elbo"] == -100 - 10 * beta - 10 / EPOCHS
-    assert not list(cluster.STATES.glob("*.tar"))
+    assert not list(ray_jobs.STATES.glob("*.tar"))
     assert not list(tmp_path.glob("node2/vaeline/*/jobs/*"))  # what has come back is removed

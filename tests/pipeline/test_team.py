@@ -12,7 +12,7 @@ def test_a_clone_that_pulls_runs_nothing(reproduced, tmp_path):
     for clone in (reproduced, second):
         (clone.root / ".dvc/config.local").write_text(shared)
     try:
-        reproduced.run("dvc", "push", "--run-cache")
+        reproduced.run("vaeline", "push")
     finally:
         (reproduced.root / ".dvc/config.local").unlink()
     second.run("dvc", "pull", "--run-cache")

@@ -105,11 +105,10 @@ def _six_trainings(root: Path, server: MlflowServer) -> list[Check]:
             shutil.rmtree(copy)
     statuses = [status for status, _ in runs.values()]
     epochs = sorted(points for _, points in runs.values())
-    said = "".join(end.said for end in ended)
+    said, well = "".join(end.said for end in ended), [end.status == 0 for end in ended]
+    later = said.count("MLflow: not logged")
     return [
-        Check("trainings that ended well", str(sum(end.status == 0 for end in ended)),
-              all(end.status == 0 for end in ended)),
-        Check("trainings of which something was logged later", str(said.count("MLflow: not logged")), True),
+        Check("trainings that ended well", f"{sum(well)}; of {later} something was logged later", all(well)),
         Check("runs completed afterwards", str(sum(map(bool, completed))), all(completed)),
         Check("runs on the server", str(len(runs)), len(runs) == TRAININGS),
         Check("of these FINISHED", str(statuses.count("FINISHED")), set(statuses) == {"FINISHED"}),

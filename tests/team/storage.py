@@ -57,7 +57,7 @@ def _push(clone: Clone) -> None:
     clone.run("dvc", "repro", TARGET)
     clone.commit("results")
     clone.run("git", "push", "-q", "origin", "main")
-    clone.run("dvc", "push", "--run-cache")
+    clone.run("vaeline", "push")
     clone.run("dvc", "exp", "run", "-n", EXPERIMENT, "-S", "epochs=1", TARGET)  # pushed by itself
     clone.run("git", "checkout", "-q", "--", ".")
 

@@ -46,8 +46,25 @@ def use_remote(
     set_remote(address, endpoint)
     print(
         "Wrote .dvc/config. Next: git commit .dvc/config -m 'Share results' && git push && "
-        "dvc push --run-cache\nThe others: git pull && dvc pull --run-cache"
+        "vaeline push\nThe others: git pull && dvc pull --run-cache"
     )
+
+
+@REPOSITORY_COMMANDS.command("push")
+def push_to_remote() -> None:
+    """Push results to the storage of `vaeline remote`.
+
+    These are what `dvc push --run-cache` pushes, and the outputs of all stages that have run here, metrics
+    too: a stage that has run once need not run again elsewhere, also without its dvc.lock.
+
+    Example:
+
+    \b
+        vaeline push
+    """
+    from vaeline.experiments.remote import push_results
+
+    print(f"Pushed {push_results()} files.")
 
 
 @REPOSITORY_COMMANDS.command("readme")

@@ -41,6 +41,30 @@ def set_remote(address: str, endpoint: str = "") -> None:
         config.setdefault("exp", {})["auto_push"] = True
 
 
+def push_results() -> int:
+    """Pushes what this commit has, and what every stage that has run here gave; returns how many files.
+
+    `dvc push --run-cache` pushes which inputs of a stage gave which outputs, but of the outputs only those of
+    this commit that DVC keeps. Without the others, metrics among them, nobody can take the stage from there.
+
+    Raises:
+        VaelineError: if there is no repository of DVC's or no remote, or it cannot be written.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repository:
+            of_commit = repository.push()
+        with Repo() as repository, repository.lock:
+            outputs = repository.stage_cache.get_used_objs(repository.stage_cache.push(None))
+            results = [repository.cloud.push(files) for files in outputs.values()]
+    except DvcException as error:
+        reason = redacted(str(error)).splitlines()[0]
+        raise VaelineError(f"nothing could be pushed ({reason}): `vaeline remote` sets a storage") from None
+    return int(of_commit) + sum(len(result.transferred) for result in results)
+
+
 def _try(address: str, options: dict[str, str]) -> None:
     """Writes a file to the storage and removes it again; raises VaelineError if that is not possible."""
     from dvc.fs import RemoteMissingDepsError, parse_external_url
