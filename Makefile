@@ -62,7 +62,7 @@ chaos: $(READY)  ## inject faults, and write docs/results/chaos.md (an hour); a 
 hosts: $(READY)  ## train on two hosts, disturb them, and write docs/results/hosts.md (half an hour)
 	@python -m tests.hosts
 
-cluster: $(READY)  ## search on two hosts, kill one, and write docs/results/cluster.md (ten minutes)
+cluster: $(READY)  ## search on two hosts, kill one, and write docs/results/cluster.md (half an hour)
 	@uv pip install --quiet -c requirements.txt -e '.[ray]'
 	@python -m tests.cluster
 
