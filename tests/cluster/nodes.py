@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,9 +67,9 @@ class Node:
     def _options(self) -> list[str]:
         if self._number:
             place = [f"--address={ADDRESSES[0]}:{PORT}"]
-        else:  # whose names of sockets may have 107 characters
-            folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")
-            place = ["--head", f"--port={PORT}", "--include-dashboard=false", f"--temp-dir={folder}"]
+        else:  # whose sockets are files, with names of 107 characters at most
+            sockets = f"--temp-dir={self.folder.parent / 'ray'}"
+            place = ["--head", f"--port={PORT}", "--include-dashboard=false", sockets]
         return [
             *place,
             *(f"--node-ip-address={ADDRESSES[self._number]}", "--num-cpus=1", "--disable-usage-stats"),

@@ -24,7 +24,7 @@ they share. Metrics are those of all stages, and are compared with those of the 
 {searches}
 
 One host was killed as a whole, with what was on its disk, and later the command, with `kill -9`. Then the
-host was started again, and the command given again. {once} of {trials} trials ended, none more than once.
+host was started again, and the command given again. {once} of {trials} trials ended exactly once.
 Of the trials that were in training when something was killed:
 
 {interrupted}
