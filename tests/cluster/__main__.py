@@ -32,10 +32,11 @@ def main() -> int:
         story = Story(places[2])
         seconds.append(story.run())
         same = [place.has_metrics_of(places[0]) for place in places]
+        once, interrupted = story.once, story.interrupted
     finally:
         shutil.rmtree(folder)
-    print(write_cluster_page(seconds, same, story.interrupted, story.once))
-    return int(not (all(same) and story.once == TRIALS and all(trial.held for trial in story.interrupted)))
+    print(write_cluster_page(seconds, same, interrupted, once))
+    return int(not (all(same) and once == TRIALS and all(trial.held for trial in interrupted)))
 
 
 def _seconds(place: Place, count: int) -> float:
