@@ -32,9 +32,9 @@ def warm() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def reproduced(clone_of: Callable[[str], Clone], warm: dict[str, str]) -> Clone:
-    """A clone in which `dvc repro` has run once, each stage as a user's, and whose results are committed."""
+    """A clone in which `dvc repro` has run once, and whose results are committed."""
     clone = clone_of("reproduced")
+    clone.environment |= warm
     clone.first = clone.run("dvc", "repro")
     clone.commit("results")
-    clone.environment |= warm
     return clone

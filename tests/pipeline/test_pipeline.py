@@ -210,5 +210,5 @@ def test_gate_fails_after_the_report_is_written(reproduced):
 
 def test_same_params_give_the_same_bits_in_another_clone_and_process(reproduced, clone_of):
     other = clone_of("again")
-    other.run_stages(*STAGES)
+    other.run_stages(*STAGES)  # nothing of it is imported before
     assert other.metrics() == reproduced.metrics()
