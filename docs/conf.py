@@ -28,6 +28,7 @@ myst_heading_anchors = 3
 maximum_signature_line_length = 88
 python_use_unqualified_type_names = True
 autodoc_member_order = "bysource"
+autodoc_use_type_comments = False  # there are none, and to look for them takes a tenth of the build
 napoleon_use_ivar = True  # or "Attributes:" would describe members that autodoc describes as well
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True

@@ -33,7 +33,7 @@ PAGES = (
     "results/models",
     "results/clinic",
 )
-SCREENS = {"laptop": {"width": 1366, "height": 768}, "phone": {"width": 390, "height": 844}}
+SCREENS = ({"width": 1366, "height": 768}, {"width": 390, "height": 844})  # of a laptop and a phone
 
 pytestmark = [
     pytest.mark.browser,
@@ -64,8 +64,12 @@ def browser():
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_asks_for_nothing_outside_and_has_no_error(site, browser, page):
+def test_a_page_asks_for_nothing_outside_has_no_error_and_does_not_scroll_sideways(site, browser, page):
+    """Wide tables and code scroll within their frames."""
     with visit(browser, (site / f"{page}.html").as_uri()) as seen:
+        for screen in SCREENS:
+            seen.page.set_viewport_size(screen)
+            assert seen.page.evaluate("document.documentElement.scrollWidth") <= screen["width"]
         assert seen.requests
         assert not [address for address in seen.requests if not address.startswith(site.as_uri())]
         assert not seen.errors
@@ -84,12 +88,3 @@ def test_search_finds_pages_without_a_server(site, browser):
         assert seen.page.locator("h1").first.inner_text()
         assert not [address for address in seen.requests if not address.startswith(site.as_uri())]
         assert not seen.errors
-
-
-@pytest.mark.parametrize("screen", SCREENS)
-@pytest.mark.parametrize("page", PAGES)
-def test_a_page_does_not_scroll_sideways(site, browser, page, screen):
-    """Wide tables and code scroll within their frames."""
-    with visit(browser, (site / f"{page}.html").as_uri(), viewport=SCREENS[screen]) as seen:
-        width = seen.page.evaluate("document.documentElement.scrollWidth")
-        assert width <= SCREENS[screen]["width"]

@@ -11,10 +11,10 @@ from tests.support.warm import warm_packages
 
 @pytest.hookimpl(tryfirst=True)  # before the workers look at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps tests that share a clone in one worker."""
+    """Keeps tests that share a clone or the warm process in one worker."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            group = "reproduced" if "reproduced" in item.fixturenames else item.path.stem
+            group = "warm" if "warm" in item.fixturenames else item.path.stem
             item.add_marker(pytest.mark.xdist_group(group))
 
 
@@ -32,9 +32,9 @@ def warm() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def reproduced(clone_of: Callable[[str], Clone], warm: dict[str, str]) -> Clone:
-    """A clone in which `dvc repro` has run once, each stage as a user's, and whose results are committed."""
+    """A clone in which `dvc repro` has run once, and whose results are committed."""
     clone = clone_of("reproduced")
+    clone.environment |= warm
     clone.first = clone.run("dvc", "repro")
     clone.commit("results")
-    clone.environment |= warm
     return clone

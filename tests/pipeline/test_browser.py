@@ -6,7 +6,7 @@ from urllib.parse import urlparse
 
 import pytest
 
-from tests.support.browser import MISSING, QUIET, Visit, chromium, installed, ui, visit
+from tests.support.browser import MISSING, QUIET, chromium, installed, ui, visit
 from vaeline.core.files import read_json
 from vaeline.reporting.summary import numeric_metrics, stage_pictures
 from vaeline.tracking.completion import complete_run
@@ -72,7 +72,7 @@ def addresses(browser, reproduced, tmp_path_factory) -> Iterator[dict[str, str]]
         yield printed
 
 
-def test_table_shows_runs_by_their_changes(browser, addresses):
+def test_runs_are_shown_by_their_changes_and_side_by_side(browser, addresses):
     with visit(browser, addresses["Runs"], QUIET, **LAPTOP) as visited:
         for name in RUNS:
             visited.page.get_by_role("link", name=name, exact=True).wait_for()
@@ -80,18 +80,9 @@ def test_table_shows_runs_by_their_changes(browser, addresses):
         visited.page.get_by_role("link", name="Experiments").first.click()
         for name in (*OTHERS, "vae_mnist"):
             visited.page.get_by_role("link", name=name, exact=True).first.wait_for()
-    requests_only(visited, addresses["Runs"])
-
-
-def test_comparison_shows_runs_side_by_side(browser, addresses):
-    with visit(browser, addresses["Compare"], QUIET, **LAPTOP) as visited:
+        visited.page.goto(addresses["Compare"])
         visited.page.get_by_text("Comparing 3 Runs from 1 Experiment").wait_for()
         for text in (*RUNS, "prior.name", "diagnose/active_dims"):
             visited.page.get_by_text(text, exact=True).last.wait_for()
-    requests_only(visited, addresses["Compare"])
-
-
-def requests_only(visited: Visit, address: str) -> None:
-    """Checks that the page requested nothing but its own server."""
     hosts = {urlparse(url).netloc for url in visited.requests if not url.startswith(("data:", "blob:"))}
-    assert hosts == {urlparse(address).netloc}
+    assert hosts == {urlparse(addresses["Runs"]).netloc}

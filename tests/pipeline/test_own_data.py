@@ -7,24 +7,17 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from stages import check, prepare, train
 from tests.docs.markdown import Page
+from vaeline.cli import app
+from vaeline.core.params import StageParams
 from vaeline.experiments.find import params_with
 
 pytestmark = pytest.mark.pipeline
 
 PAGE = Page("docs/get_started/own_data.md")
-# Imports once what the stages and commands would each import.
-AT_ONCE = """\
-import contextlib, json, runpy, sys
-stages, commands = map(json.loads, sys.argv[1:])
-for name in stages:
-    runpy.run_module("stages." + name, run_name="__main__")
-from vaeline.cli import app
-for words in commands:
-    with contextlib.suppress(SystemExit):
-        app(words)
-"""
 
 
 def test_from_an_array_to_scores_and_an_exported_model(clone_of, monkeypatch):
@@ -34,13 +27,16 @@ def test_from_an_array_to_scores_and_an_exported_model(clone_of, monkeypatch):
     clone.run(sys.executable, "-c", PAGE.blocks("python")[0])
     overrides = [word for word in training if "=" in word]
     monkeypatch.chdir(clone.root)
+    for name in ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
     (clone.root / "params.yaml").write_text(json.dumps(params_with([*overrides, "epochs=1"])))
-    said = clone.run(
-        sys.executable, "-c", AT_ONCE, json.dumps(["prepare", "check", "train"]),
-        json.dumps([words[1:] for words in commands]),
-    )  # fmt: skip
+    for stage in (prepare, check, train):
+        stage.main(StageParams.load(stage.__name__.removeprefix("stages.")))
+    for words in commands:
+        done = CliRunner().invoke(app, words[1:], prog_name="vaeline")
+        assert done.exit_code == 0, done.output
     scores = pd.read_csv(clone.root / "scores.csv")
-    assert len(scores) == 300, said.stderr
+    assert len(scores) == 300
     assert np.isfinite(scores[["elbo", "iwae", "iwae_se", "mse"]]).all(axis=None)
     assert np.load(clone.root / "latents.npy").shape == (300, 8)
     rebuilt = np.load(clone.root / "reconstructed.npy")

@@ -55,7 +55,7 @@ def read(clone, stage):
 @pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="one process runs all tests")
 def test_tests_that_share_a_clone_share_a_worker(reproduced, request):
     """Otherwise each worker makes its own clone, which takes minutes, and no test would fail."""
-    assert request.node.nodeid.endswith("@reproduced")
+    assert request.node.nodeid.endswith("@warm")
 
 
 def test_repro_runs_every_stage_and_writes_the_metrics(reproduced):
@@ -210,5 +210,5 @@ def test_gate_fails_after_the_report_is_written(reproduced):
 
 def test_same_params_give_the_same_bits_in_another_clone_and_process(reproduced, clone_of):
     other = clone_of("again")
-    other.run_stages(*STAGES)
+    other.run_stages(*STAGES)  # nothing of it is imported before
     assert other.metrics() == reproduced.metrics()

@@ -15,16 +15,17 @@ STAGES = ("train", "evaluate")
 
 
 def ran_alone(clone):
-    clone.run_stages("prepare", "check", *STAGES)
+    for stage in ("prepare", "check", *STAGES):
+        clone.run(sys.executable, "-m", f"stages.{stage}")
     return results(clone)
 
 
-def ran_by_two(clone, warm):
+def ran_by_two(clone):
     """The training starts as a user's does, the evaluation as on two hosts by another launcher."""
     clone.run(sys.executable, "-m", "stages.train", NPROC="2")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
-    meeting = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port} | warm
+    meeting = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     with ThreadPoolExecutor() as pool:
         command = (sys.executable, "-m", "stages.evaluate")
         list(pool.map(lambda rank: clone.run(*command, RANK=rank, **meeting), ("0", "1")))
@@ -39,9 +40,10 @@ def results(clone):
 
 
 @pytest.fixture(scope="module")
-def clone(clone_of):
+def clone(clone_of, warm):
     """Batches of 100 leave a last one that two processes cannot share evenly; free bits look at all of it."""
     clone = clone_of("processes")
+    clone.environment |= warm
     clone.environment["OMP_NUM_THREADS"] = "1"  # as each of two has it: threads round in their own ways
     params = (clone.root / "params.yaml").read_text()
     for old, new in {"batch_size: 128": "batch_size: 101", "free_bits: 0.0": "free_bits: 0.05"}.items():
@@ -51,10 +53,10 @@ def clone(clone_of):
     return clone
 
 
-def test_two_processes_train_and_evaluate_as_one_does(clone, warm):
+def test_two_processes_train_and_evaluate_as_one_does(clone):
     alone, metrics = ran_alone(clone)
     shutil.rmtree(clone.root / ".scratch")  # it has the finished training, which would be published again
-    shared, both = ran_by_two(clone, warm)
+    shared, both = ran_by_two(clone)
     assert len(clone.runs()) == 2
     for one, other in zip(alone, shared, strict=True):
         assert other == pytest.approx(one, rel=1e-4)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from vaeline.evaluation.disentanglement import guessing, sampled
+from vaeline.evaluation.disentanglement import guessing, prediction, sampled
 from vaeline.evaluation.disentanglement import scores as scores_module
 from vaeline.evaluation.disentanglement.codes import ImageCodes
 from vaeline.evaluation.disentanglement.guessing import beta_vae_score, factor_vae_score
@@ -62,7 +62,8 @@ def test_a_perfect_code_has_the_maximum_of_every_score(code):
     assert factor_vae_score(codes, FACTORS, rng()) == 1
 
 
-def test_noise_scores_at_the_level_of_chance():
+def test_noise_scores_at_the_level_of_chance(monkeypatch):
+    monkeypatch.setattr(prediction, "TREES", 10)
     scores = score_with_errors(own_scores, ImageCodes(noise(6)), FACTORS)
     for name in ("beta_vae_score", "factor_vae_score"):
         assert abs(scores[name] - 1 / F) < 4 * scores[f"{name}_se"]
@@ -173,6 +174,7 @@ def test_scores_are_reproducible_and_ignore_constant_factors(monkeypatch):
     monkeypatch.setattr(guessing, "GUESSED_SETS", 100)
     monkeypatch.setattr(sampled, "SAMPLED_CODES", 200)
     monkeypatch.setattr(scores_module, "PUBLISHED_HALVES", 2)
+    monkeypatch.setattr(prediction, "TREES", 5)
     codes, factors = ImageCodes(rotated(25)[::32, :2], np.full((90, 2), 0.1)), FACTORS[::32, :2]
     with_constant = np.concatenate([factors, np.zeros((90, 1), np.int64)], axis=1)
     scores = disentanglement_scores(codes, with_constant)

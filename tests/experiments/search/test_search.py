@@ -1,6 +1,8 @@
 """Which trials a search runs, ends early and resumes, and what it comes to, with trials that are made up."""
 
 import contextlib
+import functools
+import json
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +12,7 @@ import yaml
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import flatten_params
+from vaeline.experiments import find
 from vaeline.experiments.find import Experiment
 from vaeline.experiments.overrides import parsed_override
 from vaeline.experiments.search import jobs, search
@@ -95,9 +98,16 @@ class MadeUpJob(RunningJob):
         pass
 
 
+@functools.cache
+def expected_once(params: str) -> dict:
+    """What this code would run, which takes most of a second to find out."""
+    return find.expected_stages(json.loads(params))
+
+
 @pytest.fixture
 def made_up(monkeypatch, tmp_path, at_the_root):
     place = MadeUp()
+    monkeypatch.setattr(search, "expected_stages", lambda params: expected_once(json.dumps(params)))
     monkeypatch.setattr(search, "find", place.find)
     monkeypatch.setattr(search, "metrics_at", place.metrics_at)
     monkeypatch.setattr(search, "unused_name", str)

@@ -10,7 +10,8 @@ import select
 import signal
 import socket
 import sys
-from typing import Any
+import threading
+from typing import Any, NoReturn
 
 from tests.conftest import ROOT
 
@@ -20,7 +21,7 @@ LATE = ("mlflow.store.tracking.sqlalchemy_store", "sklearn.datasets", "torch._dy
 
 
 def main(address: str) -> None:
-    """Serves until the input ends. A child that runs a stage returns from here, as a process of its own."""
+    """Serves until the input ends."""
     import_packages()
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(address)
@@ -30,7 +31,7 @@ def main(address: str) -> None:
             connection, _ = server.accept()
             if os.fork() == 0:
                 server.close()
-                return answer(connection)
+                answer(connection)
             connection.close()
 
 
@@ -50,7 +51,7 @@ def import_packages() -> None:
     atexit.register(gc.unfreeze)  # some packages complain of what is left at the end
 
 
-def answer(connection: socket.socket) -> None:
+def answer(connection: socket.socket) -> NoReturn:
     """Has a child run the stage, and sends its exit status; if the asking process ends, so does the stage."""
     text, descriptors, *_ = socket.recv_fds(connection, 1 << 20, 3)
     while more := connection.recv(1 << 20):
@@ -59,7 +60,7 @@ def answer(connection: socket.socket) -> None:
     child = os.fork()
     if child == 0:
         connection.close()
-        return become(json.loads(text), descriptors)
+        become(json.loads(text), descriptors)
     ended = os.pidfd_open(child)
     hung_up = select.poll()
     hung_up.register(connection, select.POLLHUP)
@@ -71,8 +72,12 @@ def answer(connection: socket.socket) -> None:
     os._exit(0)
 
 
-def become(request: dict[str, Any], descriptors: list[int]) -> None:
-    """Makes this process what `python -m` would have started, and runs the stage."""
+def become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
+    """Makes this process what `python -m` would have started, runs the stage, and ends.
+
+    It ends as Python does, but leaves its modules as they are: to take them down one by one, as Python would,
+    writes to all the memory that it shares with the server, which takes seconds.
+    """
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
@@ -82,7 +87,26 @@ def become(request: dict[str, Any], descriptors: list[int]) -> None:
     sys.path[0] = request["cwd"]
     sys.argv = ["-m"]
     sys.orig_argv = [sys.executable, "-m", request["module"]]
-    runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+    os._exit(exit_status(request["module"]))
+
+
+def exit_status(module: str) -> int:
+    """Runs a module as `python -m` does, and returns the status with which Python would then end."""
+    status: object = None
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        status = end.code
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    if not isinstance(status, int | None):
+        print(status, file=sys.stderr)
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return status if isinstance(status, int) else int(status is not None)
 
 
 if __name__ == "__main__":
