@@ -29,7 +29,8 @@ Of the trials that were in training when something was killed:
 
 {interrupted}
 
-The epochs between were run twice: those after the last copy of the training's state.
+The epochs between were run twice: those after the last copy of the training's state. Where the command is
+killed, the training goes on for a moment, until Ray ends it.
 
 `make cluster` writes this page; no number is typed.
 """
@@ -53,8 +54,8 @@ class Interrupted:
 
     @property
     def held(self) -> bool:
-        """Whether it resumed where it stood."""
-        return 0 < self.resumed <= self.epoch + 1
+        """Whether it resumed, and did not begin again."""
+        return self.resumed > 0
 
 
 def write_cluster_page(
@@ -77,7 +78,7 @@ def write_cluster_page(
     text = TEXT.format(
         trials=TRIALS, epochs=EPOCHS, once=once,
         searches=markdown_table([["where", "time", "metrics"], *searches]),
-        interrupted=markdown_table([["trial", "killed", "in epoch", "resumed after epoch"], *trials]),
+        interrupted=markdown_table([["trial", "killed", "seen in epoch", "resumed after epoch"], *trials]),
     )  # fmt: skip
     write_text(PAGE, text)
     return text
