@@ -18,7 +18,7 @@ from benchmarks.machine import machine_description
 from benchmarks.pipeline import pipeline
 from benchmarks.preparing import prepare
 from benchmarks.running import measured_rows, parse_names
-from benchmarks.starting import start
+from benchmarks.starting import start_of_training
 from benchmarks.training import conv, epoch, small_batch
 from vaeline.core.errors import VaelineError
 from vaeline.provenance.origin import origin_tags
@@ -31,7 +31,7 @@ BENCHMARKS: dict[str, Callable[[], list[Ratio]]] = {
     "inception": inception,
     "frechet": frechet,
     "prepare": prepare,
-    "start": start,
+    "start": start_of_training,
     "pipeline": pipeline,
     "growth": growth,
 }

@@ -12,12 +12,12 @@ from benchmarks.harness import Ratio, significant
 
 FIRST_EPOCH = 8.0  # seconds; the eleven steps of that of `digits` take a tenth of a second
 ROUNDS = 3
-LOOK_EVERY = 0.02  # seconds
-PATIENCE = 300  # seconds
+LOG_READ_EVERY = 0.02  # seconds
+LONGEST_START = 300  # seconds
 COMPILE = {"plain": "never", "compiled before": "always"}
 
 
-def start() -> list[Ratio]:
+def start_of_training() -> list[Ratio]:
     """A training's first epoch on `digits`, from its command on; and where its step is compiled by then."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
@@ -48,9 +48,9 @@ def _first_epoch(root: Path) -> float:
     ) as training:
         try:
             while not any(scratch.glob("train/*/state_*.pt")):
-                if training.poll() is not None or time.perf_counter() - started > PATIENCE:
+                if training.poll() is not None or time.perf_counter() - started > LONGEST_START:
                     raise RuntimeError(f"no epoch of `python -m stages.train` has ended in {root}")
-                time.sleep(LOOK_EVERY)
+                time.sleep(LOG_READ_EVERY)
             return time.perf_counter() - started
         finally:
             training.kill()

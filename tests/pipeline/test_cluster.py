@@ -38,7 +38,7 @@ def test_job_of_a_lost_node_continues_on_another_and_comes_back_whole(tmp_path, 
     lost = []
 
     def lose_a_node(job, progress):
-        sent = ray_jobs.STATES / f"{job.name}.tar"
+        sent = ray_jobs.NODE_STATES / f"{job.name}.tar"
         if sent.exists() and progress.epoch < EPOCHS and not lost:
             lost.append(job.name)
             ray.actors[["beta=0.5", "beta=1"].index(job.name)].kill()
@@ -58,5 +58,5 @@ def test_job_of_a_lost_node_continues_on_another_and_comes_back_whole(tmp_path, 
         experiment = find(params_with([f"beta={beta}"]))
         assert experiment is not None
         assert metrics_at(experiment.rev)["train/best_valid_elbo"] == -100 - 10 * beta - 10 / EPOCHS
-    assert not list(ray_jobs.STATES.glob("*.tar"))
+    assert not list(ray_jobs.NODE_STATES.glob("*.tar"))
     assert not list(tmp_path.glob("node2/vaeline/*/jobs/*"))  # what has come back is removed

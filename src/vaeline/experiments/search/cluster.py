@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from vaeline import __version__
 from vaeline.core.errors import VaelineError
 from vaeline.experiments.search.jobs import Executor
-from vaeline.experiments.search.ray_engine import engine, last_line
+from vaeline.experiments.search.ray_engine import engine, reason_of
 from vaeline.experiments.search.ray_jobs import TO_ANSWER, RayExecutor
 from vaeline.experiments.search.sending import sent_repository
 
@@ -45,7 +45,7 @@ def _connect(address: str) -> None:
         engine().init(address, log_to_driver=False, logging_level="ERROR", include_dashboard=None)
     except (OSError, ValueError, RuntimeError) as error:
         raise VaelineError(
-            f"no Ray cluster at {address} ({last_line(error)}): `ray start --head` starts one here, and "
+            f"no Ray cluster at {address} ({reason_of(error)}): `ray start --head` starts one here, and "
             "`ray status` says what there is"
         ) from None
 
@@ -69,7 +69,7 @@ def _check_nodes(cpus: float, gpus: float) -> None:
         try:
             version = engine().get(answer, timeout=TO_ANSWER)
         except engine().exceptions.RayError as error:
-            reason = last_line(error)
+            reason = reason_of(error)
             raise VaelineError(f"node {node['NodeManagerAddress']} does not answer: {reason}") from None
         if version != __version__:
             has = f"vaeline {version}" if version else "no vaeline"

@@ -24,6 +24,6 @@ def engine() -> Any:
     return ray
 
 
-def last_line(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Returns the last line of an error of Ray's, which says what it was."""
     return (str(error).strip().splitlines() or [type(error).__name__])[-1]

@@ -14,10 +14,10 @@ from vaeline.core.files import replacing
 from vaeline.experiments.launch import with_whole_path
 from vaeline.experiments.search.jobs import Executor, Job, Progress, RunningJob
 from vaeline.experiments.search.node import NodeJob, NodeReport, SentRepository
-from vaeline.experiments.search.ray_engine import engine, last_line
+from vaeline.experiments.search.ray_engine import engine, reason_of
 from vaeline.provenance.git import git
 
-STATES = Path(".scratch/search/states")
+NODE_STATES = Path(".scratch/search/states")
 LOSSES = 5  # nodes that one job may lose before it counts as failed
 TO_ANSWER = 60.0  # seconds for a node's answer
 
@@ -85,7 +85,7 @@ class RayJob(RunningJob):
         try:
             report: NodeReport = engine().get(self._answer)
         except engine().exceptions.RayTaskError as error:
-            self._progress = Progress(ended=True, reason=f"{self._job.name} failed: {last_line(error.cause)}")
+            self._progress = Progress(ended=True, reason=f"{self._job.name} failed: {reason_of(error.cause)}")
         except engine().exceptions.RayActorError:
             self._lost()
         else:
@@ -131,11 +131,11 @@ class RayJob(RunningJob):
 
 def _fetch(results: bytes) -> None:
     """Takes an experiment into this repository."""
-    STATES.mkdir(parents=True, exist_ok=True)
-    with replacing(STATES / "results.bundle", durable=False) as temporary:
+    NODE_STATES.mkdir(parents=True, exist_ok=True)
+    with replacing(NODE_STATES / "results.bundle", durable=False) as temporary:
         temporary.write_bytes(results)
         git("fetch", "--quiet", str(temporary), "+refs/exps/*:refs/exps/*")
 
 
 def _state_path(job: Job) -> Path:
-    return STATES / f"{job.place}.tar"
+    return NODE_STATES / f"{job.place}.tar"
