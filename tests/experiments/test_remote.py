@@ -6,7 +6,7 @@ from dvc.repo import Repo
 
 from tests.support.committed import dump
 from vaeline.core.errors import VaelineError
-from vaeline.experiments.remote import push_results, set_remote
+from vaeline.experiments.remote import push_results, push_stages, set_remote
 
 
 @pytest.fixture
@@ -79,6 +79,23 @@ def test_what_was_pushed_runs_nowhere_else_also_without_its_lock(config, tmp_pat
     assert (other / "data").read_text() == "rows"
     assert (other / "metrics.json").read_text() == "{}\n"
     assert (tmp_path / "ran").read_text() == "once\n"
+
+
+def test_outputs_that_were_removed_here_do_not_keep_others_from_the_storage(config):
+    """`dvc gc` removes outputs of former runs, and leaves the run cache as it is."""
+    dump(
+        "dvc.yaml",
+        {"stages": {"prepare": STAGE | {"cmd": "mkdir -p data && cp source data && echo {} > metrics.json"}}},
+    )
+    set_remote("../store")
+    for rows in ("former", "present"):
+        Path("source").write_text(rows)
+        with Repo() as repository:
+            repository.reproduce()
+            if rows == "former":
+                shutil.rmtree(".dvc/cache/files")
+    assert push_stages() == 3  # a folder, the file in it, and the metrics
+    assert push_results() == 0
 
 
 def test_without_a_storage_or_a_repository_nothing_is_pushed(config, tmp_path, monkeypatch):

@@ -1,10 +1,16 @@
 """The storage that a team shares through DVC: it is tried before it becomes the remote."""
 
+import contextlib
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from vaeline.core.errors import VaelineError
 from vaeline.tracking.runs.redaction import redacted
+
+if TYPE_CHECKING:  # it takes long to import
+    from dvc.repo import Repo
 
 REMOTE = "team"
 """Name of the remote in .dvc/config."""
@@ -42,27 +48,52 @@ def set_remote(address: str, endpoint: str = "") -> None:
 
 
 def push_results() -> int:
-    """Pushes what this commit has, and what every stage that has run here gave; returns how many files.
-
-    `dvc push --run-cache` pushes which inputs of a stage gave which outputs, but of the outputs only those of
-    this commit that DVC keeps. Without the others, metrics among them, nobody can take the stage from there.
+    """Pushes the outputs of this commit and of every stage that has run here; returns the number of files.
 
     Raises:
         VaelineError: if there is no repository of DVC's or no remote, or it cannot be written.
     """
+    with _pushing() as repository:
+        return int(repository.push()) + _push_stages(repository)
+
+
+def push_stages() -> int:
+    """Pushes the outputs of every stage that has run here; returns the number of files.
+
+    Raises:
+        VaelineError: as `push_results` does.
+    """
+    with _pushing() as repository:
+        return _push_stages(repository)
+
+
+def _push_stages(repository: "Repo") -> int:
+    """Pushes the run cache with its outputs.
+
+    `dvc push --run-cache` pushes which inputs of a stage gave which outputs, but of the outputs only those
+    that DVC keeps. Without the others, metrics among them, no other clone can take the stage from there.
+    """
+    from dvc.exceptions import CollectCacheError
+
+    with repository.lock:
+        files: set[Any] = set()
+        for run in repository.stage_cache.push(None):
+            with contextlib.suppress(CollectCacheError):  # `dvc gc` has removed its outputs
+                files.update(*repository.stage_cache.get_used_objs([run]).values())
+        return len(repository.cloud.push(files).transferred)
+
+
+@contextlib.contextmanager
+def _pushing() -> Iterator["Repo"]:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     try:
         with Repo() as repository:
-            of_commit = repository.push()
-        with Repo() as repository, repository.lock:
-            outputs = repository.stage_cache.get_used_objs(repository.stage_cache.push(None))
-            results = [repository.cloud.push(files) for files in outputs.values()]
+            yield repository
     except DvcException as error:
         reason = redacted(str(error)).splitlines()[0]
         raise VaelineError(f"nothing could be pushed ({reason}): `vaeline remote` sets a storage") from None
-    return int(of_commit) + sum(len(result.transferred) for result in results)
 
 
 def _try(address: str, options: dict[str, str]) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_text
 from vaeline.experiments.find import find, params_with
-from vaeline.experiments.remote import push_results
+from vaeline.experiments.remote import push_stages
 from vaeline.experiments.search.jobs import Job, Progress
 from vaeline.experiments.search.local import LocalJob, end_left_over
 from vaeline.provenance.git import git
@@ -122,7 +122,7 @@ class NodeJob:
             raise VaelineError(f"{self._job.name} left no experiment on its node")
         if self._sent.remote:
             _dvc("exp", "push", "--quiet", "origin", experiment.name)
-            push_results()
+            push_stages()
         ref = git(
             "for-each-ref", "--format=%(refname)", f"--points-at={experiment.rev}", "refs/exps"
         ).split()[0]
