@@ -21,7 +21,7 @@ AGENT_PORTS = {
 }
 STARTED = "Ray runtime started"
 BIN = Path(sys.executable).parent
-# A lost host is noticed after some seconds, and not after a minute; jobs run as what the command runs itself.
+# Workers are not niced, and a lost host is noticed after some seconds, not after a minute.
 SETTINGS = {
     "RAY_worker_niceness": "0",
     "RAY_health_check_period_ms": "1000",
@@ -31,7 +31,7 @@ SETTINGS = {
 
 
 class Node:
-    """The node on one host; that of the first is the head of the cluster.
+    """A Ray node on one host. On the first host it is the head of the cluster.
 
     Attributes:
         folder: What its jobs keep: it is no other host's.

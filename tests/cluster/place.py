@@ -69,8 +69,8 @@ class Place:
         """Returns the table of the search."""
         return pd.read_csv(self.repository / "docs/results/search-space.csv").set_index("trial")
 
-    def has_metrics_of(self, other: "Place") -> bool:
-        """Returns whether two searches have the same trials with the same metrics."""
+    def has_elbos_of(self, other: "Place") -> bool:
+        """Returns whether two searches have the same trials, epochs and best validation ELBOs."""
         own, theirs = (place.table().drop(columns="revision") for place in (self, other))
         return own.equals(theirs)
 
