@@ -53,7 +53,7 @@ BLUR = Detector(
     title="Blurry reconstructions",
     signs=((thresholds.SHARPNESS,),),
     if_problem="reconstructions keep {sharpness:.1%} of the fine energy of the originals",
-    if_healthy="the fine energy of reconstructions is {sharpness:.0%} of that of the originals",
+    if_healthy="reconstructions have {sharpness:.0%} of the fine energy of the originals",
     remedy=remedies.first(
         remedies.learned_variance,
         remedies.lighter_kl,
