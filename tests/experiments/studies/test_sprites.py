@@ -58,7 +58,7 @@ def test_row_of_a_cell(monkeypatch):
     monkeypatch.setattr(sampled, "SAMPLED_CODES", 200)
     row = cell_row(GridCell(BETA, 4, 3))
     assert (row["method"], row["weight"], row["seed"]) == ("beta-vae", 4.0, 3)
-    assert row.keys() >= {*TEST_FIGURES, "valid_mig", "valid_rate", "seconds"}
+    assert row.keys() >= {*TEST_FIGURES, "valid_mig", "valid_rate", "seconds", "device"}
     assert row["elbo"] == pytest.approx(-(row["rate"] + row["distortion"]))
     assert all(0 <= row[name] <= 1 for name in ("mig", "mig_sampled", "sap_svm", "valid_mig"))
     assert row["rate"] > 0
@@ -96,9 +96,10 @@ def test_only_what_has_no_record_of_this_budget_is_run(monkeypatch, tmp_path):
 def rows() -> pd.DataFrame:
     """Two trainings at each of two weights: the second is better on valid, the first on test."""
     values = {1: (0.1, 0.5), 8: (0.4, 0.2)}
-    always = {"method": BETA.name, "seconds": 30.2, "valid_rate": 9.0}
+    always = {"method": BETA.name, "valid_rate": 9.0}
+    costs = {1: {"seconds": 30.2, "device": "cpu"}, 2: {"seconds": 6.1, "device": "cuda"}}
     table = [
-        always | {"weight": float(weight), "seed": seed, "valid_mig": valid + spread}
+        always | costs[seed] | {"weight": float(weight), "seed": seed, "valid_mig": valid + spread}
         | dict.fromkeys(TEST_FIGURES, test + spread)
         for weight, (valid, test) in values.items() for seed, spread in ((1, -0.1), (2, 0.1))
     ]  # fmt: skip
@@ -115,7 +116,8 @@ def test_weights_are_selected_on_valid_and_shown_on_test():
     assert "| floor: rotated perfect code |  | 1 | – | 0.060 | – |" in page
     assert "| β-VAE (Higgins et al. 2017) | β = 1 | 2 | 0.10 ± 0.14 | 9.000 ± 0.000 |" in page
     assert "1,038 images" in page
-    assert "4 of 100 trainings are recorded" in page
+    assert "4 of 100 trainings are recorded, 2 of them made on a GPU" in page
+    assert "30 s of one CPU core each" in page
     assert f"{math.log(1038):.2f} nats" in page
 
 

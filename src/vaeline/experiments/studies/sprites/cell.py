@@ -10,6 +10,7 @@ from vaeline.core.params import StageParams
 from vaeline.data.catalog import DATASETS
 from vaeline.data.prepared import Prepared, Split
 from vaeline.data.storing import store
+from vaeline.evaluation.chunks import device_of
 from vaeline.evaluation.disentanglement.codes import ImageCodes
 from vaeline.evaluation.disentanglement.information import mig
 from vaeline.evaluation.disentanglement.scores import own_scores, published_scores, varying_factors
@@ -41,8 +42,8 @@ def cell_row(cell: GridCell) -> SpritesRow:
         started = time.process_time()
         model = trained_on(data, params)
         method, weight, seed = cell.key
-        seconds = {"seconds": time.process_time() - started}
-        row = {"method": method, "weight": weight, "seed": seed} | seconds
+        cost = {"seconds": time.process_time() - started, "device": device_of(model).type}
+        row = {"method": method, "weight": weight, "seed": seed} | cost
         return row | _valid_figures(model, data.valid) | _test_figures(model, data.test, params.elbo_samples)
 
 
