@@ -41,7 +41,9 @@ def training(preset=NAME, bounds=None, nll=86.5, **metrics):
 
 
 def test_trainings_of_a_cell_become_a_row_of_means():
-    row = TABLE1.cell_row(Cell.of(NAME), [training(), training(nll=86.7)], SeedSpread(0.1, 3))
+    on_gpu = training(nll=86.7)
+    on_gpu.record["training"] = {"hardware.gpu": "card", "together": "7"}
+    row = TABLE1.cell_row(Cell.of(NAME), [training(), on_gpu], SeedSpread(0.1, 3))
     assert row == {
         "preset": NAME,
         "published": 86.76,
@@ -51,12 +53,13 @@ def test_trainings_of_a_cell_become_a_row_of_means():
         "active_units": "16+6, 16+6",
         "epochs": 500,
         "seconds": 5400.0,
+        "trained_on": "CPU; card, 7 at a time",
         "distance": pytest.approx(-0.16),
         "distance_error": pytest.approx(math.sqrt(2 * 0.06**2 + 0.01 * 1.5)),
         "verdict": "pass",
     }
-    line = f"| {NAME} | 2 | 86.76 | 86.60 ± 0.20 | −0.16 ± 0.15 | 16+6, 16+6 | 500 | 1 h 30 min | pass |"
-    assert line in page([row])
+    line = f"| {NAME} | 2 | 86.76 | 86.60 ± 0.20 | −0.16 ± 0.15 | 16+6, 16+6 | 500 | 1 h 30 min |"
+    assert f"{line} CPU; card, 7 at a time | pass |" in page([row])
 
 
 def page(rows, differences=(), seeds=SEEDS):
@@ -79,7 +82,7 @@ def test_record_from_before_the_authors_count_of_units_has_that_of_its_one_layer
 
 def test_cell_without_a_record_was_not_run():
     row = TABLE1.cell_row(Cell.of("burda-1l-vae-k1"), [], SeedSpread(0.0, 0))
-    assert "| burda-1l-vae-k1 | 0 | 86.76 |  |  |  |  |  | not run |" in page([row])
+    assert "| burda-1l-vae-k1 | 0 | 86.76 |  |  |  |  |  |  | not run |" in page([row])
     kept = {"preset": "burda-1l-vae-k1", "published": 86.76, "trainings": 0, "verdict": "not run"}
     assert {key: value for key, value in row.items() if value is not None} == kept
 

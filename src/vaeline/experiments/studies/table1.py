@@ -46,12 +46,13 @@ class Table1Study(Study):
     def outcome(self, record: PresetRecord | None) -> Row:
         """Returns the NLL of a training, what it took, and the count of units that is comparable."""
         if record is None:
-            return dict.fromkeys(("nll", "nll_se", "active_units", "epochs", "seconds"))
+            return dict.fromkeys(("nll", "nll_se", "active_units", "epochs", "seconds", "trained_on"))
         results = record["results"]
         # The older count is the same for one layer, which the records without the other all have.
         units = results.get("train_active_units_one_draw_by_layer", results["train_active_units_by_layer"])
         figures = {"nll": results["nll"], "nll_se": results["nll_se"], "active_units": units}
-        return figures | {"epochs": record["epochs"], "seconds": record["seconds"]}
+        where = trained_on(record["training"])
+        return figures | {"epochs": record["epochs"], "seconds": record["seconds"], "trained_on": where}
 
     def rerun(self, member: str) -> str:
         """Returns the command that runs a member again: each takes hours."""
@@ -75,6 +76,8 @@ class Table1Study(Study):
         outcomes = [self.outcome(training.record) for training in trainings] or [self.outcome(None)]
         units = [outcome["active_units"] for outcome in outcomes]
         row |= {"active_units": ", ".join(units) if trainings else None, "epochs": outcomes[0]["epochs"]}
+        where = dict.fromkeys(outcome["trained_on"] for outcome in outcomes)
+        row["trained_on"] = "; ".join(where) if trainings else None
         for key in ("nll", "nll_se", "seconds"):
             row[key] = statistics.fmean(outcome[key] for outcome in outcomes) if trainings else None
         empty = {"distance": None, "distance_error": None}
@@ -115,6 +118,12 @@ class Table1Study(Study):
             paths.append(folder / DIFFERENCE_PICTURE)
             write_figure(paths[-1], difference_figure(differences))
         return paths
+
+
+def trained_on(origin: Mapping[str, str]) -> str:
+    """Returns the GPU of a training, and how many shared it, or "CPU"."""
+    gpu, together = origin.get("hardware.gpu"), origin.get("together", "1")
+    return "CPU" if gpu is None else gpu if together == "1" else f"{gpu}, {together} at a time"
 
 
 def cell_of(member: str) -> Cell:

@@ -44,7 +44,7 @@ FAMILIES = {
 }
 CELL_HEADINGS = (
     *("preset", "trainings", "published", "NLL ± se (nats)", "NLL − published ± error", "active units"),
-    *("epochs", "training time", "verdict"),
+    *("epochs", "training time", "trained on", "verdict"),
 )
 TABLE1_TEXT = f"""# Table 1 of Burda, Grosse & Salakhutdinov (2016)
 
@@ -107,13 +107,13 @@ def table1_markdown(
 def _cells(row: Row) -> tuple[str, ...]:
     published = "" if row["published"] is None else f"{row['published']:.2f}"
     if row["nll"] is None:
-        return row["preset"], "0", published, "", "", "", "", "", row["verdict"]
+        return row["preset"], "0", published, "", "", "", "", "", "", row["verdict"]
     hours, minutes = divmod(round(row["seconds"] / 60), 60)
     nll, time = f"{row['nll']:.2f} ± {row['nll_se']:.2f}", f"{hours} h {minutes:02d} min"
     distance = ""
     if row["distance"] is not None:
         distance = f"{signed(row['distance'])} ± {row['distance_error']:.2f}"
-    took = str(row["epochs"]), time, row["verdict"]
+    took = str(row["epochs"]), time, row["trained_on"], row["verdict"]
     return row["preset"], str(row["trainings"]), published, nll, distance, row["active_units"], *took
 
 
