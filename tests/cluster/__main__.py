@@ -1,6 +1,6 @@
 """A search on two hosts of one core each, one of which is killed, and then the command: `make cluster`.
 
-Eight trials must finish once, each resumed where it stood, with the validation ELBO of one undisturbed host.
+Eight trials must finish once, each resumed where it stood, with the metrics of one undisturbed host.
 What was seen is in docs/results/cluster.md. It needs Linux, root (for network namespaces) and `vaeline[ray]`.
 """
 
@@ -31,7 +31,7 @@ def main() -> int:
         seconds = [_seconds(place, count) for count, place in enumerate(places[:2], 1)]
         story = Story(places[2])
         seconds.append(story.run())
-        same = [place.has_elbos_of(places[0]) for place in places]
+        same = [place.has_metrics_of(places[0]) for place in places]
         once, interrupted = story.once, story.interrupted
     finally:
         shutil.rmtree(folder)

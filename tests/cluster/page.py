@@ -19,7 +19,7 @@ TEXT = """\
 
 A search of {trials} trials, each a pipeline on `digits` with {epochs} epochs. Hosts are network namespaces
 of one machine, with one CPU for Ray each, a folder of their own for clones and caches, and a DVC remote that
-they share. The best validation ELBO of each trial must equal that of the undisturbed host in every digit.
+they share. The metrics of all stages of each trial must equal those of the undisturbed host in every digit.
 
 {searches}
 
@@ -65,7 +65,7 @@ def write_cluster_page(
 
     Args:
         seconds: How long each search took, in the order of `WHERE`.
-        same: Whether each search has the validation ELBOs of the first.
+        same: Whether each search has the metrics of the first.
         interrupted: The trials that a kill stopped.
         once: How many trials ended exactly once.
     """
@@ -77,7 +77,7 @@ def write_cluster_page(
     trials = [[f"`{t.name}`", t.killed, str(t.epoch), str(t.resumed)] for t in interrupted]
     text = TEXT.format(
         trials=TRIALS, epochs=EPOCHS, once=once,
-        searches=markdown_table([["where", "time", "validation ELBOs"], *searches]),
+        searches=markdown_table([["where", "time", "metrics"], *searches]),
         interrupted=markdown_table([["trial", "killed", "seen in epoch", "resumed after epoch"], *trials]),
     )  # fmt: skip
     write_text(PAGE, text)

@@ -13,6 +13,7 @@ import pandas as pd
 from tests.cluster.nodes import PORT, Node
 from tests.hosts.network import ADDRESSES
 from tests.support.clone import Clone
+from vaeline.experiments.find import experiments, metrics_at
 from vaeline.experiments.launch import LOGS
 from vaeline.experiments.watching import epochs_path
 
@@ -69,10 +70,15 @@ class Place:
         """Returns the table of the search."""
         return pd.read_csv(self.repository / "docs/results/search-space.csv").set_index("trial")
 
-    def has_elbos_of(self, other: "Place") -> bool:
-        """Returns whether two searches have the same trials, epochs and best validation ELBOs."""
+    def has_metrics_of(self, other: "Place") -> bool:
+        """Returns whether two searches have the same trials, epochs, and metrics of every stage."""
         own, theirs = (place.table().drop(columns="revision") for place in (self, other))
-        return own.equals(theirs)
+        return own.equals(theirs) and self.metrics() == other.metrics()
+
+    def metrics(self) -> dict[str, dict[str, float | str]]:
+        """Returns the metrics of all stages of each trial."""
+        with contextlib.chdir(self.repository):
+            return {experiment.name: metrics_at(experiment.rev) for experiment in experiments()}
 
     def ended(self) -> set[str]:
         """Returns the trials whose experiment is here."""
