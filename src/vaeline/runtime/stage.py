@@ -13,6 +13,7 @@ from vaeline.core.files import DISK_FULL
 from vaeline.core.params import StageParams
 from vaeline.core.progress import close_bars
 from vaeline.runtime import launching, processes
+from vaeline.runtime.allocation import keep_freed_memory
 from vaeline.runtime.damage import with_remedy
 from vaeline.runtime.finished import remove_recorded
 from vaeline.runtime.hosts import joins
@@ -47,6 +48,7 @@ def run_stage(name: str, main: Callable[[StageParams], None]) -> None:
         main: what the stage does, given the params that dvc.yaml lists for it.
     """
     gc.enable()  # after the imports, see stages/__init__.py
+    keep_freed_memory()
     try:
         with stoppable():
             end_with_starter()
