@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.copied import copy_repository, environment_in, run_in, set_params
 from benchmarks.harness import Ratio, significant
+from vaeline.runtime.stage import STATES
 
 FIRST_EPOCH = 8.0  # seconds; the eleven steps of that of `digits` take a tenth of a second
 ROUNDS = 3
@@ -47,7 +48,7 @@ def _first_epoch(root: Path) -> float:
         stderr=subprocess.DEVNULL,
     ) as training:
         try:
-            while not any(scratch.glob("train/*/state_*.pt")):
+            while not any(scratch.glob(f"train/*/{STATES}")):
                 if training.poll() is not None or time.perf_counter() - started > LONGEST_START:
                     raise RuntimeError(f"no epoch of `python -m stages.train` has ended in {root}")
                 time.sleep(LOG_READ_EVERY)

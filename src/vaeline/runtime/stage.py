@@ -25,6 +25,8 @@ MEASURED_STAGES = ("prepare", "check", "train", "evaluate", "fid_reference", "fi
 """The stages that write a metrics.json, in the order in which they run."""
 SHARED_STAGES = ("train", "evaluate", "fid_reference", "fid")
 """The stages that run as NPROC processes, all of which compute and the first of which writes."""
+STATES = "state_*.pt"
+"""The states of a training in its folder of `trainings()`: named by epoch, so that the last is the newest."""
 GRACE = 30  # seconds for the first of several processes to print its error: when one ends, all are ended
 
 

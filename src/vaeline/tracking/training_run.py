@@ -3,7 +3,6 @@
 import contextlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from operator import methodcaller
 from typing import TYPE_CHECKING
 
 from vaeline.tracking.background import BackgroundTasks
@@ -64,12 +63,15 @@ class TrainingRun:
 
     def curves(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Logs the epochs that the run lacks."""
-        self._log("the curves", methodcaller("curves", rows))
+        self._log("the curves", lambda stored: stored.curves(rows))
 
     def artifacts(self, paths: Mapping[str, str]) -> None:
         """Logs files, each into its folder; they must stay until the run has ended."""
         for path, folder in paths.items():
-            self._log(path, methodcaller("upload", path, folder))
+            self._artifact(path, folder)
+
+    def _artifact(self, path: str, folder: str) -> None:
+        self._log(path, lambda stored: stored.upload(path, folder))
 
     def _log(self, what: str, logging: "Callable[[StoredTraining], None]") -> None:
         self._tasks.add(what, lambda: self._attempt(what, logging))
@@ -99,7 +101,7 @@ class TrainingRun:
 
     def _end(self, status: str, patience: float) -> None:
         self._ending = True
-        self._log("the end of the run", methodcaller("end", status))
+        self._log("the end of the run", lambda stored: stored.end(status))
         if self._tasks.wait(END_TOLD_AFTER):
             say(f"waiting up to {patience} s for {store_name()}")
         unfinished = self._tasks.wait(patience)

@@ -21,10 +21,10 @@ from vaeline.models import checkpoints
 from vaeline.models.checkpoints import CheckpointError
 from vaeline.runtime.finished import RESULT, remove_all_but_newest
 from vaeline.runtime.seeding import rng_state, set_rng_state
+from vaeline.runtime.stage import STATES
 from vaeline.training.record import Record, best
 from vaeline.training.state import Training
 
-STATES = "state_*.pt"  # each named by its epoch, with zeros, so that the newest is the last by name
 KEPT = 2  # states: if the newest is damaged, the one before it is used
 
 

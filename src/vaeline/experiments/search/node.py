@@ -23,7 +23,7 @@ from vaeline.experiments.remote import push_stages
 from vaeline.experiments.search.jobs import Job, Progress
 from vaeline.experiments.search.local import LocalJob, end_left_over
 from vaeline.provenance.git import git
-from vaeline.runtime.stage import trainings
+from vaeline.runtime.stage import STATES, trainings
 
 CLONE_BRANCH = "search"
 COPY_EVERY = 10.0  # seconds, at least, between two copies of a training's state
@@ -138,7 +138,7 @@ def workspace_of(sent: SentRepository, place: str) -> Path:
 
 def newest_state() -> str:
     """Returns the name of the newest state of a training here, which says its epoch; "" without any."""
-    return max((path.name for path in trainings().glob("*/state_*.pt")), default="")
+    return max((path.name for path in trainings().glob(f"*/{STATES}")), default="")
 
 
 def _cache_folder(sent: SentRepository) -> Path:
