@@ -13,7 +13,8 @@ from vaeline.core.errors import VaelineError
 from vaeline.data.draws import Draws
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.models.likelihoods.discretized_logistic import LevelMixture
-from vaeline.training.steps.gradients import CompiledGradients, Gradients
+from vaeline.training.steps.compiled import CompiledGradients
+from vaeline.training.steps.gradients import Gradients
 
 LEVELS = torch.arange(256, dtype=torch.float64) / 255
 LOCS = (-1e4, -3.0, -1e-3, 0.0, 0.2, 0.5017, 1.0, 1.002, 7.0, 1e4)
@@ -181,7 +182,7 @@ def test_compiled_gradients_are_the_same():
         step = kind(model, objective(params), params)
         torch.manual_seed(1)
         gradients.append(step(x, 1.0).gradients)
-        assert getattr(step, "compiled", step) is not None
+        assert getattr(step, "possible", True)
     for eager, compiled in zip(*gradients, strict=True):
         torch.testing.assert_close(eager, compiled, rtol=1e-4, atol=1e-4)
 

@@ -8,7 +8,8 @@ from tests.support.small import config, digits, objective, vae
 from vaeline.core.errors import VaelineError
 from vaeline.data.draws import Draws
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
-from vaeline.training.steps.gradients import CompiledGradients, Gradients
+from vaeline.training.steps.compiled import CompiledGradients
+from vaeline.training.steps.gradients import Gradients
 
 VARIANCES = ("fixed", "shared", "optimal", "per_pixel")
 
@@ -108,7 +109,7 @@ def test_compiled_gradients_and_buffers_are_the_same(variance):
         step = kind(model, objective(params), params)
         torch.manual_seed(1)
         results.append((step(x, 1.0).gradients, model.state_dict()))
-        assert getattr(step, "compiled", step) is not None
+        assert getattr(step, "possible", True)
     for eager, compiled in zip(*(gradients for gradients, _ in results), strict=True):
         torch.testing.assert_close(eager, compiled, rtol=1e-4, atol=1e-4)
     for name, value in results[0][1].items():

@@ -13,7 +13,8 @@ from vaeline.models.likelihoods import pixelcnn as module
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
 from vaeline.runtime.seeding import own_noise
 from vaeline.training.fit import fit
-from vaeline.training.steps.gradients import CompiledGradients, Gradients
+from vaeline.training.steps.compiled import CompiledGradients
+from vaeline.training.steps.gradients import Gradients
 
 
 def pixelcnn(colours: int = 1, *, large: bool = True, **options: object):
@@ -159,7 +160,7 @@ def test_compiled_gradients_are_the_same():
         step = kind(model, objective(params), params)
         torch.manual_seed(3)
         gradients.append(step(shown(5), 1.0).gradients)
-        assert getattr(step, "compiled", step) is not None
+        assert getattr(step, "possible", True)
     for eager, compiled in zip(*gradients, strict=True):
         torch.testing.assert_close(eager, compiled, rtol=1e-4, atol=1e-4)
 

@@ -12,7 +12,8 @@ from tests.support.small import config, shown, vae
 from vaeline.core.errors import VaelineError
 from vaeline.training.objectives.catalog import OBJECTIVES
 from vaeline.training.objectives.factor import permuted
-from vaeline.training.steps.gradients import CompiledGradients, Gradients
+from vaeline.training.steps.compiled import CompiledGradients
+from vaeline.training.steps.gradients import Gradients
 
 
 def objective(k: int = 1, free_bits: float = 0.0, batch_size: int = 50, latent_dim: int = 3, **options):
@@ -137,7 +138,7 @@ def test_compiled_gradients_are_the_same():
         step = kind(vae(), objective(k=2), config(batch_size=21))
         torch.manual_seed(1)
         found.append(step(shown(21), 1.0).gradients)
-        assert getattr(step, "compiled", step) is not None
+        assert getattr(step, "possible", True)
     torch.testing.assert_close(*found, rtol=1e-4, atol=1e-4)
 
 

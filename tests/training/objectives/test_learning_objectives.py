@@ -12,7 +12,8 @@ from vaeline.training.checks import pre_training_checks
 from vaeline.training.fit import fit
 from vaeline.training.objectives.catalog import OBJECTIVES
 from vaeline.training.optimizers.catalog import OPTIMIZERS
-from vaeline.training.steps.gradients import CompiledGradients, Gradients
+from vaeline.training.steps.compiled import CompiledGradients
+from vaeline.training.steps.gradients import Gradients
 
 
 def test_parameters_that_require_a_gradient_are_learned():
@@ -78,7 +79,7 @@ def test_compiled_gradients_are_the_same():
         step = kind(vae(), Guessing(), config(batch_size=20))
         torch.manual_seed(1)
         found.append(step(shown(20), 1.0).gradients)
-        assert getattr(step, "compiled", step) is not None
+        assert getattr(step, "possible", True)
     torch.testing.assert_close(*found, rtol=1e-4, atol=1e-4)
 
 

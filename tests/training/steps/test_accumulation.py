@@ -11,7 +11,8 @@ from tests.support.trainings import VALID, FromFunction, N, equal, failing, star
 from vaeline.training.fit import fit
 from vaeline.training.state import Training
 from vaeline.training.steps.accumulation import AccumulatedGradients, update_gradients
-from vaeline.training.steps.gradients import CompiledGradients, Gradients
+from vaeline.training.steps.compiled import CompiledGradients
+from vaeline.training.steps.gradients import Gradients
 
 
 def without_noise(model, x, beta, _noise):

@@ -10,7 +10,8 @@ from vaeline.models.contracts import Model
 from vaeline.training.objectives.objective import Objective
 from vaeline.training.params import GradientParams
 from vaeline.training.steps.batches import Minibatch
-from vaeline.training.steps.gradients import Gradients, StepResult, clipped, gradient_norm, gradients
+from vaeline.training.steps.choice import gradients
+from vaeline.training.steps.gradients import Gradients, StepResult, clipped, gradient_norm
 
 
 def updates_in_epoch(images: int, batch_size: int, accumulate: int) -> int:

@@ -1,0 +1,123 @@
+"""Functions of tensors as shared libraries, which PyTorch's compiler builds once on a machine.
+
+`torch.compile` finds again what it has built as well, but imports the compiler and traces the function first,
+ten seconds in each process, and its calls pass through Python. Here a function is known by what it computes.
+"""
+
+import getpass
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch._C._aoti import AOTIModelContainerRunnerCpu
+from torch.fx import Graph, GraphModule
+
+from vaeline.core.files import replacing
+from vaeline.training.steps.computation import Computation, TensorFunction, digest
+
+OPTIONS: Mapping[str, str | int | bool] = {
+    "fallback_random": True,
+    # What the CPU can do is asked of the CPU, not by building a program for each vector width; if the C++
+    # compiler cannot follow, nothing is built. And headers compiled beforehand, as dear as all the rest, pay
+    # only from the third library on.
+    "cpp.vec_isa_ok": True,
+    "cpp_cache_precompile_headers": False,
+}
+
+
+class Library:
+    """A function of tensors on the CPU, built for tensors of the sizes, types and strides of `inputs`.
+
+    Attributes:
+        path: the shared library, which may not be there yet.
+    """
+
+    def __init__(
+        self, function: TensorFunction, inputs: list[Tensor], varying: Sequence[Tensor] = ()
+    ) -> None:
+        """Takes a function that always computes the same of its inputs, and calls it once.
+
+        What it changes in its inputs, the library changes as well.
+
+        Args:
+            function: what the library computes.
+            inputs: such as it will be given.
+            varying: tensors that may change, and which the function may therefore not use but as inputs.
+
+        Raises:
+            ValueError: if it does.
+        """
+        self._function, self._inputs = function, inputs
+        computation = Computation(inputs, varying).of(function)
+        self.path = _folder() / f"{digest(computation, *_machine())}.so"
+        self._runner: AOTIModelContainerRunnerCpu | None = None
+
+    def load(self) -> None:
+        """Loads the library, and builds it before if it is not there.
+
+        Raises:
+            Exception: of PyTorch's tracer or compiler, where it cannot be built.
+        """
+        if not self.path.is_file():
+            with replacing(self.path, durable=False) as temporary:
+                shutil.copyfile(_built(self.traced(), self._inputs), temporary)
+        self._runner = AOTIModelContainerRunnerCpu(str(self.path), 1)
+
+    def traced(self) -> GraphModule:
+        """Returns a module of the function's operations, which takes the inputs one by one.
+
+        Raises:
+            Exception: if what is computed depends on what the inputs hold.
+        """
+        from torch.fx.experimental.proxy_tensor import (
+            make_fx,  # seconds, which finding a library does not take
+        )
+
+        def function(
+            tensors: list[Tensor],
+        ) -> list[Tensor]:  # the tracer counts the arguments of a method wrongly
+            return self._function(tensors)
+
+        # Traced with tensors that have no content, by which nothing can be decided.
+        module = make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)(self._inputs)
+        graph = Graph()
+        graph.output(graph.graph_copy(module.graph, {}))
+        for node in graph.nodes:
+            node.meta.clear()  # or the compiler would take its tensors without content for the inputs
+        return GraphModule(module, graph)
+
+    def __call__(self, inputs: list[Tensor]) -> list[Tensor]:
+        """Returns what the function does, without a gradient to it."""
+        assert self._runner is not None  # it was loaded
+        return self._runner.run(inputs)
+
+
+def _machine() -> tuple[str, ...]:
+    """Returns what else a library depends on: the compiler, and what the processor can do."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    features = next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    return torch.__version__, str(OPTIONS), features, str(torch.get_num_threads()), str(deterministic)
+
+
+def _folder() -> Path:
+    """Returns where PyTorch's compiler keeps what it has built, which it is not imported to say."""
+    default = Path(tempfile.gettempdir()) / f"torchinductor_{getpass.getuser()}"
+    return Path(os.environ.get("TORCHINDUCTOR_CACHE_DIR") or default) / "vaeline"
+
+
+def _built(module: GraphModule, inputs: list[Tensor]) -> str:
+    from torch._inductor import aot_compile
+
+    with torch.no_grad():
+        built = aot_compile(module, tuple(tensor.detach() for tensor in inputs), options=dict(OPTIONS))
+    assert isinstance(built, str)
+    return built

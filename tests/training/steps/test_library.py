@@ -1,0 +1,92 @@
+"""Functions as shared libraries: what they compute, what they are known by, and that none is built twice."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import Tensor
+
+from vaeline.training.steps.computation import Computation
+from vaeline.training.steps.library import Library
+
+TABLE = torch.arange(3.0)
+PROGRAM = """
+import sys
+from tests.training.steps.test_library import inputs, library
+
+loaded = library()
+loaded.load()
+print(loaded.path, *loaded(inputs())[0].tolist())
+print(*({"torch._dynamo", "torch._inductor", "sympy"} & {*sys.modules}))
+"""
+
+
+def scaled(tensors: list[Tensor]) -> list[Tensor]:
+    weights, counter = tensors
+    counter.add_(1)
+    return [torch.exp(weights @ TABLE) / 3.0]
+
+
+def inputs() -> list[Tensor]:
+    return [torch.linspace(0, 1, 6).reshape(2, 3), torch.zeros(())]
+
+
+def library() -> Library:
+    return Library(scaled, inputs(), varying=[])
+
+
+def text(function, tensors=None, varying=()) -> str:
+    return Computation(tensors or inputs(), varying).of(function)
+
+
+def test_library_is_built_once_and_then_found_without_the_compiler(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    built, given, expected = library(), inputs(), inputs()
+    assert built.path.parent == tmp_path / "vaeline"
+    assert not built.path.exists()
+    built.load()
+    torch.testing.assert_close(built(given), scaled(expected))
+    assert given[1] == expected[1] == 1
+    (found,), before = built(inputs()), built.path.stat()
+    said = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True).stdout
+    assert said.splitlines() == [f"{built.path} {' '.join(map(str, found.tolist()))}", ""]
+    assert built.path.stat() == before
+
+
+def test_one_function_has_one_text_and_another_one_another():
+    def other_number(tensors):
+        tensors[1].add_(1)
+        return [torch.exp(tensors[0] @ TABLE) / 4.0]
+
+    def other_constant(tensors):
+        tensors[1].add_(1)
+        return [torch.exp(tensors[0] @ (TABLE + 1)) / 3.0]
+
+    def other_result(tensors):
+        scaled(tensors)
+        return [tensors[1]]
+
+    strided = [inputs()[0].T.contiguous().T, inputs()[1]]
+    texts = [
+        text(scaled),
+        text(other_number),
+        text(other_constant),
+        text(other_result),
+        text(scaled, strided),
+    ]
+    assert len(set(texts)) == len(texts)
+    assert text(scaled) == texts[0]
+
+
+def test_tensor_that_may_change_is_no_constant():
+    with pytest.raises(ValueError, match=r"a tensor of \[3\] that may change is used as a constant"):
+        text(scaled, varying=[TABLE])
+
+
+def test_decision_by_what_a_tensor_holds_cannot_be_traced():
+    def deciding(tensors):
+        return [tensors[0] if tensors[1] > 0 else -tensors[0]]
+
+    with pytest.raises(Exception, match="data-dependent"):
+        Library(deciding, inputs(), varying=[]).traced()
