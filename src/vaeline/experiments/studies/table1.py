@@ -51,7 +51,7 @@ class Table1Study(Study):
         # The older count is the same for one layer, which the records without the other all have.
         units = results.get("train_active_units_one_draw_by_layer", results["train_active_units_by_layer"])
         figures = {"nll": results["nll"], "nll_se": results["nll_se"], "active_units": units}
-        where = trained_on(record["training"])
+        where = machine_text(record["training"])
         return figures | {"epochs": record["epochs"], "seconds": record["seconds"], "trained_on": where}
 
     def rerun(self, member: str) -> str:
@@ -120,7 +120,7 @@ class Table1Study(Study):
         return paths
 
 
-def trained_on(origin: Mapping[str, str]) -> str:
+def machine_text(origin: Mapping[str, str]) -> str:
     """Returns the GPU of a training, and how many shared it, or "CPU"."""
     gpu, together = origin.get("hardware.gpu"), origin.get("together", "1")
     return "CPU" if gpu is None else gpu if together == "1" else f"{gpu}, {together} at a time"
