@@ -1,10 +1,12 @@
+import math
+
 import pytest
 import torch
 from torch.distributions import ContinuousBernoulli as Peer
 
 from tests.support.small import config
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
-from vaeline.models.likelihoods.continuous_bernoulli import Tilted
+from vaeline.models.likelihoods.continuous_bernoulli import FLAT_LOGIT, Tilted
 
 DRAWS = 100_000
 
@@ -34,6 +36,17 @@ def test_draws_have_the_mean(logit):
     x = p.sample((DRAWS,))
     assert ((x >= 0) & (x <= 1)).all()
     assert abs(x.mean() - p.mean) < 4.5 * x.std() / DRAWS**0.5
+
+
+@pytest.mark.parametrize("logit", [-0.99 * FLAT_LOGIT, 0.99 * FLAT_LOGIT, 1.01 * FLAT_LOGIT, 3.0])
+def test_draws_are_the_inverse_of_the_distribution_function(logit):
+    torch.manual_seed(0)
+    x = Tilted(torch.tensor(logit).double()).sample((1000,))
+    below = torch.expm1(logit * x) / math.expm1(logit)
+    torch.manual_seed(0)
+    uniform = torch.rand(1000, dtype=torch.float64)
+    expected = uniform if logit < FLAT_LOGIT else 1 - uniform  # those above are drawn as 1 − x of −logit
+    torch.testing.assert_close(below, expected, rtol=0, atol=FLAT_LOGIT**2)
 
 
 def test_gradient_is_x_minus_the_mean_also_near_zero():

@@ -117,6 +117,14 @@ def test_mean_is_within_half_a_level_of_that_of_the_levels():
     torch.testing.assert_close(coarse.mean.double(), p.mean, atol=1e-5, rtol=0)
 
 
+def test_mean_is_that_of_each_image():
+    """Of two draws of three images, with more components than channels."""
+    module = built((2, 4, 5), components=6)
+    parameters = torch.randn(2, 3, *module.parameter_shape)
+    alone = [[module(parameters[k, n]).mean for n in range(3)] for k in range(2)]
+    torch.testing.assert_close(module(parameters).mean, torch.stack([torch.stack(row) for row in alone]))
+
+
 def test_draws_have_the_masses_of_their_levels():
     module = built((3, 1, 2), components=2)
     p = module(0.5 * torch.randn(module.parameter_shape))
