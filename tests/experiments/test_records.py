@@ -26,6 +26,13 @@ def test_record_holds_params_data_commits_and_results(at_the_root):
     assert "elbo_of_another_stage" not in record["results"]
 
 
+def test_record_says_the_path_of_its_preset_not_that_of_a_machine(at_the_root):
+    changes, run = {"data.path": "data/own"}, summary("fast-1l-vae-k1")
+    elsewhere = run["params"] | {"data": run["params"]["data"] | {"path": "/home/me/data/own"}}
+    record = preset_record("own", changes, run | {"params": elsewhere})
+    assert record["params"]["data"]["path"] == "data/own"
+
+
 def test_records_are_read_by_preset(tmp_path):
     (tmp_path / "one.json").write_text('{"epochs": 3}')
     assert load_records(tmp_path) == {"one": {"epochs": 3}}

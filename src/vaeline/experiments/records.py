@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from vaeline.core.files import read_json
+from vaeline.experiments.find import PATH_PARAM
 from vaeline.experiments.results import RECORDS
 
 PresetRecord = dict[str, Any]
@@ -46,7 +47,9 @@ def preset_record(
         summary: The content of the run's `outputs/report/summary.json`.
         findings: Those in the run's `outputs/report/findings.json`.
     """
-    metrics, training = summary["metrics"], dict(summary["training"])
+    metrics, training, params = summary["metrics"], dict(summary["training"]), dict(summary["params"])
+    if PATH_PARAM in changes:  # an experiment, which runs in a copy of the repository, is given a whole path
+        params["data"] = params["data"] | {"path": changes[PATH_PARAM]}
     results = {
         key: metrics[f"{stage}/{key}"]
         for stage, keys in RECORDED_METRICS.items()
@@ -56,7 +59,7 @@ def preset_record(
     return {
         "preset": name,
         "overrides": dict(changes),
-        "params": summary["params"],
+        "params": params,
         "data": {key.split("/")[1]: value for key, value in metrics.items() if key.endswith("_sha256")},
         "epochs": metrics["train/epochs"],
         "seconds": training.pop("seconds"),
