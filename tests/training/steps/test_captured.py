@@ -126,6 +126,14 @@ def test_on_a_gpu_a_training_continues_from_its_state_bit_for_bit():
 
 
 @needs_gpu
+def test_on_a_gpu_compiled_steps_are_captured_too(capsys):
+    _, records = on_gpu(compile="always")
+    assert "not compiled" not in capsys.readouterr().err
+    losses, expected = ([r.train_loss for r in found] for found in (records, on_gpu()[1]))
+    assert losses == pytest.approx(expected, rel=1e-4)
+
+
+@needs_gpu
 @pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
 def test_on_a_gpu_no_captured_update_waits(changes):
     params = config(device="cuda", compile="auto", **changes)

@@ -34,7 +34,7 @@ class CompiledGradients(Gradients):
     def __init__(self, model: Model, objective: Objective, params: GradientParams) -> None:
         super().__init__(model, objective, params)
         self.batch_size = params.batch_size
-        self.on_cpu = next(model.parameters()).device.type == "cpu"
+        self.device = next(model.parameters()).device
         self.possible = True
         self._asked: list[tuple[torch.Size, Tensor]] = []  # shape, and an empty tensor of its kind
         self._step: PreparedStep | None = None
@@ -49,7 +49,8 @@ class CompiledGradients(Gradients):
         """Returns what `Gradients` would, see there."""
         if not self.possible or len(x) != self.batch_size:
             return super().__call__(x, beta, noise, share)
-        beta = torch.as_tensor(beta)  # a number would be compiled in
+        # A number would be compiled in; and what was compiled for a β on the CPU cannot be captured.
+        beta = beta if isinstance(beta, Tensor) else torch.full((), beta, device=self.device)
         if self._step is None:
             return self._first(x, beta, noise)
         return self._step(x, beta, self._prepared(noise))
@@ -64,7 +65,8 @@ class CompiledGradients(Gradients):
         prepared = self._prepared(noise)
         logging.getLogger("torch").setLevel(logging.ERROR)  # the compiler warns of what it will do slowly
         try:
-            self._step = LibraryStep(self, x, beta, prepared) if self.on_cpu else _compiled(self)
+            on_cpu = self.device.type == "cpu"
+            self._step = LibraryStep(self, x, beta, prepared) if on_cpu else _compiled(self)
             return self._step(x, beta, prepared)
         except Exception as error:
             # Whatever kept the compiler: what is wrong with the step itself the plain call tells.
@@ -147,6 +149,7 @@ class LibraryStep:
 
 def _compiled(compute: CompiledGradients) -> PreparedStep:
     """Returns the step for a GPU, where it can be captured, compiled by `torch.compile`."""
+    tqdm.write("train: compiling the step", file=sys.stderr)
     torch._dynamo.config.trace_autograd_ops = True
     # Nothing that guards look at changes between two calls. Each object then needs graphs of its own.
     options = {"fallback_random": True, "guard_filter_fn": torch.compiler.skip_all_guards_unsafe}

@@ -18,6 +18,7 @@ from torch._C._aoti import AOTIModelContainerRunnerCpu
 from torch.fx import Graph, GraphModule
 
 from vaeline.core.files import replacing
+from vaeline.provenance.hardware import processor_facts
 from vaeline.training.steps.computation import Computation, TensorFunction, digest
 
 OPTIONS: Mapping[str, str | int | bool] = {
@@ -37,9 +38,7 @@ class Library:
         path: the shared library, which may not be there yet.
     """
 
-    def __init__(
-        self, function: TensorFunction, inputs: list[Tensor], varying: Sequence[Tensor] = ()
-    ) -> None:
+    def __init__(self, function: TensorFunction, inputs: list[Tensor], varying: Sequence[Tensor]) -> None:
         """Takes a function that always computes the same of its inputs, and calls it once.
 
         What it changes in its inputs, the library changes as well.
@@ -74,13 +73,11 @@ class Library:
         Raises:
             Exception: if what is computed depends on what the inputs hold.
         """
-        from torch.fx.experimental.proxy_tensor import (
-            make_fx,  # seconds, which finding a library does not take
-        )
+        # This takes seconds, which finding a library does not.
+        from torch.fx.experimental.proxy_tensor import make_fx
 
-        def function(
-            tensors: list[Tensor],
-        ) -> list[Tensor]:  # the tracer counts the arguments of a method wrongly
+        # The tracer counts the arguments of a method wrongly.
+        def function(tensors: list[Tensor]) -> list[Tensor]:
             return self._function(tensors)
 
         # Traced with tensors that have no content, by which nothing can be decided.
@@ -99,11 +96,8 @@ class Library:
 
 def _machine() -> tuple[str, ...]:
     """Returns what else a library depends on: the compiler, and what the processor can do."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    features = next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
+    facts = processor_facts()
+    features = facts.get("flags") or facts.get("Features") or platform.processor()
     deterministic = torch.are_deterministic_algorithms_enabled()
     return torch.__version__, str(OPTIONS), features, str(torch.get_num_threads()), str(deterministic)
 
