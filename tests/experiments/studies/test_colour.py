@@ -1,11 +1,14 @@
 """The study of colour images: its rows, its page, and that nothing is compared across different images."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json
+from vaeline.experiments import study
 from vaeline.experiments.presets import preset_config, preset_overrides
 from vaeline.experiments.studies import colour
 from vaeline.experiments.studies.colour import ColourStudy
@@ -25,7 +28,7 @@ def _measured(at_the_root, tmp_path, monkeypatch):
     write_json(colour.BASELINES, BASELINES)
 
 
-def record(name: str, test: str = "ab") -> dict:
+def record(name: str, test: str = "ab", **changes: Any) -> dict:
     figures = {
         "bits_per_dim": 5.125,
         "rate": 60.2,
@@ -46,13 +49,14 @@ def record(name: str, test: str = "ab") -> dict:
         "findings": findings,
         "epochs": 8.0,
         "seconds": 1799.0,
-    }
+        "training": {},
+    } | changes
 
 
 def test_row_has_its_figures_its_problems_and_the_first_remedy():
     page = COLOUR.markdown([COLOUR.row("gaussian", record("gaussian"))])
     assert (
-        "| 5.125 ± 0.012 | 60.20 ± 0.31 | 80.4 ± 1.2 | 90 | 8 | 30 min | "
+        "| 5.125 ± 0.012 | 60.20 ± 0.31 | 80.4 ± 1.2 | 90 | 8 | 30.0 min | CPU | "
         "low diversity, blurry reconstructions | `-S latent_dim=64` |"
     ) in page
     assert "| PNG | 5.990 ± 0.012 |" in page
@@ -63,6 +67,38 @@ def test_what_has_not_run_is_said_and_has_no_picture():
     page = COLOUR.markdown([COLOUR.row("gaussian", None)])
     assert "| not run |" in page
     assert "](../pictures" not in page
+
+
+REMEDY = {"latent_dim": 64}
+ONE, CURED = "residual", "residual-cured"
+
+
+def rows_of(monkeypatch, *, cure: dict) -> list:
+    """The rows where one member has low diversity, and another is trained anew with the changes `cure`."""
+    overrides = {f"colour-{ONE}": {"epochs": 8}, f"colour-{CURED}": {"epochs": 8} | cure}
+    monkeypatch.setattr(study, "preset_overrides", overrides.__getitem__)
+    monkeypatch.setattr(colour, "preset_overrides", lambda name: overrides.get(name, {}))
+    monkeypatch.setattr(ColourStudy, "members", lambda _: [ONE, CURED])
+    finding = {"name": "low_diversity", "level": "problem", "says": "covers 12%", "changes": REMEDY}
+    better = finding | {"level": "healthy", "says": "covers 34%", "changes": {}}
+    records = {
+        name: record("residual", overrides=values, findings=[better if name.endswith(CURED) else finding])
+        for name, values in overrides.items()
+    }
+    monkeypatch.setattr(study, "load_records", lambda: records)
+    return COLOUR.rows()
+
+
+def test_remedy_is_shown_with_what_it_did(monkeypatch):
+    page = COLOUR.markdown(rows_of(monkeypatch, cure=REMEDY))
+    bits = "5.125 ± 0.012 → 5.125 ± 0.012"
+    assert f"| residual | covers 12% | `-S latent_dim=64` | covers 34% | yes | {bits} |" in page
+    assert page.count("| 90 | 8 |") == 1  # it has no row among those of the budget
+
+
+def test_another_cure_than_the_first_remedy_is_refused(monkeypatch):
+    with pytest.raises(VaelineError, match="not residual with its first remedy: -S latent_dim=64"):
+        rows_of(monkeypatch, cure={"latent_dim": 65})
 
 
 def test_record_of_other_test_images_is_refused():

@@ -15,11 +15,12 @@ from vaeline.data.prepared import Prepared
 from vaeline.data.storing import store
 from vaeline.evaluation.estimators.estimate import estimate_text, means_with_errors
 from vaeline.experiments.markdown import markdown_table
-from vaeline.experiments.presets import preset_config
+from vaeline.experiments.presets import preset_config, preset_overrides
 from vaeline.experiments.records import PresetRecord
 from vaeline.experiments.results import PICTURES, PICTURES_LINK, RESULTS
 from vaeline.experiments.search.placement import HERE, Placement
 from vaeline.experiments.studies.baselines import GaussianBits, file_bits, independent_bits
+from vaeline.experiments.studies.table1 import machine_text
 from vaeline.experiments.studies.zoo import chosen_by
 from vaeline.experiments.study import Row, Study
 from vaeline.provenance.commands import override_flags
@@ -31,13 +32,17 @@ BASELINES = RESULTS / "colour-baselines.json"
 COLOUR_FIGURES = ("bits_per_dim", "rate", "fid_classifier")
 COLOUR_HEADINGS = (
     *("what", "chosen by", "bits a dimension", "rate, nats", "Fréchet", "units", "epochs", "training"),
-    *("findings", "first remedy"),
+    *("trained on", "findings", "first remedy"),
 )
+CURED = "-cured"
+"""What the name of a member ends with that is another one trained anew with its first remedy."""
+CURE_HEADINGS = ("what", "found", "first remedy", "found with it", "cured", "bits a dimension")
 COLOUR_TEXT = """# Colour images
 
 {train} training and {test} test images of CIFAR-10 that had been stored as JPEG, which smooths them: no
 figure here compares with a published one on the original pixels. Each row of the first table is one training
-with one seed, in a budget of about half an hour of one CPU core, with {latents} latents.
+with one seed and {latents} latents, of as many epochs as half an hour of one CPU core is enough for, wherever
+it was trained; `long` has more.
 
 *Bits a dimension* are those of −IWAE-{k} on the test split, an upper bound on the bits of a level, with the
 standard error over images. Densities (Gaussian, continuous Bernoulli) are of dequantized levels, so that they
@@ -54,6 +59,14 @@ What the same test images cost otherwise. A VAE should need fewer bits than inde
 others stand here for orientation: a Gaussian with a full covariance has {dims} directions and no latents.
 
 """
+CURES_TEXT = """
+
+## The first remedies
+
+Each training with a problem, repeated with the first remedy of its diagnosis. *Cured* says whether that
+problem is gone.
+
+"""
 SAMPLES_TEXT = "\n\n## Samples\n\n"
 BELOW_TABLES = """
 `vaeline colour` runs what has no record, and writes this page from `docs/results/records`; no number is
@@ -63,15 +76,15 @@ the repository.
 
 
 class ColourStudy(Study):
-    """The presets colour-NAME, in the order of the alphabet."""
+    """The presets colour-NAME by name; those that repeat another one with its remedy come last."""
 
     command = "colour"
     page = "colour"
     prefix = "colour-"
 
     def order(self, member: str) -> tuple[Any, ...]:
-        """Returns the name."""
-        return (member,)
+        """Returns whether it repeats another one with its remedy, and the name."""
+        return member.endswith(CURED), member
 
     def description(self, member: str, changes: Mapping[str, Any]) -> Row:
         """Returns how the member is chosen."""
@@ -83,15 +96,18 @@ class ColourStudy(Study):
             return {"run": False}
         results = record["results"]
         figures = {key: results[key] for name in COLOUR_FIGURES for key in (name, f"{name}_se")}
-        problems = [finding for finding in record["findings"] if finding["level"] == "problem"]
+        problems = [f for f in record["findings"] if f["level"] == "problem"]
         return {
             "run": True,
             **figures,
             "active_units": results["train_active_units_by_layer"],
             "epochs": record["epochs"],
             "seconds": record["seconds"],
-            "findings": [finding["name"] for finding in problems],
-            "remedy": next((finding["changes"] for finding in problems if finding["changes"]), {}),
+            "trained_on": machine_text(record["training"]),
+            "findings": {f["name"]: {"level": f["level"], "says": f["says"]} for f in record["findings"]},
+            "remedy": next(
+                ({"of": f["name"], "changes": f["changes"]} for f in problems if f["changes"]), {}
+            ),
         }
 
     def markdown(self, rows: Sequence[Row]) -> str:
@@ -101,7 +117,10 @@ class ColourStudy(Study):
         return "".join(
             [
                 COLOUR_TEXT.format(**facts),
-                markdown_table([COLOUR_HEADINGS, *map(_cells, rows)]),
+                markdown_table(
+                    [COLOUR_HEADINGS, *(_cells(r) for r in rows if not r["name"].endswith(CURED))]
+                ),
+                *_cures({row["name"]: row for row in rows}),
                 BASELINES_TEXT.format(**facts),
                 markdown_table([("what", "bits a dimension"), *_baseline_cells(baselines)]),
                 *_pictures(rows),
@@ -127,6 +146,20 @@ class ColourStudy(Study):
         if record is not None and record["data"]["test_sha256"] != read_json(BASELINES)["test_sha256"]:
             raise VaelineError(f"{member} was tested on other images than {BASELINES}: remove that file")
         return super().row(member, record)
+
+    def rows(self) -> list[Row]:
+        """Returns the rows; raises VaelineError if a member that should have a remedy has another."""
+        rows = super().rows()
+        with_remedy = {row["name"]: row for row in rows if row["run"] and row["remedy"]}
+        for name in (row["name"] for row in rows if row["name"].endswith(CURED)):
+            before = name.removesuffix(CURED)
+            remedy = with_remedy[before]["remedy"]["changes"] if before in with_remedy else {}
+            if preset_overrides(self.prefix + name) != preset_overrides(self.prefix + before) | remedy:
+                raise VaelineError(
+                    f"presets/{self.prefix}{name}.yaml is not {before} with its first remedy: "
+                    f"{override_flags(remedy) or 'it has none'}"
+                )
+        return rows
 
 
 def measured_baselines() -> dict[str, Any]:
@@ -168,10 +201,29 @@ def _cells(row: Row) -> tuple[str, ...]:
     if not row["run"]:
         return *description, "not run", *[""] * (len(COLOUR_HEADINGS) - len(description) - 1)
     figures = [estimate_text(row, name) for name in COLOUR_FIGURES]
-    minutes, remedy = f"{row['seconds'] / 60:.0f} min", override_flags(row["remedy"])
-    trained = row["active_units"], f"{row['epochs']:.0f}", minutes
-    found = ", ".join(name.replace("_", " ") for name in row["findings"]) or "none"
-    return *description, *figures, *trained, found, remedy and code_span(remedy)
+    remedy = _remedy_text(row)
+    found = [name.replace("_", " ") for name, f in row["findings"].items() if f["level"] == "problem"]
+    trained = row["active_units"], f"{row['epochs']:.0f}", f"{row['seconds'] / 60:.1f} min", row["trained_on"]
+    return *description, *figures, *trained, ", ".join(found) or "none", remedy
+
+
+def _remedy_text(row: Row) -> str:
+    return code_span(override_flags(row["remedy"]["changes"])) if row["remedy"] else ""
+
+
+def _cures(rows: Mapping[str, Row]) -> list[str]:
+    """Returns the table of those that were trained anew with their first remedy, if there are any."""
+    cured = {name.removesuffix(CURED): row for name, row in rows.items() if name.endswith(CURED)}
+    cells = [_cure_cells(rows[name], row) for name, row in cured.items() if row["run"]]
+    return [CURES_TEXT, markdown_table([CURE_HEADINGS, *cells])] if cells else []
+
+
+def _cure_cells(before: Row, after: Row) -> tuple[str, ...]:
+    problem = before["remedy"]["of"]
+    was, is_now = before["findings"][problem], after["findings"][problem]
+    bits = " → ".join(estimate_text(row, "bits_per_dim") for row in (before, after))
+    cured = "no" if is_now["level"] == "problem" else "yes"
+    return before["name"], was["says"], _remedy_text(before), is_now["says"], cured, bits
 
 
 def _baseline_cells(baselines: Mapping[str, Any]) -> list[tuple[str, str]]:
