@@ -29,6 +29,15 @@ def test_kl_terms_of_all_layers_are_side_by_side_and_averaged_over_draws():
     torch.testing.assert_close(terms[:, 2], drawn)
 
 
+def test_a_posterior_variance_is_a_multiple_of_the_priors_where_that_is_known():
+    result = inference()
+    first, second = result.layers
+    assert torch.equal(first.relative_variance(), first.posterior.variance / first.prior.variance)
+    assert torch.equal(second.relative_variance(), second.posterior.variance)
+    largest = max(first.relative_variance().max(), second.relative_variance().max())
+    assert result.max_variance() == largest
+
+
 def test_a_log_weight_is_the_log_ratio_of_joint_and_posterior():
     result = inference()
     expected = torch.zeros(K, B, dtype=torch.float64)

@@ -50,6 +50,16 @@ def test_a_layer_of_q_is_the_product_of_evidence_and_p():
         assert ratio.std(0).max() < 1e-3
 
 
+@torch.no_grad()
+def test_layers_of_a_large_scale_are_no_wide_posteriors():
+    """No product is wider than one of its factors, whatever the scale of z_l is."""
+    built = model(posterior={"diagonal": {"log_var_bias": 8.0}})
+    torch.nn.init.constant_(built.posterior.fc_log_var.bias, 0.0)  # the prior of the uppermost layer has one
+    inference = built.infer(shown(4), 5)
+    assert inference.layers[0].variance().max() > 100
+    assert 0.1 < inference.max_variance() < 2
+
+
 def depends(built, level: int, above: int) -> bool:
     """Returns whether p(z_level|·) depends on z_above, all others fixed; level 0 is the image."""
     z = torch.randn(built.sizes[0] + built.sizes[1] + built.sizes[2])

@@ -99,9 +99,9 @@ UNSTABLE = Detector(
     title="Unstable training",
     signs=((thresholds.SKIPPED_UPDATES, thresholds.SPIKE_SHARE, thresholds.LARGEST_VARIANCE),),
     if_problem="{skipped_updates} updates were not finite, the loss spiked in {spike_share:.2%} of the "
-    "steps, and the largest posterior variance was {largest_variance:.3g}",
+    "steps, and the largest posterior variance was {largest_variance:.3g} times the prior's",
     if_healthy="every update was finite, the loss spiked in {spike_share:.2%} of the steps, and the largest "
-    "posterior variance was {largest_variance:.3g}",
+    "posterior variance was {largest_variance:.3g} times the prior's",
     remedy=remedies.first(remedies.slower, remedies.slower_still),
 )
 OVERFITTING = Detector(

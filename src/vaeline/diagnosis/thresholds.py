@@ -85,7 +85,7 @@ SPIKE_SHARE = Threshold(
     "such step in thousands",
 )
 LARGEST_VARIANCE = Threshold(
-    "largest_variance", 100.0, "above", "", "ten standard deviations of a prior whose variance is 1"
+    "largest_variance", 100.0, "above", "times the prior's", "ten standard deviations of the prior"
 )
 DECLINE = Threshold(
     "decline",

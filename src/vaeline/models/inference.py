@@ -50,6 +50,14 @@ class Layer:
             else self.sample.flatten(0, -2).var(0, correction=0)
         )
 
+    def relative_variance(self) -> Tensor:
+        """Returns `variance` as a multiple of the prior's, if that is a diagonal Gaussian, else as it is.
+
+        A layer whose prior is learned has no scale of its own. Half of the multiple is part of the KL.
+        """
+        known = is_diagonal_gaussian(self.posterior) and is_diagonal_gaussian(self.prior)
+        return self.variance() / self.prior.variance if known else self.variance()
+
     def log_ratio(self, path_only: bool = False) -> Tensor:
         """Returns log p(z) − log q(z) of the drawn z in nats, [K, B]; see `Inference.log_weights`."""
         posterior = detached(self.posterior) if path_only else self.posterior
@@ -85,8 +93,8 @@ class Inference:
         return sum((beta * ratio for ratio in ratios), -self.distortion(x))
 
     def max_variance(self) -> Tensor:
-        """Returns the largest posterior variance of the batch, a scalar without a gradient.
+        """Returns the largest `relative_variance` of the batch, a scalar without a gradient.
 
         For a posterior that does not know it, that of all z drawn for the batch, which is larger on average.
         """
-        return torch.stack([layer.variance().max() for layer in self.layers]).max().detach()
+        return torch.stack([layer.relative_variance().max() for layer in self.layers]).max().detach()

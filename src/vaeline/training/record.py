@@ -17,7 +17,7 @@ class Record:
             `valid_elbo_se`. NaN, as all of `valid_…`, in an epoch without validation.
         skipped_updates: updates that were not finite, in all steps so far.
         spikes: steps so far whose loss spiked.
-        largest_variance: the largest posterior variance in all steps so far.
+        largest_variance: the largest posterior variance in all steps so far, as a multiple of the prior's.
         kl_per_dim: the mean training KL of each latent dimension.
         alerts: what the monitor found in this epoch, a line each.
         stopped: why the training ended with this epoch before its last one; else an empty string.

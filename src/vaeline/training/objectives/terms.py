@@ -12,7 +12,7 @@ class Terms(NamedTuple):
         loss: a scalar.
         distortion: −log p(x|z), [B].
         kl: the KL of each dimension, [B, terms].
-        max_variance: the largest posterior variance in the batch, a scalar.
+        max_variance: the largest posterior variance in the batch, as a multiple of the prior's, a scalar.
     """
 
     loss: Tensor

@@ -11,7 +11,7 @@ from typing import Any
 
 WINDOW = 100  # steps of the running median: long enough for a stable spread, short enough to follow a descent
 SPIKE = 10.0  # median absolute deviations above the median; noise of minibatches stays below about 5
-LARGE_VARIANCE = 100.0  # of a posterior; ten standard deviations of a prior with variance 1
+LARGE_VARIANCE = 100.0  # times the prior's: a posterior as wide as ten of its standard deviations
 LOW_KL = 0.01  # nats; a dimension with less tells the decoder nothing
 
 
@@ -20,7 +20,7 @@ class Monitor:
 
     Attributes:
         spikes: steps so far whose loss spiked.
-        largest_variance: the largest posterior variance so far.
+        largest_variance: the largest posterior variance so far, as a multiple of the prior's.
     """
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class Monitor:
         if math.isfinite(variance):
             self.largest_variance = max(self.largest_variance, variance)
         if self.wide and not was_wide:
-            return [f"step {step}: a posterior variance of {variance:.3g} is above {LARGE_VARIANCE:g}"]
+            return [f"step {step}: a posterior variance of {variance:.3g} times the prior's"]
         return []
 
     def epoch(self, epoch: int, kl_per_dim: Sequence[float]) -> list[str]:
