@@ -95,11 +95,11 @@ class ColourStudy(Study):
         if record is None:
             return {"run": False}
         results = record["results"]
-        figures = {key: results[key] for name in COLOUR_FIGURES for key in (name, f"{name}_se")}
+        keys = [key for name in COLOUR_FIGURES for key in (name, f"{name}_se") if key in results]
         problems = [f for f in record["findings"] if f["level"] == "problem"]
         return {
             "run": True,
-            **figures,
+            **{key: results[key] for key in keys},
             "active_units": results["train_active_units_by_layer"],
             "epochs": record["epochs"],
             "seconds": record["seconds"],
@@ -150,15 +150,13 @@ class ColourStudy(Study):
     def rows(self) -> list[Row]:
         """Returns the rows; raises VaelineError if a member that should have a remedy has another."""
         rows = super().rows()
-        with_remedy = {row["name"]: row for row in rows if row["run"] and row["remedy"]}
-        for name in (row["name"] for row in rows if row["name"].endswith(CURED)):
-            before = name.removesuffix(CURED)
-            remedy = with_remedy[before]["remedy"]["changes"] if before in with_remedy else {}
-            if preset_overrides(self.prefix + name) != preset_overrides(self.prefix + before) | remedy:
-                raise VaelineError(
-                    f"presets/{self.prefix}{name}.yaml is not {before} with its first remedy: "
-                    f"{override_flags(remedy) or 'it has none'}"
-                )
+        remedies = {row["name"]: row["remedy"].get("changes", {}) for row in rows if row["run"]}
+        for before, remedy in remedies.items():
+            preset = f"{self.prefix}{before}{CURED}"
+            expected = preset_overrides(self.prefix + before) | remedy
+            if before + CURED in self.members() and preset_overrides(preset) != expected:
+                flags = override_flags(remedy) or "it has none"
+                raise VaelineError(f"presets/{preset}.yaml is not {before} with its first remedy: {flags}")
         return rows
 
 
