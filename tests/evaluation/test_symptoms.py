@@ -73,6 +73,14 @@ def test_the_error_of_a_ratio_combines_the_errors_of_both_coverages(image_classi
     assert measures["coverage_ratio_se"] == pytest.approx(np.hypot(*errors))
 
 
+def test_none_of_the_images_is_known_no_better_than_one(image_classifier, monkeypatch):
+    monkeypatch.setattr(Copying, "sample", lambda _, n: torch.zeros(n, *SHAPE))
+    measures = of_samples(Copying(), image_classifier)
+    assert measures["recall"] == measures["recall_ratio"] == measures["recall_se"] == 0
+    n = min(len(TRAIN), len(VALID))
+    assert measures["recall_ratio_se"] == pytest.approx(1 / n / measures["recall_aggregate"])
+
+
 def test_nearly_black_and_white_pixels_are_counted():
     images = np.array([[[0, 15, 16, 127], [128, 239, 240, 255]]], dtype=np.uint8)
     assert symptoms.binary_share(images) == 4 / 8

@@ -66,6 +66,14 @@ COVERAGE_RATIO = Threshold(
     "samples at z ~ p(z) miss nine tenths of what the same decoder makes at z ~ q(z); those of a healthy "
     "model miss between a half and two thirds",
 )
+RECALL_RATIO = Threshold(
+    "recall_ratio",
+    0.1,
+    "below",
+    "of the recall from z ~ q(z)",
+    "of the {examples} that lie among samples at z ~ q(z), nine tenths lie outside of those at z ~ p(z); "
+    "healthy models keep nearly all on MNIST, and those with a learned prior a fifth and more on photographs",
+)
 DIVERSITY = Threshold(
     "diversity",
     0.2,

@@ -71,9 +71,9 @@ def sample_symptoms(model: Model, features: SampleFeatures, data: Prepared) -> d
     """Returns precision, recall, density and coverage of validation images (or rows) by samples.
 
     Samples are decoded at z from the prior, and from the aggregate posterior of as many training images
-    (`…_aggregate`); `coverage_real` is the coverage by those training images themselves. `coverage_ratio` is
-    the coverage from the prior over that from the aggregate posterior, and `diversity` the latter over
-    `coverage_real`, with errors to first order. Empty if there are too few images.
+    (`…_aggregate`); `coverage_real` is the coverage by those training images themselves. `coverage_ratio` and
+    `recall_ratio` are those from the prior over those from the aggregate posterior, and `diversity` is
+    `coverage_aggregate` over `coverage_real`, with errors to first order. Empty if there are too few images.
     """
     n = min(COVERAGE_IMAGES, len(data.valid), len(data.train))
     if n <= NEAREST:
@@ -85,8 +85,9 @@ def sample_symptoms(model: Model, features: SampleFeatures, data: Prepared) -> d
     z = draw_posterior(model, evaluation_set(model, train))
     scores |= manifold_scores(real, features.of_latents(z), "_aggregate")
     scores |= {"coverage_real": by_train["coverage"], "coverage_real_se": by_train["coverage_se"]}
-    scores |= _ratio("coverage_ratio", scores, "coverage", "coverage_aggregate")
-    return scores | _ratio("diversity", scores, "coverage_aggregate", "coverage_real")
+    scores |= _ratio("coverage_ratio", scores, "coverage", "coverage_aggregate", n)
+    scores |= _ratio("recall_ratio", scores, "recall", "recall_aggregate", n)
+    return scores | _ratio("diversity", scores, "coverage_aggregate", "coverage_real", n)
 
 
 def binary_share(images: np.ndarray) -> float:
@@ -95,12 +96,15 @@ def binary_share(images: np.ndarray) -> float:
     return float(np.mean((images <= reach) | (images >= 255 - reach)))
 
 
-def _ratio(name: str, scores: Mapping[str, float], above: str, below: str) -> dict[str, float]:
-    """Returns one score over another with its error; empty if the latter is 0."""
+def _ratio(name: str, scores: Mapping[str, float], above: str, below: str, n: int) -> dict[str, float]:
+    """Returns one share of `n` over another with its error; empty if the latter is 0.
+
+    None of n is known no better than one of n.
+    """
     if scores[below] == 0:
         return {}
     ratio = scores[above] / scores[below]
-    error = math.hypot(scores[f"{above}_se"], ratio * scores[f"{below}_se"]) / scores[below]
+    error = math.hypot(max(scores[f"{above}_se"], 1 / n), ratio * scores[f"{below}_se"]) / scores[below]
     return {name: ratio, f"{name}_se": error}
 
 
