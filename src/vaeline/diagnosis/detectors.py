@@ -69,8 +69,8 @@ HOLES = Detector(
     signs=((thresholds.COVERAGE_RATIO, thresholds.RECALL_RATIO),),
     if_problem="samples at z ~ p(z) cover {coverage:.1%} of the {examples} and recall {recall:.1%}, at "
     "z ~ q(z) {coverage_aggregate:.1%} and {recall_aggregate:.1%}",
-    if_healthy="samples at z ~ p(z) cover {coverage:.0%} of the {examples} and recall {recall:.0%}, at "
-    "z ~ q(z) {coverage_aggregate:.0%} and {recall_aggregate:.0%}",
+    if_healthy="samples at z ~ p(z) cover {coverage:.0%} of the {examples} and recall {recall:.1%}, at "
+    "z ~ q(z) {coverage_aggregate:.0%} and {recall_aggregate:.1%}",
     remedy=remedies.first(
         remedies.heavier_kl, remedies.without_free_bits, remedies.better_prior, remedies.larger_networks
     ),
