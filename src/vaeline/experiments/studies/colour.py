@@ -47,7 +47,7 @@ it was trained; `long` has more.
 *Bits a dimension* are those of −IWAE-{k} on the test split, an upper bound on the bits of a level, with the
 standard error over images. Densities (Gaussian, continuous Bernoulli) are of dequantized levels, so that they
 compare with the masses of discretized logistics. The Fréchet distance is in the features of our own
-classifier of these images. Findings are those of the run's own diagnosis.
+classifier of these images. Findings are what the detectors say of the measures of a run.
 
 """
 BASELINES_TEXT = """
@@ -106,7 +106,7 @@ class ColourStudy(Study):
             "trained_on": machine_text(record["training"]),
             "findings": {f["name"]: {"level": f["level"], "says": f["says"]} for f in record["findings"]},
             "remedy": next(
-                ({"of": f["name"], "changes": f["changes"]} for f in problems if f["changes"]), {}
+                ({"of": p["name"], "changes": p["changes"]} for p in problems if p["changes"]), {}
             ),
         }
 
@@ -212,7 +212,8 @@ def _remedy_text(row: Row) -> str:
 def _cures(rows: Mapping[str, Row]) -> list[str]:
     """Returns the table of those that were trained anew with their first remedy, if there are any."""
     cured = {name.removesuffix(CURED): row for name, row in rows.items() if name.endswith(CURED)}
-    cells = [_cure_cells(rows[name], row) for name, row in cured.items() if row["run"]]
+    run = {name: row for name, row in cured.items() if row["run"] and rows[name]["run"]}
+    cells = [_cure_cells(rows[name], row) for name, row in run.items()]
     return [CURES_TEXT, markdown_table([CURE_HEADINGS, *cells])] if cells else []
 
 
