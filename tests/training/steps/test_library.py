@@ -13,6 +13,9 @@ from vaeline.training.steps.library import Library
 TABLE = torch.arange(3.0)
 PROGRAM = """
 import sys
+import torch
+
+torch.set_num_threads(int(sys.argv[1]))
 from tests.training.steps.test_library import inputs, library
 
 loaded = library()
@@ -42,6 +45,7 @@ def text(function, tensors=None, varying=()) -> str:
 
 def test_library_is_built_once_and_then_found_without_the_compiler(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    torch.use_deterministic_algorithms(False)  # as in a new process, whatever ran before in this one
     built, given, expected = library(), inputs(), inputs()
     assert built.path.parent == tmp_path / "vaeline"
     assert not built.path.exists()
@@ -49,7 +53,8 @@ def test_library_is_built_once_and_then_found_without_the_compiler(monkeypatch, 
     torch.testing.assert_close(built(given), scaled(expected))
     assert given[1] == expected[1] == 1
     (found,), before = built(inputs()), built.path.stat()
-    said = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, "-c", PROGRAM, str(torch.get_num_threads())]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert said.splitlines() == [f"{built.path} {' '.join(map(str, found.tolist()))}", ""]
     assert built.path.stat() == before
 
