@@ -63,8 +63,8 @@ CURES_TEXT = """
 
 ## The first remedies
 
-Each training with a problem, repeated with the first remedy of its diagnosis. *Cured* says whether that
-problem is gone.
+Trainings with a problem, repeated with the first remedy of their diagnosis, as far as that has run. *Cured*
+says whether that problem is gone.
 
 """
 SAMPLES_TEXT = "\n\n## Samples\n\n"
