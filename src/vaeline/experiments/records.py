@@ -70,6 +70,12 @@ def preset_record(
     }
 
 
+def machine_text(origin: Mapping[str, str]) -> str:
+    """Returns the GPU of a training, and how many shared it, or "CPU"."""
+    gpu, together = origin.get("hardware.gpu"), origin.get("together", "1")
+    return "CPU" if gpu is None else gpu if together == "1" else f"{gpu}, {together} at a time"
+
+
 def record_name(preset: str, seed: int | None = None) -> str:
     """Returns the name of a preset's record: the preset's own, or `PRESET-seed-S` for a further seed S."""
     return preset if seed is None else f"{preset}-seed-{seed}"

@@ -74,7 +74,7 @@ ONE, CURED = "residual", "residual-cured"
 
 
 def rows_of(monkeypatch, *, cure: dict) -> list:
-    """The rows where one member has low diversity, and another is trained anew with the changes `cure`."""
+    """The rows of a member with low diversity, and of one that repeats it with the changes `cure`."""
     overrides = {f"colour-{ONE}": {"epochs": 8}, f"colour-{CURED}": {"epochs": 8} | cure}
     monkeypatch.setattr(study, "preset_overrides", overrides.__getitem__)
     monkeypatch.setattr(colour, "preset_overrides", lambda name: overrides.get(name, {}))
@@ -93,7 +93,7 @@ def test_remedy_is_shown_with_what_it_did(monkeypatch):
     page = COLOUR.markdown(rows_of(monkeypatch, cure=REMEDY))
     bits = "5.125 ± 0.012 → 5.125 ± 0.012"
     assert f"| residual | covers 12% | `-S latent_dim=64` | covers 34% | yes | {bits} |" in page
-    assert page.count("| 90 | 8 |") == 1  # it has no row among those of the budget
+    assert page.count("| 90 | 8 |") == 1  # what repeats it has no row in the first table
 
 
 def test_another_cure_than_the_first_remedy_is_refused(monkeypatch):

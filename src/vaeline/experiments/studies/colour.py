@@ -16,11 +16,10 @@ from vaeline.data.storing import store
 from vaeline.evaluation.estimators.estimate import estimate_text, means_with_errors
 from vaeline.experiments.markdown import markdown_table
 from vaeline.experiments.presets import preset_config, preset_overrides
-from vaeline.experiments.records import PresetRecord
+from vaeline.experiments.records import PresetRecord, machine_text
 from vaeline.experiments.results import PICTURES, PICTURES_LINK, RESULTS
 from vaeline.experiments.search.placement import HERE, Placement
 from vaeline.experiments.studies.baselines import GaussianBits, file_bits, independent_bits
-from vaeline.experiments.studies.table1 import machine_text
 from vaeline.experiments.studies.zoo import chosen_by
 from vaeline.experiments.study import Row, Study
 from vaeline.provenance.commands import override_flags
@@ -35,7 +34,7 @@ COLOUR_HEADINGS = (
     *("trained on", "findings", "first remedy"),
 )
 CURED = "-cured"
-"""What the name of a member ends with that is another one trained anew with its first remedy."""
+"""The end of the name of a member that repeats another one with its first remedy."""
 CURE_HEADINGS = ("what", "found", "first remedy", "found with it", "cured", "bits a dimension")
 COLOUR_TEXT = """# Colour images
 
@@ -210,7 +209,7 @@ def _remedy_text(row: Row) -> str:
 
 
 def _cures(rows: Mapping[str, Row]) -> list[str]:
-    """Returns the table of those that were trained anew with their first remedy, if there are any."""
+    """Returns the table of members that were repeated with their first remedy, if any were."""
     cured = {name.removesuffix(CURED): row for name, row in rows.items() if name.endswith(CURED)}
     run = {name: row for name, row in cured.items() if row["run"] and rows[name]["run"]}
     cells = [_cure_cells(rows[name], row) for name, row in run.items()]

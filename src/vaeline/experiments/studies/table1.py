@@ -11,7 +11,7 @@ from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_figure, write_json
 from vaeline.evaluation.target import target_verdict
 from vaeline.experiments.presets import preset_config, preset_names
-from vaeline.experiments.records import PresetRecord, load_records
+from vaeline.experiments.records import PresetRecord, load_records, machine_text
 from vaeline.experiments.studies.cells import Cell, SeedSpread
 from vaeline.experiments.studies.difference_figure import difference_figure
 from vaeline.experiments.studies.differences import CellDifference, cell_differences
@@ -118,12 +118,6 @@ class Table1Study(Study):
             paths.append(folder / DIFFERENCE_PICTURE)
             write_figure(paths[-1], difference_figure(differences))
         return paths
-
-
-def machine_text(origin: Mapping[str, str]) -> str:
-    """Returns the GPU of a training, and how many shared it, or "CPU"."""
-    gpu, together = origin.get("hardware.gpu"), origin.get("together", "1")
-    return "CPU" if gpu is None else gpu if together == "1" else f"{gpu}, {together} at a time"
 
 
 def cell_of(member: str) -> Cell:
