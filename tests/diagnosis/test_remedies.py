@@ -19,7 +19,7 @@ from vaeline.training.objectives.catalog import OBJECTIVES
 
 MEASURES = {
     "unused_units": 0, "crowding": 4.0, "late_gain": 0.02, "best_epoch": 7, "binary_share": 0.9,
-    "kl": 13.5, "image_information": 7.0, "active_units": 5,
+    "kl": 13.5, "latent_dims": 20, "image_information": 7.0, "active_units": 5,
 }  # fmt: skip
 HARMLESS = MEASURES | {"unused_units": 2, "binary_share": 0.1}
 ROWS = [{table.section: {"name": name}} for table in TABLES for name in table]
@@ -166,6 +166,14 @@ def test_free_bits_are_for_objectives_that_accept_them(objective):
         assert "free_bits" not in changes
     else:
         assert changes["free_bits"] == 0.25
+
+
+@pytest.mark.parametrize(("rate", "changes"), [(13.5, {"free_bits": 0.0}), (353.8, {"prior.name": "flow"})])
+def test_free_bits_are_blamed_for_holes_only_if_they_are_most_of_the_rate(rate, changes):
+    """Elsewhere they may be what keeps z in use: taken away, the posterior would collapse again."""
+    (holes,) = (detector for detector in DETECTORS if detector.name == "holes")
+    config = configured({"free_bits": 0.5})
+    assert holes.remedy(config, MEASURES | {"kl": rate}).changes == changes
 
 
 @pytest.mark.parametrize(("gain", "times"), [(0.0051, 5), (0.01, 8), (0.2, 10)])

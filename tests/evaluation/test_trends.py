@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
+from vaeline.diagnosis.finding import SURE
 from vaeline.evaluation.trends import LATE, SMOOTHED, elbo_trend, epoch_noise, unsteadiness
 
 DIMENSIONS = 784
@@ -55,13 +57,13 @@ def test_a_curve_that_levels_off_has_the_gain_of_its_formula(epochs):
     assert trend["decline"] == 0.0
 
 
-def test_a_fall_after_the_best_is_a_decline_and_not_a_gain():
+def test_a_fall_after_the_best_is_a_decline_and_takes_from_the_gain():
     """It rises until epoch 50 of 100, and falls at the same rate."""
     trend = elbo_trend(curve(lambda t: -0.002 * abs(t - 50), 100), DIMENSIONS)
     smooth = [np.mean([-0.002 * abs(end - i - 50) for i in range(10)]) for end in range(10, 101)]
     assert trend["decline"] == pytest.approx(max(smooth) - smooth[-1])
     assert trend["decline"] == pytest.approx(0.002 * 43, rel=0.01)
-    assert trend["late_gain"] == pytest.approx(-LATE * 0.002 * 99)
+    assert trend["late_gain"] == pytest.approx(-LATE * 0.002 * 99 - trend["decline"])
 
 
 def test_a_single_high_epoch_hardly_counts_as_a_best():
@@ -78,10 +80,18 @@ def test_epoch_noise_is_that_of_the_noise_for_any_slope(sd, slope):
 
 @pytest.mark.parametrize("epochs", [20, 30, 100])
 def test_the_error_of_a_gain_is_that_over_repeated_trainings(epochs):
-    trends = [elbo_trend(noisy(1e-3, epochs, seed), DIMENSIONS) for seed in range(300)]
-    gains, errors = (np.array([trend[name] for trend in trends]) for name in ("late_gain", "late_gain_se"))
-    assert abs(gains.mean()) < 4 * gains.std() / 300**0.5
+    """On a rise so steep that the end is the best, whose gain is known."""
+    steep = [elbo_trend(noisy(1e-3, epochs, s, lambda t: 0.01 * t), DIMENSIONS) for s in range(300)]
+    gains, errors = (np.array([trend[name] for trend in steep]) for name in ("late_gain", "late_gain_se"))
+    assert gains.mean() == pytest.approx(LATE * 0.01 * (epochs - 1), abs=4 * gains.std() / 300**0.5)
     assert 0.75 < gains.std() / errors.mean() < 1.25
+
+
+@pytest.mark.parametrize("epochs", [20, 100])
+def test_a_curve_that_only_fluctuates_gains_nothing(epochs):
+    flat = [elbo_trend(noisy(0.02, epochs, seed), DIMENSIONS) for seed in range(300)]
+    sure = [norm.cdf((trend["late_gain"] - 0.005) / trend["late_gain_se"]) for trend in flat]
+    assert np.mean(np.array(sure) >= SURE) < 0.02
 
 
 def test_a_single_outlier_hardly_changes_the_epoch_noise():

@@ -6,8 +6,10 @@ import math
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.measures import HEALTHY
 from tests.support.records import summary
 from vaeline.core.params import flatten_params
+from vaeline.diagnosis.detection import run_detectors
 from vaeline.evaluation.estimators.estimate import Estimate
 from vaeline.evaluation.per_image import read_bounds
 from vaeline.experiments.presets import preset_overrides
@@ -24,6 +26,15 @@ def test_record_holds_params_data_commits_and_results(at_the_root):
     assert (record["epochs"], record["seconds"]) == (500, 5400.0)
     assert record["results"]["nll"] == 86.5
     assert "elbo_of_another_stage" not in record["results"]
+
+
+@pytest.mark.parametrize("worse", [{}, {"sharpness": 0.05}, {"late_gain": 0.02}, {"recall_ratio": 0.01}])
+def test_detectors_find_in_a_record_what_they_found_in_the_run(at_the_root, worse):
+    measured, name = HEALTHY | worse, "fast-1l-vae-k1"
+    run = summary(name, **{f"diagnose/{measure}": value for measure, value in measured.items()})
+    record = preset_record(name, preset_overrides(name), run)
+    found = run_detectors(record["results"], record["params"])
+    assert found == run_detectors(measured, run["params"])
 
 
 def test_record_says_the_path_of_its_preset_not_that_of_a_machine(at_the_root):

@@ -38,13 +38,17 @@ class Detector:
     note: Callable[[Measurements], str] = lambda _: ""
     follows_from: tuple[str, ...] = ()
 
+    def measures(self) -> set[str]:
+        """Returns the names of what a finding of it can depend on; some of them have a standard error."""
+        return self._told() | {sign.measure for group in self.signs for sign in group}
+
     def detect(self, metrics: Measurements, params: RemedyParams, noun: Noun = EXAMPLE) -> Finding | None:
         """Returns the finding; None without any measure of a group of signs, or without one of a sentence."""
         groups = [
             [_evidence(sign, metrics, noun) for sign in group if _is_measured(metrics, sign.measure)]
             for group in self.signs
         ]
-        if not all(groups) or not metrics.keys() >= _measures(self.if_problem) | _measures(self.if_healthy):
+        if not all(groups) or not metrics.keys() >= self._told():
             return None
         sure = min(max(evidence.sure for evidence in group) for group in groups)
         evidence = [evidence for group in groups for evidence in group]
@@ -66,10 +70,10 @@ class Detector:
             changes=remedy.changes,
         )
 
-
-def _measures(sentence: str) -> set[str]:
-    """Returns the names of the measures in a sentence."""
-    return {name for _, name, _, _ in Formatter().parse(sentence) if name} - set(Noun._fields)
+    def _told(self) -> set[str]:
+        """Returns the names of the measures in its sentences."""
+        parts = Formatter().parse(self.if_problem + self.if_healthy)
+        return {name for _, name, _, _ in parts if name} - set(Noun._fields)
 
 
 def _is_measured(metrics: Measurements, measure: str) -> bool:

@@ -12,6 +12,11 @@ def _unused(metrics: Measurements) -> str:
 
 
 def _small_gain(metrics: Measurements) -> str:
+    if metrics["late_gain"] > thresholds.LATE_GAIN.value:
+        return (
+            "perhaps still improving: the last quarter gained {late_gain:.4f} ± {late_gain_se:.4f} bits per "
+            "dimension"
+        )
     if metrics["late_gain"] > 0.5 * thresholds.LATE_GAIN.value:
         return "still improving a little: the last quarter gained {late_gain:.4f} bits per dimension"
     return ""
@@ -107,7 +112,7 @@ UNSTABLE = Detector(
 OVERFITTING = Detector(
     name="overfitting",
     title="Overfitting",
-    signs=((thresholds.DECLINE, thresholds.WIDE_GAP), (thresholds.GAP,)),
+    signs=((thresholds.DECLINE, thresholds.WIDE_GAP), (thresholds.GAP,), (thresholds.LEVEL,)),
     if_problem="the ELBO of unseen {examples} is {generalisation_gap:.4f} bits per dimension below that of "
     "training {examples}, and fell by {decline:.4f} after its best",
     if_healthy="the ELBO of unseen {examples} was at its best at the end",
@@ -118,7 +123,7 @@ OVERFITTING = Detector(
 UNDERFITTING = Detector(
     name="underfitting",
     title="Underfitting",
-    signs=((thresholds.LATE_GAIN,), (thresholds.RISING,)),
+    signs=((thresholds.LATE_GAIN,),),
     if_problem="still improving at the last epoch: the last quarter gained {late_gain:.4f} bits per "
     "dimension",
     if_healthy="the ELBO has levelled off: the last quarter gained {late_gain:.4f} bits per dimension",

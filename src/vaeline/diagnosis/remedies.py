@@ -19,6 +19,7 @@ LARGEST_LOG_VARIANCE = 20.0  # σ² of 5e8: larger than any use of it, and its s
 PIXEL_SCALE = 0.1  # σ of pixels to start from: from 1, it is still falling after thousands of steps
 BINARY_SHARE = 0.8  # of the pixels, nearly black or white: 0.90 of MNIST, 0.65 of scikit-learn's digits
 FREE_BITS = 0.25  # nats a dimension
+FREE_SHARE = 0.5  # of the rate: if less of it is free, free bits do not decide where it goes
 LATENT_DIM = 20
 DEEP, DEPTH = 4, 2  # hidden layers of an mlp: the most that train without help, and the default
 RATE_SHARE = 0.75  # of log N: what the rate of a code that separates the factors should be, at most
@@ -123,12 +124,13 @@ def warm_up(params: RemedyParams, _: Measurements) -> Remedy:
     return Remedy(cause, linear | {"kl_warmup_epochs": max(epochs, 2 * params["kl_warmup_epochs"])})
 
 
-def without_free_bits(params: RemedyParams, _: Measurements) -> Remedy | None:
-    """Free bits, which every dimension spends."""
-    if params["free_bits"] > 0:
+def without_free_bits(params: RemedyParams, metrics: Measurements) -> Remedy | None:
+    """Free bits that are most of the rate, which every dimension spends."""
+    bits = params["free_bits"]
+    if bits > 0 and bits * metrics["latent_dims"] > FREE_SHARE * metrics["kl"]:
         cause = (
-            f"free_bits = {params['free_bits']:g} makes some rate free in every dimension: several "
-            "encode the same, which p(z) does not model"
+            f"free_bits = {bits:g} makes most of the rate free, some in every dimension: several encode the "
+            "same, which p(z) does not model"
         )
         return Remedy(cause, {"free_bits": 0.0})
     return None

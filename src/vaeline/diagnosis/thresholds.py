@@ -116,19 +116,19 @@ WIDE_GAP = Threshold(
     "bits per dimension",
     "so much is memorised that augmentation, or more {examples}, would improve the ELBO",
 )
-RISING = Threshold(
-    "decline",
-    0.003,
-    "below",
-    "bits per dimension",
-    "the end is about as good as the best epoch: a curve that only fluctuates is not improving",
-)
 LATE_GAIN = Threshold(
     "late_gain",
     0.005,
     "above",
     "bits per dimension",
     "the last quarter of training gained what published tables resolve; as many epochs again will gain more",
+)
+LEVEL = Threshold(
+    "late_gain",
+    LATE_GAIN.value,
+    "below",
+    "bits per dimension",
+    "while the ELBO of unseen {examples} still rises, more epochs improve it, whatever is memorised",
 )
 EXCESS_RATE = Threshold(
     "excess_rate",

@@ -22,9 +22,10 @@ def unsteadiness(skipped: int, spikes: int, largest_variance: float, steps: int)
 def elbo_trend(valid_elbo: Sequence[float], dimensions: int) -> dict[str, float]:
     """Returns the late gain and the decline of the validation ELBO, in bits per dimension.
 
-    The ELBO is smoothed over a tenth of the epochs. `late_gain` is what it gained in the last quarter of the
-    training, and `decline` how far its end is below its best. Their errors come from the `epoch_noise` alone,
-    since images and noise are the same in every epoch. Empty for fewer than two epochs.
+    The ELBO is smoothed over a tenth of the epochs. `decline` is how far its end is below its best, and
+    `late_gain` what it gained in the last quarter of the training, less the decline: a curve that only
+    fluctuates, or that fell again, has gained nothing. Their errors come from the `epoch_noise` alone, since
+    images and noise are the same in every epoch. Empty for fewer than two epochs.
 
     Args:
         valid_elbo: nats for an image, of each epoch.
@@ -37,12 +38,13 @@ def elbo_trend(valid_elbo: Sequence[float], dimensions: int) -> dict[str, float]
     smooth = np.convolve(elbo, np.ones(width) / width, mode="valid")  # entry i ends at epoch i + width
     ends = np.arange(width, len(elbo) + 1)
     late = np.interp(len(elbo) - LATE * (len(elbo) - 1), ends, smooth)
-    error = epoch_noise(elbo) * math.sqrt(2 / width)
+    decline = smooth.max() - smooth[-1]
+    noise = epoch_noise(elbo) / math.sqrt(width)
     return {
-        "late_gain": smooth[-1] - late,
-        "late_gain_se": error,
-        "decline": smooth.max() - smooth[-1],
-        "decline_se": error,
+        "late_gain": smooth[-1] - late - decline,
+        "late_gain_se": noise * math.sqrt(6 if decline > 0 else 2),  # of 2 end - late - best, or end - late
+        "decline": decline,
+        "decline_se": noise * math.sqrt(2),
     }
 
 

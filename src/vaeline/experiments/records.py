@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from vaeline.core.files import read_json
+from vaeline.diagnosis.detectors import DETECTORS
 from vaeline.experiments.find import PATH_PARAM
 from vaeline.experiments.results import RECORDS
 
@@ -16,6 +17,9 @@ SCORES = (
     *("dci_disentanglement_boosted", "dci_completeness_boosted", "dci_informativeness_boosted"),
 )
 """Scores of disentanglement, for data whose factors are known."""
+REMEDIED_BY = ("binary_share", "best_epoch", "active_units", "unused_units", "crowding", "latent_dims")
+"""Measures that remedies look at, besides those of the detectors."""
+DIAGNOSED = (*SCORES, *REMEDIED_BY, *(name for detector in DETECTORS for name in detector.measures()))
 RECORDED_METRICS = {
     "evaluate": (
         *("nll", "nll_se", "elbo", "elbo_se", "iwae", "iwae_se", "bits_per_dim", "bits_per_dim_se", "ess"),
@@ -27,7 +31,7 @@ RECORDED_METRICS = {
         *("fid_classifier", "fid_classifier_se", "fid_classifier_floor"),
         *("conditional_accuracy", "conditional_accuracy_se"),
     ),
-    "diagnose": tuple(name + end for name in SCORES for end in ("", "_se")),
+    "diagnose": tuple(name + end for name in sorted(set(DIAGNOSED)) for end in ("", "_se")),
 }
 """The metrics of each stage that a record holds, where the run has them."""
 RECORDED_OF_FINDINGS = ("name", "level", "sure", "says", "changes")

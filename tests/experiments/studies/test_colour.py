@@ -38,6 +38,7 @@ def record(name: str, test: str = "ab", **changes: Any) -> dict:
     errors = {"bits_per_dim_se": 0.0123, "rate_se": 0.31, "fid_classifier_se": 1.2}
     problem = {"level": "problem", "sure": 0.99, "says": "…"}
     findings = [
+        {"name": "underfitting", "changes": {"epochs": 80}, **problem},
         {"name": "low_diversity", "changes": {"latent_dim": 64}, **problem},
         {"name": "holes", "changes": {}, "level": "information", "sure": 1.0, "says": "…"},
         {"name": "blurry_reconstructions", "changes": {}, **problem},
@@ -57,7 +58,7 @@ def test_row_has_its_figures_its_problems_and_the_first_remedy():
     page = COLOUR.markdown([COLOUR.row("gaussian", record("gaussian"))])
     assert (
         "| 5.125 ± 0.012 | 60.20 ± 0.31 | 80.4 ± 1.2 | 90 | 8 | 30.0 min | CPU | "
-        "low diversity, blurry reconstructions | `-S latent_dim=64` |"
+        "underfitting, low diversity, blurry reconstructions | `-S latent_dim=64` |"
     ) in page
     assert "| PNG | 5.990 ± 0.012 |" in page
     assert "](../pictures/colour-gaussian.png)" in page

@@ -26,6 +26,8 @@ from vaeline.provenance.commands import override_flags
 
 COLOUR_BUDGET = "colour"
 """The preset that all others extend."""
+BUDGETED = "underfitting"
+"""The problem whose remedy, more epochs, is not within the budget."""
 BASELINES = RESULTS / "colour-baselines.json"
 
 
@@ -60,7 +62,12 @@ class ColourStudy(Study):
             "trained_on": machine_text(record["training"]),
             "findings": {f["name"]: {"level": f["level"], "says": f["says"]} for f in record["findings"]},
             "remedy": next(
-                ({"of": p["name"], "changes": p["changes"]} for p in problems if p["changes"]), {}
+                (
+                    {"of": p["name"], "changes": p["changes"]}
+                    for p in problems
+                    if p["changes"] and p["name"] != BUDGETED
+                ),
+                {},
             ),
         }
 

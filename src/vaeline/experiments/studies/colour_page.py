@@ -28,7 +28,9 @@ it was trained; `long` has more.
 *Bits a dimension* are those of −IWAE-{k} on the test split, an upper bound on the bits of a level, with the
 standard error over images. Densities (Gaussian, continuous Bernoulli) are of dequantized levels, so that they
 compare with the masses of discretized logistics. The Fréchet distance is in the features of our own
-classifier of these images. Findings are what the detectors say of the measures of a run.
+classifier of these images. Findings are what the detectors say of the measures of a run. The budget ends most
+trainings while they still improve: the remedy of underfitting, more epochs, is beyond it, and the first
+remedy shown is that of the next problem.
 
 """
 BASELINES_TEXT = """
@@ -44,8 +46,8 @@ CURES_TEXT = """
 
 ## The first remedies
 
-Trainings with a problem, repeated with the first remedy of their diagnosis, as far as that has run. *Cured*
-says whether that problem is gone.
+Trainings with a problem other than underfitting, repeated with the first remedy of their diagnosis, as far
+as that has run. *Cured* says whether that problem is gone.
 
 """
 SAMPLES_TEXT = "\n\n## Samples\n\n"
