@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from benchmarks import document
 from benchmarks.distances import frechet, inception
@@ -17,7 +18,7 @@ from benchmarks.likelihoods import iwae
 from benchmarks.machine import machine_description
 from benchmarks.pipeline import pipeline
 from benchmarks.preparing import prepare
-from benchmarks.running import measured_rows, parse_names
+from benchmarks.running import measure_and_write, parse_names
 from benchmarks.starting import start_of_training
 from benchmarks.training import conv, epoch, small_batch
 from vaeline.core.errors import VaelineError
@@ -38,12 +39,12 @@ BENCHMARKS: dict[str, Callable[[], list[Ratio]]] = {
 
 
 def run_benchmarks(names: Sequence[str]) -> None:
-    """Runs these benchmarks, prints each ratio, and writes docs/results/bench.*."""
+    """Runs these benchmarks, prints each ratio, and writes docs/results/bench.* after each."""
     tags = origin_tags()
     changed = " with uncommitted changes" if tags.get("git.dirty") == "true" else ""
     origin = {"commit": tags.get("git.commit", "")[:10] + changed, "machine": machine_description()}
-    rows = measured_rows(names, BENCHMARKS, origin)
-    print(document.write_benchmark(rows, list(BENCHMARKS)))
+    write = partial(document.write_benchmark, order=list(BENCHMARKS))
+    measure_and_write(names, BENCHMARKS, origin, write)
 
 
 if __name__ == "__main__":

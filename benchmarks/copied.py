@@ -13,13 +13,13 @@ from ruamel.yaml import YAML
 from vaeline.core.yaml import read_yaml
 
 SMALL_RUN = {"epochs": 3, "iwae_k": 20, "fid_inception": "skip"}
-COPIED_FILES = (".py", ".yaml", ".toml", "ignore", ".dvc/config", "data/own/README.md", "data/init/random")
+LEFT_OUT = ("docs/", "tests/", "outputs/", "dvc.lock")  # what no stage reads, and what stages have written
 
 
 def copy_repository(root: Path) -> None:
     """Copies what the pipeline needs to `root`, sets the params of a small run, and commits it."""
     listed = subprocess.check_output(["git", "ls-files"], text=True).split()
-    for name in filter(lambda name: name.endswith(COPIED_FILES) and Path(name).is_file(), listed):
+    for name in (name for name in listed if not name.startswith(LEFT_OUT) and Path(name).is_file()):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(name, root / name)
     set_params(root, SMALL_RUN | {"data": read_yaml(root / "params.yaml")["data"] | {"name": "digits"}})

@@ -37,8 +37,8 @@ compiling, is spread over a default training on MNIST.
 """
 
 
-def write_benchmark(rows: Sequence[Mapping[str, Any]], order: Sequence[str]) -> str:
-    """Merges `rows` into bench.json, and writes it, the page and the picture; returns the table."""
+def write_benchmark(rows: Sequence[Mapping[str, Any]], order: Sequence[str]) -> None:
+    """Merges `rows` into bench.json, and writes it, the page and the picture."""
     path = RESULTS / "bench.json"
     rows = with_stored(path, rows, order)
     table = markdown_table([HEADING, *map(_cells, rows)])
@@ -46,7 +46,6 @@ def write_benchmark(rows: Sequence[Mapping[str, Any]], order: Sequence[str]) -> 
     write_json(path, rows)
     write_text(RESULTS / "bench.md", TEXT.format(table=table, machines=machines))
     write_figure(RESULTS / "bench.png", ratio_figure(rows))
-    return table
 
 
 def with_stored(

@@ -19,7 +19,7 @@ from benchmarks.machine import machine_description
 from benchmarks.models import MLP_PARAMS, params, vae
 from benchmarks.peers import Plain
 from benchmarks.products import Product, products
-from benchmarks.running import measured_rows, parse_names
+from benchmarks.running import measure_and_write, parse_names
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json, write_text
 from vaeline.data.prepared import Prepared
@@ -237,7 +237,7 @@ def run_gpu_benchmarks(names: Sequence[str]) -> None:
         "torch": torch.__version__,
         "commit": git_or_empty("rev-parse", "HEAD")[:10],
     }
-    write_rows(measured_rows(names, GPU_BENCHMARKS, origin))
+    measure_and_write(names, GPU_BENCHMARKS, origin, write_rows)
 
 
 def write_rows(measured: Sequence[Mapping[str, Any]]) -> None:

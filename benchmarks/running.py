@@ -10,6 +10,8 @@ from benchmarks.harness import Ratio
 
 Benchmarks = Mapping[str, Callable[[], list[Ratio]]]
 """The benchmarks that one program can run, by the names that a person types."""
+Rows = list[dict[str, Any]]
+"""Measured ratios, with where they were measured."""
 
 
 def parse_names(
@@ -28,16 +30,21 @@ def parse_names(
     return names or list(benchmarks)
 
 
-def measured_rows(
-    names: Sequence[str], benchmarks: Benchmarks, origin: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """Runs these benchmarks, prints each ratio, and returns a row for each, with where it was measured."""
+def measure_and_write(
+    names: Sequence[str], benchmarks: Benchmarks, origin: Mapping[str, Any], write: Callable[[Rows], object]
+) -> None:
+    """Runs these benchmarks, and prints each ratio; what has been measured is lost to no later failure.
+
+    Args:
+        names: Those to run, in order.
+        benchmarks: All that there are.
+        origin: What each row says of where it was measured.
+        write: Takes the rows of one benchmark, as soon as it has ended.
+    """
     logging.disable(logging.INFO)  # the peers log much
-    rows: list[dict[str, Any]] = []
     for name in names:
         started = time.perf_counter()
         measured = [{**ratio.to_dict(), "group": name, **origin} for ratio in benchmarks[name]()]
-        rows += measured
+        write(measured)
         lines = [f"{row['work']}: {row['ratio']:.3g} × {row['against']}" for row in measured]
         print(*lines, f"({name}: {time.perf_counter() - started:.0f} s)", sep="\n", flush=True)
-    return rows

@@ -32,12 +32,16 @@ def run(*arguments: str, status: int = 0):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_of_every_command_has_an_example_that_parses(name):
+def test_help_of_every_command_has_an_example_that_parses(name, at_the_root):
     help_text = run(name, "--help").stdout
     (example,) = re.findall(r"^ +vaeline (.+)$", help_text.partition("Example:")[2], flags=re.MULTILINE)
     command, *arguments = shlex.split(example)
     assert command == name
-    assert COMMANDS[name].make_context(name, arguments).params is not None
+    context = COMMANDS[name].make_context(name, arguments)
+    for parameter in COMMANDS[name].params:  # presets that it names are there
+        offered = {item.value for item in parameter.shell_complete(context, "")}
+        given = context.params[parameter.name] if offered else None
+        assert offered.issuperset([given] if isinstance(given, str) else given or [])
 
 
 def test_help_lists_every_command_and_nothing_is_cut_off():

@@ -24,10 +24,10 @@ def empty_folder(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("empty_folder")
 def test_table_values_and_picture_are_written():
-    table = document.write_benchmark(measured("epoch", EPOCH, SHARE) + measured("frechet", FRECHET), ORDER)
-    assert "| epoch | pythae | 3 | 2.5 – 3.5 | ≥ 2 | yes | 3 | 1.5 s |" in table
-    assert "| epoch | matrix products (share) | 0.5 | 0.5 – 0.5 | ≥ 0.65 (aim 0.8) | no | 1 |  |" in table
-    assert table in (document.RESULTS / "bench.md").read_text()
+    document.write_benchmark(measured("epoch", EPOCH, SHARE) + measured("frechet", FRECHET), ORDER)
+    page = (document.RESULTS / "bench.md").read_text()
+    assert "| epoch | pythae | 3 | 2.5 – 3.5 | ≥ 2 | yes | 3 | 1.5 s |" in page
+    assert "| epoch | matrix products (share) | 0.5 | 0.5 – 0.5 | ≥ 0.65 (aim 0.8) | no | 1 |  |" in page
     first, *_ = json.loads((document.RESULTS / "bench.json").read_text())
     assert first.keys() >= {"work", "against", "ratio", "spread", "goal", "met"}
     assert (document.RESULTS / "bench.png").stat().st_size > 10_000

@@ -145,7 +145,7 @@ def run_colour(
     Example:
 
     \b
-        vaeline colour conv-logistic
+        vaeline colour conv
     """
     from vaeline.experiments.search.placement import Placement
     from vaeline.experiments.studies.colour import ColourStudy
