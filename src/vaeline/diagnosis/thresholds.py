@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from vaeline.diagnosis.finding import Side
+from vaeline.training.steps.monitor import LARGE_VARIANCE
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ SPIKE_SHARE = Threshold(
     "such step in thousands",
 )
 LARGEST_VARIANCE = Threshold(
-    "largest_variance", 100.0, "above", "times the prior's", "ten standard deviations of the prior"
+    "largest_variance", LARGE_VARIANCE, "above", "times the prior's", "ten standard deviations of the prior"
 )
 DECLINE = Threshold(
     "decline",

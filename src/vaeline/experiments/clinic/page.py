@@ -39,9 +39,8 @@ and can only be compared with each other. *Remedy*: what the printed command add
 ## Evidence
 
 The measures that revealed each failure, before the remedy and after it, with the range that is sound, and the
-command as it was printed. **Bold** is what is not sound. Some failures take two measures: overfitting a gap
-besides the decline, underfitting a curve that still rises, dead dimensions others that are crowded or cost
-too much.
+command as it was printed. **Bold** is what is not sound. Some failures take several measures: overfitting a
+gap and a curve that does not rise, dead dimensions others that are crowded or cost too much.
 
 """
 CLINIC_END = """
