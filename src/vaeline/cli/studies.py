@@ -132,6 +132,10 @@ def run_colour(
         list[str] | None,
         preset_argument("[NAMES]...", "What to train; without any, all that have no record yet.", "colour-"),
     ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(min=0, help="Instead, train on fewer images with seeds 1 to this, and count findings."),
+    ] = 0,
     at_once: AtOnce = 0,
     address: Address = "",
     cpus: Cpus = 1.0,
@@ -150,7 +154,11 @@ def run_colour(
     from vaeline.experiments.search.placement import Placement
     from vaeline.experiments.studies.colour import ColourStudy
 
-    run_study(ColourStudy(), names or [], Placement(address, at_once, cpus, gpus))
+    study = ColourStudy()
+    if seeds:
+        study.over_seeds(names or study.members(), range(1, seeds + 1))
+    else:
+        run_study(study, names or [], Placement(address, at_once, cpus, gpus))
 
 
 @STUDY_COMMANDS.command("sprites")

@@ -8,9 +8,11 @@ from PIL import Image
 
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_json
+from vaeline.diagnosis.finding import Finding
 from vaeline.experiments import study
+from vaeline.experiments.clinic.trial import Trial
 from vaeline.experiments.presets import preset_config, preset_overrides
-from vaeline.experiments.studies import colour
+from vaeline.experiments.studies import colour, colour_seeds
 from vaeline.experiments.studies.colour import ColourStudy
 from vaeline.experiments.variation import varied
 
@@ -54,8 +56,13 @@ def record(name: str, test: str = "ab", **changes: Any) -> dict:
     } | changes
 
 
+def page_of(one_record: dict | None) -> str:
+    """Returns the page of a single row, which nothing repeats."""
+    return COLOUR.markdown([COLOUR.row("gaussian", one_record) | {"repeated_by": ""}])
+
+
 def test_row_has_its_figures_its_problems_and_the_first_remedy():
-    page = COLOUR.markdown([COLOUR.row("gaussian", record("gaussian"))])
+    page = page_of(record("gaussian"))
     assert (
         "| 5.125 ± 0.012 | 60.20 ± 0.31 | 80.4 ± 1.2 | 90 | 8 | 30.0 min | CPU | "
         "underfitting, low diversity, blurry reconstructions | `-S latent_dim=64` |"
@@ -65,26 +72,32 @@ def test_row_has_its_figures_its_problems_and_the_first_remedy():
 
 
 def test_what_has_not_run_is_said_and_has_no_picture():
-    page = COLOUR.markdown([COLOUR.row("gaussian", None)])
+    page = page_of(None)
     assert "| not run |" in page
     assert "](../pictures" not in page
+
+
+def test_figure_that_a_run_lacks_is_said():
+    half = record("gaussian")
+    half["results"] = {key: value for key, value in half["results"].items() if "fid" not in key}
+    assert "| 60.20 ± 0.31 | not run | 90 |" in page_of(half)
 
 
 REMEDY = {"latent_dim": 64}
 ONE, CURED = "residual", "residual-cured"
 
 
-def rows_of(monkeypatch, *, cure: dict) -> list:
-    """The rows of a member with low diversity, and of one that repeats it with the changes `cure`."""
-    overrides = {f"colour-{ONE}": {"epochs": 8}, f"colour-{CURED}": {"epochs": 8} | cure}
+def rows_of(monkeypatch, *, cure: dict, name: str = CURED) -> list:
+    """The rows of a member with low diversity, and of `name`, which repeats it with the changes `cure`."""
+    overrides = {f"colour-{ONE}": {"epochs": 8}, f"colour-{name}": {"epochs": 7, "notes": "…"} | cure}
     monkeypatch.setattr(study, "preset_overrides", overrides.__getitem__)
     monkeypatch.setattr(colour, "preset_overrides", lambda name: overrides.get(name, {}))
-    monkeypatch.setattr(ColourStudy, "members", lambda _: [ONE, CURED])
+    monkeypatch.setattr(ColourStudy, "members", lambda _: [ONE, name])
     finding = {"name": "low_diversity", "level": "problem", "says": "covers 12%", "changes": REMEDY}
     better = finding | {"level": "healthy", "says": "covers 34%", "changes": {}}
     records = {
-        name: record("residual", overrides=values, findings=[better if name.endswith(CURED) else finding])
-        for name, values in overrides.items()
+        preset: record("residual", overrides=values, findings=[better if name in preset else finding])
+        for preset, values in overrides.items()
     }
     monkeypatch.setattr(study, "load_records", lambda: records)
     return COLOUR.rows()
@@ -93,8 +106,16 @@ def rows_of(monkeypatch, *, cure: dict) -> list:
 def test_remedy_is_shown_with_what_it_did(monkeypatch):
     page = COLOUR.markdown(rows_of(monkeypatch, cure=REMEDY))
     bits = "5.125 ± 0.012 → 5.125 ± 0.012"
-    assert f"| residual | covers 12% | `-S latent_dim=64` | covers 34% | yes | {bits} |" in page
+    assert f"| residual | covers 12% | `-S latent_dim=64` | {CURED} | covers 34% | yes | {bits} |" in page
     assert page.count("| 90 | 8 |") == 1  # what repeats it has no row in the first table
+
+
+def test_member_of_its_own_may_be_what_a_remedy_leads_to(monkeypatch):
+    page = COLOUR.markdown(rows_of(monkeypatch, cure=REMEDY, name="wide"))
+    assert "| `-S latent_dim=64` | wide | covers 34% | yes |" in page
+    assert page.count("| 90 | 8 |") == 2
+    other = COLOUR.markdown(rows_of(monkeypatch, cure={"latent_dim": 65}, name="wide"))
+    assert "The first remedies" not in other
 
 
 def test_another_cure_than_the_first_remedy_is_refused(monkeypatch):
@@ -122,3 +143,34 @@ def test_uniform_noise_costs_eight_bits_and_more(monkeypatch, tmp_path):
     bits = {name: value for name, value in measured["bits_per_dim"].items() if not name.endswith("_se")}
     assert len(bits) == 5
     assert min(bits.values()) > 8
+
+
+def test_findings_over_seeds_are_counted_and_kept_as_they_come(monkeypatch, tmp_path):
+    """The second training of conv fails: what was found before is kept, and the same call goes on."""
+    monkeypatch.setattr(colour_seeds, "OVER_SEEDS", tmp_path / "seeds.json")
+    found = {"underfitting": "problem", "holes": "information"}
+    asked: list[tuple[str, list[str]]] = []
+
+    def trained(name: str, overrides: list[str]) -> Trial:
+        asked.append((name, overrides))
+        if name == "colour-conv-fewer-2" and len(asked) == 3:
+            raise VaelineError("the disk is full")
+        changed = found | ({"holes": "problem"} if name == "colour-conv-fewer-1" else {})
+        return Trial([Finding(n, n, level, 1.0, "…", []) for n, level in changed.items()], {}, 1.0)
+
+    monkeypatch.setattr(colour_seeds, "trial", trained)
+    monkeypatch.setattr(ColourStudy, "write", lambda _: None)
+    with pytest.raises(VaelineError, match="the disk is full"):
+        COLOUR.over_seeds(["conv", "ladder"], range(1, 3))
+    assert {"data.train_size=10000", "seed=1", "model.name=ladder"} <= set(
+        dict(asked)["colour-ladder-fewer-1"]
+    )
+    kept = {"conv": {"1": ["underfitting", "holes"]}, "ladder": {"1": ["underfitting"]}}
+    assert colour_seeds.read_over_seeds() == kept
+    COLOUR.over_seeds(["conv", "ladder"], range(1, 3))
+    section = colour_seeds.seeds_section(colour_seeds.read_over_seeds())
+    assert "| finding | conv | ladder |" in section
+    assert "| Underfitting | 2 of 2 | 2 of 2 |" in section
+    assert "| Holes in the latent space | 1 of 2 | 0 of 2 |" in section
+    assert "| Overfitting | 0 of 2 | 0 of 2 |" in section
+    assert colour_seeds.seeds_section({}) == ""

@@ -20,7 +20,7 @@ from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.finding import Finding, finding_from, load_findings
 from vaeline.diagnosis.remedy_commands import with_remedy_commands
 from vaeline.experiments.find import params_with
-from vaeline.experiments.launch import failure, running_experiment, watch
+from vaeline.experiments.launch import failure, running_experiment, watch, with_whole_path
 from vaeline.experiments.watching import kept
 from vaeline.provenance.closure import stage_code
 from vaeline.provenance.dependencies import dependency_hash
@@ -132,5 +132,5 @@ def _json(name: str, path: str) -> dict[str, Any]:
 
 
 def _detected(measures: Mapping[str, Any], overrides: Sequence[str]) -> list[Finding]:
-    params = params_with(overrides)
+    params = params_with(with_whole_path(overrides))
     return with_remedy_commands(run_detectors(measures, params, noun=IMAGE), params)

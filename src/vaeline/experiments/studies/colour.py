@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import dvc.api
@@ -20,6 +21,7 @@ from vaeline.experiments.results import PICTURES, RESULTS
 from vaeline.experiments.search.placement import HERE, Placement
 from vaeline.experiments.studies.baselines import GaussianBits, file_bits, independent_bits
 from vaeline.experiments.studies.colour_page import COLOUR_FIGURES, CURED, colour_markdown, picture_of
+from vaeline.experiments.studies.colour_seeds import read_over_seeds, run_over_seeds, seeds_section
 from vaeline.experiments.studies.zoo import chosen_by
 from vaeline.experiments.study import Row, Study
 from vaeline.provenance.commands import override_flags
@@ -75,13 +77,22 @@ class ColourStudy(Study):
         """Returns the page."""
         budget, baselines = preset_config(COLOUR_BUDGET), read_json(BASELINES)
         facts = {"latents": budget.latent_dim, "k": budget.iwae_k} | baselines["data"]
-        return colour_markdown(rows, baselines["bits_per_dim"], facts)
+        return colour_markdown(rows, seeds_section(read_over_seeds()), baselines["bits_per_dim"], facts)
 
     def run(self, wanted: Sequence[str], placement: Placement = HERE) -> None:
         """Measures what stands beside the members, if nobody has, and runs members; see `Study.run`."""
         if not BASELINES.exists():
             write_json(BASELINES, measured_baselines())
         super().run(wanted, placement)
+
+    def over_seeds(self, members: Sequence[str], seeds: Sequence[int]) -> None:
+        """Trains members on fewer images with each seed, up to their findings, and writes the page.
+
+        Raises:
+            VaelineError: If there is no such member, before anything runs; or if a training fails.
+        """
+        run_over_seeds(members, self.prefix, seeds)
+        self.write()
 
     def finish(self, member: str) -> None:
         """Copies the samples of a member from its experiment, and writes the page."""
@@ -97,16 +108,29 @@ class ColourStudy(Study):
         return super().row(member, record)
 
     def rows(self) -> list[Row]:
-        """Returns the rows; raises VaelineError if a member that should have a remedy has another."""
+        """Returns the rows, each with the name of the member that repeats it with its first remedy.
+
+        Raises:
+            VaelineError: If a member that should have the first remedy of another one has something else.
+        """
         rows = super().rows()
-        remedies = {row["name"]: row["remedy"].get("changes", {}) for row in rows if row["run"]}
-        for before, remedy in remedies.items():
-            preset = f"{self.prefix}{before}{CURED}"
-            expected = preset_overrides(self.prefix + before) | remedy
-            if before + CURED in self.members() and preset_overrides(preset) != expected:
+        choices = {row["name"]: self._choice(row["name"]) for row in rows}
+        for row in rows:
+            name, remedy = row["name"], row.get("remedy", {}).get("changes", {})
+            remedied = self._choice(name, remedy) if remedy else None
+            repeats, own = [other for other, its in choices.items() if its == remedied], name + CURED
+            if row["run"] and own in choices and own not in repeats:
                 flags = override_flags(remedy) or "it has none"
-                raise VaelineError(f"presets/{preset}.yaml is not {before} with its first remedy: {flags}")
+                raise VaelineError(
+                    f"presets/{self.prefix}{own}.yaml is not {name} with its first remedy: {flags}"
+                )
+            row["repeated_by"] = own if own in repeats else next(iter(repeats), "")
         return rows
+
+    def _choice(self, member: str, changes: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+        """Returns what a member with `changes` is, but for how many epochs there are in the budget."""
+        overrides = preset_overrides(self.prefix + member) | changes
+        return {key: value for key, value in overrides.items() if key not in ("epochs", "notes")}
 
 
 def measured_baselines() -> dict[str, Any]:
