@@ -25,9 +25,9 @@ OPTIONS: Mapping[str, str | int | bool] = {
     "fallback_random": True,
     # What the CPU can do is asked of the CPU, not by building a program for each vector width; if the C++
     # compiler cannot follow, nothing is built. And headers compiled beforehand, as dear as all the rest, pay
-    # only from the third library on.
+    # only from the fourth library on.
     "cpp.vec_isa_ok": True,
-    "cpp_cache_precompile_headers": False,
+    "aot_inductor.precompile_headers": False,
 }
 
 

@@ -46,7 +46,8 @@ GRID_METHODS = (
     ),
     Method(
         "dip-vae", "DIP-VAE-II (Kumar et al. 2018)", "λ",
-        ("objective.dip.off_diagonal", "objective.dip.diagonal"), (10, 100, 1000), {"objective.name": "dip"},
+        ("objective.dip.off_diagonal", "objective.dip.diagonal"), (10, 100, 1000, 3000, 10000),
+        {"objective.name": "dip"},
     ),
 )  # fmt: skip
 """The first at weight 1 is the plain VAE."""
