@@ -44,6 +44,11 @@ def test_changes_are_in_the_syntax_of_overrides(repository):
     assert changes_text({"beta": 1, "seed": 42}) == ""
 
 
+def test_changes_are_in_the_order_of_the_committed_params_whoever_asks(repository):
+    params = {"network": {"mlp": {"depth": 3}, "name": "mlp"}, "seed": 7, "beta": 4.0}
+    assert changes_text(params) == "beta=4 seed=7 network.mlp.depth=3"
+
+
 def test_changes_are_from_the_baseline_of_the_experiment(repository, monkeypatch):
     baseline = git("rev-parse", "HEAD")
     Path("params.yaml").write_text("beta: 9.0\nseed: 42\n")

@@ -69,12 +69,12 @@ def _params_in(text: str) -> dict[str, Any]:
 
 
 def changed_params(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the params that differ from those committed at the baseline, with dotted keys."""
-    before, now = committed_params(), flatten_params(params)
+    """Returns the params that differ from those committed at the baseline, with dotted keys, in their order."""
+    now = flatten_params(params)
     return {
-        key: value
-        for key, value in now.items()
-        if key in before and param_text(before[key]) != param_text(value)
+        key: now[key]
+        for key, before in committed_params().items()
+        if key in now and param_text(before) != param_text(now[key])
     }
 
 
