@@ -105,8 +105,8 @@ def rows_of(monkeypatch, *, cure: dict, name: str = CURED) -> list:
 
 def test_remedy_is_shown_with_what_it_did(monkeypatch):
     page = COLOUR.markdown(rows_of(monkeypatch, cure=REMEDY))
-    bits = "5.125 ± 0.012 → 5.125 ± 0.012"
-    assert f"| residual | covers 12% | `-S latent_dim=64` | {CURED} | covers 34% | yes | {bits} |" in page
+    figures = "5.125 ± 0.012 → 5.125 ± 0.012 | 80.4 ± 1.2 → 80.4 ± 1.2"
+    assert f"| residual | covers 12% | `-S latent_dim=64` | {CURED} | covers 34% | yes | {figures} |" in page
     assert page.count("| 90 | 8 |") == 1  # what repeats it has no row in the first table
 
 

@@ -11,13 +11,23 @@ from vaeline.provenance.commands import override_flags
 from vaeline.reporting.summary import code_span
 
 COLOUR_FIGURES = ("bits_per_dim", "rate", "fid_classifier")
+CURE_FIGURES = ("bits_per_dim", "fid_classifier")
 CURED = "-cured"
 """The end of the name of a member that does nothing but repeat another one with its first remedy."""
 COLOUR_HEADINGS = (
     *("what", "chosen by", "bits a dimension", "rate, nats", "Fréchet", "units", "epochs", "training"),
     *("trained on", "findings", "first remedy"),
 )
-CURE_HEADINGS = ("what", "found", "first remedy", "repeated as", "found with it", "cured", "bits a dimension")
+CURE_HEADINGS = (
+    "what",
+    "found",
+    "first remedy",
+    "repeated as",
+    "found with it",
+    "cured",
+    "bits a dimension",
+    "Fréchet",
+)
 COLOUR_TEXT = """# Colour images
 
 {train} training and {test} test images of CIFAR-10 that had been stored as JPEG, which smooths them: no
@@ -93,11 +103,15 @@ def _cells(row: Row) -> tuple[str, ...]:
     description = row["name"], row["chosen_by"] and code_span(row["chosen_by"])
     if not row["run"]:
         return *description, "not run", *[""] * (len(COLOUR_HEADINGS) - len(description) - 1)
-    figures = [estimate_text(row, name) if name in row else "not run" for name in COLOUR_FIGURES]
+    figures = [_figure(row, name) for name in COLOUR_FIGURES]
     remedy = _remedy_text(row)
     found = [name.replace("_", " ") for name, f in row["findings"].items() if f["level"] == "problem"]
     trained = row["active_units"], f"{row['epochs']:.0f}", f"{row['seconds'] / 60:.1f} min", row["trained_on"]
     return *description, *figures, *trained, ", ".join(found) or "none", remedy
+
+
+def _figure(row: Row, name: str) -> str:
+    return estimate_text(row, name) if name in row else "not run"
 
 
 def _remedy_text(row: Row) -> str:
@@ -114,9 +128,9 @@ def _cures(rows: Mapping[str, Row]) -> list[str]:
 def _cure_cells(before: Row, after: Row) -> tuple[str, ...]:
     problem = before["remedy"]["of"]
     was, is_now = before["findings"][problem], after["findings"][problem]
-    bits = " → ".join(estimate_text(row, "bits_per_dim") for row in (before, after))
+    changes = [" → ".join(_figure(row, name) for row in (before, after)) for name in CURE_FIGURES]
     cured = "no" if is_now["level"] == "problem" else "yes"
-    return before["name"], was["says"], _remedy_text(before), after["name"], is_now["says"], cured, bits
+    return before["name"], was["says"], _remedy_text(before), after["name"], is_now["says"], cured, *changes
 
 
 def _baseline_cells(bits: Mapping[str, Any]) -> list[tuple[str, str]]:
