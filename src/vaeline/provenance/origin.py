@@ -69,7 +69,7 @@ def _params_in(text: str) -> dict[str, Any]:
 
 
 def changed_params(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the params that differ from those committed at the baseline, with dotted keys, in their order."""
+    """Returns the params that differ from those committed at the baseline, dotted, in the latter's order."""
     now = flatten_params(params)
     return {
         key: now[key]

@@ -19,14 +19,8 @@ COLOUR_HEADINGS = (
     *("trained on", "findings", "first remedy"),
 )
 CURE_HEADINGS = (
-    "what",
-    "found",
-    "first remedy",
-    "repeated as",
-    "found with it",
-    "cured",
-    "bits a dimension",
-    "Fréchet",
+    *("what", "found", "first remedy", "repeated as", "found with it", "cured"),
+    *("bits a dimension", "Fréchet"),
 )
 COLOUR_TEXT = """# Colour images
 
