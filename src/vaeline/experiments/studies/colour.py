@@ -129,7 +129,7 @@ class ColourStudy(Study):
 
     def _choice(self, member: str, changes: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
         """Returns what a member with `changes` is, but for how many epochs there are in the budget."""
-        overrides = preset_overrides(self.prefix + member) | changes
+        overrides = {**preset_overrides(self.prefix + member), **changes}
         return {key: value for key, value in overrides.items() if key not in ("epochs", "notes")}
 
 

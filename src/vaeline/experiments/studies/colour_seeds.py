@@ -39,7 +39,7 @@ def run_over_seeds(members: Sequence[str], prefix: str, seeds: Sequence[int]) ->
     """
     changes = {member: preset_overrides(prefix + member) for member in members}
     for seed, member in bar([(s, m) for s in seeds for m in members], desc="seeds", unit=" training"):
-        overrides = override_arguments(changes[member] | FEWER | {"seed": seed})
+        overrides = override_arguments({**changes[member], **FEWER, "seed": seed})
         findings = trial(f"{prefix}{member}-fewer-{seed}", overrides).findings
         found = read_over_seeds()
         found.setdefault(member, {})[str(seed)] = [problem.name for problem in problems(findings)]
