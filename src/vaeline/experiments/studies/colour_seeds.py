@@ -17,11 +17,12 @@ FEWER: Mapping[str, int] = {"data.train_size": 10_000, "data.valid_size": 2_000}
 OVER_SEEDS = RESULTS / "colour-seeds.json"
 SEEDS_TEXT = """
 
-## The same findings with other seeds
+## Findings over seeds
 
-Trainings as above, but on {train:,} images with {valid:,} for validation, over seeds: how many have each
-finding as a problem, of how many trainings. A finding that a detector makes of all, or of none, does not
-depend on the seed; whether it is true, a count cannot say.
+Trainings as above, but on {train:,} images with {valid:,} for validation, that differ by seed: how many have
+each finding as a problem, of how many. They have as many epochs, so fewer updates: what is cured above need
+not be cured here. A finding in all of them, or in none, does not depend on the seed; whether it is true, a
+count cannot say.
 
 """
 
