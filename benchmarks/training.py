@@ -51,9 +51,9 @@ def epoch() -> list[Ratio]:
         }
         times, details = _with_compiling(race("epoch", contestants, rounds=5), len(images))
     return [
-        times.ratio("epoch", "pythae", 2.0, **details),
-        times.ratio("epoch", "pytorch/examples", 6.0, **details),
-        times.ratio("epoch", "matrix products", 0.65, share=True, aim=0.8, **details),
+        times.ratio("epoch", "pythae", **details),
+        times.ratio("epoch", "pytorch/examples", **details),
+        times.ratio("epoch", "matrix products", 0.65, share=True, **details),
     ]
 
 
@@ -69,8 +69,8 @@ def small_batch() -> list[Ratio]:
         }
         times, details = _with_compiling(race("small_batch", contestants, rounds=5), len(images))
     return [
-        times.ratio("small_batch", "eager PyTorch", 1.8, aim=3.0, **details),
-        times.ratio("small_batch", "matrix products", share=True, **details),
+        times.ratio("small_batch", "eager PyTorch", **details),
+        times.ratio("small_batch", "matrix products", 0.4, share=True, **details),
     ]
 
 
@@ -90,8 +90,8 @@ def conv() -> list[Ratio]:
         }
         times, details = _with_compiling(race("conv", contestants, rounds=3), len(images))
     return [
-        times.ratio("conv", "pythae", 1.5, **details),
-        times.ratio("conv", "convolutions", share=True, **details),
+        times.ratio("conv", "pythae", 1.0, **details),
+        times.ratio("conv", "convolutions", 0.8, share=True, **details),
     ]
 
 
