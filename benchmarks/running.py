@@ -10,7 +10,7 @@ from benchmarks.harness import Ratio
 
 Benchmarks = Mapping[str, Callable[[], list[Ratio]]]
 """The benchmarks that one program can run, by the names that a person types."""
-Rows = list[dict[str, Any]]
+MeasuredRows = list[dict[str, Any]]
 """Measured ratios, with where they were measured."""
 
 
@@ -31,7 +31,10 @@ def parse_names(
 
 
 def measure_and_write(
-    names: Sequence[str], benchmarks: Benchmarks, origin: Mapping[str, Any], write: Callable[[Rows], object]
+    names: Sequence[str],
+    benchmarks: Benchmarks,
+    origin: Mapping[str, Any],
+    write: Callable[[MeasuredRows], object],
 ) -> None:
     """Runs these benchmarks, and prints each ratio; what has been measured is lost to no later failure.
 
