@@ -38,6 +38,7 @@ def test_help_of_every_command_has_an_example_that_parses(name, at_the_root):
     command, *arguments = shlex.split(example)
     assert command == name
     context = COMMANDS[name].make_context(name, arguments)
+    assert context.params is not None
     for parameter in COMMANDS[name].params:  # presets that it names are there
         offered = {item.value for item in parameter.shell_complete(context, "")}
         given = context.params[parameter.name] if offered else None

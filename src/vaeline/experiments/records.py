@@ -17,8 +17,8 @@ SCORES = (
     *("dci_disentanglement_boosted", "dci_completeness_boosted", "dci_informativeness_boosted"),
 )
 """Scores of disentanglement, for data whose factors are known."""
-REMEDIED_BY = ("binary_share", "best_epoch", "active_units", "unused_units", "crowding", "latent_dims")
-"""Measures that remedies look at, besides those of the detectors."""
+REMEDIED_BY = ("binary_share", "best_epoch")
+"""Measures that remedies read, and no detector does."""
 DIAGNOSED = (*SCORES, *REMEDIED_BY, *(name for detector in DETECTORS for name in detector.measures()))
 RECORDED_METRICS = {
     "evaluate": (

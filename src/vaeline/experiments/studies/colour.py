@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import dvc.api
@@ -114,10 +113,11 @@ class ColourStudy(Study):
             VaelineError: If a member that should have the first remedy of another one has something else.
         """
         rows = super().rows()
-        choices = {row["name"]: self._choice(row["name"]) for row in rows}
+        overrides = {row["name"]: preset_overrides(self.prefix + row["name"]) for row in rows}
+        choices = {name: _but_for_epochs(own) for name, own in overrides.items()}
         for row in rows:
             name, remedy = row["name"], row.get("remedy", {}).get("changes", {})
-            remedied = self._choice(name, remedy) if remedy else None
+            remedied = _but_for_epochs(overrides[name] | remedy) if remedy else None
             repeats, own = [other for other, its in choices.items() if its == remedied], name + CURED
             if row["run"] and own in choices and own not in repeats:
                 flags = override_flags(remedy) or "it has none"
@@ -127,10 +127,10 @@ class ColourStudy(Study):
             row["repeated_by"] = own if own in repeats else next(iter(repeats), "")
         return rows
 
-    def _choice(self, member: str, changes: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
-        """Returns what a member with `changes` is, but for how many epochs there are in the budget."""
-        overrides = {**preset_overrides(self.prefix + member), **changes}
-        return {key: value for key, value in overrides.items() if key not in ("epochs", "notes")}
+
+def _but_for_epochs(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns overrides without their notes, and without the number of epochs that the budget allows."""
+    return {key: value for key, value in overrides.items() if key not in ("epochs", "notes")}
 
 
 def measured_baselines() -> dict[str, Any]:

@@ -32,9 +32,9 @@ it was trained; `long` has more.
 *Bits a dimension* are those of −IWAE-{k} on the test split, an upper bound on the bits of a level, with the
 standard error over images. Densities (Gaussian, continuous Bernoulli) are of dequantized levels, so that they
 compare with the masses of discretized logistics. The Fréchet distance is in the features of our own
-classifier of these images. Findings are what the detectors say of the measures of a run. The budget ends most
-trainings while they still improve: the remedy of underfitting, more epochs, is beyond it, and the first
-remedy shown is that of the next problem.
+classifier of these images. Findings are what the detectors say of the measures of a run. The budget ends
+most trainings while they still improve, and more epochs, the remedy of underfitting, are beyond it: the last
+column has the first remedy of the other problems.
 
 """
 BASELINES_TEXT = """
