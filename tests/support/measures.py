@@ -4,6 +4,7 @@ HEALTHY = {
     "kl": 25.2, "kl_se": 0.1, "z_gain": 180.0, "z_gain_se": 1.0,
     "latent_dims": 20, "unused_units": 0, "unused_share": 0.0, "crowding": 1.3,
     "exchange_rate": 1.05, "exchange_rate_se": 0.01,
+    "calibration_cost": 0.002, "calibration_cost_se": 0.001,
     "sharpness": 0.45, "sharpness_se": 0.005, "binary_share": 0.9,
     "coverage": 0.45, "coverage_se": 0.015, "coverage_aggregate": 0.9, "coverage_aggregate_se": 0.01,
     "coverage_real": 0.9, "coverage_real_se": 0.01,

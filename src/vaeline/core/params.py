@@ -59,6 +59,7 @@ FindingName = Literal[
     "posterior_collapse",
     "underfitting",
     "overfitting",
+    "uncalibrated_likelihood",
     "dead_dimensions",
     "blurry_reconstructions",
     "holes",

@@ -42,6 +42,19 @@ COLLAPSE = Detector(
     ),
     follows_from=("underfitting",),
 )
+UNCALIBRATED = Detector(
+    name="uncalibrated_likelihood",
+    title="Uncalibrated likelihood",
+    signs=((thresholds.CALIBRATION,),),
+    if_problem="at the same z, p(x|z) needs {calibration_cost:.2f} bits per dimension more than a Gaussian "
+    "with one σ that is fitted to the errors",
+    if_healthy="beside a Gaussian with one σ that is fitted to the errors, p(x|z) needs "
+    "{calibration_cost:+.3f} bits per dimension",
+    remedy=remedies.first(
+        remedies.learned_variance, remedies.fitted_variance, remedies.moved_images, remedies.shorter
+    ),
+    follows_from=("unstable_training", "overfitting"),
+)
 DEAD_DIMENSIONS = Detector(
     name="dead_dimensions",
     title="Dead dimensions",
@@ -143,7 +156,8 @@ ENTANGLED = Detector(
     follows_from=("unstable_training",),
 )
 DETECTORS = (
-    UNSTABLE, UNDERFITTING, COLLAPSE, OVERFITTING, DEAD_DIMENSIONS, BLUR, HOLES, LOW_DIVERSITY, ENTANGLED,
+    UNSTABLE, UNDERFITTING, COLLAPSE, OVERFITTING, UNCALIBRATED, DEAD_DIMENSIONS, BLUR, HOLES, LOW_DIVERSITY,
+    ENTANGLED,
 )  # fmt: skip
 DURING = (UNSTABLE, COLLAPSE)
 """The detectors whose measures exist before training has ended."""

@@ -72,11 +72,23 @@ def learned_variance(params: RemedyParams, metrics: Measurements) -> Remedy | No
     likelihood = params["likelihood"]
     if likelihood["name"] == "gaussian" and likelihood["gaussian"]["variance"] == "fixed":
         scale = likelihood["gaussian"]["scale"]
-        cause = f"σ is fixed at {scale:g}: errors are small beside it, and z is not worth its rate"
+        cause = f"σ is fixed at {scale:g}: it, and not the errors, decides what z is worth"
         too_large = "binary_share" in metrics and scale > PIXEL_SCALE  # it is measured on images alone
         start = {"likelihood.gaussian.scale": PIXEL_SCALE} if too_large else {}
         return Remedy(cause, {"likelihood.gaussian.variance": "shared", **start})
     return None
+
+
+def fitted_variance(params: RemedyParams, _: Measurements) -> Remedy | None:
+    """A likelihood without a σ that is fitted to its errors, such as the continuous Bernoulli."""
+    likelihood = params["likelihood"]
+    gaussian = likelihood["name"] == "gaussian"
+    if gaussian and likelihood["gaussian"]["variance"] == "optimal":
+        return None
+    what = f"σ ({likelihood['gaussian']['variance']})" if gaussian else likelihood["name"]
+    name = {} if gaussian else {"likelihood.name": "gaussian"}
+    cause = f"{what} is not as wide as the errors are"
+    return Remedy(cause, name | {"likelihood.gaussian.variance": "optimal"})
 
 
 def binary_pixels(params: RemedyParams, metrics: Measurements) -> Remedy | None:

@@ -131,6 +131,14 @@ LEVEL = Threshold(
     "bits per dimension",
     "while the ELBO of unseen {examples} still rises, more epochs improve it, whatever is memorised",
 )
+CALIBRATION = Threshold(
+    "calibration_cost",
+    0.15,
+    "above",
+    "bits per dimension",
+    "a σ that is half as large again as the errors costs 0.18; one that is fitted to training {examples} "
+    "costs less on unseen ones, unless their squared errors are 1.8 times as large",
+)
 EXCESS_RATE = Threshold(
     "excess_rate",
     0.0,

@@ -12,6 +12,7 @@ from vaeline.data.prepared import Prepared, Split
 from vaeline.evaluation import trends
 from vaeline.evaluation.chunks import even_indices
 from vaeline.evaluation.estimators.bounds import elbo_terms
+from vaeline.evaluation.estimators.calibration import calibration_cost
 from vaeline.evaluation.estimators.estimate import Estimate
 from vaeline.evaluation.estimators.gain import exchange_rate, latent_gain
 from vaeline.evaluation.estimators.sharpness import sharpness
@@ -47,7 +48,7 @@ def history_symptoms(history: pd.DataFrame, dimensions: int) -> dict[str, float]
 
 
 def model_symptoms(model: Model, data: Prepared) -> dict[str, float]:
-    """Returns what z is worth, how sharp reconstructions are, and how far valid is behind train.
+    """Returns what z is worth, what p(x|z) costs, how sharp E[x|z] is, and how far valid is behind train.
 
     Sharpness is left out for what is no image, and so is `binary_share`, which describes the images
     themselves.
@@ -60,7 +61,7 @@ def model_symptoms(model: Model, data: Prepared) -> dict[str, float]:
         "generalisation_gap": (on_train.mean - on_valid.mean) / bits,
         "generalisation_gap_se": math.hypot(on_train.se, on_valid.se) / bits,
     }
-    worth = latent_gain(model, valid) | exchange_rate(model, valid)
+    worth = latent_gain(model, valid) | exchange_rate(model, valid) | calibration_cost(model, valid)
     if len(data.shape) != 3:
         return worth | gap
     sharp = sharpness(model, valid, rows.values)

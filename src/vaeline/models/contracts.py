@@ -112,9 +112,12 @@ class Likelihood(nn.Module, ABC):
 
     Attributes:
         kinds: the kinds of values that it is a distribution of, see `Scaling`.
+        step: the distance of neighbouring values, as observed, of which it gives the masses; 0 for a density;
+            None for values that are no quantities, such as those of binary pixels.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("bytes", "range", "standardised")
+    step: ClassVar[float | None] = None
 
     __call__: Callable[..., Distribution]
 

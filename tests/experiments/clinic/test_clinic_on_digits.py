@@ -78,7 +78,8 @@ def _run(text: str) -> tuple[list, float]:
 def test_sound_training_is_healthy():
     findings, _ = run()
     assert [problem.name for problem in problems(findings)] == []
-    assert {finding.name for finding in findings} == {d.name for d in DETECTORS} - {"entangled"}
+    without = {"entangled", "uncalibrated_likelihood"}  # of images with factors, and not of binary pixels
+    assert {finding.name for finding in findings} == {d.name for d in DETECTORS} - without
 
 
 CASES = {

@@ -1,11 +1,12 @@
 """Likelihoods of levels 0 … 255, as masses or as densities of dequantized values, and densities of floats."""
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from vaeline.core.scaling import BYTES
+from vaeline.core.scaling import BYTES, TOP_LEVEL
 from vaeline.data.draws import Draws
 from vaeline.data.joined import joined
 from vaeline.data.observations import observed
@@ -20,6 +21,7 @@ class EightBit(Likelihood):
     """P(g|z) of the grey values themselves; the model's input is g/255."""
 
     unit = 1.0  # width of the interval that log p(x) is a density over, relative to one grey level
+    step: ClassVar[float | None] = 1 / TOP_LEVEL
 
     def observe(self, values: Tensor, draws: Draws) -> Tensor:
         """Returns g/255 of a minibatch: uint8 [B, *event_shape] → float32 in [0, 1]."""
@@ -45,6 +47,7 @@ class Dequantized(EightBit):
     """
 
     unit = float(GREY_LEVELS)
+    step: ClassVar[float | None] = 0.0
 
     def observe(self, values: Tensor, draws: Draws) -> Tensor:
         """Returns (g + u)/256 of a minibatch, with a new u: uint8 [B, *event_shape] → float32 in [0, 1]."""
