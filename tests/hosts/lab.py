@@ -67,16 +67,25 @@ class Results:
         )
 
     def metrics_from(self, other: "Results") -> float:
-        """Returns the largest relative difference of a metric that both have."""
-        return max(_relative(self.metrics[name], other.metrics[name]) for name in self.metrics)
+        """Returns the largest relative difference of a metric that both have.
+
+        That of a standard error is relative to the metric whose error it is.
+        """
+        return max(
+            _relative(value, other.metrics[name], other.metrics.get(name.removesuffix("_se"), 0.0))
+            for name, value in self.metrics.items()
+        )
 
     def has_weights_of(self, other: "Results") -> bool:
         """Returns whether the weights are equal, bit for bit."""
         return all(torch.equal(value, other.weights[name]) for name, value in self.weights.items())
 
 
-def _relative(value: float, other: float) -> float:
-    return 0.0 if value == other or math.isnan(value) else abs(value - other) / max(abs(other), 1e-9)
+def _relative(value: float, other: float, whole: float = 0.0) -> float:
+    """Returns the difference of a value to another one, relative to that or to a larger `whole`."""
+    if value == other or math.isnan(value):
+        return 0.0
+    return abs(value - other) / max(abs(other), abs(whole), 1e-9)
 
 
 class Lab:

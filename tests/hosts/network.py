@@ -5,6 +5,9 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
+
+from vaeline.core.errors import VaelineError
 
 NAMES = ("vaeline0", "vaeline1")
 ADDRESSES = ("10.77.0.1", "10.77.0.2")
@@ -17,7 +20,14 @@ def _ip(*arguments: str) -> str:
 
 @contextlib.contextmanager
 def linked_namespaces() -> Iterator[None]:
-    """Makes both namespaces with an address each; after the block they and all in them end."""
+    """Makes both namespaces with an address each; after the block they and all in them end.
+
+    Raises:
+        VaelineError: If one is there already, which may be in use; nothing in it is touched.
+    """
+    if taken := [name for name in NAMES if Path("/run/netns", name).exists()]:
+        end = "; ".join(f"ip netns del {name}" for name in taken)
+        raise VaelineError(f"the network namespaces {', '.join(taken)} exist: if nothing uses them, {end}")
     try:
         for name in NAMES:
             _ip("netns", "add", name)

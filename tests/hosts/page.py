@@ -22,9 +22,10 @@ TEXT = """# Several hosts
 
 Two hosts of one core each train on `digits` for {epochs} epochs, with as many processes in all as the table
 says. They are network namespaces of one machine. The differences are relative to one process: the largest
-over all figures of all epochs, and over the metrics of the stages that ran. After a disturbance in the middle
-of a training, each host that is left must stop it within a minute, with one line. The same command then
-resumes, and the weights at the end must be, bit for bit, those of two hosts that nothing disturbed.
+over all figures of all epochs, and over the metrics of the stages that ran, where that of a standard error is
+relative to its metric. After a disturbance in the middle of a training, each host that is left must stop it
+within a minute, with one line. The same command then resumes, and the weights at the end must be, bit for
+bit, those of two hosts that nothing disturbed.
 
 {table}
 
