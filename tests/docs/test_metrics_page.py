@@ -21,6 +21,7 @@ from vaeline.evaluation.disentanglement.codes import ImageCodes
 from vaeline.evaluation.disentanglement.excess import excess_rate
 from vaeline.evaluation.disentanglement.scores import disentanglement_scores
 from vaeline.evaluation.estimators.annealed import ais_against_bound
+from vaeline.evaluation.estimators.calibration import calibration_cost
 from vaeline.evaluation.estimators.estimate import means_with_errors
 from vaeline.evaluation.estimators.latents import measure_latents
 from vaeline.evaluation.fid.classifier import Classifier
@@ -73,7 +74,7 @@ def of_other_runs() -> set[str]:
         *(f"{stage}/undefined" for stage in ("evaluate", "fid", "diagnose")),
         *(f"evaluate/{name}" for name in (*_annealed(), *_bits(), *_target(), *_compressed())),
         *(f"fid/{name}" for name in (*_inception(), *_conditional())),
-        *(f"diagnose/{name}" for name in (*_codes(), *_disentanglement())),
+        *(f"diagnose/{name}" for name in (*_codes(), *_disentanglement(), *_calibration())),
     }
 
 
@@ -115,6 +116,11 @@ def _conditional():
 def _codes():
     model = vae(model={"name": "vq", "vq": {"side": 2, "codes": 4}})
     return model.measures(model.infer(digits(4) / 255).layers[0].sample[0])
+
+
+def _calibration():
+    model = vae(likelihood={"name": "gaussian"})
+    return calibration_cost(model, model.likelihood.evaluation_set(digits(4)))
 
 
 def _disentanglement():

@@ -5,9 +5,14 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from scipy.stats import multivariate_normal
+from scipy.stats import multivariate_normal, truncexpon
 
-from vaeline.experiments.studies.baselines import GaussianBits, file_bits, independent_bits
+from vaeline.experiments.studies.baselines import (
+    GaussianBits,
+    continuous_bernoulli_bits,
+    file_bits,
+    independent_bits,
+)
 
 
 def correlated_images(count: int, seed: int) -> np.ndarray:
@@ -47,6 +52,16 @@ def test_two_latents_cost_as_little_as_all_directions_where_there_are_two():
     gaussian = GaussianBits(train)
     assert gaussian(test, 2).mean() == pytest.approx(gaussian(test, 6).mean(), abs=0.01)
     assert gaussian(test, 1).mean() > gaussian(test, 2).mean() + 0.1
+
+
+@pytest.mark.parametrize("level", [0, 1, 50, 127, 128, 250, 255])
+def test_no_continuous_bernoulli_costs_less_than_its_best_for_each_value(level):
+    """Over a grid of parameters of SciPy's truncated exponential, of which it is the reflection or the same."""
+    x = (np.array([level, 255 - level]) + 0.5) / 256
+    rates = np.geomspace(0.01, 1000, 4000)
+    least = -truncexpon(b=rates, scale=1 / rates).logpdf(x[:, None]).max() / np.log(2) + 8
+    images = np.full((2, 1, 1, 3), level, np.uint8)
+    assert continuous_bernoulli_bits(images) == pytest.approx([min(least, 8)] * 2, abs=1e-4)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

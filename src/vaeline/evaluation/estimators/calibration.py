@@ -18,7 +18,8 @@ def calibration_cost(model: Model, images: Observations) -> dict[str, float]:
     That is what −log₂ p(x|z) is above its value for a Gaussian around the same E[x|z], at the same drawn z,
     whose σ² is the mean squared error over all `images` [N, *event_shape]. A σ that is learned, or fitted
     (Rybkin, Daniilidis & Levine 2021, section 3.2), has a cost of about 0, and a likelihood that knows more
-    of the errors than one σ a negative one. Empty where values are no quantities (`Likelihood.step`).
+    of the errors than one σ a negative one. The masses of levels are compared with the density of dequantized
+    ones. Empty where values are no quantities (`Likelihood.step`).
     """
     step, dimensions = model.likelihood.step, math.prod(model.event_shape)
     if step is None:

@@ -18,7 +18,12 @@ from vaeline.experiments.presets import preset_config, preset_overrides
 from vaeline.experiments.records import PresetRecord, machine_text
 from vaeline.experiments.results import PICTURES, RESULTS
 from vaeline.experiments.search.placement import HERE, Placement
-from vaeline.experiments.studies.baselines import GaussianBits, file_bits, independent_bits
+from vaeline.experiments.studies.baselines import (
+    GaussianBits,
+    continuous_bernoulli_bits,
+    file_bits,
+    independent_bits,
+)
 from vaeline.experiments.studies.colour_page import COLOUR_FIGURES, CURED, colour_markdown, picture_of
 from vaeline.experiments.studies.colour_seeds import read_over_seeds, run_over_seeds, seeds_section
 from vaeline.experiments.studies.zoo import chosen_by
@@ -156,6 +161,7 @@ def _baselines(prepared: Prepared, latent_dim: int) -> dict[str, torch.Tensor]:
         "independent pixels": independent_bits(train, test),
         f"probabilistic PCA, {latent_dim} latents": gaussian(test, latent_dim),
         "Gaussian with full covariance": gaussian(test, test[0].size),
+        "continuous Bernoulli, the best for each value": continuous_bernoulli_bits(test),
         "PNG": file_bits(test, format="PNG", optimize=True),
         "WebP, lossless": file_bits(test, format="WebP", lossless=True),
     }

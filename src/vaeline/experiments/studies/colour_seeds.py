@@ -1,11 +1,10 @@
 """What the detectors say of trainings on colour images that differ by their seed alone, as counts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from vaeline.core.files import read_json, write_json
 from vaeline.core.progress import bar
 from vaeline.diagnosis.detectors import DETECTORS
-from vaeline.diagnosis.finding import problems
 from vaeline.experiments.clinic.trial import trial
 from vaeline.experiments.markdown import markdown_table
 from vaeline.experiments.presets import preset_overrides
@@ -26,12 +25,12 @@ count cannot say.
 
 """
 
-Problems = dict[str, dict[str, list[str]]]
-"""The names of the problems that were found, by member and seed."""
+Problems = dict[str, dict[str, dict[str, bool]]]
+"""Whether it is a problem, of each finding that was looked for, by member, seed and name."""
 
 
 def run_over_seeds(members: Sequence[str], prefix: str, seeds: Sequence[int]) -> None:
-    """Trains members with each seed, up to their findings, and keeps the problems of each training at once.
+    """Trains members with each seed, up to their findings, and keeps the findings of each training at once.
 
     A training that an earlier call has finished at this code is not run again.
 
@@ -43,7 +42,7 @@ def run_over_seeds(members: Sequence[str], prefix: str, seeds: Sequence[int]) ->
         overrides = override_arguments({**changes[member], **FEWER, "seed": seed})
         findings = trial(f"{prefix}{member}-fewer-{seed}", overrides).findings
         found = read_over_seeds()
-        found.setdefault(member, {})[str(seed)] = [problem.name for problem in problems(findings)]
+        found.setdefault(member, {})[str(seed)] = {f.name: f.level == "problem" for f in findings}
         write_json(OVER_SEEDS, found)
 
 
@@ -58,13 +57,15 @@ def seeds_section(found: Problems) -> str:
         return ""
     members = sorted(found)
     cells = [
-        [detector.title, *(_count(detector.name, found[member]) for member in members)]
+        [detector.title, *(_count(detector.name, found[member].values()) for member in members)]
         for detector in DETECTORS
-        if detector.name != "entangled"  # it is looked for where factors are known
+        if any(detector.name in looked for trainings in found.values() for looked in trainings.values())
     ]
     text = SEEDS_TEXT.format(train=FEWER["data.train_size"], valid=FEWER["data.valid_size"])
     return text + markdown_table([["finding", *members], *cells])
 
 
-def _count(problem: str, trainings: Mapping[str, Sequence[str]]) -> str:
-    return f"{sum(problem in found for found in trainings.values())} of {len(trainings)}"
+def _count(name: str, trainings: Iterable[Mapping[str, bool]]) -> str:
+    """Returns how many have a problem of that name, of those in which it was looked for."""
+    is_problem = [looked[name] for looked in trainings if name in looked]
+    return f"{sum(is_problem)} of {len(is_problem)}" if is_problem else ""
