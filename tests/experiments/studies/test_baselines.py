@@ -56,7 +56,7 @@ def test_two_latents_cost_as_little_as_all_directions_where_there_are_two():
 
 @pytest.mark.parametrize("level", [0, 1, 50, 127, 128, 250, 255])
 def test_no_continuous_bernoulli_costs_less_than_its_best_for_each_value(level):
-    """Over a grid of parameters of SciPy's truncated exponential, of which it is the reflection or the same."""
+    """Over a grid of SciPy's truncated exponentials and their reflections, which the family consists of."""
     x = (np.array([level, 255 - level]) + 0.5) / 256
     rates = np.geomspace(0.01, 1000, 4000)
     least = -truncexpon(b=rates, scale=1 / rates).logpdf(x[:, None]).max() / np.log(2) + 8
