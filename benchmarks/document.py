@@ -28,7 +28,9 @@ Written by `python -m benchmarks`: {machines}.
 
 A ratio is the time of another implementation over ours, for the same work on the same machine: the median
 over rounds in which each takes a turn, with its quartiles. *Share* is the part of our time that the matrix
-products alone would take, so that it cannot exceed 1. In the rows on growth, "a straight line" and memory are
+products alone would take, so that it cannot exceed 1. The roofline takes one pass over memory as well, by
+copying as many bytes as a step must read and write: what the likelihood compares, in training its gradient,
+and the weights with what Adam keeps of them. In the rows on growth, "a straight line" and memory are
 the need at the smallest size over the largest need at any other. Seconds are for one image, where the work
 has images. Our epoch is all that the train stage does: binarized images, monitor, validation, history,
 MLflow's curves and the saved state; pythae and the products train on a quarter of the images,

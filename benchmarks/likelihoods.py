@@ -10,6 +10,7 @@ from benchmarks.memory import peak_memory
 from benchmarks.models import MLP_PARAMS, mnist, vae
 from benchmarks.peers import Plain, loop_iwae, pythae_vae
 from benchmarks.products import products, replay
+from benchmarks.roofline import one_pass
 from vaeline.evaluation.estimators.bounds import importance_bounds, k_grid
 from vaeline.runtime.devices import device
 
@@ -40,6 +41,7 @@ def _ratios_at(k: int, count: int, few: int) -> list[Ratio]:
         "pythae": Contestant(lambda: _pythae(pythae, x[:few], k), few),
         "a loop over K": Contestant(lambda: loop_iwae(plain, x.split(LOOP_BATCH), k), count),
         "matrix products": _products(plain, x, k),
+        "roofline": _products(plain, x, k, roofline=True),
     }
     work = f"iwae {k}"
     times = race(work, contestants, rounds=5 if k < 1000 else 3)
@@ -51,6 +53,7 @@ def _ratios_at(k: int, count: int, few: int) -> list[Ratio]:
         times.ratio(work, "pythae", **details),
         times.ratio(work, "a loop over K", **details),
         times.ratio(work, "matrix products", 0.8, share=True, **details),
+        times.ratio(work, "roofline", share=True, **details),
     ]
 
 
@@ -59,11 +62,16 @@ def _pythae(model: Any, x: Tensor, k: int) -> float:
     return float(model.get_nll(x, n_samples=k, batch_size=PYTHAE_BATCH))
 
 
-def _products(plain: Plain, x: Tensor, k: int) -> Contestant:
-    """Returns the encoder's products once for each image, and the decoder's for each of its K draws."""
+def _products(plain: Plain, x: Tensor, k: int, roofline: bool = False) -> Contestant:
+    """Returns the encoder's products once for each image, and the decoder's for each of its K draws.
+
+    With `roofline`, also one pass over the logits of all draws.
+    """
     encoder = products(plain.encoder, x, backward=False)
     z = plain.encode(x)[0][:1].expand(LIKELIHOOD_ROWS, -1).contiguous()
     decoder = products(plain.decoder, z, backward=False)
+    if roofline:
+        decoder.append(one_pass(plain, x[:0], plain.decoder(z), backward=False))
     times = len(x) * k // LIKELIHOOD_ROWS
 
     def run() -> None:

@@ -15,6 +15,7 @@ from benchmarks.loop import stage_loop
 from benchmarks.models import MLP_PARAMS, mnist, vae
 from benchmarks.peers import Eager, Plain, Pythae, PytorchExamples
 from benchmarks.products import products, replay
+from benchmarks.roofline import one_pass
 from vaeline.config import ExperimentConfig
 from vaeline.models.vae import VAE
 from vaeline.runtime.devices import device
@@ -48,12 +49,14 @@ def epoch() -> list[Ratio]:
             "pythae": Contestant(pythae.epoch, len(few[0])),
             "pytorch/examples": Contestant(examples.epoch, len(fewer[0])),
             "matrix products": _products(model, few, 128),
+            "roofline": _products(model, few, 128, roofline=True),
         }
         times, details = _with_compiling(race("epoch", contestants, rounds=5), len(images))
     return [
         times.ratio("epoch", "pythae", **details),
         times.ratio("epoch", "pytorch/examples", **details),
         times.ratio("epoch", "matrix products", 0.65, share=True, **details),
+        times.ratio("epoch", "roofline", share=True, **details),
     ]
 
 
@@ -66,11 +69,13 @@ def small_batch() -> list[Ratio]:
             VAELINE: Contestant(ours, len(images)),
             "eager PyTorch": Contestant(Eager(model, images, valid, 20).epoch, len(images)),
             "matrix products": _products(model, (images, valid), 20),
+            "roofline": _products(model, (images, valid), 20, roofline=True),
         }
         times, details = _with_compiling(race("small_batch", contestants, rounds=5), len(images))
     return [
         times.ratio("small_batch", "eager PyTorch", **details),
         times.ratio("small_batch", "matrix products", 0.4, share=True, **details),
+        times.ratio("small_batch", "roofline", share=True, **details),
     ]
 
 
@@ -87,11 +92,13 @@ def conv() -> list[Ratio]:
             VAELINE: Contestant(ours, len(images)),
             "pythae": Contestant(pythae.epoch, len(images)),
             "convolutions": _products(model, (images, valid), 64),
+            "roofline": _products(model, (images, valid), 64, roofline=True),
         }
         times, details = _with_compiling(race("conv", contestants, rounds=3), len(images))
     return [
         times.ratio("conv", "pythae", 1.0, **details),
         times.ratio("conv", "convolutions", 0.8, share=True, **details),
+        times.ratio("conv", "roofline", share=True, **details),
     ]
 
 
@@ -117,11 +124,18 @@ def _part(images: Tensor, valid: Tensor, fraction: int) -> tuple[Tensor, Tensor]
     return images[:n], valid[: n // HELD_OUT]
 
 
-def _products(model: VAE, sets: tuple[Tensor, Tensor], batch_size: int) -> Contestant:
-    """Returns an epoch's products: both ways over the training images, forward over the validation's."""
+def _products(model: VAE, sets: tuple[Tensor, Tensor], batch_size: int, roofline: bool = False) -> Contestant:
+    """Returns an epoch's products: both ways over the training images, forward over the validation's.
+
+    With `roofline`, also one pass over memory for each step.
+    """
     where, plain = device("auto"), Plain(model)
     batch, valid = (s[:n].to(where).float() / 255 for s, n in zip(sets, (batch_size, 4096), strict=True))
     steps, scores = products(plain, batch, backward=True), products(plain, valid, backward=False)
+    if roofline:
+        with torch.no_grad():
+            steps.append(one_pass(plain, batch, plain(batch)[0], backward=True))
+            scores.append(one_pass(plain, valid, plain(valid)[0], backward=False))
     count = len(sets[0]) // batch_size
 
     def run() -> None:

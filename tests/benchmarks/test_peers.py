@@ -8,6 +8,7 @@ from benchmarks.loop import stage_loop
 from benchmarks.models import MLP_PARAMS, MNIST_SHAPE, vae
 from benchmarks.peers import Eager, Plain, Pythae, PytorchExamples, loop_iwae, negative_elbo, pythae_vae
 from benchmarks.products import products, replay
+from benchmarks.roofline import one_pass
 from benchmarks.training import BURDA_PARAMS, CONV_PARAMS, CONV_SHAPE
 from vaeline.evaluation.estimators.bounds import compute_iwae_bound
 from vaeline.training.objectives.catalog import OBJECTIVES
@@ -100,3 +101,12 @@ def test_products_are_those_of_the_layers_except_for_the_gradient_of_the_input(c
     runs = products(plain, x, backward=True)
     assert len(runs) == 3 * linear + 2 * (len(layers) - linear) - isinstance(layers[0], nn.Linear)
     replay(runs, 2)
+
+
+def test_one_pass_of_the_mlp_moves_what_likelihood_and_adam_read_and_write():
+    plain, x = Plain(vae(MLP_PARAMS | CPU)), torch.rand(128, *MNIST_SHAPE)
+    weights = 784 * 400 + 400 + 2 * (400 * 20 + 20) + 20 * 400 + 400 + 400 * 784 + 784
+    scored = 2 * 128 * 784  # images and logits
+    logits = plain(x)[0].detach()
+    assert 2 * one_pass(plain, x, logits, backward=False)().numel() == scored
+    assert 2 * one_pass(plain, x, logits, backward=True)().numel() == scored + 128 * 784 + 7 * weights
