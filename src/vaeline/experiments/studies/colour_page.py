@@ -43,9 +43,9 @@ BASELINES_TEXT = """
 
 What the same test images cost otherwise. A VAE should need fewer bits than independent pixels, and with
 {latents} latents and a learned σ fewer than probabilistic PCA, which is a VAE with linear networks. A
-continuous Bernoulli has no σ: even if z told it the best parameter of each value at no rate, it would need
-what the table says, which no row of it can be below. The others stand here for orientation: a Gaussian with a
-full covariance has {dims} directions and no latents.
+continuous Bernoulli has no σ: with the best parameter for each value, as if z told it at no rate, it needs
+what the table says, and no VAE with it can need less. The others stand here for orientation: a Gaussian with
+a full covariance has {dims} directions and no latents.
 
 """
 CURES_TEXT = """
