@@ -93,8 +93,8 @@ def rows_of(monkeypatch, *, cure: dict, name: str = CURED) -> list:
     monkeypatch.setattr(study, "preset_overrides", overrides.__getitem__)
     monkeypatch.setattr(colour, "preset_overrides", lambda name: overrides.get(name, {}))
     monkeypatch.setattr(ColourStudy, "members", lambda _: [ONE, name])
-    finding = {"name": "low_diversity", "level": "problem", "says": "covers 12%", "changes": REMEDY}
-    better = finding | {"level": "healthy", "says": "covers 34%", "changes": {}}
+    finding = {"name": "low_diversity", "level": "problem", "says": "p(x|z) covers 12%", "changes": REMEDY}
+    better = finding | {"level": "healthy", "says": "p(x|z) covers 34%", "changes": {}}
     records = {
         preset: record("residual", overrides=values, findings=[better if name in preset else finding])
         for preset, values in overrides.items()
@@ -106,13 +106,14 @@ def rows_of(monkeypatch, *, cure: dict, name: str = CURED) -> list:
 def test_remedy_is_shown_with_what_it_did(monkeypatch):
     page = COLOUR.markdown(rows_of(monkeypatch, cure=REMEDY))
     figures = "5.125 ± 0.012 → 5.125 ± 0.012 | 80.4 ± 1.2 → 80.4 ± 1.2"
-    assert f"| residual | covers 12% | `-S latent_dim=64` | {CURED} | covers 34% | yes | {figures} |" in page
+    before, after = (rf"p(x\|z) covers {share}%" for share in (12, 34))
+    assert f"| residual | {before} | `-S latent_dim=64` | {CURED} | {after} | yes | {figures} |" in page
     assert page.count("| 90 | 8 |") == 1  # what repeats it has no row in the first table
 
 
 def test_member_of_its_own_may_be_what_a_remedy_leads_to(monkeypatch):
     page = COLOUR.markdown(rows_of(monkeypatch, cure=REMEDY, name="wide"))
-    assert "| `-S latent_dim=64` | wide | covers 34% | yes |" in page
+    assert "| `-S latent_dim=64` | wide | p(x\\|z) covers 34% | yes |" in page
     assert page.count("| 90 | 8 |") == 2
     other = COLOUR.markdown(rows_of(monkeypatch, cure={"latent_dim": 65}, name="wide"))
     assert "The first remedies" not in other

@@ -8,7 +8,7 @@ from vaeline.experiments.markdown import markdown_table
 from vaeline.experiments.results import PICTURES_LINK
 from vaeline.experiments.study import Row
 from vaeline.provenance.commands import override_flags
-from vaeline.reporting.summary import code_span
+from vaeline.reporting.summary import code_span, markdown_text
 
 COLOUR_FIGURES = ("bits_per_dim", "rate", "fid_classifier")
 CURE_FIGURES = ("bits_per_dim", "fid_classifier")
@@ -123,10 +123,11 @@ def _cures(rows: Mapping[str, Row]) -> list[str]:
 
 def _cure_cells(before: Row, after: Row) -> tuple[str, ...]:
     problem = before["remedy"]["of"]
-    was, is_now = before["findings"][problem], after["findings"][problem]
+    findings = before["findings"][problem], after["findings"][problem]
+    was, is_now = (markdown_text(finding["says"]) for finding in findings)
     changes = [" → ".join(_figure(row, name) for row in (before, after)) for name in CURE_FIGURES]
-    cured = "no" if is_now["level"] == "problem" else "yes"
-    return before["name"], was["says"], _remedy_text(before), after["name"], is_now["says"], cured, *changes
+    cured = "no" if findings[1]["level"] == "problem" else "yes"
+    return before["name"], was, _remedy_text(before), after["name"], is_now, cured, *changes
 
 
 def _baseline_cells(bits: Mapping[str, Any]) -> list[tuple[str, str]]:
