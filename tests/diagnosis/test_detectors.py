@@ -19,6 +19,7 @@ from vaeline.diagnosis.detection import run_detectors
 from vaeline.diagnosis.detectors import BLUR, DEAD_DIMENSIONS, DETECTORS, DURING, OVERFITTING, UNDERFITTING
 from vaeline.diagnosis.finding import SURE, problems, verdict_line
 from vaeline.diagnosis.thresholds import Threshold
+from vaeline.experiments.variation import varied
 
 CONFIG = ExperimentConfig().to_dict()
 ALWAYS = {"binary_share", "best_epoch"}  # which no data leave undefined, and remedies rely on
@@ -138,7 +139,7 @@ def failing(detector) -> dict:
 
 @pytest.mark.parametrize(
     ("cause", "detector"),
-    [(c, d) for d in DETECTORS for c in DETECTORS if c.name in d.follows_from],
+    [(c, d) for d in DETECTORS for c in DETECTORS if c.name in d.follows_from + d.may_follow_from],
     ids=lambda d: d.name,
 )
 def test_consequence_of_another_problem_is_information_that_names_it(cause, detector):
@@ -152,10 +153,31 @@ def test_consequence_of_another_problem_is_information_that_names_it(cause, dete
     assert problem_names(run_detectors(failing(detector), CONFIG)) == [detector.name]
 
 
+OWN_CAUSES = {
+    "posterior_collapse": {"network.mlp.depth": 10},
+    "blurry_reconstructions": {"likelihood.name": "gaussian", "likelihood.gaussian.variance": "fixed"},
+    "low_diversity": {"likelihood.name": "gaussian"},  # of images that are black and white
+}
+
+
+@pytest.mark.parametrize("detector", [d for d in DETECTORS if d.may_follow_from], ids=lambda d: d.name)
+def test_a_problem_whose_cause_the_params_show_does_not_follow_from_underfitting(detector):
+    """More epochs would not cure it."""
+    both = failing(UNDERFITTING) | {
+        sign[0].measure: failing(detector)[sign[0].measure] for sign in detector.signs
+    }
+    assert problem_names(run_detectors(both, CONFIG)) == ["underfitting"]
+    own = varied(CONFIG, OWN_CAUSES[detector.name]).to_dict()
+    findings = run_detectors(both, own)
+    assert problem_names(findings) == ["underfitting", detector.name]
+    assert next(f for f in findings if f.name == detector.name).changes.keys() != {"epochs"}
+
+
 def test_detector_comes_after_those_that_it_follows_from():
     order = [d.name for d in DETECTORS]
     for detector in DETECTORS:
-        assert all(order.index(name) < order.index(detector.name) for name in detector.follows_from)
+        before = detector.follows_from + detector.may_follow_from
+        assert all(order.index(name) < order.index(detector.name) for name in before)
 
 
 @pytest.mark.parametrize("missing", ["absent", "nan", "infinite"])

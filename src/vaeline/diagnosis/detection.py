@@ -27,13 +27,14 @@ def run_detectors(
         detectors: Detectors in order: one comes after those that it follows from.
         noun: What the examples are called in the findings.
     """
+    read = cast(RemedyParams, params)
     findings: dict[str, Finding] = {}
     for detector in detectors:
-        finding = detector.detect(metrics, cast(RemedyParams, params), noun)
+        finding = detector.detect(metrics, read, noun)
         if finding is None:
             continue
-        causes = problems(findings[name] for name in detector.follows_from if name in findings)
-        if finding.level == "problem" and causes:
+        names = detector.causes(metrics, read) if finding.level == "problem" else ()
+        if causes := problems(findings[name] for name in names if name in findings):
             cause = causes[0].title
             finding = replace(
                 finding,

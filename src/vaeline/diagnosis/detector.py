@@ -27,6 +27,7 @@ class Detector:
         note: Returns what is worth knowing of a healthy training, or "".
         follows_from: Names of the failures of which this one is a consequence: if one of them is a
             problem, this one is reported as information.
+        may_follow_from: The same, where the params show no cause of its own.
     """
 
     name: str
@@ -37,10 +38,16 @@ class Detector:
     remedy: Callable[[RemedyParams, Measurements], Remedy]
     note: Callable[[Measurements], str] = lambda _: ""
     follows_from: tuple[str, ...] = ()
+    may_follow_from: tuple[str, ...] = ()
 
     def measures(self) -> set[str]:
         """Returns the names of what a finding of it can depend on; some of them have a standard error."""
         return self._told() | {sign.measure for group in self.signs for sign in group}
+
+    def causes(self, metrics: Measurements, params: RemedyParams) -> tuple[str, ...]:
+        """Returns the names of the failures of which this problem would be a consequence."""
+        own = self.remedy(params, metrics).specific
+        return self.follows_from if own else self.follows_from + self.may_follow_from
 
     def detect(self, metrics: Measurements, params: RemedyParams, noun: Noun = EXAMPLE) -> Finding | None:
         """Returns the finding; None without any measure of a group of signs, or without one of a sentence."""

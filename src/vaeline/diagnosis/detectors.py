@@ -40,7 +40,7 @@ COLLAPSE = Detector(
     remedy=remedies.first(
         remedies.lighter_kl, remedies.learned_variance, remedies.slower, remedies.shallower, remedies.warm_up
     ),
-    follows_from=("underfitting",),
+    may_follow_from=("underfitting",),
 )
 UNCALIBRATED = Detector(
     name="uncalibrated_likelihood",
@@ -50,9 +50,7 @@ UNCALIBRATED = Detector(
     "with one σ that is fitted to the errors",
     if_healthy="beside a Gaussian with one σ that is fitted to the errors, p(x|z) needs "
     "{calibration_cost:+.3f} bits per dimension",
-    remedy=remedies.first(
-        remedies.learned_variance, remedies.fitted_variance, remedies.moved_images, remedies.shorter
-    ),
+    remedy=remedies.first(remedies.fitted_variance, remedies.moved_images, remedies.shorter),
     follows_from=("unstable_training", "overfitting"),
 )
 DEAD_DIMENSIONS = Detector(
@@ -77,9 +75,11 @@ BLUR = Detector(
         remedies.lighter_kl,
         remedies.more_latents,
         remedies.slower,
+        remedies.shallower,
         remedies.larger_networks,
     ),
-    follows_from=("posterior_collapse", "unstable_training", "underfitting"),
+    follows_from=("posterior_collapse", "unstable_training"),
+    may_follow_from=("underfitting",),
 )
 HOLES = Detector(
     name="holes",
@@ -108,9 +108,11 @@ LOW_DIVERSITY = Detector(
         remedies.lighter_kl,
         remedies.more_latents,
         remedies.slower,
+        remedies.shallower,
         remedies.larger_networks,
     ),
-    follows_from=("posterior_collapse", "unstable_training", "underfitting"),
+    follows_from=("posterior_collapse", "unstable_training"),
+    may_follow_from=("underfitting",),
 )
 UNSTABLE = Detector(
     name="unstable_training",

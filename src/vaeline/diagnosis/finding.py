@@ -49,10 +49,17 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Remedy:
-    """The likely cause of a problem in the params, and the changes that cure it, with dotted keys."""
+    """The likely cause of a problem in the params, and the changes that cure it, with dotted keys.
+
+    Attributes:
+        cause: The cause, as a sentence.
+        changes: Params that cure it.
+        specific: Whether the params show this cause, rather than none at all.
+    """
 
     cause: str
     changes: Mapping[str, Any] = field(default_factory=dict)
+    specific: bool = True
 
 
 @dataclass(frozen=True)

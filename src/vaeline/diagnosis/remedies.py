@@ -72,7 +72,7 @@ def learned_variance(params: RemedyParams, metrics: Measurements) -> Remedy | No
     likelihood = params["likelihood"]
     if likelihood["name"] == "gaussian" and likelihood["gaussian"]["variance"] == "fixed":
         scale = likelihood["gaussian"]["scale"]
-        cause = f"σ is fixed at {scale:g}: it, and not the errors, decides what z is worth"
+        cause = f"σ is fixed at {scale:g}: errors are small beside it, and z is not worth its rate"
         too_large = "binary_share" in metrics and scale > PIXEL_SCALE  # it is measured on images alone
         start = {"likelihood.gaussian.scale": PIXEL_SCALE} if too_large else {}
         return Remedy(cause, {"likelihood.gaussian.variance": "shared", **start})
@@ -87,7 +87,7 @@ def fitted_variance(params: RemedyParams, _: Measurements) -> Remedy | None:
         return None
     what = f"σ ({likelihood['gaussian']['variance']})" if gaussian else likelihood["name"]
     name = {} if gaussian else {"likelihood.name": "gaussian"}
-    cause = f"{what} is not as wide as the errors are"
+    cause = f"{what} is wider or narrower than the errors are"
     return Remedy(cause, name | {"likelihood.gaussian.variance": "optimal"})
 
 
@@ -132,8 +132,9 @@ def warm_up(params: RemedyParams, _: Measurements) -> Remedy:
     linear = {} if params["kl_schedule"] == "linear" else {"kl_schedule": "linear"}
     if params["objective"]["name"] in TAKE_FREE_BITS:
         bits = max(FREE_BITS, 2 * params["free_bits"])
-        return Remedy(cause, linear | {"kl_warmup_epochs": epochs, "free_bits": bits})
-    return Remedy(cause, linear | {"kl_warmup_epochs": max(epochs, 2 * params["kl_warmup_epochs"])})
+        return Remedy(cause, linear | {"kl_warmup_epochs": epochs, "free_bits": bits}, specific=False)
+    longer_rise = max(epochs, 2 * params["kl_warmup_epochs"])
+    return Remedy(cause, linear | {"kl_warmup_epochs": longer_rise}, specific=False)
 
 
 def without_free_bits(params: RemedyParams, metrics: Measurements) -> Remedy | None:
@@ -232,7 +233,7 @@ def larger_networks(params: RemedyParams, _: Measurements) -> Remedy:
         options = network["conv"] if network["name"] == "conv" else network["residual"]
         key, width, units = f"network.{network['name']}.channels", options["channels"], "channels"
     cause = f"networks of {width} {units}, {params['epochs']} epochs: too few for the decoder"
-    return Remedy(cause, {key: 2 * width, "epochs": 2 * params["epochs"]})
+    return Remedy(cause, {key: 2 * width, "epochs": 2 * params["epochs"]}, specific=False)
 
 
 def _trained_epochs(params: RemedyParams, metrics: Measurements) -> int:
