@@ -32,9 +32,9 @@ and can only be compared with each other. *Remedy*: what the printed command add
 
 ## False alarms
 
-{runs} sound trainings that differ by seed alone ({budget}), each examined by all {detectors} detectors:
-**{alarms} with a finding**{which}. So the share of sound trainings such as these with a false alarm is below
-{bound:.0%}, at {level:.0%} confidence (Clopper & Pearson 1934).
+{runs} sound trainings that differ by seed alone ({budget}), each examined by the {detectors} detectors that
+apply to it: **{alarms} with a finding**{which}. So the share of sound trainings such as these with a false
+alarm is below {bound:.0%}, at {level:.0%} confidence (Clopper & Pearson 1934).
 
 ## Evidence
 
@@ -96,7 +96,7 @@ def _false_alarms(sound: Sequence[Trial], epochs: int) -> str:
     return BETWEEN.format(
         runs=len(alarms),
         budget=f"{epochs} epochs, all else as in params.yaml",
-        detectors=len(DETECTORS),
+        detectors=len(sound[0].findings),
         alarms=len(false),
         which=f" ({which})" if which else "",
         bound=rate_bound(len(false), len(alarms)),
