@@ -88,7 +88,7 @@ def continuous_bernoulli_bits(images: np.ndarray) -> Bits:
     family has no width of its own: at a mean of a half it is uniform, which costs all 8 bits.
     """
     middle = (torch.arange(GREY_LEVELS, dtype=torch.float64) + 0.5) / GREY_LEVELS
-    # log p is linear in x, and so is best where its mean is that of the level.
+    # log p(x) is linear in x: its mean over a level is log p(middle), which is largest where E[x] = middle.
     best = ContinuousBernoulli((GREY_LEVELS,)).start(middle)
     bits = np.log2(GREY_LEVELS) - Tilted(best).log_prob(middle).numpy() / np.log(2)
     return np.concatenate([bits[chunk].mean(1) for chunk in _chunks(images)])
