@@ -77,7 +77,7 @@ def _same_noise_whatever_ran_before() -> Iterator[None]:
 @pytest.fixture
 def traced(monkeypatch) -> None:
     """Lets a step be traced and differentiated as one graph, but makes no C++ of it, which takes long."""
-    from vaeline.training.steps.library import Library
+    from vaeline.evaluation.compiling.library import Library
 
     @torch.no_grad()
     def run(self: Library, inputs: list[torch.Tensor]) -> list[torch.Tensor]:

@@ -73,6 +73,19 @@ def with_pixels(x: Observations, images: Tensor) -> Observations:
     return Labelled(images, x.labels) if isinstance(x, Labelled) else images
 
 
+def as_tensors(x: Observations) -> list[Tensor]:
+    """Returns the values, and after them the labels where there are any, each contiguous."""
+    values = [x.images, x.labels] if isinstance(x, Labelled) else [x]
+    return [value.contiguous() for value in values]
+
+
+def from_tensors(tensors: Sequence[Tensor], labelled: bool) -> tuple[Observations, list[Tensor]]:
+    """Returns what `as_tensors` gave, from the beginning of `tensors`, and the tensors after it."""
+    if labelled:
+        return Labelled(*tensors[:2]), list(tensors[2:])
+    return tensors[0], list(tensors[1:])
+
+
 def resident(images: Observations, device: torch.device) -> Observations:
     """Returns `images` on a CUDA `device` if they fit into half of its free memory, else where they are."""
     if device.type != "cuda" or 2 * images.nbytes > torch.cuda.mem_get_info(device)[0]:

@@ -47,6 +47,10 @@ class EvaluateParams(TrainedModelParams, TargetParams, Protocol):
         """Draws of z for each image, for IWAE-K."""
 
     @property
+    def compile(self) -> Literal["auto", "always", "never"]:
+        """Whether IWAE-K is compiled on a CPU; `auto`: where there is much to compute."""
+
+    @property
     def ais_images(self) -> int:
         """Images for annealed importance sampling; 0 for none."""
 

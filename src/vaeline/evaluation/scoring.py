@@ -12,6 +12,7 @@ from vaeline.evaluation.estimators.bounds import ImportanceBounds, elbo_terms, i
 from vaeline.evaluation.estimators.decomposition import decompose_rate
 from vaeline.evaluation.estimators.estimate import means_with_errors
 from vaeline.evaluation.estimators.reconstruction import reconstruction_errors
+from vaeline.evaluation.estimators.weights import compiling_pays
 from vaeline.evaluation.looseness import iwae_looseness
 from vaeline.evaluation.params import EvaluateParams
 from vaeline.evaluation.target import target_verdict
@@ -41,7 +42,8 @@ class SplitScores:
         Several processes share the work, and each returns all of it.
         """
         terms = elbo_terms(model, examples, params.elbo_samples)
-        bounds = importance_bounds(model, examples, k_grid(params.iwae_k), progress=progress)
+        compiled = compiling_pays(model, len(examples), params.iwae_k, params.compile)
+        bounds = importance_bounds(model, examples, k_grid(params.iwae_k), progress, compiled)
         values = {"elbo": terms.elbo, "distortion": terms.distortion, "rate": terms.rate, "kl": terms.rate}
         values |= {"iwae": bounds.iwae, "ess": bounds.ess, "iwae_last_doubling": bounds.last_doubling}
         values |= model.likelihood.measures(bounds.iwae, math.prod(model.event_shape))

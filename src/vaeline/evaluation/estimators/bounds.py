@@ -11,6 +11,7 @@ from vaeline.core.progress import bar
 from vaeline.data.observations import Observations
 from vaeline.evaluation.chunks import device_of, model_input, rows_at_a_time
 from vaeline.evaluation.estimators.estimate import Estimate
+from vaeline.evaluation.estimators.weights import CompiledLogWeights, LogWeights
 from vaeline.models.contracts import Model
 from vaeline.models.distributions.numerics import effective_sample_size
 from vaeline.runtime import processes
@@ -96,7 +97,7 @@ def k_grid(k: int) -> tuple[int, ...]:
 
 @torch.inference_mode()
 def importance_bounds(
-    model: Model, images: Observations, ks: Sequence[int], progress: bool = False
+    model: Model, images: Observations, ks: Sequence[int], progress: bool = False, compiled: bool = False
 ) -> ImportanceBounds:
     """Returns log (1/K) Σ p(x, z_k)/q(z_k|x) for each K.
 
@@ -108,16 +109,19 @@ def importance_bounds(
         images: uint8 [N, C, H, W].
         ks: the values of K, ascending.
         progress: whether to show a progress bar.
+        compiled: whether to compile the weights for a model on the CPU, see `compiling_pays`. The draws are
+            the same, and the results up to rounding.
 
     References:
         Burda, Grosse & Salakhutdinov (2016), equation 8.
     """
+    weights = (CompiledLogWeights if compiled else LogWeights)(model)
     rows = rows_at_a_time(images.shape[1:], device_of(model))
     chunks = images.split(max(1, rows // min(ks[-1], 64)))
     with bar(total=len(chunks), desc=f"IWAE-{ks[-1]}", unit="chunk", disable=not progress) as chunk_bar:
 
         def bounds_of(chunk: Observations) -> tuple[Tensor, Tensor]:
-            result = _importance_chunk(model, model_input(chunk, device_of(model)), ks)
+            result = _importance_chunk(weights, model_input(chunk, device_of(model)), ks)
             chunk_bar.update(processes.size())
             return result
 
@@ -125,7 +129,7 @@ def importance_bounds(
     return ImportanceBounds(tuple(ks), torch.cat(bounds), torch.cat(ess))
 
 
-def _importance_chunk(model: Model, x: Observations, ks: Sequence[int]) -> tuple[Tensor, Tensor]:
+def _importance_chunk(weights: LogWeights, x: Observations, ks: Sequence[int]) -> tuple[Tensor, Tensor]:
     log_sum = torch.full((len(x),), -torch.inf, dtype=torch.float64, device=x.device)
     log_sum_squares = log_sum.clone()
     bounds = []
@@ -133,7 +137,7 @@ def _importance_chunk(model: Model, x: Observations, ks: Sequence[int]) -> tuple
     at_once = max(1, rows_at_a_time(x.shape[1:], x.device) // len(x))
     for first in range(0, ks[-1], at_once):
         last = min(first + at_once, ks[-1])
-        log_weights = model.infer(x, last - first).log_weights(x).double()
+        log_weights = weights(x, last - first).double()
         for before, k in pairwise((first, *(k for k in ks if first < k < last), last)):
             piece = log_weights[before - first : k - first]
             log_sum = torch.logaddexp(log_sum, piece.logsumexp(0))

@@ -28,6 +28,28 @@ def global_noise(shape: torch.Size, like: Tensor) -> Tensor:
     return torch.randn(shape, dtype=like.dtype, device=like.device)
 
 
+class RequestedNoise:
+    """A source that notes what it is asked for and gives zeros, so that the noise can be drawn beforehand."""
+
+    def __init__(self) -> None:
+        self._requests: list[tuple[torch.Size, Tensor]] = []  # shape, and an empty tensor of its kind
+
+    def __call__(self, shape: torch.Size, like: Tensor) -> Tensor:
+        """Returns zeros of `shape`."""
+        self._requests.append((shape, like.new_empty(0)))
+        return torch.zeros(shape, dtype=like.dtype, device=like.device)
+
+    def prepared(self, noise: Noise) -> list[Tensor]:
+        """Returns what was asked for, of `noise`, in the same order."""
+        return [noise(shape, like) for shape, like in self._requests]
+
+
+def in_order(prepared: Sequence[Tensor]) -> Noise:
+    """Returns a source that gives each of `prepared` once, in their order, whatever it is asked for."""
+    left = iter(prepared)
+    return lambda _shape, _like: next(left)
+
+
 class NoiseDriven(Distribution):
     """A distribution whose draws are a function of standard normal noise.
 

@@ -3,21 +3,21 @@
 import copy
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 from torch.func import functional_call
 from tqdm import tqdm
 
-from vaeline.data.observations import Labelled, Observations
+from vaeline.data.observations import Labelled, Observations, as_tensors, from_tensors
+from vaeline.evaluation.compiling.module import ModuleLibrary, why_not
 from vaeline.models.contracts import Model
-from vaeline.models.distributions.noise import Noise, global_noise
+from vaeline.models.distributions.noise import Noise, RequestedNoise, global_noise, in_order
 from vaeline.training.objectives.objective import Objective
 from vaeline.training.params import GradientParams
 from vaeline.training.sharing import Share
 from vaeline.training.steps.gradients import Gradients, StepResult
-from vaeline.training.steps.library import Library
 
 PreparedStep = Callable[[Observations, Tensor, Sequence[Tensor]], StepResult]
 """A step of a minibatch, β, and the noise that it will ask for."""
@@ -36,7 +36,7 @@ class CompiledGradients(Gradients):
         self.batch_size = params.batch_size
         self.device = next(model.parameters()).device
         self.possible = True
-        self._asked: list[tuple[torch.Size, Tensor]] = []  # shape, and an empty tensor of its kind
+        self._requested = RequestedNoise()
         self._step: PreparedStep | None = None
 
     def __call__(
@@ -53,16 +53,15 @@ class CompiledGradients(Gradients):
         beta = beta if isinstance(beta, Tensor) else torch.full((), beta, device=self.device)
         if self._step is None:
             return self._first(x, beta, noise)
-        return self._step(x, beta, self._prepared(noise))
+        return self._step(x, beta, self._requested.prepared(noise))
 
     def with_prepared(self, x: Observations, beta: Tensor, prepared: Sequence[Tensor]) -> StepResult:
         """Returns what the minibatch gives with the noise that it asks for, uncompiled."""
-        left = iter(prepared)
-        return super().__call__(x, beta, lambda _shape, _like: next(left))
+        return super().__call__(x, beta, in_order(prepared))
 
     def _first(self, x: Observations, beta: Tensor, noise: Noise) -> StepResult:
-        self._asked = self._requests(x, beta)
-        prepared = self._prepared(noise)
+        self._request(x, beta)
+        prepared = self._requested.prepared(noise)
         logging.getLogger("torch").setLevel(logging.ERROR)  # the compiler warns of what it will do slowly
         try:
             on_cpu = self.device.type == "cpu"
@@ -71,27 +70,16 @@ class CompiledGradients(Gradients):
         except Exception as error:
             # Whatever kept the compiler: what is wrong with the step itself the plain call tells.
             self.possible = False
-            reason = str(error).strip().partition("\n")[0]
-            print(f"train: the step is not compiled ({type(error).__name__}: {reason})", file=sys.stderr)
+            print(f"train: the step is not compiled ({why_not(error)})", file=sys.stderr)
             return self.with_prepared(x, beta, prepared)
 
-    def _requests(self, x: Observations, beta: Tensor) -> list[tuple[torch.Size, Tensor]]:
-        """Returns what noise a minibatch asks for, and leaves everything as it was."""
+    def _request(self, x: Observations, beta: Tensor) -> None:
+        """Asks for the noise of a minibatch, and leaves everything as it was."""
         before = [buffer.clone() for buffer in self.buffers]
-        requests: list[tuple[torch.Size, Tensor]] = []
-
-        def recording(shape: torch.Size, like: Tensor) -> Tensor:
-            requests.append((shape, like.new_empty(0)))
-            return torch.zeros(shape, dtype=like.dtype, device=like.device)
-
-        self.loss(x, beta, recording)
+        self.loss(x, beta, self._requested)
         with torch.no_grad():
             for buffer, value in zip(self.buffers, before, strict=True):
                 buffer.copy_(value)
-        return requests
-
-    def _prepared(self, noise: Noise) -> list[Tensor]:
-        return [noise(shape, like) for shape, like in self._asked]
 
 
 class LibraryStep:
@@ -102,48 +90,36 @@ class LibraryStep:
     ) -> None:
         """Takes a minibatch, whose step is computed once and then undone."""
         self._compute, self._labelled = compute, isinstance(x, Labelled)
-        self._own = dict(compute.whole.named_parameters()) | dict(compute.whole.named_buffers())
         self._given: list[bool] = []  # which parameters have a gradient
-        varying = list(self._own.values())
-        library = Library(self._flat, self._copies() + self._taken(x, beta, prepared), varying)
-        if not library.path.is_file():
-            tqdm.write("train: compiling the step, which this machine then keeps", file=sys.stderr)
-        library.load()
-        self._library, self._detached = library, [own.detach() for own in varying]
+        notice = "train: compiling the step, which this machine then keeps"
+        self._library = ModuleLibrary(compute.whole, self._flat, self._taken(x, beta, prepared), notice)
 
     def __call__(self, x: Observations, beta: Tensor, prepared: Sequence[Tensor]) -> StepResult:
         """Returns what the minibatch gives."""
-        *gradients, sums, monitored, failed = self._library(self._detached + self._taken(x, beta, prepared))
+        *gradients, sums, monitored, failed = self._library(self._taken(x, beta, prepared))
         left = iter(gradients)
         return StepResult(tuple(next(left) if g else None for g in self._given), sums, monitored, failed)
 
-    def _copies(self) -> list[Tensor]:
-        """Returns weights and buffers that may be changed."""
-        own = self._own.values()
-        return [tensor.detach().clone().requires_grad_(tensor.requires_grad) for tensor in own]
-
     def _taken(self, x: Observations, beta: Tensor, prepared: Sequence[Tensor]) -> list[Tensor]:
-        values = [x.images, x.labels] if isinstance(x, Labelled) else [x]
-        return [*(value.contiguous() for value in values), beta, *prepared]
+        return [*as_tensors(x), beta, *prepared]
 
-    def _flat(self, tensors: list[Tensor]) -> list[Tensor]:
+    def _flat(self, own: Mapping[str, Tensor], tensors: list[Tensor]) -> list[Tensor]:
         """Returns the step's tensors, of other weights and buffers than the model's."""
-        own, (*rest,) = tensors[: len(self._own)], tensors[len(self._own) :]
-        x = Labelled(rest.pop(0), rest.pop(0)) if self._labelled else rest.pop(0)
-        beta, *prepared = rest
+        x, (beta, *prepared) = from_tensors(tensors, self._labelled)
         result = self._twin(own).with_prepared(x, beta, prepared)
         self._given = [gradient is not None for gradient in result.gradients]
         gradients = [gradient for gradient in result.gradients if gradient is not None]
         return [*gradients, result.sums, result.monitored, result.failed]
 
-    def _twin(self, own: Sequence[Tensor]) -> CompiledGradients:
+    def _twin(self, own: Mapping[str, Tensor]) -> CompiledGradients:
         """Returns what computes the same of the weights and buffers `own`."""
-        compute, named = self._compute, dict(zip(self._own, own, strict=True))
-        instead = {id(mine): named[name] for name, mine in self._own.items()}
+        compute, whole = self._compute, self._compute.whole
+        mine = dict(whole.named_parameters()) | dict(whole.named_buffers())
+        instead = {id(mine[name]): tensor for name, tensor in own.items()}
         twin = copy.copy(compute)
         twin.parameters = [instead[id(parameter)] for parameter in compute.parameters]
         twin.running = [instead[id(statistic)] for statistic in compute.running]
-        twin.loss = lambda *arguments: functional_call(compute.whole, named, arguments)
+        twin.loss = lambda *arguments: functional_call(whole, dict(own), arguments)
         return twin
 
 

@@ -18,8 +18,8 @@ from torch._C._aoti import AOTIModelContainerRunnerCpu
 from torch.fx import Graph, GraphModule
 
 from vaeline.core.files import replacing
+from vaeline.evaluation.compiling.computation import Computation, TensorFunction, digest
 from vaeline.provenance.hardware import processor_facts
-from vaeline.training.steps.computation import Computation, TensorFunction, digest
 
 OPTIONS: Mapping[str, str | int | bool] = {
     "fallback_random": True,

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vaeline.training.steps.computation import Computation
-from vaeline.training.steps.library import Library
+from vaeline.evaluation.compiling.computation import Computation
+from vaeline.evaluation.compiling.library import Library
 
 TABLE = torch.arange(3.0)
 PROGRAM = """
@@ -16,7 +16,7 @@ import sys
 import torch
 
 torch.set_num_threads(int(sys.argv[1]))
-from tests.training.steps.test_library import inputs, library
+from tests.evaluation.compiling.test_library import inputs, library
 
 loaded = library()
 loaded.load()
