@@ -12,8 +12,9 @@ from typing import Any
 
 from vaeline.core.files import replacing
 from vaeline.experiments.launch import with_whole_path
+from vaeline.experiments.search.clones import SentRepository
 from vaeline.experiments.search.jobs import Executor, Job, Progress, RunningJob
-from vaeline.experiments.search.node import NodeJob, NodeReport, SentRepository
+from vaeline.experiments.search.node import NodeJob, NodeReport
 from vaeline.experiments.search.ray_engine import engine, reason_of
 from vaeline.provenance.git import git
 

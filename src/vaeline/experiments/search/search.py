@@ -15,15 +15,10 @@ from vaeline.core.locking import HeldElsewhereError, locked
 from vaeline.experiments.find import Experiment, expected_stages, find, metrics_at
 from vaeline.experiments.launch import unused_name
 from vaeline.experiments.search.jobs import Job, Progress
+from vaeline.experiments.search.journal import STOP_AFTER, Proposal, SearchJournal
 from vaeline.experiments.search.placement import HERE, Placement
 from vaeline.experiments.search.runs import SearchRun
-from vaeline.experiments.search.sampling import (
-    STOP_AFTER,
-    Proposal,
-    SearchJournal,
-    given_changes,
-    planned_trials,
-)
+from vaeline.experiments.search.sampling import given_changes, planned_trials
 from vaeline.experiments.search.space import SearchSpace
 from vaeline.experiments.sweep import CODE_CHANGED, experiment_name
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from dvc.repo import Repo
 
 from vaeline.core.errors import VaelineError, warn_once
-from vaeline.experiments.search.node import SentRepository
+from vaeline.experiments.search.clones import SentRepository
 from vaeline.provenance.git import git
 from vaeline.provenance.origin import unsaved_sources
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vaeline.experiments.search.node import newest_state, packed_states, unpack_states
+from vaeline.experiments.search.states import newest_state, packed_states, unpack_states
 
 
 @pytest.fixture
