@@ -97,3 +97,16 @@ def test_decision_by_what_a_tensor_holds_cannot_be_traced():
 
     with pytest.raises(Exception, match="data-dependent"):
         Library(deciding, inputs(), varying=[]).traced()
+
+
+def test_a_bias_is_added_apart_from_its_product_and_the_sum_is_the_same():
+    def affine(tensors):
+        bias, x, weight = tensors
+        return [torch.addmm(bias, x, weight), torch.addmm(bias, x, weight, beta=0.5)]
+
+    tensors = [torch.randn(3), torch.randn(5, 2), torch.randn(2, 3)]
+    traced = Library(affine, tensors, varying=[]).traced()
+    called = [node.target for node in traced.graph.nodes if node.op == "call_function"]
+    assert called.count(torch.ops.aten.mm.default) == called.count(torch.ops.aten.addmm.default) == 1
+    for result, expected in zip(traced(*tensors), affine(tensors), strict=True):
+        torch.testing.assert_close(result, expected)

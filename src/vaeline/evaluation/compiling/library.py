@@ -31,6 +31,19 @@ OPTIONS: Mapping[str, str | int | bool] = {
 }
 
 
+def _bias_apart(bias: Tensor, x: Tensor, weight: Tensor, **scales: float) -> Tensor:
+    """Returns bias + x @ weight, or NotImplemented if one of them is to be scaled.
+
+    Left as it is, the bias would be copied into the result first, onto which the product is then added: two
+    passes through memory. A sum the compiler would put together again; a difference becomes a part of
+    whatever comes next.
+    """
+    return NotImplemented if scales else torch.mm(x, weight) - (-bias)
+
+
+DECOMPOSED = {torch.ops.aten.addmm.default: _bias_apart}
+
+
 class Library:
     """A function of tensors on the CPU, built for tensors of the sizes, types and strides of `inputs`.
 
@@ -81,7 +94,8 @@ class Library:
             return self._function(tensors)
 
         # Traced with tensors that have no content, by which nothing can be decided.
-        module = make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)(self._inputs)
+        tracer = make_fx(function, DECOMPOSED, tracing_mode="fake", _allow_non_fake_inputs=True)
+        module = tracer(self._inputs)
         graph = Graph()
         graph.output(graph.graph_copy(module.graph, {}))
         for node in graph.nodes:
@@ -99,7 +113,8 @@ def _machine() -> tuple[str, ...]:
     facts = processor_facts()
     features = facts.get("flags") or facts.get("Features") or platform.processor()
     deterministic = torch.are_deterministic_algorithms_enabled()
-    return torch.__version__, str(OPTIONS), features, str(torch.get_num_threads()), str(deterministic)
+    made_with = f"{OPTIONS} {[*DECOMPOSED]}"
+    return torch.__version__, made_with, features, str(torch.get_num_threads()), str(deterministic)
 
 
 def _folder() -> Path:
