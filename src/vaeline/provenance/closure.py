@@ -8,6 +8,7 @@ docstring only, as all of them should.
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -67,14 +68,20 @@ def _height(folder: Path) -> int:
 def imported(module: str) -> Iterator[str]:
     """Yields the project's modules that `module` imports, and the packages that hold it."""
     file = module_file(module)
-    for node in ast.walk(ast.parse(file.read_text())) if file else ():
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        yield from (name for name in names if module_file(name))
+    yield from (name for name in (_imports_in(file.read_text()) if file else ()) if module_file(name))
     yield from (package for package in parents(module) if module_file(package))
+
+
+@cache  # a module belongs to the closures of several stages
+def _imports_in(source: str) -> tuple[str, ...]:
+    """Returns the names in the imports of a module's source, with all that could be modules."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(names)
 
 
 def parents(module: str) -> Iterator[str]:
