@@ -18,6 +18,7 @@ from torch._C._aoti import AOTIModelContainerRunnerCpu
 from torch.fx import Graph, GraphModule
 
 from vaeline.core.files import replacing
+from vaeline.core.locking import locked
 from vaeline.evaluation.compiling.computation import Computation, TensorFunction, digest
 from vaeline.provenance.hardware import processor_facts
 
@@ -72,13 +73,21 @@ class Library:
     def load(self) -> None:
         """Loads the library, and builds it before if it is not there.
 
+        Of several processes that need it, such as experiments at once, the first builds it.
+
         Raises:
             Exception: of PyTorch's tracer or compiler, where it cannot be built.
         """
         if not self.path.is_file():
-            with replacing(self.path, durable=False) as temporary:
-                shutil.copyfile(_built(self.traced(), self._inputs), temporary)
+            with locked(self.path.with_suffix(".lock")):
+                self._build()
         self._runner = AOTIModelContainerRunnerCpu(str(self.path), 1)
+
+    def _build(self) -> None:
+        if self.path.is_file():  # another process had the lock
+            return
+        with replacing(self.path, durable=False) as temporary:
+            shutil.copyfile(_built(self.traced(), self._inputs), temporary)
 
     def traced(self) -> GraphModule:
         """Returns a module of the function's operations, which takes the inputs one by one.
