@@ -15,14 +15,13 @@ from benchmarks.distances import frechet, inception
 from benchmarks.growth import growth
 from benchmarks.harness import Ratio
 from benchmarks.likelihoods import iwae
-from benchmarks.machine import machine_description
+from benchmarks.machine import measured_where
 from benchmarks.pipeline import pipeline
 from benchmarks.preparing import prepare
 from benchmarks.running import measure_and_write, parse_names
 from benchmarks.starting import start_of_training
 from benchmarks.training import conv, epoch, small_batch
 from vaeline.core.errors import VaelineError
-from vaeline.provenance.origin import origin_tags
 from vaeline.runtime.allocation import keep_freed_memory
 
 BENCHMARKS: dict[str, Callable[[], list[Ratio]]] = {
@@ -41,11 +40,8 @@ BENCHMARKS: dict[str, Callable[[], list[Ratio]]] = {
 
 def run_benchmarks(names: Sequence[str]) -> None:
     """Runs these benchmarks, prints each ratio, and writes docs/results/bench.* after each."""
-    tags = origin_tags()
-    changed = " with uncommitted changes" if tags.get("git.dirty") == "true" else ""
-    origin = {"commit": tags.get("git.commit", "")[:10] + changed, "machine": machine_description()}
     write = partial(document.write_benchmark, order=list(BENCHMARKS))
-    measure_and_write(names, BENCHMARKS, origin, write)
+    measure_and_write(names, BENCHMARKS, measured_where(), write)
 
 
 if __name__ == "__main__":

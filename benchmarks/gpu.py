@@ -16,7 +16,7 @@ from benchmarks.distances import inception
 from benchmarks.document import ANSWERS, with_stored
 from benchmarks.harness import VAELINE, Contestant, Ratio, race, significant
 from benchmarks.machine import machine_description
-from benchmarks.models import MLP_PARAMS, params, vae
+from benchmarks.models import MLP_PARAMS, noise_images, params, vae
 from benchmarks.peers import Plain
 from benchmarks.products import Product, products
 from benchmarks.running import measure_and_write, parse_names
@@ -109,11 +109,7 @@ def gpu_equality() -> list[Ratio]:
 
 def gpu_conv() -> list[Ratio]:
     """The convolutional network at 64×64×3 in bfloat16: compiled, captured alone, and its convolutions."""
-    noise = torch.Generator().manual_seed(0)
-    images, valid = (
-        torch.randint(256, (n, *GPU_CONV_SHAPE), dtype=torch.uint8, generator=noise)
-        for n in (CONV_IMAGES, CONV_BATCH)
-    )
+    images, valid = noise_images(GPU_CONV_SHAPE, CONV_IMAGES, CONV_BATCH)
     epochs, compiled = (
         _training(images, valid, {**GPU_CONV_PARAMS, "val_every": 1000, "compile": kind})
         for kind in ("auto", "always")

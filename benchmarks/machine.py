@@ -6,10 +6,18 @@ import torch
 
 from benchmarks.harness import Contestant, race
 from vaeline.provenance.hardware import processor
+from vaeline.provenance.origin import origin_tags
 from vaeline.runtime.devices import device
 
 PRODUCT_SIDE = 4096
 COPIED_BYTES = 1 << 28
+
+
+def measured_where() -> dict[str, str]:
+    """Returns the commit and the machine, in words, as rows and pages name them."""
+    tags = origin_tags()
+    changed = " with uncommitted changes" if tags.get("git.dirty") == "true" else ""
+    return {"commit": tags.get("git.commit", "")[:10] + changed, "machine": machine_description()}
 
 
 def machine_description() -> str:

@@ -45,3 +45,9 @@ def mnist() -> tuple[Tensor, Tensor]:
     if data.name != "mnist":
         raise VaelineError(f"data/prepared holds {data.name}: run `dvc repro prepare` with data.name: mnist")
     return torch.from_numpy(data.train.values.copy()), torch.from_numpy(data.valid.values.copy())
+
+
+def noise_images(shape: tuple[int, ...], *counts: int) -> tuple[Tensor, ...]:
+    """Returns sets of so many images of random levels, uint8 [count, *shape]."""
+    noise = torch.Generator().manual_seed(0)
+    return tuple(torch.randint(256, (n, *shape), dtype=torch.uint8, generator=noise) for n in counts)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchmarks.harness import VAELINE, Contestant, Ratio, Times, race, significant
 from benchmarks.loop import stage_loop
-from benchmarks.models import MLP_PARAMS, mnist, vae
+from benchmarks.models import MLP_PARAMS, mnist, noise_images, vae
 from benchmarks.peers import Eager, Plain, Pythae, PytorchExamples
 from benchmarks.products import products, replay
 from benchmarks.roofline import one_pass
@@ -81,10 +81,7 @@ def small_batch() -> list[Ratio]:
 
 def conv() -> list[Ratio]:
     """The convolutional network at 64×64×3, batches of 64."""
-    noise = torch.Generator().manual_seed(0)
-    images, valid = (
-        torch.randint(256, (n, *CONV_SHAPE), dtype=torch.uint8, generator=noise) for n in (640, 128)
-    )
+    images, valid = noise_images(CONV_SHAPE, 640, 128)
     with _ours(images, valid, CONV_PARAMS) as (folder, ours):
         model = vae(CONV_PARAMS, CONV_SHAPE)
         pythae = Pythae(model, images, valid, 64, folder)
