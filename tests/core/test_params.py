@@ -102,9 +102,9 @@ def test_hyperparameters_are_frozen():
     ("text", "message"),
     [
         (None, "no such file"),
-        ("", "expected 'key: value' lines, found NoneType"),
-        ("- 1\n- 2\n", "found list"),
-        ("beta 4", "found str"),
+        ("", "expected 'key: value' lines, found nothing"),
+        ("- 1\n- 2\n", "found a list"),
+        ("beta 4", "found a single value"),
         ("a: [1, 2\nb: 3", "not readable as YAML"),
         ("a: 1\n\tb: 2", "not readable as YAML"),
         ("beta: 1\nseed: 2\nbeta: 4", "duplicate key"),

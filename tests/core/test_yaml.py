@@ -36,8 +36,8 @@ DAMAGED = {
     "a: !!python/object/apply:os.system [ls]": "could not determine a constructor",
     "a: !!map x": "line 1: expected a mapping node",
     "a: 1\n--- \nb: 1": "another document",
-    "": "expected 'key: value' lines, found NoneType",
-    "- 1": "expected 'key: value' lines, found list",
+    "": "expected 'key: value' lines, found nothing",
+    "- 1": "expected 'key: value' lines, found a list",
 }
 
 

@@ -24,10 +24,10 @@ def test_params_are_those_of_the_workspace_with_the_overrides(committed):
 @pytest.mark.parametrize(
     ("override", "line"),
     [
-        ("betta=4", "params.yaml: unknown key 'betta' (did you mean 'beta'?)"),
+        ("betta=4", "params.yaml with these changes: unknown key 'betta' (did you mean 'beta'?)"),
         ("beta=-4", "beta = -4 is not allowed"),
         ("beta", "'beta' is no override: use key=value"),
-        ("network=conv", "params.yaml: unknown key 'network'"),
+        ("network=conv", "params.yaml with these changes: unknown key 'network'"),
         ("notes=\x1b", "DVC cannot read the value of 'notes=\\x1b'"),
     ],
 )

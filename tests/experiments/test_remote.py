@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from tests.support.committed import dump
+from tests.support.committed import dump, git
+from tests.support.tiny_pipeline import tiny_repository
 from vaeline.core.errors import VaelineError
-from vaeline.experiments.remote import push_results, push_stages, set_remote
+from vaeline.experiments.remote import fetch_outputs, push_experiment, push_results, push_stages, set_remote
 
 
 @pytest.fixture
@@ -31,13 +32,15 @@ def test_a_folder_becomes_the_remote_to_which_experiments_are_pushed(config, tmp
 @pytest.mark.parametrize(
     ("address", "line"),
     [
-        ("file/store", r"file/store: nothing can be written there \(NotADirectoryError: .*--endpoint"),
+        ("../file/store", r"file/store: nothing can be written there \(NotADirectoryError: .*may write to$"),
+        ("", "^the address is empty: give a folder, or one such as s3://bucket/folder$"),
+        ("store", "^store is in this repository, which others do not share: use another folder$"),
         ("s4://me:hidden@bucket", r"^s4://\*\*\*@bucket: nothing can be written there"),
         ("gs://bucket/store", r"^gs://bucket/store: DVC needs a package for gs: `pip install 'dvc\[gs\]'`"),
     ],
 )
 def test_a_storage_that_cannot_be_written_is_refused_in_one_line(config, address, line):
-    (config.parents[1] / "file").touch()
+    (config.parents[2] / "file").touch()
     before = config.read_text()
     with pytest.raises(VaelineError, match=line) as raised:
         set_remote(address)
@@ -48,7 +51,12 @@ def test_a_storage_that_cannot_be_written_is_refused_in_one_line(config, address
 def test_a_folder_outside_of_a_repository_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(VaelineError, match="in no repository of DVC's"):
-        set_remote("store")
+        set_remote("../store")
+
+
+def test_an_endpoint_is_of_s3_alone(config, tmp_path):
+    with pytest.raises(VaelineError, match=r"^--endpoint is of an S3 server, and /.*/store is on none"):
+        set_remote("../store", endpoint="http://localhost:9000")
 
 
 STAGE = {
@@ -99,8 +107,54 @@ def test_outputs_that_were_removed_here_do_not_keep_others_from_the_storage(conf
 
 
 def test_without_a_storage_or_a_repository_nothing_is_pushed(config, tmp_path, monkeypatch):
-    with pytest.raises(VaelineError, match=r"^nothing could be pushed \(.*no remote.*\): `vaeline remote`"):
+    with pytest.raises(VaelineError, match=r"^no storage is set to push to: `vaeline remote` sets one$"):
         push_results()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(VaelineError, match=r"^nothing could be pushed \(.*not inside of a DVC repository"):
         push_results()
+
+
+@pytest.fixture
+def experiment(tmp_path, monkeypatch) -> str:
+    """The name of an experiment on top of HEAD, as one that has come from another node."""
+    (tmp_path / "repository").mkdir()
+    monkeypatch.chdir(tmp_path / "repository")
+    monkeypatch.delenv("DVC_EXP_AUTO_PUSH", raising=False)
+    tiny_repository()
+    head = git("rev-parse", "HEAD").strip()
+    made = git("commit-tree", "HEAD^{tree}", "-p", head, "-m", "an experiment").strip()
+    git("update-ref", f"refs/exps/{head[:2]}/{head[2:]}/elsewhere", made)
+    return "elsewhere"
+
+
+def test_an_experiment_of_another_node_is_pushed_where_all_are(experiment, tmp_path):
+    git("init", "--quiet", "--bare", str(tmp_path / "origin"))
+    git("remote", "add", "origin", str(tmp_path / "origin"))
+    push_experiment(experiment)
+    assert experiment not in git("ls-remote", "origin")
+    set_remote("../store")
+    push_experiment(experiment)
+    assert git("ls-remote", "origin").endswith(f"/{experiment}")
+
+
+def test_an_experiment_that_cannot_be_pushed_stays_and_one_line_says_so(experiment, capsys):
+    set_remote("../store")
+    push_experiment(experiment)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "experiments stay here: they cannot be pushed to origin" in line
+
+
+def test_outputs_of_a_commit_come_from_the_storage(experiment):
+    Path("data").write_text("data")
+    with Repo() as repository:
+        repository.add("data")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "data")
+    revision = git("rev-parse", "HEAD")
+    fetch_outputs([revision])  # there is no storage, so that they are here
+    set_remote("../store")
+    push_results()
+    (cached,) = (path for path in Path(".dvc/cache/files").rglob("*") if path.is_file())
+    shutil.rmtree(".dvc/cache")
+    fetch_outputs([revision])
+    assert cached.read_text() == "data"

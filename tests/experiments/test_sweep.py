@@ -158,8 +158,8 @@ def test_grid_is_parsed_at_the_commas_outside_brackets_and_quotes(settings, grid
         (["=1"], "'=1' is no range"),
         (["beta=,"], "'beta=,' is no range"),
         (["beta=1", "beta=2"], "'beta' is swept twice"),
-        (["seed=5..1"], "5..1 has no values"),
-        (["seed=0..1000"], "0..1000 has no values, or more than 1000"),
+        (["seed=5..1"], "seed=5..1 has no values: did you mean 1..5?"),
+        (["seed=0..1000"], "seed=0..1000 has more than 1000 values: use fewer"),
     ],
 )
 def test_wrong_range_is_one_line(settings, message):

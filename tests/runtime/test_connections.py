@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from vaeline.runtime.connections import LOST_AFTER, Messages, notice_loss_of_all
+from vaeline.runtime.connections import LOST_AFTER, Messages, OtherProgramError, notice_loss_of_all
 
 
 @contextmanager
@@ -23,6 +23,14 @@ def test_messages_arrive_in_order_and_a_closed_connection_is_an_error():
         assert [other.receive(), other.receive()] == [{"stage": "train", "port": 1}, {"end": 0}]
         connection.shutdown(socket.SHUT_RDWR)
         with pytest.raises(OSError, match="it was closed"):
+            one.receive()
+
+
+@pytest.mark.parametrize("line", [b"HTTP/1.1 400 Bad Request\r\n", b"\xff\xfe\n", b"[1]\n"])
+def test_another_program_at_the_other_end_is_an_error_of_its_own(line):
+    with both_ends() as (one, _, connection):
+        connection.sendall(line)
+        with pytest.raises(OtherProgramError):
             one.receive()
 
 

@@ -125,12 +125,15 @@ def search_space(
     \b
         vaeline search examples/space.yaml --at-once 2
     """
+    from vaeline.experiments.remote import fetch_outputs
     from vaeline.experiments.search.page import best_commands, write_search
     from vaeline.experiments.search.placement import Placement
     from vaeline.experiments.search.search import search
 
     command = _same_command("search", [str(space)], overrides or [])
     result = search(space, tuple(overrides or ()), command, Placement(address, at_once, cpus, gpus))
+    if address:  # what nodes have made is in the storage
+        fetch_outputs(list(result.table.set_index("trial").loc[list(result.best), "revision"]))
     _tell(write_search(result), "; ".join(best_commands(result)) or "dvc exp show", len(result.failures))
 
 

@@ -77,7 +77,7 @@ def parse_yaml(text: str, where: Path | str) -> dict[str, Any]:
     except YAMLError as error:
         raise VaelineError(f"{where}: not readable as YAML: {_line(error)}") from None
     if not isinstance(values, dict):
-        raise VaelineError(f"{where}: expected 'key: value' lines, found {type(values).__name__}")
+        raise VaelineError(f"{where}: expected 'key: value' lines, found {_found(values)}")
     return values
 
 
@@ -91,6 +91,10 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
         raise VaelineError(f"{path}: not readable as YAML: no UTF-8 at byte {error.start + 1}") from None
     except OSError as error:
         raise VaelineError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _found(values: object) -> str:
+    return {"NoneType": "nothing", "list": "a list"}.get(type(values).__name__, "a single value")
 
 
 def _line(problem: object) -> str:

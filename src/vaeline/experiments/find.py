@@ -52,7 +52,8 @@ def params_with(overrides: Sequence[str]) -> dict[str, Any]:
         VaelineError: If a key or a value is wrong.
     """
     changes = dict(map(parsed_override, overrides))
-    return varied(read_yaml("params.yaml"), changes).to_dict()
+    where = "params.yaml with these changes" if changes else "params.yaml"
+    return varied(read_yaml("params.yaml"), changes, where).to_dict()
 
 
 def find(params: Mapping[str, Any]) -> Experiment | None:

@@ -80,17 +80,19 @@ def parse_grid(settings: Sequence[str]) -> dict[str, list[str]]:
             raise VaelineError(f"'{setting}' is no range: expected key=value,value,… as in beta=0.5,1,2")
         if key in grid:
             raise VaelineError(f"'{key}' is swept twice: give all of its values in one {key}=value,value,…")
-        grid |= [parsed_range(f"{key}={_listed(values)}")]
+        grid |= [parsed_range(f"{key}={_listed(key, values)}")]
     return grid
 
 
-def _listed(values: str) -> str:
+def _listed(key: str, values: str) -> str:
     """Returns `1,2,3` for `1..3`, and all else as it is."""
     if not (ends := INTEGERS.fullmatch(values.strip())):
         return values
     first, last = map(int, ends.groups())
-    if last < first or last - first >= MOST_INTEGERS:
-        raise VaelineError(f"{values} has no values, or more than {MOST_INTEGERS}: use FIRST..LAST")
+    if last < first:
+        raise VaelineError(f"{key}={values} has no values: did you mean {last}..{first}?")
+    if last - first >= MOST_INTEGERS:
+        raise VaelineError(f"{key}={values} has more than {MOST_INTEGERS} values: use fewer")
     return ",".join(map(str, range(first, last + 1)))
 
 

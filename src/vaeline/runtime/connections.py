@@ -41,6 +41,10 @@ def notice_loss_of_all() -> None:
                 notice_loss(same)
 
 
+class OtherProgramError(ConnectionError):
+    """What came over a connection is no message."""
+
+
 class Messages:
     """Messages over a connection, each a line of JSON."""
 
@@ -65,13 +69,19 @@ class Messages:
         """Returns the next message.
 
         Raises:
-            OSError: if the connection is lost, or is closed over there.
+            OSError: if the connection is lost, or is closed over there; `OtherProgramError` if it brings
+                something else than messages.
             VaelineError: if the message says what the other side refuses.
         """
-        line = self._lines.readline()
-        if not line.endswith("\n"):
+        try:
+            line = self._lines.readline()
+            message = json.loads(line) if line.endswith("\n") else None
+        except ValueError:
+            raise OtherProgramError("another program answers") from None
+        if message is None:
             raise ConnectionResetError("it was closed")
-        message: dict[str, Any] = json.loads(line)
+        if not isinstance(message, dict):
+            raise OtherProgramError("another program answers")
         if refused := message.get("refused"):
             raise VaelineError(refused)
         return message

@@ -115,6 +115,32 @@ def test_a_host_without_the_first_says_so(port):
         joining.join_hosts(Hosts(2, 1, ADDRESS, port), patience=0)
 
 
+def test_another_program_at_the_port_is_named(port):
+    with socket.create_server((ADDRESS, port)) as server:
+
+        def answer():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(VaelineError, match=f"^another program answers at {ADDRESS}:{port}: give RDZV"):
+            joining.join_hosts(Hosts(2, 1, ADDRESS, port), patience=0)
+        thread.join()
+
+
+def test_host_zero_refuses_wrong_commands_before_it_waits(monkeypatch, port):
+    for name, value in {"NNODES": "2", "NODE_RANK": "0", "RDZV_ENDPOINT": f"{ADDRESS}:{port}"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(VaelineError, match=r"^no-such-program: no such command here"):
+        run_on_hosts(["no-such-program"], patience=600)
+    monkeypatch.setenv("NPROC", "x")
+    with pytest.raises(VaelineError, match=r"^NPROC = 'x' is not a number of processes"):
+        run_on_hosts([sys.executable], patience=600)
+
+
 def test_one_host_runs_the_command_itself(monkeypatch):
     monkeypatch.delenv("NNODES", raising=False)
     assert run_on_hosts([sys.executable, "-c", "raise SystemExit(5)"], patience=0) == 5

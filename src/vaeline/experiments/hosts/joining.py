@@ -9,7 +9,7 @@ from typing import Any
 from vaeline.core.errors import VaelineError
 from vaeline.experiments.sessions import run_session
 from vaeline.runtime.agreement import host_facts
-from vaeline.runtime.connections import Messages
+from vaeline.runtime.connections import Messages, OtherProgramError
 from vaeline.runtime.hosts import STAGE_PORT, Hosts
 from vaeline.runtime.stage import SHARED_STAGES
 
@@ -44,6 +44,10 @@ def _announced(messages: Messages, hosts: Hosts) -> Iterator[tuple[str, int]]:
 def _received(messages: Messages, hosts: Hosts) -> dict[str, Any]:
     try:
         return messages.receive()
+    except OtherProgramError:
+        raise VaelineError(
+            f"another program answers at {hosts.name}:{hosts.port}: give RDZV_ENDPOINT a free port of host 0"
+        ) from None
     except OSError as error:
         raise VaelineError(
             f"host 0 ({hosts.name}:{hosts.port}) has ended or is not reached ({error}): the same command on "
@@ -54,7 +58,7 @@ def _received(messages: Messages, hosts: Hosts) -> dict[str, Any]:
 @contextlib.contextmanager
 def _connected(hosts: Hosts, patience: float) -> Iterator[Messages]:
     """Connects to host 0, which may start later."""
-    last = time.monotonic() + patience
+    last, told = time.monotonic() + patience, False
     with contextlib.ExitStack() as stack:
         while True:
             try:
@@ -66,5 +70,9 @@ def _connected(hosts: Hosts, patience: float) -> Iterator[Messages]:
                         f"nothing answers at {hosts.name}:{hosts.port} ({error.strerror}): start the same "
                         "command on host 0, with NODE_RANK=0"
                     ) from None
+                if not told:
+                    at = f"{hosts.name}:{hosts.port}"
+                    print(f"vaeline hosts: waiting for host 0 at {at}", file=sys.stderr)
+                    told = True
                 time.sleep(TRY_EVERY)
         yield messages

@@ -11,6 +11,7 @@ from vaeline.experiments.search.ray_engine import engine, reason_of
 from vaeline.experiments.search.ray_jobs import TO_ANSWER, RayExecutor
 from vaeline.experiments.search.sending import sent_repository
 
+LOCAL = "local"
 TO_CONNECT = 5.0  # seconds
 
 
@@ -28,7 +29,7 @@ def cluster(address: str, at_once: int, cpus: float, gpus: float) -> Iterator[Ex
         VaelineError: If the repository cannot be sent, the cluster cannot be reached, or a node has not this
             version of the package.
     """
-    sent = sent_repository()
+    sent = sent_repository(here=address == LOCAL)
     _connect(address)
     try:
         _check_nodes(cpus, gpus)
@@ -45,8 +46,8 @@ def _connect(address: str) -> None:
         engine().init(address, log_to_driver=False, logging_level="ERROR", include_dashboard=None)
     except (OSError, ValueError, RuntimeError) as error:
         raise VaelineError(
-            f"no Ray cluster at {address} ({reason_of(error)}): `ray start --head` starts one here, and "
-            "`ray status` says what there is"
+            f"no Ray cluster at {address} ({reason_of(error)}): `ray start --head` starts one on the machine "
+            "where it is given, and `ray status` says what there is"
         ) from None
 
 

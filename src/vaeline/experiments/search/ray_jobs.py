@@ -12,6 +12,7 @@ from typing import Any
 
 from vaeline.core.files import replacing
 from vaeline.experiments.launch import with_whole_path
+from vaeline.experiments.remote import push_experiment
 from vaeline.experiments.search.clones import SentRepository
 from vaeline.experiments.search.jobs import Executor, Job, Progress, RunningJob
 from vaeline.experiments.search.node import NodeJob, NodeReport
@@ -96,7 +97,7 @@ class RayJob(RunningJob):
     def _take(self, report: NodeReport) -> None:
         self._keep(report.state)
         if report.results:
-            _fetch(report.results)
+            push_experiment(_fetched(report.results))
             with contextlib.suppress(engine().exceptions.RayError):
                 engine().get(self._actor.discard.remote(), timeout=TO_ANSWER)
         self._progress = report.progress
@@ -130,12 +131,13 @@ class RayJob(RunningJob):
         engine().kill(self._actor)
 
 
-def _fetch(results: bytes) -> None:
-    """Takes an experiment into this repository."""
+def _fetched(results: bytes) -> str:
+    """Takes an experiment into this repository, and returns its name."""
     NODE_STATES.mkdir(parents=True, exist_ok=True)
     with replacing(NODE_STATES / "results.bundle", durable=False) as temporary:
         temporary.write_bytes(results)
         git("fetch", "--quiet", str(temporary), "+refs/exps/*:refs/exps/*")
+        return git("bundle", "list-heads", str(temporary)).strip().rpartition("/")[2]
 
 
 def _state_path(job: Job) -> Path:

@@ -17,8 +17,11 @@ PASSED_ON = ("MLFLOW_", "AWS_", "DVC_EXP_AUTO_PUSH")  # beginnings of variables 
 NOT_ON_EACH_NODE = "MLFLOW_TRACKING_URI is not set: each node keeps its own runs, and MLflow here has none"
 
 
-def sent_repository() -> SentRepository:
+def sent_repository(here: bool = False) -> SentRepository:
     """Returns what nodes need of this repository.
+
+    Args:
+        here: whether all nodes are on this machine, and can share this repository's own cache.
 
     Raises:
         VaelineError: If code or params are not committed, or if what trials make could not be had from here.
@@ -27,9 +30,10 @@ def sent_repository() -> SentRepository:
         raise VaelineError(f"commit {', '.join(files)} first: a node gets the commit")
     with Repo() as repo:
         remote, shared = repo.config["core"].get("remote"), repo.config["cache"].get("dir")
-    if not (remote or shared):
+        own = repo.cache.local_cache_dir
+    if not (remote or shared or here):
         raise VaelineError(
-            "models would stay on the nodes that train them: `dvc remote add --default storage s3://…`, or "
+            "models would stay on the nodes that train them: set a storage, `vaeline remote s3://…`, or "
             "`dvc cache dir --local` with a folder that all nodes share"
         )
     if not os.environ.get("MLFLOW_TRACKING_URI"):
@@ -41,4 +45,6 @@ def sent_repository() -> SentRepository:
     key = hashlib.sha256(f"{socket.gethostname()} {Path.cwd()}".encode()).hexdigest()[:12]
     variables = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
     text = settings.read_text() if settings.is_file() else ""
+    if here and not shared:
+        text += f"[cache]\n    dir = {own}\n"
     return SentRepository(key, git("rev-parse", "HEAD").strip(), history, text, bool(remote), variables)
