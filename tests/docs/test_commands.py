@@ -73,6 +73,8 @@ def test_a_command_does_what_a_reader_expects_of_it(page, words):
             from benchmarks.__main__ import BENCHMARKS
 
             assert set(rest) <= set(BENCHMARKS)
+        case ("python", "-m", module, *_):
+            assert (ROOT / module.replace(".", "/")).with_suffix(".py").is_file()
         case ("python", program, *_):
             assert (ROOT / program).is_file()
         case _:
