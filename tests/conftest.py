@@ -41,10 +41,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
 def pytest_xdist_auto_num_workers() -> int:
-    """The cores that this process may use; a worker takes up to 2 GB."""
+    """One more than the cores that this process may use: tests wait for servers and for processes.
+
+    A worker takes up to 2 GB.
+    """
     import joblib
 
-    return min(4, joblib.cpu_count())
+    return min(4, joblib.cpu_count() + 1)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
