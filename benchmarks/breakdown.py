@@ -18,6 +18,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
+from benchmarks.likelihoods import TEST_IMAGES
 from benchmarks.loop import stage_loop
 from benchmarks.machine import measured_where
 from benchmarks.models import MLP_PARAMS, mnist, noise_images, vae
@@ -38,7 +39,7 @@ from vaeline.training.optimizers.adam import Adam
 from vaeline.training.steps.batches import Batches
 
 BREAKDOWN_ROUNDS = 7
-K, SCORED, TEST_IMAGES = 5000, 64, 10_000
+K, SCORED = 5000, 64
 PRODUCTS, FUSED = "matrix products or convolutions", "the rest of the compiled function"
 OPTIMIZER, READING, NOISE = "Adam", "reading and binarizing images", "noise of z"
 VALIDATION, ELSE = "validation", "all else"

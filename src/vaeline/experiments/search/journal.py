@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vaeline.core.errors import VaelineError
 from vaeline.experiments.search.sampling import (
     distributions,
     given_changes,
@@ -17,13 +16,12 @@ from vaeline.experiments.search.sampling import (
 )
 from vaeline.experiments.search.space import Changes, SearchSpace
 
-try:
-    import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-    from optuna.trial import FrozenTrial, TrialState
-except ModuleNotFoundError as error:
-    raise VaelineError(f"{error.name} is not installed: `pip install 'vaeline[search]'`") from None
+# isort: split
+# After `sampling`, which says how to install it where it is missing.
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
 
 STOP_AFTER = "stop_after"
 EXPERIMENT = "experiment"
