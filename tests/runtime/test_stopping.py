@@ -124,6 +124,21 @@ def test_ctrl_c_is_for_the_process_that_has_workers_and_not_for_them():
     assert program.communicate() == ("1 2\nstopped 3 4\n", "")
 
 
+def test_a_hangup_is_for_the_process_that_has_workers_and_not_for_them():
+    hung_up = POOL.replace("SIGINT", "SIGHUP").replace(
+        "    try:\n", "    signal.signal(signal.SIGHUP, signal.default_int_handler)\n    try:\n"
+    )
+    program = started(hung_up, start_new_session=True)
+    assert program.communicate() == ("1 2\nstopped 3 4\n", "")
+
+
+def test_ctrl_c_while_a_worker_begins_is_not_for_it_either():
+    """The signal comes between the fork and the worker's own handlers."""
+    at_once = "import os, signal\nos.register_at_fork(after_in_child=lambda: signal.raise_signal(signal.SIGINT))"
+    program = started(at_once + POOL, start_new_session=True)
+    assert program.communicate() == ("1 2\nstopped 3 4\n", "")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel ends them on Linux alone")
 def test_workers_end_with_the_process_that_started_them():
     program = started(POOL, "wait", start_new_session=True)

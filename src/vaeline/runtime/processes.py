@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Any, TypeVar, cast
 
 from vaeline.core.errors import VaelineError
+from vaeline.runtime.stopping import SIGNALS
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 ItemT = TypeVar("ItemT")
@@ -60,17 +61,31 @@ def end_with_parent(number: int) -> None:
 
 @contextlib.contextmanager
 def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Yields processes that end with this one, and print nothing on Ctrl-C, which is for this one alone."""
+    """Yields processes that end with this one, and print nothing on Ctrl-C or a hangup, which are for this one alone."""
     pool = ProcessPoolExecutor(workers, initializer=_become_worker)
     try:
+        with _signals_later():
+            pool.submit(int)  # the first task begins them all
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
 
 
+@contextlib.contextmanager
+def _signals_later() -> Iterator[None]:
+    """Holds back what stops this process, also in those that it begins, until they have their own handlers."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _become_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all of its processes
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     end_with_parent(signal.SIGKILL)
     parent = multiprocessing.parent_process()
     if parent and parent.pid != os.getppid():  # it ended before the kernel was told
