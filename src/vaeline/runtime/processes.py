@@ -61,7 +61,7 @@ def end_with_parent(number: int) -> None:
 
 @contextlib.contextmanager
 def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Yields processes that end with this one, and print nothing on Ctrl-C or a hangup, which are for this one alone."""
+    """Yields processes that end with this one; Ctrl-C and a hangup of the terminal are for this one alone."""
     pool = ProcessPoolExecutor(workers, initializer=_become_worker)
     try:
         with _signals_later():
@@ -73,7 +73,7 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 @contextlib.contextmanager
 def _signals_later() -> Iterator[None]:
-    """Holds back what stops this process, also in those that it begins, until they have their own handlers."""
+    """Holds back what stops this process and, until they have handlers of their own, those that it begins."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
