@@ -66,6 +66,17 @@ def test_the_scheduled_rate_is_the_rate_of_the_update(name):
     assert moved[0].abs().max() > 0
 
 
+def test_a_step_is_the_update_between_pytorchs_hooks(name):
+    model, seen = vae(), []
+    optimizer = built(name, model)
+    update = optimizer.update
+    optimizer.update = lambda: (seen.append("update"), update())
+    optimizer.register_step_pre_hook(lambda *_: seen.append("before"))
+    optimizer.register_step_post_hook(lambda *_: seen.append("after"))
+    optimizer.step()
+    assert seen == ["before", "update", "after"]
+
+
 def test_weight_decay_shrinks_the_weights_or_is_refused(name):
     model = vae()
     if name == "adam_burda":

@@ -1,10 +1,11 @@
 import json
 import math
 import random
+from statistics import median
 
 import pytest
 
-from vaeline.training.steps.monitor import LARGE_VARIANCE, LOW_KL, WINDOW, Monitor
+from vaeline.training.steps.monitor import LARGE_VARIANCE, LOW_KL, SPIKE, WINDOW, Monitor
 
 
 def watched(losses: list[float], monitor: Monitor | None = None, first: int = 1) -> list[str]:
@@ -38,6 +39,25 @@ def test_falling_loss_and_warm_up_raise_no_alert():
     falling = [550 * math.exp(-step / 100) + 100 + n for step, n in enumerate(noise(2000, 0, 3))]
     rising = [100 + 25 * min(1, step / 1000) + n for step, n in enumerate(noise(2000, 0, 3))]
     assert watched(falling + rising) == []
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 100, 1000])
+def test_spikes_are_those_of_medians_taken_before_each_step(pieces):
+    losses = [value * (1 + 9 * (i % 37 == 36)) for i, value in enumerate(noise(1000, 100, 30))]
+    losses[500] = math.nan
+    spikes, recent = 0, []
+    for loss in losses:
+        if math.isfinite(loss):
+            if len(recent) >= WINDOW:
+                centre = median(recent[-WINDOW:])
+                deviation = median(abs(value - centre) for value in recent[-WINDOW:])
+                spikes += loss > centre + SPIKE * deviation
+            recent.append(loss)
+    monitor = Monitor()
+    for start in range(0, len(losses), pieces):
+        watched(losses[start : start + pieces], monitor, start + 1)
+    assert monitor.spikes == spikes > 10
+    assert monitor.recent == recent[-WINDOW:]
 
 
 def test_no_spike_before_there_is_a_median():

@@ -73,7 +73,9 @@ class FusedAdam(SkippingOptimizer):
         gradients: list[Tensor],
     ) -> None:
         states = [self._state(p) for p in parameters]
-        group["steps"] += 1 if self.found_inf is None else 1 - self.found_inf
+        group["steps"] += 1
+        if self.found_inf is not None:
+            group["steps"] -= self.found_inf
         self.fused_update(
             parameters,
             gradients,

@@ -45,7 +45,7 @@ class AdamBurda(SkippingOptimizer):
 
     @skipping
     @torch.no_grad()
-    def step(self) -> None:  # type: ignore[override]  # without a closure, which no one passes
+    def update(self) -> None:
         """Updates every parameter that has a gradient."""
         for group in self.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]

@@ -6,13 +6,21 @@ deviation, so that negative losses and slow drifts raise no alert.
 
 import math
 from collections.abc import Sequence
-from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 WINDOW = 100  # steps of the running median: long enough for a stable spread, short enough to follow a descent
 SPIKE = 10.0  # median absolute deviations above the median; noise of minibatches stays below about 5
 LARGE_VARIANCE = 100.0  # times the prior's: a posterior as wide as ten of its standard deviations
 LOW_KL = 0.01  # nats; a dimension with less tells the decoder nothing
+
+
+class Typical(NamedTuple):
+    """The running median before a step, and the median absolute deviation from it; NaN: too few steps."""
+
+    centre: float
+    deviation: float
 
 
 class Monitor:
@@ -42,23 +50,34 @@ class Monitor:
     def steps(self, first: int, losses: Sequence[float], variances: Sequence[float]) -> list[str]:
         """Returns the alerts of consecutive steps, the first of which has the number `first`."""
         alerts = []
+        typical = iter(self._typical([loss for loss in losses if math.isfinite(loss)]))
         for step, (loss, variance) in enumerate(zip(losses, variances, strict=True), start=first):
-            alerts += self._loss(step, loss) + self._variance(step, variance)
+            if math.isfinite(loss):
+                alerts += self._loss(step, loss, next(typical))
+            else:
+                alerts.append(f"step {step}: the loss is {loss}; the update was skipped")
+            alerts += self._variance(step, variance)
         return alerts
 
-    def _loss(self, step: int, loss: float) -> list[str]:
-        if not math.isfinite(loss):
-            return [f"step {step}: the loss is {loss}; the update was skipped"]
-        alerts = []
-        if len(self.recent) == WINDOW:
-            centre = median(self.recent)
-            deviation = median(abs(value - centre) for value in self.recent)
-            was_spiking, self.spiking = self.spiking, loss > centre + SPIKE * deviation
-            self.spikes += self.spiking
-            if self.spiking and not was_spiking:
-                alerts = [f"step {step}: the loss spikes to {loss:.1f} (running median {centre:.1f})"]
-        self.recent = [*self.recent[-WINDOW + 1 :], loss]
-        return alerts
+    def _typical(self, losses: list[float]) -> list[Typical]:
+        """Returns what was typical before each of these losses, and counts them as recent."""
+        early = min(WINDOW - len(self.recent), len(losses))
+        seen = np.array(self.recent + losses)
+        self.recent = seen[-WINDOW:].tolist()
+        if early == len(losses):
+            return [Typical(math.nan, math.nan)] * early
+        windows = np.lib.stride_tricks.sliding_window_view(seen[:-1], WINDOW)
+        centres = np.median(windows, axis=1)
+        deviations = np.median(np.abs(windows - centres[:, None]), axis=1)
+        typical = map(Typical, centres.tolist(), deviations.tolist())
+        return [*[Typical(math.nan, math.nan)] * early, *typical]
+
+    def _loss(self, step: int, loss: float, typical: Typical) -> list[str]:
+        was_spiking, self.spiking = self.spiking, loss > typical.centre + SPIKE * typical.deviation
+        self.spikes += self.spiking
+        if self.spiking and not was_spiking:
+            return [f"step {step}: the loss spikes to {loss:.1f} (running median {typical.centre:.1f})"]
+        return []
 
     def _variance(self, step: int, variance: float) -> list[str]:
         was_wide, self.wide = self.wide, variance > LARGE_VARIANCE

@@ -20,7 +20,7 @@ class Update:
     def __call__(self, minibatches: Sequence[MinibatchRows], beta: float) -> StepResult:
         """Updates the weights, unless the gradients are not finite, and returns what the minibatches gave."""
         made = map(self.batches.minibatch, minibatches)
-        result = self._moved(made, beta, self.training.optimizer.step)
+        result = self._moved(made, beta, self.training.optimizer.update)
         self.training.step += 1
         return result
 
