@@ -1,9 +1,12 @@
 """Numerical functions that stay finite where the naive form does not."""
 
+import functools
 import math
 
 import torch
 from torch import Tensor
+
+VECTOR = 16  # numbers that a processor computes with at once
 
 
 def safe_log_var(log_var: Tensor, min_val: float = -20.0, max_val: float = 20.0) -> Tensor:
@@ -32,16 +35,19 @@ def log_mean_exp(values: Tensor, dim: int = 0) -> Tensor:
 
 
 def sum_of_logs(values: Tensor) -> Tensor:
-    """Returns Σ log v over the last axis, for v in [½, 1].
+    """Returns Σ log v over the last axis, for v in [1, 2].
 
-    The logarithm, by far the most expensive step, is taken of products of up to 64, which are at least 2^-64.
+    The logarithm, by far the most expensive step, is taken of products of up to 64, which are at most 2^64.
     """
-    for _ in range(6):
-        half, odd = divmod(values.shape[-1], 2)
-        if odd or not half:
-            break
-        values = values[..., :half] * values[..., half:]
-    return values.log().sum(-1)
+    factors = _factors(values.shape[-1])
+    return values.unflatten(-1, (factors, -1)).prod(-2).log().sum(-1)
+
+
+@functools.cache
+def _factors(count: int) -> int:
+    """Returns how many of `count` values each product takes, such that the products fill whole vectors."""
+    divisors = [divisor for divisor in range(64, 0, -1) if count % divisor == 0]
+    return next((divisor for divisor in divisors if count // divisor % VECTOR == 0), divisors[0])
 
 
 def effective_sample_size(log_sum: Tensor, log_sum_squares: Tensor) -> Tensor:

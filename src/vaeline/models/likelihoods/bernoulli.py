@@ -91,7 +91,7 @@ class Coins(Independent[Coin]):
 
 
 class _LogProbability(torch.autograd.Function):
-    """Σ x·l − max(l, 0) + log σ(|l|) over the last `dims` axes; log σ(|l|) is −log(1 + exp(−|l|))."""
+    """Σ x·l − max(l, 0) − log(1 + exp(−|l|)) over the last `dims` axes."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, x: Tensor, dims: int) -> Tensor:
@@ -101,7 +101,7 @@ class _LogProbability(torch.autograd.Function):
             agreement = torch.einsum("...i,...i->...", logits.flatten(-dims), x.flatten(-dims))
             return agreement - functional.softplus(logits).flatten(-dims).sum(-1)
         cost = logits.clamp(min=0).addcmul_(x, logits, value=-1).flatten(-dims).sum(-1)
-        return sum_of_logs(logits.abs().sigmoid_().flatten(-dims)) - cost
+        return -(cost + sum_of_logs(logits.abs().neg_().exp_().add_(1).flatten(-dims)))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
