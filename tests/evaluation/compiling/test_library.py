@@ -53,8 +53,8 @@ def test_library_is_built_once_and_then_found_without_the_compiler(monkeypatch, 
     built, given, expected = library(), inputs(), inputs()
     assert built.path.parent == tmp_path / "vaeline"
     assert not built.path.exists()
-    builds, build = [], library_module._built
-    monkeypatch.setattr(library_module, "_built", lambda *of: builds.append(of) or build(*of))
+    builds, build = [], library_module.built
+    monkeypatch.setattr(library_module, "built", lambda *of: builds.append(of) or build(*of))
     with ThreadPoolExecutor(2) as pool:  # two who need it at once
         list(pool.map(Library.load, (built, library())))
     assert len(builds) == 1

@@ -9,7 +9,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -19,17 +19,9 @@ from torch.fx import Graph, GraphModule
 
 from vaeline.core.files import replacing
 from vaeline.core.locking import locked
+from vaeline.evaluation.compiling.building import OPTIONS, built
 from vaeline.evaluation.compiling.computation import Computation, TensorFunction, digest
 from vaeline.provenance.hardware import processor_facts
-
-OPTIONS: Mapping[str, str | int | bool] = {
-    "fallback_random": True,
-    # What the CPU can do is asked of the CPU, not by building a program for each vector width; if the C++
-    # compiler cannot follow, nothing is built. And headers compiled beforehand, as dear as all the rest, pay
-    # only from the fourth library on.
-    "cpp.vec_isa_ok": True,
-    "aot_inductor.precompile_headers": False,
-}
 
 
 def _bias_apart(bias: Tensor, x: Tensor, weight: Tensor, **scales: float) -> Tensor:
@@ -87,7 +79,7 @@ class Library:
         if self.path.is_file():  # another process had the lock
             return
         with replacing(self.path, durable=False) as temporary:
-            shutil.copyfile(_built(self.traced(), self._inputs), temporary)
+            shutil.copyfile(built(self.traced(), self._inputs), temporary)
 
     def traced(self) -> GraphModule:
         """Returns a module of the function's operations, which takes the inputs one by one.
@@ -130,12 +122,3 @@ def _folder() -> Path:
     """Returns where PyTorch's compiler keeps what it has built, which it is not imported to say."""
     default = Path(tempfile.gettempdir()) / f"torchinductor_{getpass.getuser()}"
     return Path(os.environ.get("TORCHINDUCTOR_CACHE_DIR") or default) / "vaeline"
-
-
-def _built(module: GraphModule, inputs: list[Tensor]) -> str:
-    from torch._inductor import aot_compile
-
-    with torch.no_grad():
-        built = aot_compile(module, tuple(tensor.detach() for tensor in inputs), options=dict(OPTIONS))
-    assert isinstance(built, str)
-    return built
