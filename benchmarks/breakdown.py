@@ -15,16 +15,15 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import torch
 from torch import Tensor
 
-from benchmarks.likelihoods import TEST_IMAGES
+from benchmarks.likelihoods import TEST_IMAGES, bound_products
 from benchmarks.loop import stage_loop
 from benchmarks.machine import measured_where
 from benchmarks.models import MLP_PARAMS, mnist, noise_images, vae
 from benchmarks.peers import Plain
 from benchmarks.products import products, replay
-from benchmarks.training import BURDA_PARAMS, CONV_PARAMS, CONV_SHAPE, MNIST
+from benchmarks.training import BURDA_PARAMS, CONV_IMAGES, CONV_PARAMS, CONV_SHAPE, HELD_OUT, MNIST
 from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
 from vaeline.core.files import write_text
@@ -38,7 +37,7 @@ from vaeline.training import fit
 from vaeline.training.optimizers.adam import Adam
 from vaeline.training.steps.batches import Batches
 
-BREAKDOWN_ROUNDS = 7
+BREAKDOWN_ROUNDS = 3
 K, SCORED = 5000, 64
 PRODUCTS, FUSED = "matrix products or convolutions", "the rest of the compiled function"
 OPTIMIZER, READING, NOISE = "Adam", "reading and binarizing images", "noise of z"
@@ -117,9 +116,7 @@ def bounds() -> Seconds:
     watch, whole, alone = Stopwatch(), 0.0, 0.0
     model = vae(MLP_PARAMS).eval()
     images = model.likelihood.evaluation_set(mnist()[1][:SCORED])
-    plain = Plain(model).eval()
-    encoder = products(plain.encoder, images.float() / 255, backward=False)
-    decoder = products(plain.decoder, torch.randn(2048, model.latent_dim), backward=False)
+    contestant = bound_products(Plain(model).eval(), images.float() / 255, K)
 
     def score() -> None:
         importance_bounds(model, images, k_grid(K), compiled=True)
@@ -129,7 +126,7 @@ def bounds() -> Seconds:
         watch.seconds.clear()
         for _ in range(BREAKDOWN_ROUNDS):
             whole += _seconds(score)
-            alone += _seconds(lambda: (replay(encoder), replay(decoder, SCORED * K // 2048)))
+            alone += _seconds(contestant.run) * SCORED / contestant.units
     return _parts(watch, whole, alone, BREAKDOWN_ROUNDS * SCORED) | {
         COMPILING: (first - whole / BREAKDOWN_ROUNDS) / TEST_IMAGES
     }
@@ -151,11 +148,11 @@ def _seconds(run: Callable[[], object]) -> float:
 def breakdown() -> dict[str, Seconds]:
     """Returns the seconds of each part of an image, by the work."""
     images, valid = mnist()
-    coloured, coloured_valid = noise_images(CONV_SHAPE, 640, 128)
+    coloured = noise_images(CONV_SHAPE, CONV_IMAGES, CONV_IMAGES // HELD_OUT)
     return {
-        "epoch": training(images[::2], valid[::2], {**MLP_PARAMS, "batch_size": 128}),
-        "small_batch": training(images[::8], valid[::8], BURDA_PARAMS),
-        "conv": training(coloured, coloured_valid, CONV_PARAMS),
+        "epoch": training(images, valid, {**MLP_PARAMS, "batch_size": 128}),
+        "small_batch": training(images[::2], valid[::2], BURDA_PARAMS),
+        "conv": training(*coloured, CONV_PARAMS),
         f"iwae {K}": bounds(),
     }
 

@@ -33,10 +33,10 @@ copying as many bytes as a step must read and write: what the likelihood compare
 and the weights with what Adam keeps of them. In the rows on growth, "a straight line" and memory are
 the need at the smallest size over the largest need at any other. Seconds are for one image, where the work
 has images. Our epoch is all that the train stage does: binarized images, monitor, validation, history,
-MLflow's curves and the saved state; pythae and the products train on a quarter of the images,
-pytorch/examples on an eighth, and the time for an image is compared. The extra time of a first epoch, such as
-compiling, is spread over a default training on MNIST, and that of compiling IWAE-5,000 over the bounds of
-MNIST's test images.
+MLflow's curves and the saved state, on all of MNIST, half of it (small_batch) or 2,560 images (conv). The
+others and the products train on a quarter of the images, pytorch/examples on an eighth, and the time for an
+image is compared. The extra time of a first epoch, such as compiling, is spread over a default training on
+MNIST, and that of compiling IWAE-5,000 over the bounds of MNIST's test images.
 """
 
 

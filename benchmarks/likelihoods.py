@@ -43,8 +43,8 @@ def _ratios_at(k: int, count: int, few: int) -> list[Ratio]:
         VAELINE: Contestant(lambda: importance_bounds(model, images, k_grid(k), compiled=compiled), count),
         "pythae": Contestant(lambda: _pythae(pythae, x[:few], k), few),
         "a loop over K": Contestant(lambda: loop_iwae(plain, x.split(LOOP_BATCH), k), count),
-        "matrix products": _products(plain, x, k),
-        "roofline": _products(plain, x, k, roofline=True),
+        "matrix products": bound_products(plain, x, k),
+        "roofline": bound_products(plain, x, k, roofline=True),
     }
     work = f"iwae {k}"
     times = race(work, contestants, rounds=5 if k < 1000 else 3)
@@ -65,7 +65,7 @@ def _pythae(model: Any, x: Tensor, k: int) -> float:
     return float(model.get_nll(x, n_samples=k, batch_size=PYTHAE_BATCH))
 
 
-def _products(plain: Plain, x: Tensor, k: int, roofline: bool = False) -> Contestant:
+def bound_products(plain: Plain, x: Tensor, k: int, roofline: bool = False) -> Contestant:
     """Returns the encoder's products once for each image, and the decoder's for each of its K draws.
 
     With `roofline`, also one pass over the logits of all draws.

@@ -35,6 +35,7 @@ BURDA_PARAMS: Mapping[str, Any] = {
 }
 CONV_PARAMS: Mapping[str, Any] = {"latent_dim": 128, "batch_size": 64, "network": {"name": "conv"}}
 CONV_SHAPE = (3, 64, 64)
+CONV_IMAGES = 2560  # of an epoch, after which a training saves its state: with few, that is all one sees
 
 
 def epoch() -> list[Ratio]:
@@ -62,14 +63,14 @@ def epoch() -> list[Ratio]:
 
 def small_batch() -> list[Ratio]:
     """Batches of 20 for the network of Burda et al. (2016): 784–200–200–50, tanh."""
-    images, valid = (split[::8] for split in mnist())
+    images, valid = (split[::2] for split in mnist())
     with _ours(images, valid, BURDA_PARAMS) as (_, ours):
-        model = vae(BURDA_PARAMS)
+        model, few = vae(BURDA_PARAMS), _part(images, valid, FRACTION)
         contestants = {
             VAELINE: Contestant(ours, len(images)),
-            "eager PyTorch": Contestant(Eager(model, images, valid, 20).epoch, len(images)),
-            "matrix products": _products(model, (images, valid), 20),
-            "roofline": _products(model, (images, valid), 20, roofline=True),
+            "eager PyTorch": Contestant(Eager(model, *few, 20).epoch, len(few[0])),
+            "matrix products": _products(model, few, 20),
+            "roofline": _products(model, few, 20, roofline=True),
         }
         times, details = _with_compiling(race("small_batch", contestants, rounds=5), len(images))
     return [
@@ -81,15 +82,15 @@ def small_batch() -> list[Ratio]:
 
 def conv() -> list[Ratio]:
     """The convolutional network at 64×64×3, batches of 64."""
-    images, valid = noise_images(CONV_SHAPE, 640, 128)
+    images, valid = noise_images(CONV_SHAPE, CONV_IMAGES, CONV_IMAGES // HELD_OUT)
     with _ours(images, valid, CONV_PARAMS) as (folder, ours):
-        model = vae(CONV_PARAMS, CONV_SHAPE)
-        pythae = Pythae(model, images, valid, 64, folder)
+        model, few = vae(CONV_PARAMS, CONV_SHAPE), _part(images, valid, FRACTION)
+        pythae = Pythae(model, *few, 64, folder)
         contestants = {
             VAELINE: Contestant(ours, len(images)),
-            "pythae": Contestant(pythae.epoch, len(images)),
-            "convolutions": _products(model, (images, valid), 64),
-            "roofline": _products(model, (images, valid), 64, roofline=True),
+            "pythae": Contestant(pythae.epoch, len(few[0])),
+            "convolutions": _products(model, few, 64),
+            "roofline": _products(model, few, 64, roofline=True),
         }
         times, details = _with_compiling(race("conv", contestants, rounds=3), len(images))
     return [

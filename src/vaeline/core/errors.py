@@ -27,3 +27,8 @@ class DamagedFileError(VaelineError):
 def warn_once(message: str) -> None:
     """Prints a line on stderr, the first time that this process is to say it."""
     print(message, file=sys.stderr)
+
+
+def first_line(error: Exception) -> str:
+    """Returns the first line of what an error says."""
+    return str(error).strip().partition("\n")[0]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vaeline.core.errors import VaelineError, warn_once
+from vaeline.core.errors import VaelineError, first_line, warn_once
 from vaeline.tracking.runs.redaction import redacted
 
 if TYPE_CHECKING:  # it takes long to import
@@ -152,7 +152,7 @@ def _pushing() -> Iterator["Repo"]:
 
 
 def _first_line(error: Exception) -> str:
-    return redacted(str(error)).strip().partition("\n")[0]
+    return redacted(first_line(error))
 
 
 def _try(address: str, options: dict[str, str]) -> None:

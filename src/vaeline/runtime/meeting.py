@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from vaeline.core.errors import VaelineError
+from vaeline.core.errors import VaelineError, first_line
 from vaeline.runtime.agreement import host_facts, reject_differences
 from vaeline.runtime.connections import notice_loss_of_all
 from vaeline.runtime.hosts import reject_unknown_address, use_interface_to
@@ -75,7 +75,7 @@ def _connect() -> None:
         torch.distributed.init_process_group(store=store, rank=number, world_size=count)
     except (torch.distributed.DistError, ValueError) as error:
         where = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
-        reason = str(error).partition("\n")[0]
+        reason = first_line(error)
         raise VaelineError(
             f"the {size()} processes do not meet at {where} within {JOIN_WITHIN} s ({reason}): start all of "
             "them with the MASTER_ADDR and MASTER_PORT of the first"

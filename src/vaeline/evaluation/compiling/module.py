@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from vaeline.core.errors import first_line
 from vaeline.evaluation.compiling.library import Library
 
 OfModule = Callable[[Mapping[str, Tensor], list[Tensor]], list[Tensor]]
@@ -48,4 +49,4 @@ class ModuleLibrary:
 
 def why_not(error: Exception) -> str:
     """Returns in one line what kept the compiler."""
-    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    return f"{type(error).__name__}: {first_line(error)}"

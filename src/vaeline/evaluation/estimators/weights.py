@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from vaeline.data.observations import Labelled, Observations, as_tensors, from_tensors
+from vaeline.evaluation.chunks import device_of
 from vaeline.evaluation.compiling.module import ModuleLibrary, why_not
 from vaeline.models.contracts import Model
 from vaeline.models.distributions.noise import RequestedNoise, global_noise, in_order
@@ -23,7 +24,7 @@ def compiling_pays(model: Model, images: int, k: int, compiling: Literal["auto",
 
     On a GPU they are not: its kernels wait for no memory of the processor.
     """
-    if next(model.parameters()).device.type != "cpu":
+    if device_of(model).type != "cpu":
         return False
     many = images * k * math.prod(model.event_shape) >= WEIGHTS_COMPILED_FROM
     return compiling == "always" or (compiling == "auto" and many)

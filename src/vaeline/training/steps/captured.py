@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vaeline.core.errors import VaelineError
+from vaeline.core.errors import VaelineError, first_line
 from vaeline.runtime import processes
 from vaeline.training.optimizers.skipping import DeviceNumber
 from vaeline.training.params import TrainingParams
@@ -43,9 +43,8 @@ def cuda_graph(work: Callable[[], None], generators: Iterable[torch.Generator]) 
         with torch.cuda.graph(graph, stream=torch.cuda.Stream()):
             work()
     except RuntimeError as error:
-        reason = str(error).partition("\n")[0]
         raise VaelineError(
-            f"compile: the update cannot be captured as a CUDA graph ({reason}): "
+            f"compile: the update cannot be captured as a CUDA graph ({first_line(error)}): "
             "`dvc exp run -S compile=never`"
         ) from error
     replay: Callable[[], None] = graph.replay
