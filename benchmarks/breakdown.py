@@ -148,11 +148,11 @@ def _seconds(run: Callable[[], object]) -> float:
 def breakdown() -> dict[str, Seconds]:
     """Returns the seconds of each part of an image, by the work."""
     images, valid = mnist()
-    coloured = noise_images(CONV_SHAPE, CONV_IMAGES, CONV_IMAGES // HELD_OUT)
+    coloured, coloured_valid = noise_images(CONV_SHAPE, CONV_IMAGES, CONV_IMAGES // HELD_OUT)
     return {
         "epoch": training(images, valid, {**MLP_PARAMS, "batch_size": 128}),
         "small_batch": training(images[::2], valid[::2], BURDA_PARAMS),
-        "conv": training(*coloured, CONV_PARAMS),
+        "conv": training(coloured, coloured_valid, CONV_PARAMS),
         f"iwae {K}": bounds(),
     }
 
