@@ -1,6 +1,5 @@
 """Numerical functions that stay finite where the naive form does not."""
 
-import functools
 import math
 
 import torch
@@ -43,11 +42,11 @@ def sum_of_logs(values: Tensor) -> Tensor:
     return values.unflatten(-1, (factors, -1)).prod(-2).log().sum(-1)
 
 
-@functools.cache
 def _factors(count: int) -> int:
     """Returns how many of `count` values each product takes, such that the products fill whole vectors."""
-    divisors = [divisor for divisor in range(64, 0, -1) if count % divisor == 0]
-    return next((divisor for divisor in divisors if count // divisor % VECTOR == 0), divisors[0])
+    divisors = [divisor for divisor in range(1, 65) if count % divisor == 0]
+    whole = [divisor for divisor in divisors if count // divisor % VECTOR == 0]
+    return (whole or divisors)[-1]
 
 
 def effective_sample_size(log_sum: Tensor, log_sum_squares: Tensor) -> Tensor:
