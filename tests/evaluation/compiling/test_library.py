@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 from torch import Tensor
+from torch.fx.passes.shape_prop import ShapeProp
 
 from vaeline.evaluation.compiling import library as library_module
 from vaeline.evaluation.compiling.computation import Computation
@@ -116,3 +117,17 @@ def test_a_bias_is_added_apart_from_its_product_and_the_sum_is_the_same():
     assert called.count(torch.ops.aten.mm.default) == called.count(torch.ops.aten.addmm.default) == 1
     for result, expected in zip(traced(*tensors), affine(tensors), strict=True):
         torch.testing.assert_close(result, expected)
+
+
+@pytest.mark.parametrize(("rows", "shape"), [(32, (512, 32)), (33, (33, 512))])
+def test_few_rows_are_multiplied_from_the_other_side_and_the_product_is_the_same(rows, shape):
+    def layer(tensors: list[Tensor]) -> list[Tensor]:
+        bias, x, weight = tensors
+        return [torch.nn.functional.linear(x, weight, bias)]
+
+    tensors = [torch.randn(sizes) for sizes in ((512,), (rows, 512), (512, 512))]
+    traced = Library(layer, tensors, varying=[]).traced()
+    ShapeProp(traced).propagate(*tensors)
+    (product,) = (node for node in traced.graph.nodes if node.target is torch.ops.aten.mm.default)
+    assert product.meta["tensor_meta"].shape == shape
+    torch.testing.assert_close(traced(*tensors), layer(tensors), rtol=1e-5, atol=1e-4)

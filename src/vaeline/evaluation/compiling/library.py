@@ -23,6 +23,8 @@ from vaeline.evaluation.compiling.building import OPTIONS, built
 from vaeline.evaluation.compiling.computation import Computation, TensorFunction, digest
 from vaeline.provenance.hardware import processor_facts
 
+FEW_ROWS, LARGE_WEIGHT = 32, 2**18
+
 
 def _bias_apart(bias: Tensor, x: Tensor, weight: Tensor, **scales: float) -> Tensor:
     """Returns bias + x @ weight, or NotImplemented if one of them is to be scaled.
@@ -31,7 +33,18 @@ def _bias_apart(bias: Tensor, x: Tensor, weight: Tensor, **scales: float) -> Ten
     passes through memory. A sum the compiler would put together again; a difference becomes a part of
     whatever comes next.
     """
-    return NotImplemented if scales else torch.mm(x, weight) - (-bias)
+    return NotImplemented if scales else _product(x, weight) - (-bias)
+
+
+def _product(x: Tensor, weight: Tensor) -> Tensor:
+    """Returns x @ weight.
+
+    Before it multiplies by the transposed weight of a layer, MKL copies it into another order. With few rows
+    that takes longer than the product, and the same product with its sides exchanged needs no such copy
+    (32 rows into 400 units of 784 weights: 125 µs instead of 330, with AVX-512).
+    """
+    few = len(x) <= FEW_ROWS and weight.numel() >= LARGE_WEIGHT and not weight.is_contiguous()
+    return torch.mm(weight.t(), x.t()).t() if few else torch.mm(x, weight)
 
 
 DECOMPOSED = {torch.ops.aten.addmm.default: _bias_apart}
@@ -114,7 +127,7 @@ def _machine() -> tuple[str, ...]:
     facts = processor_facts()
     features = facts.get("flags") or facts.get("Features") or platform.processor()
     deterministic = torch.are_deterministic_algorithms_enabled()
-    made_with = f"{OPTIONS} {[*DECOMPOSED]}"
+    made_with = f"{OPTIONS} {[*DECOMPOSED]} {FEW_ROWS} {LARGE_WEIGHT}"
     return torch.__version__, made_with, features, str(torch.get_num_threads()), str(deterministic)
 
 
