@@ -43,6 +43,8 @@ PRODUCTS, FUSED = "matrix products or convolutions", "the rest of the compiled f
 OPTIMIZER, READING, NOISE = "Adam", "reading and binarizing images", "noise of z"
 VALIDATION, ELSE = "validation", "all else"
 COMPILING = "compiling, spread"
+NEEDED = (PRODUCTS, OPTIMIZER, NOISE, VALIDATION)
+LIMIT = "products, if nothing were left but Adam, noise and validation"
 PARTS_OF_TIME = (PRODUCTS, FUSED, OPTIMIZER, READING, NOISE, VALIDATION, ELSE, COMPILING)
 
 BREAKDOWN_TEXT = """# Where the time goes
@@ -53,7 +55,9 @@ Of the time of one image, in training with its validation (as the train stage do
 {k:,} draws: the MLP in batches of 128, the network of Burda et al. (2016) in batches of 20, and the
 convolutional network on 3×64×64 in batches of 64. Products are replayed alone between the epochs, and taken
 off the time of the compiled function which computes them. What compiling takes on a machine that has not done
-it before is spread over a default training on MNIST, or over the bounds of its test images.
+it before is spread over a default training on MNIST, or over the bounds of its test images. The last row but
+one is what the share of products could be at most: Adam reads and writes all weights and moments at the
+memory's rate, and the noise is drawn number by number.
 
 Written by `python -m benchmarks.breakdown`: commit `{commit}`, {machine}.
 """
@@ -164,6 +168,8 @@ def breakdown_page(of_work: Mapping[str, Seconds]) -> str:
     for part in PARTS_OF_TIME:
         shares = (f"{p[part] / wholes[work]:.0%}" if part in p else "" for work, p in of_work.items())
         rows.append((part, *shares))
+    limits = (p[PRODUCTS] / sum(p.get(part, 0.0) for part in NEEDED) for p in of_work.values())
+    rows.append((LIMIT, *(f"{limit:.0%}" for limit in limits)))
     rows.append(("an image", *(f"{whole * 1e6:.3g} µs" for whole in wholes.values())))
     return BREAKDOWN_TEXT.format(table=markdown_table(rows), k=K, **measured_where())
 

@@ -6,7 +6,16 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks import breakdown
-from benchmarks.breakdown import ELSE, FUSED, OPTIMIZER, PARTS_OF_TIME, PRODUCTS, Stopwatch, breakdown_page
+from benchmarks.breakdown import (
+    ELSE,
+    FUSED,
+    LIMIT,
+    OPTIMIZER,
+    PARTS_OF_TIME,
+    PRODUCTS,
+    Stopwatch,
+    breakdown_page,
+)
 
 
 def test_time_is_added_up_around_functions_which_stay_what_they_are(monkeypatch):
@@ -36,5 +45,6 @@ def test_page_has_the_share_of_each_part(monkeypatch):
     shares = dict(re.findall(r"^\| (.+?) \| (.*) \|$", page, flags=re.MULTILINE))
     assert shares[PRODUCTS] == f"{1 / len(PARTS_OF_TIME):.0%} | 75%"
     assert shares[OPTIMIZER] == f"{1 / len(PARTS_OF_TIME):.0%} | "
+    assert shares[LIMIT] == "25% | 100%"
     assert shares["an image"] == f"{len(PARTS_OF_TIME)} µs | 4 µs"
     assert "commit `0123456789`, a machine." in page
