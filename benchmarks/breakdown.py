@@ -43,8 +43,8 @@ PRODUCTS, FUSED = "matrix products or convolutions", "the rest of the compiled f
 OPTIMIZER, READING, NOISE = "Adam", "reading and binarizing images", "noise of z"
 VALIDATION, ELSE = "validation", "all else"
 COMPILING = "compiling, spread"
-NEEDED = (PRODUCTS, OPTIMIZER, NOISE, VALIDATION)
-LIMIT = "products, if nothing were left but Adam, noise and validation"
+INDISPENSABLE = (PRODUCTS, OPTIMIZER, NOISE, VALIDATION)
+AT_MOST = "products, if nothing were left but Adam, noise and validation"
 PARTS_OF_TIME = (PRODUCTS, FUSED, OPTIMIZER, READING, NOISE, VALIDATION, ELSE, COMPILING)
 
 BREAKDOWN_TEXT = """# Where the time goes
@@ -168,8 +168,8 @@ def breakdown_page(of_work: Mapping[str, Seconds]) -> str:
     for part in PARTS_OF_TIME:
         shares = (f"{p[part] / wholes[work]:.0%}" if part in p else "" for work, p in of_work.items())
         rows.append((part, *shares))
-    limits = (p[PRODUCTS] / sum(p.get(part, 0.0) for part in NEEDED) for p in of_work.values())
-    rows.append((LIMIT, *(f"{limit:.0%}" for limit in limits)))
+    limits = (p[PRODUCTS] / sum(p.get(part, 0.0) for part in INDISPENSABLE) for p in of_work.values())
+    rows.append((AT_MOST, *(f"{limit:.0%}" for limit in limits)))
     rows.append(("an image", *(f"{whole * 1e6:.3g} µs" for whole in wholes.values())))
     return BREAKDOWN_TEXT.format(table=markdown_table(rows), k=K, **measured_where())
 

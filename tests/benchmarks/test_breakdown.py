@@ -7,9 +7,9 @@ import pytest
 
 from benchmarks import breakdown
 from benchmarks.breakdown import (
+    AT_MOST,
     ELSE,
     FUSED,
-    LIMIT,
     OPTIMIZER,
     PARTS_OF_TIME,
     PRODUCTS,
@@ -45,6 +45,6 @@ def test_page_has_the_share_of_each_part(monkeypatch):
     shares = dict(re.findall(r"^\| (.+?) \| (.*) \|$", page, flags=re.MULTILINE))
     assert shares[PRODUCTS] == f"{1 / len(PARTS_OF_TIME):.0%} | 75%"
     assert shares[OPTIMIZER] == f"{1 / len(PARTS_OF_TIME):.0%} | "
-    assert shares[LIMIT] == "25% | 100%"
+    assert shares[AT_MOST] == "25% | 100%"
     assert shares["an image"] == f"{len(PARTS_OF_TIME)} µs | 4 µs"
     assert "commit `0123456789`, a machine." in page
