@@ -119,6 +119,13 @@ with worker_pool(2) as pool:
 """
 
 
+INTERRUPTED_AT_ONCE = """
+import os
+from signal import SIGINT, raise_signal
+os.register_at_fork(after_in_child=lambda: raise_signal(SIGINT))
+"""
+
+
 def test_ctrl_c_is_for_the_process_that_has_workers_and_not_for_them():
     program = started(POOL, start_new_session=True)
     assert program.communicate() == ("1 2\nstopped 3 4\n", "")
@@ -134,8 +141,7 @@ def test_a_hangup_is_for_the_process_that_has_workers_and_not_for_them():
 
 def test_ctrl_c_while_a_worker_begins_is_not_for_it_either():
     """The signal comes between the fork and the worker's own handlers."""
-    at_once = "import os, signal\nos.register_at_fork(after_in_child=lambda: signal.raise_signal(2))\n"
-    program = started(at_once + POOL, start_new_session=True)
+    program = started(INTERRUPTED_AT_ONCE + POOL, start_new_session=True)
     assert program.communicate() == ("1 2\nstopped 3 4\n", "")
 
 

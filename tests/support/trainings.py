@@ -35,6 +35,17 @@ def trained(objective: Objective | None = None, n: int = N, **changes: Any) -> t
     return training, list(fit(training, digits(n), VALID, params))
 
 
+def after_each_update(training: Training, look: Callable[[], object]) -> None:
+    """Has `look` called after each update of the weights."""
+    update = training.optimizer.update
+
+    def followed() -> None:
+        update()
+        look()
+
+    training.optimizer.update = followed
+
+
 def weights(training: Training) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in training.model.state_dict().items()}
 

@@ -4,7 +4,18 @@ import pytest
 import torch
 
 from tests.support.small import config, digits
-from tests.support.trainings import STEPS, VALID, N, Watching, equal, failing, started, trained, weights
+from tests.support.trainings import (
+    STEPS,
+    VALID,
+    N,
+    Watching,
+    after_each_update,
+    equal,
+    failing,
+    started,
+    trained,
+    weights,
+)
 from vaeline.evaluation.estimators.bounds import elbo_terms
 from vaeline.runtime.seeding import own_noise
 from vaeline.training.epoch import VALIDATION_SEED
@@ -105,13 +116,7 @@ def test_the_learning_rate_of_a_record_is_one_that_the_epoch_used():
     used: list[float] = []
     params = config(lr_schedule="cosine", learning_rate=0.01, epochs=2)
     training = started(params)
-    update = training.optimizer.update
-
-    def followed() -> None:
-        used.append(training.optimizer.param_groups[0]["lr"])
-        update()
-
-    training.optimizer.update = followed
+    after_each_update(training, lambda: used.append(training.optimizer.param_groups[0]["lr"]))
     records = list(fit(training, digits(N), VALID, params))
     assert used == pytest.approx([0.005 * (1 + math.cos(math.pi * i / 6)) for i in range(6)])
     assert [record.learning_rate for record in records] == pytest.approx(used[STEPS - 1 :: STEPS])

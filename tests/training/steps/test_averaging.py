@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.support.small import config, digits
-from tests.support.trainings import VALID, N, equal, started, weights
+from tests.support.trainings import VALID, N, after_each_update, equal, started, weights
 from vaeline.evaluation.estimators.bounds import elbo_terms
 from vaeline.models import checkpoints
 from vaeline.runtime.seeding import own_noise
@@ -23,13 +23,7 @@ DECAY = 0.7
 def test_it_is_the_recursion_over_updates_of_weights_and_running_statistics(changes):
     params = config(ema_decay=DECAY, epochs=2, **changes)
     training, seen = started(params), []
-    update = training.optimizer.update
-
-    def followed() -> None:
-        update()
-        seen.append(weights(training))
-
-    training.optimizer.update = followed
+    after_each_update(training, lambda: seen.append(weights(training)))
     list(fit(training, digits(N), VALID, params))
     expected = seen[0]
     for after in seen[1:]:
