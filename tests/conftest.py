@@ -15,6 +15,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers have the cores among them
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # or two processes import torch to compile
 
+gc.disable()  # among all that is imported there is no garbage; on again when the tests are collected
+
 import torch
 
 # What starts the tests in the background (`&`, nohup) has them, and all that they start, ignore signals.
@@ -64,6 +66,7 @@ def pytest_collection_finish() -> None:
     """Spares the garbage collector the million objects of imported packages, which all live to the end."""
     gc.collect()
     gc.freeze()
+    gc.enable()
     atexit.register(gc.unfreeze)  # some packages complain of what is left at the end
 
 

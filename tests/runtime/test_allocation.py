@@ -11,13 +11,12 @@ import resource, sys
 import torch
 from vaeline.config import ExperimentConfig
 from vaeline.evaluation.estimators.bounds import importance_bounds
-from vaeline.experiments.variation import varied
 from vaeline.models.catalog import MODELS
 from vaeline.runtime.allocation import keep_freed_memory
 
 if sys.argv[1] == "keep":
     keep_freed_memory()
-config = varied(ExperimentConfig().to_dict(), {"network.name": "conv"})
+config = ExperimentConfig()
 model = MODELS.build(config.model, config=config, event_shape=(3, 32, 32)).eval()
 images = torch.zeros(26, 3, 32, 32, dtype=torch.uint8)
 

@@ -9,6 +9,7 @@ from tests.support.linear_gaussian import LinearGaussian, images
 from tests.support.small import digits, shown, vae
 from vaeline.evaluation.chunks import DECODER_PIXELS, DECODER_ROWS, even_indices, rows_at_a_time
 from vaeline.evaluation.estimators.bounds import (
+    MOST_DRAWS,
     ImportanceBounds,
     compute_elbo,
     compute_iwae_bound,
@@ -128,22 +129,23 @@ class Counting(nn.Module):
         return torch.zeros(self.shape)
 
 
-@pytest.mark.parametrize("k", [1, 64, 100, 5000])
+@pytest.mark.parametrize("k", [1, 64, 100, 128, 200, 5000])
 def test_draws_are_made_in_as_few_calls_as_rows_allow_however_many_ks_there_are(k):
-    model, count = Counting(), DECODER_ROWS // min(k, 64)
+    model, count = Counting(), DECODER_ROWS // min(k, MOST_DRAWS)
     importance_bounds(model, torch.zeros(count, 1, 28, 28, dtype=torch.uint8), k_grid(k))
     full, rest = divmod(k * count, DECODER_ROWS)
     assert model.rows == [DECODER_ROWS] * full + [rest] * (rest > 0)
 
 
-@pytest.mark.parametrize("copies", [1, DECODER_ROWS // 64 + 6])
+@pytest.mark.parametrize("copies", [1, DECODER_ROWS // MOST_DRAWS + 6])
 def test_samples_in_several_chunks_give_the_bound_and_sample_size_of_all(copies):
     """K = 5,000 exceeds the rows of a chunk; many images need several chunks of images as well."""
     log_weights = 3 * torch.randn(2 * 5000, dtype=torch.float64) - 90
     image = torch.zeros(copies, 1, 8, 8, dtype=torch.uint8)
     ks = (1, 20, 2500, 5000)
     result = importance_bounds(Scripted(log_weights), image, ks)
-    for bounds, own in zip(result.bounds.split(DECODER_ROWS // 64), log_weights.split(5000), strict=False):
+    chunks = result.bounds.split(DECODER_ROWS // MOST_DRAWS)
+    for bounds, own in zip(chunks, log_weights.split(5000), strict=False):
         expected = torch.stack([own[:k].exp().mean().log() for k in ks])
         torch.testing.assert_close(bounds, expected.expand(len(bounds), 4), rtol=1e-12, atol=1e-12)
     w = log_weights[:5000].exp()

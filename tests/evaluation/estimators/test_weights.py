@@ -6,7 +6,7 @@ import torch
 from tests.support.small import digits, shown_to, vae
 from vaeline.evaluation.compiling.library import Library
 from vaeline.evaluation.estimators import weights
-from vaeline.evaluation.estimators.bounds import importance_bounds, k_grid
+from vaeline.evaluation.estimators.bounds import MOST_DRAWS, importance_bounds, k_grid
 from vaeline.evaluation.estimators.weights import CompiledLogWeights, LogWeights, compiling_pays
 from vaeline.models.catalog import MODELS
 from vaeline.models.likelihoods.catalog import LIKELIHOODS
@@ -55,19 +55,20 @@ def test_weights_that_have_changed_since_are_used(traced):
 
 
 def test_bounds_are_the_same_and_what_remains_of_images_and_draws_is_not_compiled(traced, monkeypatch):
-    monkeypatch.setattr("vaeline.evaluation.estimators.bounds.rows_at_a_time", lambda *_: 2 * 64)
-    model, images, sizes, plain = vae((1, 8, 8)).eval(), digits(9), set(), LogWeights.__call__
+    monkeypatch.setattr("vaeline.evaluation.estimators.bounds.rows_at_a_time", lambda *_: 2 * MOST_DRAWS)
+    k, model, images, sizes = MOST_DRAWS + 6, vae((1, 8, 8)).eval(), digits(9), set()
+    plain = LogWeights.__call__
 
-    def noted(self: LogWeights, x: torch.Tensor, k: int) -> torch.Tensor:
-        sizes.add((k, len(x)))
-        return plain(self, x, k)
+    def noted(self: LogWeights, x: torch.Tensor, draws: int) -> torch.Tensor:
+        sizes.add((draws, len(x)))
+        return plain(self, x, draws)
 
     monkeypatch.setattr(LogWeights, "__call__", noted)
     torch.manual_seed(0)
-    compiled = importance_bounds(model, images, k_grid(70), compiled=True)
-    assert sizes == {(6, 2), (70, 1)}
+    compiled = importance_bounds(model, images, k_grid(k), compiled=True)
+    assert sizes == {(6, 2), (k, 1)}
     torch.manual_seed(0)
-    expected = importance_bounds(model, images, k_grid(70))
+    expected = importance_bounds(model, images, k_grid(k))
     torch.testing.assert_close(compiled.bounds, expected.bounds, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(compiled.ess, expected.ess, rtol=1e-3, atol=1e-3)
 

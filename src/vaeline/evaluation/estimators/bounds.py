@@ -1,8 +1,8 @@
 """Lower bounds on log p(x) for each image: the ELBO and IWAE-K."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -15,6 +15,8 @@ from vaeline.evaluation.estimators.weights import CompiledLogWeights, LogWeights
 from vaeline.models.contracts import Model
 from vaeline.models.distributions.numerics import effective_sample_size
 from vaeline.runtime import processes
+
+MOST_DRAWS = 128  # of an image at a time: more images at once have the same memory, and fewer draws each
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def importance_bounds(
     """
     weights = (CompiledLogWeights if compiled else LogWeights)(model)
     rows = rows_at_a_time(images.shape[1:], device_of(model))
-    chunks = images.split(max(1, rows // min(ks[-1], 64)))
+    chunks = images.split(max(1, rows // min(ks[-1], MOST_DRAWS)))
     with bar(total=len(chunks), desc=f"IWAE-{ks[-1]}", unit="chunk", disable=not progress) as chunk_bar:
 
         def bounds_of(chunk: Observations) -> tuple[Tensor, Tensor]:
@@ -138,12 +140,10 @@ def _importance_chunk(weights: LogWeights, x: Observations, ks: Sequence[int]) -
     for first in range(0, ks[-1], at_once):
         last = min(first + at_once, ks[-1])
         log_weights = weights(x, last - first).double()
-        for before, k in pairwise((first, *(k for k in ks if first < k < last), last)):
-            piece = log_weights[before - first : k - first]
-            log_sum = torch.logaddexp(log_sum, piece.logsumexp(0))
-            log_sum_squares = torch.logaddexp(log_sum_squares, (2 * piece).logsumexp(0))
-            if k in ks:
-                bounds.append((log_sum - torch.tensor(k, dtype=torch.float64).log()).cpu())
+        log_sums = torch.logaddexp(log_sum, log_weights.logcumsumexp(0))  # of the first 1 … draws
+        log_sum = log_sums[-1]
+        log_sum_squares = torch.logaddexp(log_sum_squares, (2 * log_weights).logsumexp(0))
+        bounds += [(log_sums[k - first - 1] - math.log(k)).cpu() for k in ks if first < k <= last]
     return torch.stack(bounds, dim=1), effective_sample_size(log_sum, log_sum_squares).cpu()
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 VECTOR = 16  # numbers that a processor computes with at once
+FACTORS = 126  # of a product of numbers up to 2 that float32 can hold
 
 
 def safe_log_var(log_var: Tensor, min_val: float = -20.0, max_val: float = 20.0) -> Tensor:
@@ -36,16 +37,15 @@ def log_mean_exp(values: Tensor, dim: int = 0) -> Tensor:
 def sum_of_logs(values: Tensor) -> Tensor:
     """Returns Σ log v over the last axis, for v in [1, 2].
 
-    The logarithm, by far the most expensive step, is taken of products of up to 64, which are at most 2^64.
+    The logarithm, by far the most expensive step, is taken of products of neighbours.
     """
-    factors = _factors(values.shape[-1])
-    return values.unflatten(-1, (factors, -1)).prod(-2).log().sum(-1)
+    return values.unflatten(-1, (-1, _factors(values.shape[-1]))).prod(-1).log().sum(-1)
 
 
 def _factors(count: int) -> int:
-    """Returns how many of `count` values each product takes, such that the products fill whole vectors."""
-    divisors = [divisor for divisor in range(1, 65) if count % divisor == 0]
-    whole = [divisor for divisor in divisors if count // divisor % VECTOR == 0]
+    """Returns how many of `count` values each product takes: if possible such that they fill vectors."""
+    divisors = [divisor for divisor in range(1, FACTORS + 1) if count % divisor == 0]
+    whole = [divisor for divisor in divisors if divisor % VECTOR == 0]
     return (whole or divisors)[-1]
 
 
