@@ -15,9 +15,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers have the cores among them
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # or two processes import torch to compile
 
-gc.disable()  # among all that is imported there is no garbage; on again when the tests are collected
-
 import torch
+
+gc.disable()  # among all that is imported there is no garbage; on again when the tests are collected
 
 # What starts the tests in the background (`&`, nohup) has them, and all that they start, ignore signals.
 signal.signal(signal.SIGINT, signal.default_int_handler)
