@@ -17,6 +17,7 @@ from vaeline.models.distributions.numerics import effective_sample_size
 from vaeline.runtime import processes
 
 MOST_DRAWS = 128  # of an image at a time: more images at once have the same memory, and fewer draws each
+SUMMED_DRAWS = 1024  # of an image at a time: small sums cost many calls, and large ones memory
 
 
 @dataclass(frozen=True)
@@ -137,9 +138,11 @@ def _importance_chunk(weights: LogWeights, x: Observations, ks: Sequence[int]) -
     bounds = []
     # Draws are made as many at a time as rows allow, whatever the ks are: few rows make slow products.
     at_once = max(1, rows_at_a_time(x.shape[1:], x.device) // len(x))
-    for first in range(0, ks[-1], at_once):
-        last = min(first + at_once, ks[-1])
-        log_weights = weights(x, last - first).double()
+    summed = at_once * max(1, SUMMED_DRAWS // at_once)
+    for first in range(0, ks[-1], summed):
+        last = min(first + summed, ks[-1])
+        drawn = [weights(x, min(at_once, last - start)) for start in range(first, last, at_once)]
+        log_weights = torch.cat(drawn).double()
         log_sums = torch.logaddexp(log_sum, log_weights.logcumsumexp(0))  # of the first 1 … draws
         log_sum = log_sums[-1]
         log_sum_squares = torch.logaddexp(log_sum_squares, (2 * log_weights).logsumexp(0))
