@@ -20,7 +20,7 @@ if as_program and len(sys.argv) > 1:
     sys.exit(0 if {"-h", "--help"} & {*sys.argv} else 2)
 
 # To look for garbage among what imports make, all of which stays, takes a sixth of their time. `run_stage`
-# turns it on again.
+# turns it on again, for what comes after.
 if as_program:
     gc.disable()
 

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from vaeline.config import ExperimentConfig
 from vaeline.core.errors import VaelineError
 from vaeline.core.params import flatten_params, nest_params
-from vaeline.core.yaml import read_yaml
+from vaeline.core.yaml import parse_yaml, read_yaml
 
 DAMAGED = {
     "beta: 2\nnotes: 2001-13-45": "line 2: '2001-13-45' is no valid timestamp",
@@ -181,3 +181,10 @@ def test_valid_params_are_read_back_as_they_were_written(tmp_path_factory, data,
     YAML().dump(nest_params(changes), path)
     loaded = flatten_params(ExperimentConfig.load(path).to_dict())
     assert loaded == FLAT | changes
+
+
+def test_values_that_were_changed_are_not_what_the_next_reader_gets():
+    text = "data: {name: digits, sizes: [1, 2]}"
+    changed = parse_yaml(text, "params.yaml")
+    changed["data"]["sizes"].append(3)
+    assert parse_yaml(text, "params.yaml") == {"data": {"name": "digits", "sizes": [1, 2]}}

@@ -18,6 +18,7 @@ from vaeline.cli.runs import RUN_COMMANDS
 from vaeline.cli.studies import STUDY_COMMANDS
 from vaeline.cli.sweeps import SWEEP_COMMANDS
 from vaeline.cli.trained import TRAINED_COMMANDS
+from vaeline.runtime.garbage import look_rarely
 
 app = typer.Typer(cls=CommandGroup, rich_markup_mode=None, pretty_exceptions_enable=False)
 for commands in (
@@ -34,6 +35,7 @@ for commands in (
 
 def main() -> None:
     """Runs the command line."""
+    look_rarely()
     app()
 
 

@@ -1,5 +1,7 @@
 """YAML 1.2 as DVC reads it, with one line for whatever is wrong in a file."""
 
+import copy
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from ruamel.yaml.nodes import MappingNode
 from vaeline.core.errors import VaelineError
 
 DEEPEST = 50  # values within values
+TEXTS_KEPT = 64  # with their values: a stage reads dvc.yaml several times, and a sweep once a trial
 LONGEST_VALUE = 80  # characters of a wrong value that a message repeats
 
 
@@ -67,6 +70,11 @@ def parse_yaml(text: str, where: Path | str) -> dict[str, Any]:
     Raises:
         VaelineError: in one line, if it is no YAML, has aliases or a value that cannot be, or is no mapping.
     """
+    return copy.deepcopy(_parsed(text, str(where)))
+
+
+@functools.lru_cache(maxsize=TEXTS_KEPT)
+def _parsed(text: str, where: str) -> dict[str, Any]:
     yaml = YAML(typ="safe", pure=True)
     yaml.Composer, yaml.Constructor = _PlainComposer, _LocatingConstructor
     try:

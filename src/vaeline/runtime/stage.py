@@ -1,7 +1,6 @@
 """How a stage runs: with its params, and with a one-line error if something is wrong."""
 
 import contextlib
-import gc
 import os
 import sys
 import time
@@ -16,6 +15,7 @@ from vaeline.runtime import launching, processes
 from vaeline.runtime.allocation import keep_freed_memory
 from vaeline.runtime.damage import with_remedy
 from vaeline.runtime.finished import remove_recorded
+from vaeline.runtime.garbage import spare_what_is_imported
 from vaeline.runtime.hosts import joins
 from vaeline.runtime.meeting import together
 from vaeline.runtime.stopping import INTERRUPTED, end_with_starter, stoppable
@@ -49,7 +49,7 @@ def run_stage(name: str, main: Callable[[StageParams], None]) -> None:
         name: of the stage in dvc.yaml.
         main: what the stage does, given the params that dvc.yaml lists for it.
     """
-    gc.enable()  # after the imports, see stages/__init__.py
+    spare_what_is_imported()
     keep_freed_memory()
     try:
         with stoppable():
