@@ -222,7 +222,7 @@ def test_after_a_kill_at_any_moment_the_same_checkpoints_are_published(tmp_path,
         counter = KillAt(patch, 10**9)
         train(tmp_path / "counted", params())
     assert counter.done > 20
-    for n in range(1, counter.done + 1, 3):
+    for n in range(1, counter.done + 1, 2):
         root = tmp_path / str(n)
         with monkeypatch.context() as patch:
             KillAt(patch, n)

@@ -50,7 +50,7 @@ def repeated(n, shift, repetitions):
 
 def test_the_distance_is_unbiased_for_the_smallest_halves():
     # For one feature the mean kernel is 1 + 3 E[x]E[y] + 3 E[x²]E[y²] + E[x³]E[y³].
-    shift, repetitions = 0.5, 5000
+    shift, repetitions = 0.5, 20_000
     moments = np.array([[0, 1, 0], [shift, 1 + shift**2, 3 * shift + shift**3]])
     mean = [[1 + np.array([3, 3, 1]) @ (a * b) for a in moments] for b in moments]
     values, _ = repeated(3, shift, repetitions)

@@ -16,8 +16,8 @@ from vaeline.models.contracts import Model
 from vaeline.models.distributions.numerics import effective_sample_size
 from vaeline.runtime import processes
 
-MOST_DRAWS = 128  # of an image at a time: more images at once have the same memory, and fewer draws each
-SUMMED_DRAWS = 1024  # of an image at a time: small sums cost many calls, and large ones memory
+MOST_DRAWS = 128  # of an image in one call, which takes as many images as its rows allow
+SUMMED_DRAWS = 1024  # of an image in one sum: small sums take many operations, and large ones memory
 
 
 @dataclass(frozen=True)
